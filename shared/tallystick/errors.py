@@ -1,0 +1,143 @@
+"""The words in which the RFCs refuse, raised anywhere and rendered in one place.
+
+OAuthError                         400
+├── InvalidRequest                 400  RFC 6749 §4.1.2.1, §5.2
+├── InvalidClient                  401  RFC 6749 §5.2
+├── InvalidGrant                   400  RFC 6749 §5.2
+├── UnauthorizedClient             400  RFC 6749 §4.1.2.1, §5.2
+├── UnsupportedGrantType           400  RFC 6749 §5.2
+├── UnsupportedResponseType        400  RFC 6749 §4.1.2.1
+├── UnsupportedTokenType           400  RFC 7009 §2.2.1
+├── InvalidScope                   400  RFC 6749 §4.1.2.1, §5.2
+├── InvalidTarget                  400  RFC 8707 §2
+├── AccessDenied                   400  RFC 6749 §4.1.2.1
+├── LoginRequired                  400  OIDC Core §3.1.2.6
+├── ConsentRequired                400  OIDC Core §3.1.2.6
+├── RequestNotSupported            400  OIDC Core §3.1.2.6
+├── RequestURINotSupported         400  OIDC Core §3.1.2.6
+├── RegistrationNotSupported       400  OIDC Core §3.1.2.6
+├── TemporarilyUnavailable         503  RFC 6749 §4.1.2.1
+└── BearerError                         RFC 6750 §3.1
+    ├── MissingToken               401  no error code: nothing was wrong with what was not sent
+    ├── InvalidToken               401
+    ├── InvalidBearerRequest       400
+    └── InsufficientScope          403
+"""
+
+from typing import ClassVar
+
+
+class OAuthError(Exception):
+    """A refusal in the RFCs' own form.
+
+    `description` is for the developer who reads a log or a response body. It must keep to the characters of RFC 6749 §5.2
+    (no double quote, backslash or anything outside printable ASCII), and must not repeat what the caller sent.
+    """
+
+    error: ClassVar[str] = "server_error"
+    status: ClassVar[int] = 400
+
+    def __init__(self, description: str = "") -> None:
+        super().__init__(description or self.error)
+        self.description = description
+
+
+class InvalidRequest(OAuthError):
+    error = "invalid_request"
+
+
+class InvalidClient(OAuthError):
+    error = "invalid_client"
+    status = 401
+
+
+class InvalidGrant(OAuthError):
+    error = "invalid_grant"
+
+
+class UnauthorizedClient(OAuthError):
+    error = "unauthorized_client"
+
+
+class UnsupportedGrantType(OAuthError):
+    error = "unsupported_grant_type"
+
+
+class UnsupportedResponseType(OAuthError):
+    error = "unsupported_response_type"
+
+
+class UnsupportedTokenType(OAuthError):
+    error = "unsupported_token_type"
+
+
+class InvalidScope(OAuthError):
+    error = "invalid_scope"
+
+
+class InvalidTarget(OAuthError):
+    error = "invalid_target"
+
+
+class AccessDenied(OAuthError):
+    error = "access_denied"
+
+
+class LoginRequired(OAuthError):
+    error = "login_required"
+
+
+class ConsentRequired(OAuthError):
+    error = "consent_required"
+
+
+class RequestNotSupported(OAuthError):
+    error = "request_not_supported"
+
+
+class RequestURINotSupported(OAuthError):
+    error = "request_uri_not_supported"
+
+
+class RegistrationNotSupported(OAuthError):
+    error = "registration_not_supported"
+
+
+class TemporarilyUnavailable(OAuthError):
+    """Something we lean on is away or overfull. `retry_after` is whole seconds, for the Retry-After header."""
+
+    error = "temporarily_unavailable"
+    status = 503
+
+    def __init__(self, description: str = "", *, retry_after: int = 1) -> None:
+        super().__init__(description)
+        self.retry_after = retry_after
+
+
+class BearerError(OAuthError):
+    """A refusal by a protected resource; its home is the WWW-Authenticate header."""
+
+
+class MissingToken(BearerError):
+    error = ""
+    status = 401
+
+
+class InvalidToken(BearerError):
+    error = "invalid_token"
+    status = 401
+
+
+class InvalidBearerRequest(BearerError):
+    error = "invalid_request"
+
+
+class InsufficientScope(BearerError):
+    """`scope` is what would have been enough, space-separated, for the challenge."""
+
+    error = "insufficient_scope"
+    status = 403
+
+    def __init__(self, description: str = "", *, scope: str = "") -> None:
+        super().__init__(description)
+        self.scope = scope
