@@ -1,0 +1,149 @@
+"""Keys and their JSON form: JWK (RFC 7517), the members of each kind (RFC 7518 §6), and thumbprints (RFC 7638).
+
+Two kinds exist here: P-256 for ES256, and RSA of at least 2048 bits for RS256.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+    EllipticCurvePublicNumbers,
+)
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, RSAPublicNumbers
+
+from tallystick import base64url
+from tallystick.strict_json import parse_object
+
+MAX_KID_LENGTH = 128
+RSA_KEY_SIZES = range(2048, 8192 + 1)  # bits: smaller is weak, larger is a way to keep a verifier busy
+
+_COORDINATE_BYTES = 32  # P-256; always full length, leading zeros included (RFC 7518 §6.2.1.2)
+_THUMBPRINT_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}  # in the order of RFC 7638 §3.2
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """A key that verifies signatures of one algorithm. Raises ValueError when the key is of another kind."""
+
+    kid: str
+    alg: str
+    key: EllipticCurvePublicKey | RSAPublicKey
+
+    def __post_init__(self) -> None:
+        if self.alg != algorithm_of(self.key):
+            raise ValueError(f"this key is not for {self.alg}")
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A key that signs, by one algorithm. Raises ValueError when the key is of another kind."""
+
+    kid: str
+    alg: str
+    private_key: EllipticCurvePrivateKey | RSAPrivateKey
+
+    def __post_init__(self) -> None:
+        if self.alg != algorithm_of(self.private_key.public_key()):
+            raise ValueError(f"this key is not for {self.alg}")
+
+    @property
+    def public(self) -> PublicKey:
+        return PublicKey(self.kid, self.alg, self.private_key.public_key())
+
+
+def algorithm_of(key: EllipticCurvePublicKey | RSAPublicKey) -> str:
+    """The one algorithm that a key is used with (RFC 8725 §3.1). Raises ValueError for another curve or size."""
+    match key:
+        case EllipticCurvePublicKey() if isinstance(key.curve, SECP256R1):
+            return "ES256"
+        case RSAPublicKey() if key.key_size in RSA_KEY_SIZES:
+            return "RS256"
+    raise ValueError("only P-256, and RSA of 2048 to 8192 bits")
+
+
+def public_jwk(key: EllipticCurvePublicKey | RSAPublicKey, *, kid: str, alg: str) -> dict[str, str]:
+    """The JWK that is published for a key that signs tokens."""
+    return {**_public_members(key), "kid": kid, "use": "sig", "alg": alg}
+
+
+def thumbprint_of(key: EllipticCurvePublicKey | RSAPublicKey) -> str:
+    """The `kid` we give a key: two services that hold the same key call it the same."""
+    return thumbprint(_public_members(key))
+
+
+def thumbprint(jwk: Mapping[str, str]) -> str:
+    """The SHA-256 thumbprint of a public JWK, base64url (RFC 7638 §3). Raises ValueError when a member is missing."""
+    members = _THUMBPRINT_MEMBERS.get(jwk.get("kty", ""))
+    if members is None or not all(isinstance(jwk.get(name), str) for name in members):
+        raise ValueError("no public EC or RSA key")
+    canonical = json.dumps({name: jwk[name] for name in members}, separators=(",", ":"))
+    return base64url.encode(sha256(canonical.encode()).digest())
+
+
+def parse_jwk_set(document: bytes) -> dict[str, PublicKey]:
+    """The keys of a JWK Set that can verify our signatures, by `kid`. The caller has bounded its length.
+
+    Entries that we cannot use (another kind, use or curve, no `kid`) are skipped, as RFC 7517 §5 asks; of two with
+    the same `kid` the first counts. Raises ValueError when the document is no JWK Set at all.
+    """
+    entries = parse_object(document).get("keys")
+    if not isinstance(entries, list):
+        raise ValueError("not a JWK Set")
+    keys: dict[str, PublicKey] = {}
+    for entry in entries:
+        try:
+            key = _parse_jwk(entry)
+        except ValueError:
+            continue
+        keys.setdefault(key.kid, key)
+    return keys
+
+
+def _parse_jwk(jwk: object) -> PublicKey:
+    if not isinstance(jwk, dict):
+        raise ValueError("not an object")
+    if "d" in jwk or "k" in jwk:
+        raise ValueError("a private key that was published is nobody's any more")
+    if jwk.get("use", "sig") != "sig":
+        raise ValueError("not for signatures")
+    if "key_ops" in jwk and not (isinstance(jwk["key_ops"], list) and "verify" in jwk["key_ops"]):
+        raise ValueError("not for verifying")
+    kid = jwk.get("kid")
+    if not (isinstance(kid, str) and 0 < len(kid) <= MAX_KID_LENGTH):
+        raise ValueError("no usable kid")
+    key = _parse_key(jwk)
+    alg = jwk.get("alg", algorithm_of(key))
+    if not isinstance(alg, str):
+        raise ValueError("alg is not text")
+    return PublicKey(kid, alg, key)
+
+
+def _parse_key(jwk: Mapping[str, object]) -> EllipticCurvePublicKey | RSAPublicKey:
+    match jwk:
+        case {"kty": "EC", "crv": "P-256", "x": str(x), "y": str(y)}:
+            point = base64url.decode(x), base64url.decode(y)
+            if any(len(coordinate) != _COORDINATE_BYTES for coordinate in point):
+                raise ValueError("a coordinate of the wrong length")
+            numbers = EllipticCurvePublicNumbers(int.from_bytes(point[0]), int.from_bytes(point[1]), SECP256R1())
+            return numbers.public_key()  # raises ValueError for a point that is not on the curve
+        case {"kty": "RSA", "n": str(n), "e": str(e)}:
+            modulus, exponent = (int.from_bytes(base64url.decode(number)) for number in (n, e))
+            if modulus.bit_length() not in RSA_KEY_SIZES or exponent.bit_length() > 32:
+                raise ValueError("RSA of 2048 to 8192 bits, with a small exponent")
+            return RSAPublicNumbers(exponent, modulus).public_key()
+    raise ValueError("neither P-256 nor RSA")
+
+
+def _public_members(key: EllipticCurvePublicKey | RSAPublicKey) -> dict[str, str]:
+    if isinstance(key, EllipticCurvePublicKey):
+        point = key.public_numbers()
+        x, y = (base64url.encode(number.to_bytes(_COORDINATE_BYTES)) for number in (point.x, point.y))
+        return {"kty": "EC", "crv": "P-256", "x": x, "y": y}
+    numbers = key.public_numbers()
+    n, e = (base64url.encode(number.to_bytes((number.bit_length() + 7) // 8)) for number in (numbers.n, numbers.e))
+    return {"kty": "RSA", "n": n, "e": e}

@@ -1,0 +1,111 @@
+"""Signed JWTs: how one is written, and the one strict way to read it (RFC 7515, 7519, 8725).
+
+The only file that imports PyJWT, and only for its signature algorithms: as a reader it takes duplicate names, any
+`typ`, an `exp` that is text, padding, and it fails on half of a surrogate pair with an error of another family.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from jwt import get_algorithm_by_name
+
+from tallystick import base64url
+from tallystick.errors import InvalidToken
+from tallystick.jwk import MAX_KID_LENGTH, PublicKey, SigningKey
+from tallystick.strict_json import parse_object
+
+# What a token must never bring along: keys or addresses of keys to believe it by, and changes to how it is to be read.
+_FORBIDDEN_HEADERS = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip"})
+_ALGORITHMS = {alg: get_algorithm_by_name(alg) for alg in ("ES256", "RS256")}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What one kind of JWT looks like, so that no kind is ever taken for another (RFC 8725 §3.11, §3.12).
+
+    `typ` holds the accepted values in lower case; RFC 7515 §4.1.9 compares them without regard to case.
+    """
+
+    typ: frozenset[str]
+    typ_may_be_absent: bool = False
+    algorithms: frozenset[str] = frozenset({"ES256"})
+    max_bytes: int = 8192
+
+
+ACCESS_TOKEN = Profile(typ=frozenset({"at+jwt", "application/at+jwt"}))  # RFC 9068 §2.1
+ID_TOKEN = Profile(typ=frozenset({"jwt"}), typ_may_be_absent=True, algorithms=frozenset({"ES256", "RS256"}))
+
+
+@dataclass(frozen=True)
+class Header:
+    """The JOSE header of a token, well-formed for its profile. Nothing in it has been verified."""
+
+    alg: str
+    kid: str
+
+
+def sign(claims: Mapping[str, object], key: SigningKey, *, typ: str) -> str:
+    """A compact JWS over `claims`. Raises ValueError for what no strict reader takes (NaN, half a surrogate pair)."""
+    payload = json.dumps(claims, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    signing_input = f"{_encoded_header(key.alg, key.kid, typ)}.{base64url.encode(payload)}"
+    signature = _ALGORITHMS[key.alg].sign(signing_input.encode(), key.private_key)
+    return f"{signing_input}.{base64url.encode(signature)}"
+
+
+def read(token: str, profile: Profile, key_for: Callable[[str], PublicKey]) -> dict[str, object]:
+    """The payload of a token that is of this profile and was signed by the key that its `kid` names.
+
+    `key_for` maps a kid to a key and raises KeyError when it knows none. The claims have not been judged: who issued
+    it, for whom and until when is the caller's question.
+
+    Raises InvalidToken for every reason alike.
+    """
+    try:
+        encoded_header, encoded_payload, encoded_signature = _parts(token, profile)
+        header = _parse_header(encoded_header, profile)
+        key = key_for(header.kid)
+        if key.alg != header.alg:
+            raise ValueError("the key is for another algorithm")
+        signing_input = f"{encoded_header}.{encoded_payload}".encode()
+        if not _ALGORITHMS[key.alg].verify(signing_input, key.key, base64url.decode(encoded_signature)):
+            raise ValueError("the signature is not the key's")
+        return parse_object(base64url.decode(encoded_payload))
+    except (ValueError, KeyError) as refused:
+        raise InvalidToken("the token is malformed or not signed by a known key") from refused
+
+
+def read_header(token: str, profile: Profile) -> Header:
+    """Which key the token names, for those who may have to fetch it before they `read`. Raises InvalidToken."""
+    try:
+        return _parse_header(_parts(token, profile)[0], profile)
+    except ValueError as refused:
+        raise InvalidToken("the token is malformed or not signed by a known key") from refused
+
+
+def _parts(token: str, profile: Profile) -> tuple[str, str, str]:
+    if len(token) > profile.max_bytes:  # whatever passes is ASCII, one byte a character
+        raise ValueError("too long")
+    header, payload, signature = token.split(".")
+    return header, payload, signature
+
+
+@lru_cache(maxsize=256)  # every token of one key begins with the same header
+def _parse_header(encoded: str, profile: Profile) -> Header:
+    header = parse_object(base64url.decode(encoded))
+    if not _FORBIDDEN_HEADERS.isdisjoint(header):
+        raise ValueError("a header that we never follow")
+    typ, alg, kid = header.get("typ"), header.get("alg"), header.get("kid")
+    if not (typ.lower() in profile.typ if isinstance(typ, str) else profile.typ_may_be_absent and "typ" not in header):
+        raise ValueError("a token of another type")
+    if not (isinstance(alg, str) and alg in profile.algorithms):
+        raise ValueError("an algorithm that we do not use")
+    if not (isinstance(kid, str) and 0 < len(kid) <= MAX_KID_LENGTH):
+        raise ValueError("no usable kid")
+    return Header(alg, kid)
+
+
+@lru_cache(maxsize=64)
+def _encoded_header(alg: str, kid: str, typ: str) -> str:
+    return base64url.encode(json.dumps({"typ": typ, "alg": alg, "kid": kid}, separators=(",", ":")).encode())
