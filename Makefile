@@ -1,0 +1,45 @@
+# Everything a newcomer needs; `make` alone lists it. Kept to what GNU make 3.81 (macOS) understands.
+.DEFAULT_GOAL := help
+.PHONY: help install run test check format bench lock browser secrets clean
+
+PYTHON := .venv/bin/python
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: ## everything locked, into .venv; the second time takes seconds
+	@deploy/setup/python.sh
+
+run: install ## the whole demo in the foreground, on SQLite in var/; Ctrl-C stops it
+	@exec $(PYTHON) -m deploy.demo
+
+test: install browser ## all tests: unit, protocol on SQLite and on PostgreSQL, real browser
+	@$(PYTHON) -m pytest -n auto --dist loadfile
+
+check: install ## formatting, lint, types; changes nothing
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m mypy
+
+format: install ## put the code into its canonical form
+	@$(PYTHON) -m ruff check --fix .
+	@$(PYTHON) -m ruff format .
+
+bench: install ## the benchmarks; prints tables, judges nothing
+	@$(PYTHON) -m bench
+
+lock: install ## requirements.lock anew from the pyprojects, keeping what it pins; UPGRADE=--upgrade takes the newest
+	@test -x build/uv/bin/uv || { $(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install --quiet uv; }
+	@build/uv/bin/uv pip compile pyproject.toml --quiet $(UPGRADE) --all-extras --group dev --group demo \
+		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--no-emit-package tallystick -o requirements.lock
+
+browser: ## Chromium for the tests, by apt-get when you are root
+	@deploy/setup/chromium.sh
+
+secrets: ## development secrets and certificates for docker compose, in var/compose/
+	@deploy/make_secrets.sh
+
+clean: ## remove what make made, but not the demo's data in var/
+	@rm -rf .venv build artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info shared/*.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
