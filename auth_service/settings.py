@@ -1,0 +1,109 @@
+"""What the auth service is told before it starts: `tallystick.toml` and the environment, frozen and checked.
+
+The names are the contract's. A mistake stops the start with one line; nothing here has a default that is a secret.
+"""
+
+import ipaddress
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from auth_service.declared import DeclaredApi, DeclaredClient, DeclaredUser
+from auth_service.uris import is_loopback_host
+
+
+def _issuer(value: str) -> str:
+    """An origin: https, or http on loopback; compared byte for byte ever after (RFC 8414 §2, RFC 9700 §4.1)."""
+    try:
+        url = urlsplit(value)
+        host, _ = url.hostname or "", url.port
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if url.scheme not in ("https", "http") or not host:
+        raise ValueError("must be an https URL")
+    if url.scheme == "http" and not is_loopback_host(host):
+        raise ValueError("must be https, because plain http is for loopback only")
+    if value != f"{url.scheme}://{url.netloc}" or url.username is not None or value != value.lower():
+        raise ValueError("must be an origin in lower case: no path, query, fragment, user or trailing slash")
+    return value
+
+
+def _network(value: str) -> str:
+    ipaddress.ip_network(value)
+    return value
+
+
+Issuer = Annotated[str, AfterValidator(_issuer)]
+Seconds = Annotated[int, Field(ge=1, le=10 * 365 * 86400)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Lifetimes(_Frozen):
+    """All in seconds."""
+
+    access_token: Annotated[int, Field(ge=1, le=86400)] = 300
+    code: Annotated[int, Field(ge=1, le=600)] = 60
+    refresh_token: Seconds = 1_209_600
+    refresh_token_family: Seconds = 7_776_000
+    refresh_token_grace: Annotated[int, Field(ge=0, le=3600)] = 60
+    id_token: Annotated[int, Field(ge=1, le=86400)] = 300
+    login_session_idle: Seconds = 28_800
+    login_session_absolute: Seconds = 2_592_000
+    signing_key_ahead: Annotated[int, Field(ge=10, le=86400)] = 60
+
+
+class Registration(_Frozen):
+    mode: Literal["off", "token", "open"] = "token"
+    initial_access_token: str | None = None
+    require_pkce: bool = True
+
+
+class Outgoing(_Frozen):
+    allow_hosts: list[str] = []
+    ca_file: str = ""
+
+
+class Settings(_Frozen):
+    issuer: Issuer
+    database_url: Annotated[str, StringConstraints(pattern=r"^(sqlite:///|postgres(ql)?://)")] = "sqlite:///var/auth.db"
+    master_key: str = "file:var/master.key"
+    trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = []
+    lifetimes: Lifetimes = Lifetimes()
+    registration: Registration = Registration()
+    outgoing: Outgoing = Outgoing()
+    api: list[DeclaredApi] = []
+    client: list[DeclaredClient] = []
+    user: list[DeclaredUser] = []
+
+    @property
+    def is_https(self) -> bool:
+        return self.issuer.startswith("https://")
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        for kind, names in (
+            ("api audience", [api.audience for api in self.api]),
+            ("client_id", [client.client_id for client in self.client]),
+            ("user email", [user.email.casefold() for user in self.user]),
+            ("scope", [scope for api in self.api for scope in api.scopes]),
+        ):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"the {kind} {twice[0]!r} is declared twice")
+        if self.issuer in (api.audience for api in self.api):
+            raise ValueError("the issuer cannot be an api's audience: it is the audience of tokens for userinfo alone")
+        return self
+
+    @model_validator(mode="after")
+    def _scopes_are_owned(self) -> Self:
+        owned = {scope for api in self.api for scope in api.scopes} | OIDC_SCOPES
+        for client in self.client:
+            if unknown := [scope for scope in client.scope.split() if scope not in owned]:
+                raise ValueError(f"client {client.client_id!r} names the scope {unknown[0]!r}, which no [[api]] owns")
+        return self
+
+
+OIDC_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})

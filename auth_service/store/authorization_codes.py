@@ -1,0 +1,132 @@
+"""The one-time value between /authorize and /token (RFC 6749 §4.1). 256 random bits to the holder, SHA-256 to the store."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from auth_service.store import token_families
+from auth_service.store.parents import parents_are_alive
+from auth_service.store.prune import prune
+from auth_service.store.tables import authorization_codes
+from auth_service.store.token_families import Family, FamilyLifetime
+
+_KEEP_SPENT = 86_400  # seconds
+
+
+@dataclass(frozen=True)
+class AuthorizationCode:
+    """What was asked for at /authorize and allowed, to be compared with what comes to /token."""
+
+    client_id: str
+    sub: str
+    sid: str
+    redirect_uri: str
+    scope: str
+    resources: list[str]
+    nonce: str | None
+    code_challenge: str | None
+    auth_time: int
+    expires_at: int
+    redeemed_at: int | None = None
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A secret came a second time; what it gave is revoked, and that is committed."""
+
+
+def issue(connection: Connection, code_hash: bytes, code: AuthorizationCode, *, now: int) -> bool:
+    """Remember a code; False when the login session, the user or the client has ended meanwhile."""
+    prune(connection, authorization_codes, authorization_codes.c.prune_at, now=now)
+    if not parents_are_alive(connection, client_id=code.client_id, sub=code.sub, sid=code.sid, now=now):
+        return False
+    connection.execute(
+        insert(authorization_codes).values(
+            code_hash=code_hash,
+            client_id=code.client_id,
+            sub=code.sub,
+            sid=code.sid,
+            redirect_uri=code.redirect_uri,
+            scope=code.scope,
+            resources=code.resources,
+            nonce=code.nonce,
+            code_challenge=code.code_challenge,
+            auth_time=code.auth_time,
+            expires_at=code.expires_at,
+            prune_at=code.expires_at + _KEEP_SPENT,
+        )
+    )
+    return True
+
+
+def find(connection: Connection, code_hash: bytes) -> AuthorizationCode | None:
+    """The code as it was issued, spent or not."""
+    row = connection.execute(
+        select(authorization_codes).where(authorization_codes.c.code_hash == code_hash)
+    ).one_or_none()
+    return None if row is None else _code(row)
+
+
+def redeem(
+    connection: Connection, code_hash: bytes, family_id: bytes, *, now: int, lifetime: FamilyLifetime
+) -> Family | Replayed | None:
+    """Spend a code whose request has been checked in every other way, and open its token family, in one unit.
+
+    One statement decides, so two racing requests cannot both win. Replayed: it was spent before, and what it gave is
+    revoked by this same unit (RFC 6749 §4.1.2). None: unknown, expired, or its login session, user or client is gone.
+    """
+    row = connection.execute(
+        update(authorization_codes)
+        .where(
+            authorization_codes.c.code_hash == code_hash,
+            authorization_codes.c.redeemed_at.is_(None),
+            authorization_codes.c.expires_at > now,
+        )
+        .values(redeemed_at=now, family_id=family_id)
+        .returning(*authorization_codes.c)
+    ).one_or_none()
+    if row is None:
+        return _replayed(connection, code_hash, now=now)
+    if not parents_are_alive(connection, client_id=row.client_id, sub=row.sub, sid=row.sid, now=now):
+        return None
+    return token_families.begin(
+        connection,
+        family_id,
+        client_id=row.client_id,
+        sub=row.sub,
+        sid=None if "offline_access" in row.scope.split() else row.sid,
+        scope=row.scope,
+        resources=row.resources,
+        auth_time=row.auth_time,
+        now=now,
+        lifetime=lifetime,
+    )
+
+
+def _replayed(connection: Connection, code_hash: bytes, *, now: int) -> Replayed | None:
+    family_id = connection.execute(
+        select(authorization_codes.c.family_id).where(
+            authorization_codes.c.code_hash == code_hash, authorization_codes.c.redeemed_at.is_not(None)
+        )
+    ).scalar_one_or_none()
+    if family_id is None:
+        return None
+    token_families.revoke(connection, family_id, now=now)
+    return Replayed()
+
+
+def _code(row: Any) -> AuthorizationCode:
+    return AuthorizationCode(
+        client_id=row.client_id,
+        sub=row.sub,
+        sid=row.sid,
+        redirect_uri=row.redirect_uri,
+        scope=row.scope,
+        resources=row.resources,
+        nonce=row.nonce,
+        code_challenge=row.code_challenge,
+        auth_time=row.auth_time,
+        expires_at=row.expires_at,
+        redeemed_at=row.redeemed_at,
+    )

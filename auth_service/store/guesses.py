@@ -1,0 +1,59 @@
+"""How many passwords were tried, as leaky buckets of which only the instant of emptiness is kept."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from auth_service.store.prune import prune
+from auth_service.store.tables import guesses
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """`key` is a SHA-256 of what is counted. `burst` tries are free, then one in `interval_ms`."""
+
+    key: bytes
+    burst: int
+    interval_ms: int
+
+
+def charge(connection: Connection, buckets: list[Bucket], *, now_ms: int) -> int:
+    """Count one try in every bucket, or in none: returns 0, or the milliseconds until the fullest of them has room.
+
+    Counted before the password is looked at, so that a thousand tries at the same instant are a thousand.
+    """
+    prune(connection, guesses, guesses.c.full_until, now=now_ms)
+    # Always in one order, or two logins could each wait for the other's row.
+    buckets = sorted(buckets, key=lambda bucket: bucket.key)
+    full_until = {bucket.key: _add(connection, bucket, now_ms=now_ms) for bucket in buckets}
+    wait = max(full_until[bucket.key] - now_ms - bucket.burst * bucket.interval_ms for bucket in buckets)
+    if wait > 0:
+        refund(connection, buckets, now_ms=now_ms)
+        return wait
+    return 0
+
+
+def refund(connection: Connection, buckets: list[Bucket], *, now_ms: int) -> None:
+    """Take one try back: the password was right, or was never looked at."""
+    for bucket in sorted(buckets, key=lambda bucket: bucket.key):
+        connection.execute(
+            update(guesses)
+            .where(guesses.c.bucket == bucket.key)
+            .values(full_until=guesses.c.full_until - bucket.interval_ms)
+        )
+
+
+def _add(connection: Connection, bucket: Bucket, *, now_ms: int) -> int:
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    larger = func.greatest if connection.dialect.name == "postgresql" else func.max
+    statement = (
+        insert(guesses)
+        .values(bucket=bucket.key, full_until=now_ms + bucket.interval_ms)
+        .on_conflict_do_update(
+            index_elements=[guesses.c.bucket],
+            set_={"full_until": larger(guesses.c.full_until, now_ms) + bucket.interval_ms},
+        )
+        .returning(guesses.c.full_until)
+    )
+    return connection.execute(statement).scalar_one()

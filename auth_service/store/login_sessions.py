@@ -1,0 +1,121 @@
+"""The browser's signed-in state: an opaque id with the holder, its SHA-256 here."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from auth_service.store import token_families
+from auth_service.store.prune import prune
+from auth_service.store.tables import login_sessions, users
+
+_SEEN_EVERY = 60
+"""Seconds between two writes of last_seen_at, so that reading a page does not cost a commit."""
+
+
+@dataclass(frozen=True)
+class LoginSession:
+    """A live login session of a user who may sign in."""
+
+    sid: str
+    sub: str
+    email: str
+    auth_time: int
+    claims: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """Seconds."""
+
+    idle: int
+    absolute: int
+
+
+def begin(
+    connection: Connection,
+    cookie_hash: bytes,
+    *,
+    sid: str,
+    sub: str,
+    replaces: bytes | None,
+    now: int,
+    lifetime: Lifetime,
+) -> bool:
+    """Open a login session for a user who has just been authenticated; False when the user was disabled meanwhile.
+
+    The browser gets a new id at each login. When `replaces`, the hash of the id it brought, belongs to the same user, that
+    session becomes this one under its old sid, so that the user's apps stay signed in; another user's is ended.
+    """
+    prune(connection, login_sessions, login_sessions.c.expires_at, now=now)
+    alive = select(users.c.sub).where(users.c.sub == sub, users.c.disabled_at.is_(None)).with_for_update(read=True)
+    if connection.execute(alive).one_or_none() is None:
+        return False
+    if replaces is not None:
+        continued = connection.execute(
+            update(login_sessions)
+            .where(
+                login_sessions.c.cookie_hash == replaces,
+                login_sessions.c.sub == sub,
+                *_is_live(now, lifetime),
+            )
+            .values(cookie_hash=cookie_hash, auth_time=now, last_seen_at=now, expires_at=now + lifetime.absolute)
+        )
+        if continued.rowcount:
+            return True
+        end(connection, replaces, now=now)
+    connection.execute(
+        insert(login_sessions).values(
+            sid=sid,
+            cookie_hash=cookie_hash,
+            sub=sub,
+            auth_time=now,
+            last_seen_at=now,
+            expires_at=now + lifetime.absolute,
+        )
+    )
+    return True
+
+
+def find(
+    connection: Connection, cookie_hash: bytes, *, now: int, lifetime: Lifetime
+) -> tuple[LoginSession, bool] | None:
+    """The live session of this cookie, and whether it is time to write that it was seen."""
+    row = connection.execute(
+        select(login_sessions, users.c.email, users.c.claims)
+        .join(users, users.c.sub == login_sessions.c.sub)
+        .where(login_sessions.c.cookie_hash == cookie_hash, users.c.disabled_at.is_(None), *_is_live(now, lifetime))
+    ).one_or_none()
+    if row is None:
+        return None
+    session = LoginSession(sid=row.sid, sub=row.sub, email=row.email, auth_time=row.auth_time, claims=row.claims)
+    return session, row.last_seen_at <= now - _SEEN_EVERY
+
+
+def seen(connection: Connection, sid: str, *, now: int) -> None:
+    """Push the idle limit back."""
+    connection.execute(
+        update(login_sessions)
+        .where(login_sessions.c.sid == sid, login_sessions.c.ended_at.is_(None), login_sessions.c.last_seen_at < now)
+        .values(last_seen_at=now)
+    )
+
+
+def end(connection: Connection, cookie_hash: bytes, *, now: int) -> None:
+    """Sign out: the session, and every token family that lives under it, end in this one unit."""
+    ended = connection.execute(
+        update(login_sessions)
+        .where(login_sessions.c.cookie_hash == cookie_hash, login_sessions.c.ended_at.is_(None))
+        .values(ended_at=now)
+        .returning(login_sessions.c.sid)
+    ).scalar_one_or_none()
+    if ended is not None:
+        token_families.revoke_of_login_session(connection, ended, now=now)
+
+
+def _is_live(now: int, lifetime: Lifetime) -> tuple[Any, ...]:
+    return (
+        login_sessions.c.ended_at.is_(None),
+        login_sessions.c.expires_at > now,
+        login_sessions.c.last_seen_at > now - lifetime.idle,
+    )

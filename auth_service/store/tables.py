@@ -1,0 +1,140 @@
+"""What the auth service remembers. Times are Unix seconds; secrets are here only as hashes or encrypted.
+
+No row is written per access token: what lives and dies is the token family, under its login session, user and client.
+"""
+
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, text
+
+metadata = MetaData()
+
+apis = Table(
+    "apis",
+    metadata,
+    Column("audience", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("scopes", JSON, nullable=False),  # {"notes:read": "Read your notes"}
+    Column("introspection_clients", JSON, nullable=False),
+    Column("disabled_at", BigInteger),  # no longer declared
+)
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("secret_hash", LargeBinary),  # SHA-256 of a secret of at least 32 characters; NULL for a public client
+    Column("metadata", JSON, nullable=False),  # the RFC 7591 fields
+    Column("origin", Text, nullable=False),  # "file": the configuration's to change
+    Column("created_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger),
+    Column("disabled_by", Text),  # "file" or "command": a start must not undo what a person did
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("sub", Text, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("email_key", Text, nullable=False, unique=True),  # case-folded NFC, what is looked up
+    Column("password_hash", Text),
+    Column("claims", JSON, nullable=False),  # OIDC Core §5.1, without email
+    Column("roles", JSON, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger),
+    Column("disabled_by", Text),
+)
+
+login_sessions = Table(
+    "login_sessions",
+    metadata,
+    Column("sid", Text, primary_key=True),  # random, and public in ID Tokens; neither the cookie nor its hash
+    Column("cookie_hash", LargeBinary, nullable=False, unique=True),
+    Column("sub", Text, ForeignKey("users.sub", ondelete="CASCADE"), nullable=False, index=True),
+    Column("auth_time", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),  # the absolute limit
+    Column("ended_at", BigInteger),
+)
+
+authorization_codes = Table(
+    "authorization_codes",
+    metadata,
+    Column("code_hash", LargeBinary, primary_key=True),
+    Column("client_id", Text, ForeignKey("clients.client_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("sub", Text, ForeignKey("users.sub", ondelete="CASCADE"), nullable=False, index=True),
+    Column("sid", Text, nullable=False),
+    Column("redirect_uri", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("resources", JSON, nullable=False),
+    Column("nonce", Text),
+    Column("code_challenge", Text),
+    Column("auth_time", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("prune_at", BigInteger, nullable=False, index=True),  # spent codes are kept for a day, to notice replays
+    Column("redeemed_at", BigInteger),
+    Column("family_id", LargeBinary),
+)
+
+token_families = Table(
+    "token_families",
+    metadata,
+    Column("family_id", LargeBinary, primary_key=True),  # 16 random bytes
+    Column("client_id", Text, ForeignKey("clients.client_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("sub", Text, ForeignKey("users.sub", ondelete="CASCADE"), index=True),  # NULL: the client acts for itself
+    Column("sid", Text, index=True),  # NULL: offline_access, it outlives the login session
+    Column("scope", Text, nullable=False),
+    Column("resources", JSON, nullable=False),
+    Column("auth_time", BigInteger),
+    Column("generation", Integer, nullable=False),
+    Column("rotated_at", BigInteger, nullable=False),
+    Column("refresh_expires_at", BigInteger, nullable=False),  # moves with each rotation, never past expires_at
+    Column("expires_at", BigInteger, nullable=False),
+    Column("prune_at", BigInteger, nullable=False, index=True),
+    Column("revoked_at", BigInteger),
+    Index(
+        "one_live_family_per_client_acting_for_itself",
+        "client_id",
+        unique=True,
+        sqlite_where=text("sub IS NULL AND revoked_at IS NULL"),
+        postgresql_where=text("sub IS NULL AND revoked_at IS NULL"),
+    ),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("sub", Text, ForeignKey("users.sub", ondelete="CASCADE"), primary_key=True),
+    Column("client_id", Text, ForeignKey("clients.client_id", ondelete="CASCADE"), primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("granted_at", BigInteger, nullable=False),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("kid", Text, primary_key=True),
+    Column("alg", Text, nullable=False),
+    Column("public_jwk", JSON, nullable=False),
+    Column("private_key", LargeBinary, nullable=False),  # PKCS#8 DER, encrypted with the master key
+    Column("published_at", BigInteger, nullable=False),
+    Column("signs_from", BigInteger, nullable=False),
+    Column("withdrawn_at", BigInteger),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),  # 32 bytes, encrypted with the master key
+)
+
+guesses = Table(
+    "guesses",
+    metadata,
+    Column(
+        "bucket", LargeBinary, primary_key=True
+    ),  # SHA-256 of what is counted, so that no address or email lies about
+    Column("full_until", BigInteger, nullable=False, index=True),  # milliseconds: when the bucket will have drained
+)

@@ -1,0 +1,274 @@
+"""The token family: all that one redeemed code gave, or one client acting for itself. It is the noun that lives and dies."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+
+from auth_service.store.prune import prune
+from auth_service.store.tables import clients, login_sessions, token_families, users
+
+_KEEP_DEAD = (
+    86_400  # seconds after the last token of a family has expired, so that a replay is still told from an unknown
+)
+
+
+@dataclass(frozen=True)
+class Family:
+    """A live token family as the tokens need it."""
+
+    family_id: bytes
+    client_id: str
+    sub: str | None
+    sid: str | None
+    scope: str
+    resources: list[str]
+    auth_time: int | None
+    generation: int
+    refresh_expires_at: int
+    roles: list[str]
+
+
+@dataclass(frozen=True)
+class FamilyLifetime:
+    """Seconds. `refresh_token` is counted from the last rotation, `family` from the beginning."""
+
+    refresh_token: int
+    family: int
+    access_token: int
+
+
+@dataclass(frozen=True)
+class Rotated:
+    family: Family
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A refresh token of a generation long gone came back; the family is revoked, and that is committed."""
+
+
+def begin(
+    connection: Connection,
+    family_id: bytes,
+    *,
+    client_id: str,
+    sub: str | None,
+    sid: str | None,
+    scope: str,
+    resources: list[str],
+    auth_time: int | None,
+    now: int,
+    lifetime: FamilyLifetime,
+) -> Family:
+    """Open a family at generation 0. The caller has made sure, in this unit, that its parents are alive."""
+    prune(connection, token_families, token_families.c.prune_at, now=now)
+    expires_at = now + lifetime.family
+    refresh_expires_at = min(now + lifetime.refresh_token, expires_at)
+    connection.execute(
+        insert(token_families).values(
+            family_id=family_id,
+            client_id=client_id,
+            sub=sub,
+            sid=sid,
+            scope=scope,
+            resources=resources,
+            auth_time=auth_time,
+            generation=0,
+            rotated_at=now,
+            refresh_expires_at=refresh_expires_at,
+            expires_at=expires_at,
+            prune_at=refresh_expires_at + lifetime.access_token + _KEEP_DEAD,
+        )
+    )
+    roles = connection.execute(select(users.c.roles).where(users.c.sub == sub)).scalar_one() if sub else []
+    return Family(family_id, client_id, sub, sid, scope, resources, auth_time, 0, refresh_expires_at, roles)
+
+
+def rotate(
+    connection: Connection,
+    family_id: bytes,
+    generation: int,
+    *,
+    now: int,
+    grace: int,
+    lifetime: FamilyLifetime,
+    login_session_idle: int,
+) -> Rotated | Replayed | None:
+    """Move a token family on by one generation; the refresh token of the old one is spent.
+
+    `family_id` (16 bytes) and `generation` come from a refresh token whose MAC has been checked; times are seconds. One
+    behind and within `grace` of the last rotation: Rotated with the current generation again, so that a lost response
+    does no harm. A rotation counts as activity in the login session.
+
+    Replayed: further behind, or later; the family is revoked. None: no such live family. RFC 9700 §4.14.2.
+    """
+    refresh_expires_at = _least(connection, now + lifetime.refresh_token, token_families.c.expires_at)
+    moved = connection.execute(
+        update(token_families)
+        .where(
+            token_families.c.family_id == family_id,
+            token_families.c.generation == generation,
+            _is_live(now, login_session_idle),
+        )
+        .values(
+            generation=generation + 1,
+            rotated_at=now,
+            refresh_expires_at=refresh_expires_at,
+            prune_at=refresh_expires_at + lifetime.access_token + _KEEP_DEAD,
+        )
+        .returning(*token_families.c, _ROLES, _LAST_SEEN_AT)
+    ).one_or_none()
+    if moved is not None:
+        if moved.last_seen_at is not None and moved.last_seen_at <= now - 60:
+            connection.execute(update(login_sessions).where(login_sessions.c.sid == moved.sid).values(last_seen_at=now))
+        return Rotated(_family(moved))
+
+    row = connection.execute(
+        select(*token_families.c, _ROLES).where(
+            token_families.c.family_id == family_id, _is_live(now, login_session_idle)
+        )
+    ).one_or_none()
+    if row is None or generation > row.generation:
+        return None
+    if generation == row.generation - 1 and now - row.rotated_at <= grace:
+        return Rotated(_family(row))
+    revoke(connection, family_id, now=now)
+    return Replayed()
+
+
+def find_live(connection: Connection, family_id: bytes, *, now: int, login_session_idle: int) -> Family | None:
+    """The family if it lives, with all that is above it."""
+    row = connection.execute(
+        select(*token_families.c, _ROLES).where(
+            token_families.c.family_id == family_id, _is_live(now, login_session_idle)
+        )
+    ).one_or_none()
+    return None if row is None else _family(row)
+
+
+def of_client(
+    connection: Connection, client_id: str, family_id: bytes, *, now: int, lifetime: FamilyLifetime
+) -> bytes | None:
+    """The one live family under which a client acts for itself; `family_id` is the id of a new one, should there be none.
+
+    Its tokens are as many as it likes and no row is written for them. None: the client is disabled.
+    """
+    # FOR UPDATE, so that of two first requests one opens the family and the other finds it.
+    client = select(clients.c.client_id).where(clients.c.client_id == client_id, clients.c.disabled_at.is_(None))
+    if connection.execute(client.with_for_update()).one_or_none() is None:
+        return None
+    mine = and_(
+        token_families.c.client_id == client_id, token_families.c.sub.is_(None), token_families.c.revoked_at.is_(None)
+    )
+    # Renewed long before it could be pruned: half of the lifetime is left to whoever remembers it for a few seconds.
+    known = connection.execute(
+        update(token_families)
+        .where(mine)
+        .values(
+            expires_at=now + lifetime.family,
+            refresh_expires_at=now + lifetime.family,
+            prune_at=now + 2 * lifetime.family,
+        )
+        .returning(token_families.c.family_id)
+    ).scalar_one_or_none()
+    if known is not None:
+        return bytes(known)
+    begin(
+        connection,
+        family_id,
+        client_id=client_id,
+        sub=None,
+        sid=None,
+        scope="",
+        resources=[],
+        auth_time=None,
+        now=now,
+        lifetime=lifetime,
+    )
+    return family_id
+
+
+def revoke(connection: Connection, family_id: bytes, *, now: int) -> None:
+    """End one family: its refresh tokens at once, its access tokens wherever liveness is asked for."""
+    _revoke_where(connection, token_families.c.family_id == family_id, now=now)
+
+
+def revoke_of_login_session(connection: Connection, sid: str, *, now: int) -> None:
+    """End what lives under a login session; what was given offline_access has no sid and goes on."""
+    _revoke_where(connection, token_families.c.sid == sid, now=now)
+
+
+def revoke_of_user(connection: Connection, sub: str, *, now: int) -> None:
+    _revoke_where(connection, token_families.c.sub == sub, now=now)
+
+
+def revoke_of_client(connection: Connection, client_id: str, *, now: int) -> None:
+    _revoke_where(connection, token_families.c.client_id == client_id, now=now)
+
+
+def revoke_of_consent(connection: Connection, sub: str, client_id: str, *, now: int) -> None:
+    _revoke_where(connection, and_(token_families.c.sub == sub, token_families.c.client_id == client_id), now=now)
+
+
+def _revoke_where(connection: Connection, condition: ColumnElement[bool], *, now: int) -> None:
+    # Written on the family rows themselves: a rotation that runs beside this waits for the row and then finds it revoked.
+    connection.execute(
+        update(token_families).where(condition, token_families.c.revoked_at.is_(None)).values(revoked_at=now)
+    )
+
+
+_ROLES = select(users.c.roles).where(users.c.sub == token_families.c.sub).scalar_subquery().label("roles")
+_LAST_SEEN_AT = (
+    select(login_sessions.c.last_seen_at)
+    .where(login_sessions.c.sid == token_families.c.sid)
+    .scalar_subquery()
+    .label("last_seen_at")
+)
+
+
+def _is_live(now: int, login_session_idle: int) -> ColumnElement[bool]:
+    session_is_live = (
+        select(login_sessions.c.sid)
+        .where(
+            login_sessions.c.sid == token_families.c.sid,
+            login_sessions.c.ended_at.is_(None),
+            login_sessions.c.expires_at > now,
+            login_sessions.c.last_seen_at > now - login_session_idle,
+        )
+        .exists()
+    )
+    user_is_live = (
+        select(users.c.sub).where(users.c.sub == token_families.c.sub, users.c.disabled_at.is_(None)).exists()
+    )
+    client_is_live = (
+        select(clients.c.client_id)
+        .where(clients.c.client_id == token_families.c.client_id, clients.c.disabled_at.is_(None))
+        .exists()
+    )
+    return and_(
+        token_families.c.revoked_at.is_(None),
+        token_families.c.refresh_expires_at > now,
+        or_(token_families.c.sid.is_(None), session_is_live),
+        or_(token_families.c.sub.is_(None), user_is_live),
+        client_is_live,
+    )
+
+
+def _least(connection: Connection, constant: int, column: ColumnElement[int]) -> ColumnElement[int]:
+    return func.min(constant, column) if connection.dialect.name == "sqlite" else func.least(constant, column)
+
+
+def _family(row: Any) -> Family:
+    return Family(
+        family_id=bytes(row.family_id),
+        client_id=row.client_id,
+        sub=row.sub,
+        sid=row.sid,
+        scope=row.scope,
+        resources=row.resources,
+        auth_time=row.auth_time,
+        generation=row.generation,
+        refresh_expires_at=row.refresh_expires_at,
+        roles=row.roles or [],
+    )

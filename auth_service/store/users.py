@@ -1,0 +1,126 @@
+"""People who can sign in. `sub` is generated; nothing about a person is in it."""
+
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from auth_service.store import token_families
+from auth_service.store.tables import login_sessions, users
+
+
+@dataclass(frozen=True)
+class User:
+    sub: str
+    email: str
+    claims: dict[str, Any]
+    roles: list[str]
+    updated_at: int
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a login is checked against. `password_hash` is None when the user has no password."""
+
+    sub: str
+    password_hash: str | None
+
+
+class EmailTaken(Exception):
+    """A user of that email exists already."""
+
+
+def email_key(email: str) -> str:
+    """What two spellings of one address have in common: NFC and case-folded."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold())
+
+
+def add(
+    connection: Connection,
+    *,
+    email: str,
+    password_hash: str | None,
+    claims: dict[str, Any],
+    roles: list[str],
+    origin: str,
+    now: int,
+) -> str:
+    """Make a user and return the new `sub`. Raises EmailTaken."""
+    sub = secrets.token_urlsafe(16)
+    try:
+        with connection.begin_nested():
+            connection.execute(
+                insert(users).values(
+                    sub=sub,
+                    email=email,
+                    email_key=email_key(email),
+                    password_hash=password_hash,
+                    claims=claims,
+                    roles=roles,
+                    origin=origin,
+                    created_at=now,
+                    updated_at=now,
+                )
+            )
+    except IntegrityError:
+        raise EmailTaken from None
+    return sub
+
+
+def find_credentials(connection: Connection, email: str) -> Credentials | None:
+    """Of a user who may sign in."""
+    row = connection.execute(
+        select(users.c.sub, users.c.password_hash).where(
+            users.c.email_key == email_key(email), users.c.disabled_at.is_(None)
+        )
+    ).one_or_none()
+    return None if row is None else Credentials(row.sub, row.password_hash)
+
+
+def find(connection: Connection, sub: str) -> User | None:
+    """A user who is not disabled."""
+    row = connection.execute(select(users).where(users.c.sub == sub, users.c.disabled_at.is_(None))).one_or_none()
+    return None if row is None else User(row.sub, row.email, row.claims, row.roles, row.updated_at)
+
+
+def find_sub(connection: Connection, email: str) -> str | None:
+    """By email, disabled or not."""
+    return connection.execute(select(users.c.sub).where(users.c.email_key == email_key(email))).scalar_one_or_none()
+
+
+def upgrade_password_hash(connection: Connection, sub: str, *, old: str, new: str) -> None:
+    """Put a better hash of the same password in place of `old`, unless somebody has set another password meanwhile."""
+    connection.execute(update(users).where(users.c.sub == sub, users.c.password_hash == old).values(password_hash=new))
+
+
+def set_password_hash(connection: Connection, sub: str, password_hash: str, *, now: int) -> None:
+    """A new password: whoever signed in with the old one is signed out."""
+    connection.execute(update(users).where(users.c.sub == sub).values(password_hash=password_hash))
+    sign_out(connection, sub, now=now)
+
+
+def sign_out(connection: Connection, sub: str, *, now: int) -> None:
+    """End all of a user's login sessions and token families, offline ones included."""
+    # The row is locked first, so that a login or a redemption beside this either is seen here or sees this.
+    connection.execute(select(users.c.sub).where(users.c.sub == sub).with_for_update())
+    connection.execute(
+        update(login_sessions)
+        .where(login_sessions.c.sub == sub, login_sessions.c.ended_at.is_(None))
+        .values(ended_at=now)
+    )
+    token_families.revoke_of_user(connection, sub, now=now)
+
+
+def disable(connection: Connection, sub: str, *, by: str, now: int) -> None:
+    """No more logins; what is signed in is signed out."""
+    connection.execute(
+        update(users).where(users.c.sub == sub, users.c.disabled_at.is_(None)).values(disabled_at=now, disabled_by=by)
+    )
+    sign_out(connection, sub, now=now)
+
+
+def enable(connection: Connection, sub: str) -> None:
+    connection.execute(update(users).where(users.c.sub == sub).values(disabled_at=None, disabled_by=None))
