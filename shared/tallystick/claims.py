@@ -3,6 +3,7 @@
 A claims object says "these were signed by the issuer": only a verifier makes one from a string.
 """
 
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -29,6 +30,6 @@ class AccessTokenClaims(BaseModel):
     acr: str | None = None
     roles: Annotated[list[str], Field(default_factory=list)]
 
-    @property
+    @cached_property
     def scopes(self) -> frozenset[str]:
-        return frozenset(self.scope.split())
+        return frozenset(self.scope.split(" ")) - {""}  # by space alone: other white space is part of a word

@@ -30,8 +30,8 @@ from typing import ClassVar
 class OAuthError(Exception):
     """A refusal in the RFCs' own form.
 
-    `description` is for the developer who reads a log or a response body. It must keep to the characters of RFC 6749 §5.2
-    (no double quote, backslash or anything outside printable ASCII), and must not repeat what the caller sent.
+    `description` is for the developer who reads a log or a response body. It must keep to the characters of RFC 6749
+    §5.2 (no double quote, backslash or anything outside printable ASCII), and must not repeat what the caller sent.
     """
 
     error: ClassVar[str] = "server_error"

@@ -16,6 +16,9 @@ from tallystick.errors import InvalidToken
 from tallystick.jwk import MAX_KID_LENGTH, PublicKey, SigningKey
 from tallystick.strict_json import parse_object
 
+UNBELIEVED = "the token is malformed, expired, or not issued for this use"
+"""All that the bearer of a refused token is told; the exception's cause has the reason."""
+
 # What a token must never bring along: keys or addresses of keys to believe it by, and changes to how it is to be read.
 _FORBIDDEN_HEADERS = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip"})
 _ALGORITHMS = {alg: get_algorithm_by_name(alg) for alg in ("ES256", "RS256")}
@@ -73,7 +76,7 @@ def read(token: str, profile: Profile, key_for: Callable[[str], PublicKey]) -> d
             raise ValueError("the signature is not the key's")
         return parse_object(base64url.decode(encoded_payload))
     except (ValueError, KeyError) as refused:
-        raise InvalidToken("the token is malformed or not signed by a known key") from refused
+        raise InvalidToken(UNBELIEVED) from refused
 
 
 def read_header(token: str, profile: Profile) -> Header:
@@ -81,7 +84,7 @@ def read_header(token: str, profile: Profile) -> Header:
     try:
         return _parse_header(_parts(token, profile)[0], profile)
     except ValueError as refused:
-        raise InvalidToken("the token is malformed or not signed by a known key") from refused
+        raise InvalidToken(UNBELIEVED) from refused
 
 
 def _parts(token: str, profile: Profile) -> tuple[str, str, str]:

@@ -6,7 +6,7 @@ _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
 
 def parse_scope(scope: str) -> tuple[str, ...]:
-    """The words of a scope in their order, each once. Raises ValueError when one holds a character that RFC 6749 §3.3 forbids."""
+    """The words of a scope in their order, each once. Raises ValueError for a character that RFC 6749 §3.3 forbids."""
     words = tuple(dict.fromkeys(word for word in scope.split(" ") if word))
     if not all(_SCOPE_TOKEN.fullmatch(word) for word in words):
         raise ValueError("a scope may hold only printable ASCII without double quote and backslash")

@@ -1,0 +1,34 @@
+"""The last known keys of an issuer on disk, so that an API can start while the issuer is away."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from tallystick.issuer_metadata import MAX_DOCUMENT_BYTES
+
+
+def read_jwks_file(path: Path) -> bytes | None:
+    """The JWK Set that was last written, or None when there is no file yet. Raises OSError when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_DOCUMENT_BYTES)
+    except FileNotFoundError:
+        return None
+
+
+def write_jwks_file(path: Path, document: bytes) -> None:
+    """Replace the file in one step: a reader, or a start after a power cut, finds the old keys or the new ones.
+
+    Mode 0600: nothing in it is secret, but whoever can write it decides whose tokens we believe. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(document)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,38 @@
+"""The addresses of issuers and APIs, which stay text: they are compared byte for byte (RFC 9700 §4.1)."""
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+_URL = re.compile(
+    r"https?://[\x21\x24-\x3b\x3d\x40-\x5b\x5d\x5f\x61-\x7a\x7e]+"
+)  # RFC 3986, without query and fragment
+
+
+def check_url(url: str) -> str:
+    """Return `url` if keys and tokens may travel to it: https, or http on loopback. Raises ValueError otherwise."""
+    if not _URL.fullmatch(url):
+        raise ValueError(f"{url!r} is not an http(s) URL without query and fragment")
+    parts = urlsplit(url)
+    _ = parts.port  # raises ValueError when it is not a port
+    if not parts.hostname or "@" in parts.netloc:
+        raise ValueError(f"{url!r} must name a host, and no user")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError(f"{url!r} must be https: plain http is for loopback only")
+    return url
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what is sent to `host` stays on this machine (RFC 6761 §6.3). `host` is without port and brackets."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def well_known(url: str, name: str) -> str:
+    """The address of `url`'s metadata: the name goes between host and path (RFC 8414 §3.1, RFC 9728 §3.1)."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/.well-known/{name}{parts.path.rstrip('/')}"
