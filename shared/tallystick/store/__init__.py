@@ -1,0 +1,10 @@
+"""Where the services keep things: one transaction for each unit of work, committed before anyone hears of it.
+
+A unit of work is a plain function `fn(connection, …)` of SQL and nothing else. See `Store` for the rules it keeps.
+"""
+
+from tallystick.store.errors import StoreUnavailable, Unstorable
+from tallystick.store.statements import lock_parent, prune, take_turns
+from tallystick.store.store import Store
+
+__all__ = ["Store", "StoreUnavailable", "Unstorable", "lock_parent", "prune", "take_turns"]

@@ -1,0 +1,43 @@
+"""A bounded queue of units, and the threads that work it off."""
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from tallystick.store.errors import StoreUnavailable
+from tallystick.store.unit import Unit
+
+Waiting = SimpleQueue[Unit | None]
+"""Units in the order of their arrival. None sends one thread home."""
+
+
+class Lane:
+    """Each of `threads` threads runs `worker(waiting)`, which returns when it takes None from the queue."""
+
+    def __init__(self, name: str, worker: Callable[[Waiting], None], *, threads: int, queue_size: int) -> None:
+        self._waiting: Waiting = SimpleQueue()
+        self._queue_size = queue_size
+        self._is_closed = False
+        self._threads = [
+            # Daemons: a thread stuck in a dead database must not keep the process from ending.
+            threading.Thread(target=worker, args=(self._waiting,), name=f"store-{name}-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, unit: Unit) -> None:
+        """Raises StoreUnavailable when the queue is full: more could not be served within the deadline anyway."""
+        if self._is_closed:
+            raise StoreUnavailable("the store is closed")
+        if self._waiting.qsize() >= self._queue_size:
+            raise StoreUnavailable("too many requests wait for the store")
+        self._waiting.put(unit)
+
+    def close(self, patience: float) -> None:
+        """Finish what waits and end the threads; blocks for at most `patience` seconds each."""
+        self._is_closed = True
+        for _ in self._threads:
+            self._waiting.put(None)
+        for thread in self._threads:
+            thread.join(patience)

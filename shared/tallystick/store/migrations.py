@@ -1,0 +1,67 @@
+"""Bring a database to the newest schema, however many processes begin at once.
+
+A service keeps its steps in a package of its own, `<package>/versions/*.py`, in Alembic's form. There is no `env.py`: what
+it would say is the same for every service, and is said here.
+"""
+
+import sqlite3
+from importlib.resources import as_file, files
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from tallystick.store.errors import StoreUnavailable
+from tallystick.store.statements import take_turns
+from tallystick.store.store import engine_for
+
+_LOCK = "tallystick migrations"
+_PATIENCE = 60.0
+"""Seconds that a process waits for another one's migration, and that one statement may take."""
+
+
+def migrate(url: str, package: str) -> None:
+    """Run the steps of `package` (as in `auth_service.migrations`) that the database at `url` has not seen.
+
+    All of them are one transaction under a lock: they are there, or nothing has changed. Blocks; call it before serving.
+    Raises StoreUnavailable when the database is away or another process holds it for more than a minute.
+    """
+    engine = engine_for(url, patience=_PATIENCE)
+    try:
+        with as_file(files(package)) as folder, engine.connect() as connection:
+            _begin_alone(connection)
+            _upgrade(connection, ScriptDirectory(str(folder)))
+            _commit(connection)
+    except DBAPIError as error:
+        raise StoreUnavailable("the database cannot be migrated") from error
+    finally:
+        engine.dispose()
+
+
+def _begin_alone(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        # A table is changed by copying it, and dropping the old one must not take along what refers to it.
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(_PATIENCE * 1000)}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        take_turns(connection, _LOCK)
+
+
+def _upgrade(connection: Connection, scripts: ScriptDirectory) -> None:
+    def steps(revision: str, _context: object) -> object:
+        return scripts._upgrade_revs("head", revision)
+
+    with EnvironmentContext(Config(), scripts, fn=steps) as environment:
+        environment.configure(connection=connection, transactional_ddl=True, render_as_batch=True)
+        environment.run_migrations()
+
+
+def _commit(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+            raise sqlite3.IntegrityError(f"a migration left rows of {broken[0]} without their parent in {broken[2]}")
+    connection.commit()

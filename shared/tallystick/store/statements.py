@@ -1,0 +1,54 @@
+"""Statements that units of work have in common; they run alike on SQLite and PostgreSQL."""
+
+import hashlib
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Column, Connection, Delete, Row, Select, Table, bindparam, delete, func, select, tuple_
+
+
+def prune(connection: Connection, column: Column[int], *, now: int, limit: int = 4) -> int:
+    """Delete at most `limit` rows whose `column` (indexed; Unix seconds) is `now` or earlier. Returns how many went.
+
+    A write that adds a row prunes a few old ones, so a table stays as large as what is alive in it without any job.
+    """
+    return connection.execute(_pruning(column), {"now": now, "at_most": limit}).rowcount
+
+
+@lru_cache(maxsize=64)
+def _pruning(column: Column[int]) -> Delete:
+    table = column.table
+    if not isinstance(table, Table):
+        raise TypeError("prune() needs a column of a table")
+    key = tuple_(*table.primary_key.columns) if len(table.primary_key.columns) > 1 else table.primary_key.columns[0]
+    expired = (
+        select(*table.primary_key.columns)
+        .where(column <= bindparam("now"))
+        .order_by(column)
+        .limit(bindparam("at_most"))
+        .with_for_update(skip_locked=True)  # two who prune at once take different rows; SQLite has no such two
+    )
+    return delete(table).where(key.in_(expired))
+
+
+def lock_parent(connection: Connection, parent: Select[Any]) -> Row[Any] | None:
+    """Fetch the one row a new child will belong to, and hold it until the commit (`FOR SHARE`); None if there is none.
+
+    On PostgreSQL a unit that creates a child first locks its parents so, or a revocation running beside it misses the
+    child. SQLite writes one unit at a time, and SQLAlchemy renders no lock for it.
+    """
+    return connection.execute(parent.with_for_update(read=True)).one_or_none()
+
+
+def take_turns(connection: Connection, name: str) -> None:
+    """Until this unit's commit, no other unit that takes the turn of the same `name` runs, in any process.
+
+    For units that read much and write what follows from it. On SQLite every writing unit has that already.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(lock_key(name))))
+
+
+def lock_key(name: str) -> int:
+    """The 64-bit signed number that PostgreSQL's advisory locks go by."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

@@ -1,0 +1,124 @@
+"""The store as a service sees it: `await store.write(fn, …)` and `await store.read(fn, …)`."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from tallystick.store.errors import StoreUnavailable
+from tallystick.store.lane import Lane
+from tallystick.store.unit import Unit
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+POOL_SIZE = 8
+QUEUE_SIZE = 1024
+DEADLINE = 1.5
+
+
+class Store:
+    """Runs units of work: plain functions `fn(connection, *args, **kwargs)`, each in one transaction, in a thread.
+
+    The call returns after the commit, so no answer can leave before what it says is true. What a unit raises rolls back
+    that unit alone and reaches the caller; a refusal that must be remembered is therefore returned, not raised.
+
+    A unit holds SQL and nothing else: it may be run again after a serialization failure or deadlock. What it returns
+    must be complete (rows, not a result still to be fetched). A statement that may fail inside a unit that wants to
+    go on stands in `with connection.begin_nested():`.
+
+    Raises StoreUnavailable when the database is away, full or locked, when too many units wait, and after `deadline`
+    seconds; Unstorable for a value that no database of ours keeps.
+    """
+
+    def __init__(self, engine: Engine, *, reads: Lane, writes: Lane, deadline: float) -> None:
+        self.engine = engine
+        self._reads = reads
+        self._writes = writes
+        self._deadline = deadline
+        self._silent_until = 0.0
+
+    @classmethod
+    def open(
+        cls, url: str, *, pool_size: int = POOL_SIZE, queue_size: int = QUEUE_SIZE, deadline: float = DEADLINE
+    ) -> Self:
+        """A store on `sqlite:///relative`, `sqlite:////absolute` or any libpq URL `postgresql://…`.
+
+        Connects when the first unit comes, so it never blocks and never fails for a database that is away.
+        `pool_size`: connections to PostgreSQL, or reading threads on SQLite. `queue_size`: units that may wait.
+        `deadline`: seconds until a caller is told StoreUnavailable. Raises ValueError for any other URL.
+        """
+        engine = engine_for(url, patience=deadline)
+        if engine.dialect.name == "sqlite":
+            from tallystick.store.sqlite import Reader, Writer
+
+            writes = Lane("write", Writer(engine), threads=1, queue_size=queue_size)
+            reads = Lane("read", Reader(engine), threads=pool_size, queue_size=queue_size)
+        else:
+            from tallystick.store.postgresql import Worker
+
+            reads = writes = Lane("work", Worker(engine), threads=pool_size, queue_size=queue_size)
+        return cls(engine, reads=reads, writes=writes, deadline=deadline)
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.engine.dialect.name
+
+    async def read(self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a unit that only reads. It sees one moment of the database, and a write in it fails."""
+        return await self._run(self._reads, lambda connection: fn(connection, *args, **kwargs), writes=False)
+
+    async def write(self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a unit that reads and writes, and return what it returned after its commit."""
+        return await self._run(self._writes, lambda connection: fn(connection, *args, **kwargs), writes=True)
+
+    async def close(self) -> None:
+        """Finish the units that wait, and close every connection. Later units raise StoreUnavailable."""
+        for lane in {self._reads, self._writes}:
+            await asyncio.to_thread(lane.close, self._deadline)
+
+    async def _run(self, lane: Lane, work: Callable[[Connection], T], *, writes: bool) -> T:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        timer = loop.call_later(self._deadline, _give_up, future)
+        try:
+            lane.submit(Unit(work, future, writes=writes))
+            return await future
+        except StoreUnavailable as unavailable:
+            self._report(unavailable)
+            raise
+        finally:
+            timer.cancel()
+
+    def _report(self, unavailable: StoreUnavailable) -> None:
+        """Tell the operator why, once a second at most."""
+        if time.monotonic() >= self._silent_until:
+            self._silent_until = time.monotonic() + 1
+            logger.warning("%s: %s", unavailable.description, unavailable.__cause__ or "no answer")
+
+
+def _give_up(future: asyncio.Future[T]) -> None:
+    if not future.done():
+        future.set_exception(StoreUnavailable("the store did not answer in time"))
+
+
+def engine_for(url: str, *, patience: float) -> Engine:
+    """The engine behind a store. `patience`: seconds that a statement may take on PostgreSQL. Connects to nothing yet.
+
+    Either driver is imported only where it is asked for. Raises ValueError for a URL of another kind.
+    """
+    if url.startswith("sqlite:///"):
+        from tallystick.store.sqlite import sqlite_engine
+
+        return sqlite_engine(url)
+    if url.startswith(("postgresql://", "postgres://")):
+        from tallystick.store.postgresql import postgresql_engine
+
+        return postgresql_engine(url, patience=patience)
+    raise ValueError("a database_url begins with sqlite:/// or postgresql://")
