@@ -1,0 +1,1 @@
+"""Programs that use Tallystick from the outside, each a small whole."""

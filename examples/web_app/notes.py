@@ -1,0 +1,42 @@
+"""The one page of the app: who you are, your notes, and a form for the next."""
+
+from fastapi import APIRouter
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from examples.web_app.access import access_for
+from examples.web_app.services import Here, OwnForm, SignedIn, Visitor
+from examples.web_app.sign_in import take_note
+
+router = APIRouter()
+
+PER_PAGE = 20
+
+
+@router.get("/")
+async def first_page(request: Request, here: Here, visitor: Visitor, cursor: str | None = None) -> Response:
+    note = take_note(request)
+    if visitor is None:
+        return here.pages.render("signed_out.html", note=note)
+    access = access_for(visitor, here.provider, here.clock)
+    page = await here.notes_api.list(access, cursor=cursor, limit=PER_PAGE)
+    return here.pages.render("notes.html", note=note, session=visitor, page=page, is_first=cursor is None)
+
+
+@router.post("/notes")
+async def add_note(here: Here, session: SignedIn, form: OwnForm) -> Response:
+    access = access_for(session, here.provider, here.clock)
+    await here.notes_api.add(access, title=_text(form, "title"), body=_text(form, "body"))
+    return RedirectResponse("/", status_code=303)
+
+
+@router.post("/notes/{note_id}/delete")
+async def delete_note(note_id: str, here: Here, session: SignedIn, _: OwnForm) -> Response:
+    await here.notes_api.delete(access_for(session, here.provider, here.clock), note_id)
+    return RedirectResponse("/", status_code=303)
+
+
+def _text(form: FormData, name: str) -> str:
+    """Browsers send line ends as CRLF; people mean one."""
+    return str(form.get(name, "")).replace("\r\n", "\n").strip()
