@@ -1,0 +1,61 @@
+"""`make run`, or `python -m deploy.demo`, from the root of the checkout."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from deploy.demo.place import DEFAULT_PORTS, Place
+from deploy.demo.servers import ONE, TWO, api_url, auth_url, servers_of
+from deploy.demo.supervisor import DemoFailed, refuse_taken_ports, supervise
+
+
+def main() -> int:
+    place = _place()
+    try:
+        place.prepare()
+        servers = servers_of(place)
+        refuse_taken_ports(servers)
+        asyncio.run(supervise(servers, when_ready=lambda: print(_welcome(place), flush=True)))
+    except (DemoFailed, OSError) as reason:
+        print(f"demo: {reason}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _place() -> Place:
+    parser = argparse.ArgumentParser(prog="python -m deploy.demo", description="Start the whole demo on this machine.")
+    parser.add_argument(
+        "--ports",
+        default=",".join(map(str, DEFAULT_PORTS)),
+        metavar="AUTH,API,ONE,TWO",
+        help="of the auth service, the notes API and the two apps (%(default)s)",
+    )
+    parser.add_argument("--var", default="var", type=Path, help="the folder for its data (%(default)s)")
+    arguments = parser.parse_args()
+    try:
+        ports = tuple(int(port) for port in arguments.ports.split(","))
+    except ValueError:
+        ports = ()
+    if len(ports) != len(DEFAULT_PORTS) or len(set(ports)) != len(ports):
+        parser.error("--ports wants four different numbers, as in 8000,8001,8011,8012")
+    return Place(ports, arguments.var)
+
+
+def _welcome(place: Place) -> str:
+    account = place.account
+    return f"""
+  The demo is running.
+
+    auth service   {auth_url(place)}
+    notes API      {api_url(place)}/docs
+    {ONE.name}        {ONE.url(place)}
+    {TWO.name}        {TWO.url(place)}
+
+  Sign in as {account.email} with the password: {account.password}
+  Ctrl-C stops it; its data stays in {place.var}/.
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

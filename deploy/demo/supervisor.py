@@ -1,0 +1,130 @@
+"""Run several servers as one: up together, down together, and a plain word when one of them ends by itself."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import httpx
+
+SECONDS_TO_START = 60
+SECONDS_TO_STOP = 10
+
+
+class DemoFailed(Exception):
+    """Why the demo cannot start or go on, in one line."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """`ready_url` is answered below 500 as soon as the server can be used."""
+
+    name: str
+    command: list[str]
+    port: int
+    ready_url: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class _Running:
+    """One started server, whose output goes to ours with its name before each line."""
+
+    def __init__(self, server: Server, process: asyncio.subprocess.Process, name_width: int) -> None:
+        self.server = server
+        self.process = process
+        self.last_line = "it said nothing"
+        self.ended = asyncio.create_task(self._pass_on_output(server.name.ljust(name_width)))
+
+    async def _pass_on_output(self, prefix: str) -> None:
+        assert self.process.stdout is not None  # noqa: S101 - started with a pipe
+        async for line in self.process.stdout:
+            self.last_line = line.decode(errors="replace").rstrip()
+            print(f"{prefix} | {self.last_line}", flush=True)  # noqa: T201
+        await self.process.wait()
+
+    async def stop(self) -> None:
+        if self.process.returncode is None:
+            self.process.terminate()
+        try:
+            await asyncio.wait_for(self.ended, SECONDS_TO_STOP)
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+
+
+def refuse_taken_ports(servers: list[Server]) -> None:
+    """Raises DemoFailed when something listens already where one of `servers` should, on IPv4 or IPv6 loopback."""
+    for server in servers:
+        for address in ("127.0.0.1", "::1"):
+            try:
+                socket.create_connection((address, server.port), timeout=1).close()
+            except OSError:
+                continue
+            raise DemoFailed(f"port {server.port}, which the {server.name} needs, is in use by another program")
+
+
+async def supervise(servers: list[Server], when_ready: Callable[[], None]) -> None:
+    """Run `servers` until SIGINT, SIGTERM or SIGHUP, and call `when_ready` once all of them answer.
+
+    Raises DemoFailed when one ends by itself or does not answer in time; the others are stopped first.
+    """
+    asked_to_stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
+    running: list[_Running] = []
+    name_width = max(len(server.name) for server in servers)
+    try:
+        for server in servers:
+            running.append(_Running(server, await _start(server), name_width))
+        stop = asyncio.create_task(asked_to_stop.wait())
+        ready = asyncio.create_task(_all_answer(servers))
+        endings = [one.ended for one in running]
+        await asyncio.wait([stop, ready, *endings], return_when=asyncio.FIRST_COMPLETED)
+        if ready.done():
+            ready.result()
+            when_ready()
+            await asyncio.wait([stop, *endings], return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        # Ctrl-C reaches the servers at the same moment as us: that they ended by it is no failure.
+        await asyncio.sleep(0)
+        if not asked_to_stop.is_set():
+            raise DemoFailed(_obituary(next(one for one in running if one.ended.done())))
+    finally:
+        await asyncio.gather(*(one.stop() for one in running))
+
+
+async def _start(server: Server) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *server.command,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **server.environment},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+
+
+async def _all_answer(servers: list[Server]) -> None:
+    async with httpx.AsyncClient(trust_env=False, timeout=2) as browser:
+        await asyncio.gather(*(_answers(browser, server) for server in servers))
+
+
+async def _answers(browser: httpx.AsyncClient, server: Server) -> None:
+    try:
+        async with asyncio.timeout(SECONDS_TO_START):
+            while True:
+                try:
+                    if (await browser.get(server.ready_url)).status_code < 500:
+                        return
+                except httpx.TransportError:
+                    pass  # not there yet
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise DemoFailed(f"the {server.name} does not answer after {SECONDS_TO_START} s") from None
+
+
+def _obituary(dead: _Running) -> str:
+    status = dead.process.returncode or 0
+    how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+    return f"the {dead.server.name} {how}: {dead.last_line}"
