@@ -1,0 +1,14 @@
+"""A clock that moves when told to."""
+
+
+class MovableClock:
+    """A `tallystick.clock.Clock`. `now` is Unix seconds."""
+
+    def __init__(self, now: int = 1_800_000_000) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+    def advance(self, *, seconds: int) -> None:
+        self.now += seconds
