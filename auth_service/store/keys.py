@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, or_, select, update
+from tallystick.store import take_turns
 
 from auth_service.store.tables import secrets, signing_keys
 
 
 @dataclass(frozen=True)
 class StoredKey:
-    """`private_key` is encrypted PKCS#8 DER. Published from `published_at`; of one alg, the newest with `signs_from` ≤ now signs."""
+    """`private_key` is encrypted PKCS#8 DER. A key is published from `published_at`; of one alg, the newest with
+    `signs_from` ≤ now signs, and its predecessor is retired."""
 
     kid: str
     alg: str
@@ -40,7 +42,7 @@ def load_all(connection: Connection) -> list[StoredKey]:
 
 def add(connection: Connection, key: StoredKey) -> bool:
     """Publish a key, unless one of its alg waits already to sign; says whether it was added."""
-    _lock(connection)
+    take_turns(connection, "signing keys")  # what is looked for is often a row that is not there, which nothing locks
     waiting = connection.execute(
         select(signing_keys.c.kid).where(
             signing_keys.c.alg == key.alg,
@@ -55,24 +57,33 @@ def add(connection: Connection, key: StoredKey) -> bool:
 
 
 def add_first(connection: Connection, key: StoredKey) -> None:
-    """Publish a key that signs at once, because there is no other of its alg."""
-    _lock(connection)
-    usable = select(signing_keys.c.kid).where(
-        signing_keys.c.alg == key.alg,
-        signing_keys.c.withdrawn_at.is_(None),
-        signing_keys.c.signs_from <= key.published_at,
+    """Publish a key that signs at once, unless one of its alg signs already."""
+    take_turns(connection, "signing keys")
+    had_its_turn = or_(signing_keys.c.withdrawn_at.is_(None), signing_keys.c.withdrawn_at >= signing_keys.c.signs_from)
+    newest = (
+        select(signing_keys.c.withdrawn_at)
+        .where(signing_keys.c.alg == key.alg, signing_keys.c.signs_from <= key.published_at, had_its_turn)
+        .order_by(signing_keys.c.signs_from.desc(), signing_keys.c.withdrawn_at.is_(None).desc())
+        .limit(1)
     )
-    if connection.execute(usable).first() is None:
+    row = connection.execute(newest).one_or_none()
+    # When the newest was withdrawn, its predecessor does not come back: it was retired for good.
+    if row is None or row.withdrawn_at is not None:
         _insert(connection, key)
 
 
-def withdraw(connection: Connection, kid: str, *, now: int) -> bool:
-    """Never again publish, sign with or believe this key; False when there is no such key."""
+def withdraw(connection: Connection, kid: str, replacement: StoredKey, *, now: int) -> bool:
+    """Never again publish, sign with or believe this key; `replacement` signs at once if this one did.
+
+    False when there is no such key, or it was withdrawn before.
+    """
+    take_turns(connection, "signing keys")
     found = connection.execute(
         update(signing_keys)
         .where(signing_keys.c.kid == kid, signing_keys.c.withdrawn_at.is_(None))
         .values(withdrawn_at=now)
     )
+    add_first(connection, replacement)
     return found.rowcount > 0
 
 
@@ -84,7 +95,7 @@ def load_secrets(connection: Connection, name: str) -> dict[int, bytes]:
 
 def add_first_secret(connection: Connection, name: str, secret: bytes) -> None:
     """Version 1, unless there is one already."""
-    _lock(connection)
+    take_turns(connection, "secrets")
     if not load_secrets(connection, name):
         connection.execute(insert(secrets).values(name=name, version=1, secret=secret))
 
@@ -100,9 +111,3 @@ def _insert(connection: Connection, key: StoredKey) -> None:
             signs_from=key.signs_from,
         )
     )
-
-
-def _lock(connection: Connection) -> None:
-    """One at a time: what is looked for here is often a row that is not there, which no row lock covers."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7411)")

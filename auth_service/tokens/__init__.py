@@ -1,0 +1,1 @@
+"""What we issue, and the keys it is signed with."""

@@ -1,0 +1,200 @@
+"""Signing keys: published before they sign, published until their last token has expired, never back once withdrawn."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tallystick.errors import TemporarilyUnavailable
+from tallystick.store import Store, StoreUnavailable
+
+from auth_service.sealing import MasterKey, WrongMasterKey
+from auth_service.store import keys
+from auth_service.store.tables import metadata
+from auth_service.tokens.key_making import bootstrap, load_secret
+from auth_service.tokens.key_ring import KeyRing
+from tests.support.clock import MovableClock
+
+AHEAD, KEEP_PUBLISHED = 60, 360
+MASTER_KEY = MasterKey.load("A" * 43, may_create=False)
+OTHER_MASTER_KEY = MasterKey.load("B" * 42 + "A", may_create=False)
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = Store.open(f"sqlite:///{tmp_path / 'auth.db'}")
+    await store.write(metadata.create_all)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def ring(store: Store, clock: MovableClock) -> KeyRing:
+    await bootstrap(store, MASTER_KEY, clock)
+    return another(store, clock)
+
+
+def another(store: Store, clock: MovableClock) -> KeyRing:
+    return KeyRing(store, MASTER_KEY, clock=clock, ahead=AHEAD, keep_published=KEEP_PUBLISHED)
+
+
+async def published(ring: KeyRing) -> set[str]:
+    kids = {jwk["kid"] for jwk in json.loads(await ring.jwks())["keys"]}
+    assert kids == set(await ring.verification_keys())
+    return kids
+
+
+async def test_the_first_key_signs_at_once(ring: KeyRing) -> None:
+    key = await ring.signing_key()
+    assert key.alg == "ES256"
+    assert (await ring.verification_keys())[key.kid] == key.public
+    assert await published(ring) == {key.kid}
+
+
+async def test_nothing_private_is_published(ring: KeyRing) -> None:
+    (jwk,) = json.loads(await ring.jwks())["keys"]
+    assert jwk.keys() == {"kty", "crv", "x", "y", "kid", "use", "alg"}
+
+
+async def test_a_new_key_is_published_ahead_of_its_first_signature(ring: KeyRing, clock: MovableClock) -> None:
+    old = (await ring.signing_key()).kid
+    new = await ring.rotate()
+    assert await published(ring) == {old, new}
+    clock.advance(seconds=AHEAD - 1)
+    assert (await ring.signing_key()).kid == old
+    clock.advance(seconds=1)
+    assert (await ring.signing_key()).kid == new
+
+
+async def test_a_retired_key_stays_published_until_its_last_token_has_expired(
+    ring: KeyRing, clock: MovableClock
+) -> None:
+    old = (await ring.signing_key()).kid
+    new = await ring.rotate()
+    clock.advance(seconds=AHEAD + KEEP_PUBLISHED - 1)
+    assert await published(ring) == {old, new}
+    clock.advance(seconds=1)
+    assert await published(ring) == {new}
+    assert set(await ring.hint_keys()) == {old, new}
+
+
+async def test_rotating_while_a_key_waits_adds_none(ring: KeyRing, clock: MovableClock) -> None:
+    assert await ring.rotate() is not None
+    assert await ring.rotate() is None
+    assert len(await published(ring)) == 2
+    clock.advance(seconds=AHEAD)
+    assert await ring.rotate() is not None
+
+
+async def test_many_rotations_at_once_are_one(ring: KeyRing, store: Store, clock: MovableClock) -> None:
+    rotated = await asyncio.gather(*(another(store, clock).rotate() for _ in range(5)))
+    assert len([kid for kid in rotated if kid]) == 1
+
+
+async def test_withdrawing_the_key_that_signs_makes_another_sign_at_once(ring: KeyRing) -> None:
+    withdrawn = (await ring.signing_key()).kid
+    assert await ring.withdraw(withdrawn)
+    key = await ring.signing_key()
+    assert key.kid != withdrawn
+    assert await published(ring) == {key.kid} == set(await ring.hint_keys())
+
+
+async def test_a_retired_key_does_not_come_back_when_its_successor_is_withdrawn(
+    ring: KeyRing, clock: MovableClock
+) -> None:
+    retired = (await ring.signing_key()).kid
+    successor = await ring.rotate()
+    clock.advance(seconds=AHEAD + KEEP_PUBLISHED)
+    assert successor == (await ring.signing_key()).kid
+    await ring.withdraw(successor)
+    assert (await ring.signing_key()).kid not in (retired, successor)
+    assert retired not in await published(ring)
+    assert retired in await ring.hint_keys()
+
+
+@pytest.mark.parametrize("state", ["waiting", "retired"])
+async def test_withdrawing_a_key_that_does_not_sign_leaves_the_one_that_does(
+    ring: KeyRing, clock: MovableClock, state: str
+) -> None:
+    first = (await ring.signing_key()).kid
+    second = await ring.rotate()
+    assert second is not None
+    if state == "retired":
+        clock.advance(seconds=AHEAD)
+    withdrawn, signing = (second, first) if state == "waiting" else (first, second)
+    assert await ring.withdraw(withdrawn)
+    clock.advance(seconds=AHEAD)
+    assert (await ring.signing_key()).kid == signing
+    assert await published(ring) == {signing} == set(await ring.hint_keys())
+
+
+async def test_only_a_key_that_is_there_can_be_withdrawn_and_only_once(ring: KeyRing) -> None:
+    kid = (await ring.signing_key()).kid
+    assert not await ring.withdraw("no-such-kid")
+    assert await ring.withdraw(kid)
+    assert not await ring.withdraw(kid)
+    assert len(await published(ring)) == 1
+
+
+async def test_another_process_sees_a_rotation_within_a_second(
+    ring: KeyRing, store: Store, clock: MovableClock
+) -> None:
+    elsewhere = another(store, clock)
+    assert len(await published(elsewhere)) == 1
+    await ring.rotate()
+    assert len(await published(elsewhere)) == 1
+    clock.advance(seconds=1)
+    assert len(await published(elsewhere)) == 2
+
+
+async def test_without_the_store_the_keys_go_on_and_time_does_too(
+    ring: KeyRing, store: Store, clock: MovableClock
+) -> None:
+    new = await ring.rotate()
+    assert len(await published(ring)) == 2
+    await store.close()
+    clock.advance(seconds=AHEAD)
+    assert (await ring.signing_key()).kid == new
+    clock.advance(seconds=KEEP_PUBLISHED)
+    assert await published(ring) == {new}
+
+
+async def test_a_process_that_never_reached_the_store_says_so(ring: KeyRing, store: Store, clock: MovableClock) -> None:
+    await store.close()
+    with pytest.raises(StoreUnavailable):
+        await another(store, clock).signing_key()
+
+
+async def test_without_any_key_there_is_nothing_to_sign_with(store: Store, clock: MovableClock) -> None:
+    with pytest.raises(TemporarilyUnavailable):
+        await another(store, clock).signing_key()
+
+
+async def test_a_second_start_makes_nothing_new(ring: KeyRing, store: Store, clock: MovableClock) -> None:
+    before = await store.read(keys.load_all), await load_secret(store, MASTER_KEY, "refresh_key")
+    await bootstrap(store, MASTER_KEY, clock)
+    assert before == (await store.read(keys.load_all), await load_secret(store, MASTER_KEY, "refresh_key"))
+
+
+async def test_many_first_starts_make_one_key_and_one_of_each_secret(store: Store, clock: MovableClock) -> None:
+    await asyncio.gather(*(bootstrap(store, MASTER_KEY, clock) for _ in range(5)))
+    assert len(await store.read(keys.load_all)) == 1
+    refresh_key, form_key = [await load_secret(store, MASTER_KEY, name) for name in ("refresh_key", "form_key")]
+    assert refresh_key.keys() == form_key.keys() == {1}
+    assert len(refresh_key[1]) == len(form_key[1]) == 32
+    assert refresh_key != form_key
+
+
+async def test_a_wrong_master_key_is_refused_and_adds_nothing(ring: KeyRing, store: Store, clock: MovableClock) -> None:
+    before = await store.read(keys.load_all)
+    with pytest.raises(WrongMasterKey):
+        await bootstrap(store, OTHER_MASTER_KEY, clock)
+    with pytest.raises(WrongMasterKey):
+        await load_secret(store, OTHER_MASTER_KEY, "refresh_key")
+    assert await store.read(keys.load_all) == before
