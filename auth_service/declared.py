@@ -99,7 +99,7 @@ class DeclaredClient(_Declared):
 
 
 class DeclaredUser(_Declared):
-    """A first user. `password` acts at creation only; all other fields are standard claims (OIDC Core §5.1) or roles."""
+    """A first user. `password` acts at creation only; the rest are standard claims (OIDC Core §5.1) and roles."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

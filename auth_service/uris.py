@@ -1,18 +1,16 @@
-"""Which addresses a client may name, and when two of them are the same (RFC 6749 §3.1.2, RFC 8252 §7, RFC 9700 §4.1)."""
+"""Which addresses a client may name, and when two of them are one (RFC 6749 §3.1.2, RFC 8252 §7, RFC 9700 §4.1)."""
 
 import ipaddress
 import re
 from urllib.parse import urlsplit
 
 _PRIVATE_USE_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
-_URI = re.compile(
-    r"[\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+"
-)  # RFC 3986's characters, nothing to be encoded first
+_URI = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+")  # RFC 3986: nothing to be encoded first
 _LOOPBACK_WITH_PORT = re.compile(r"http://(?:127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?(?=/|\?|\Z)")
 
 
 def is_loopback_host(host: str) -> bool:
-    """localhost, a name under it, or an address of the loopback range (RFC 6761 §6.3). `host` is without port and brackets."""
+    """localhost, a name under it, or a loopback address (RFC 6761 §6.3). `host` is without port and brackets."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -24,8 +22,8 @@ def is_loopback_host(host: str) -> bool:
 def check_redirect_uri(uri: str, *, is_native: bool, is_public: bool) -> str:
     """Return `uri` if a client may register it; raises ValueError with the reason otherwise.
 
-    https anywhere; http on loopback hosts only; a private-use scheme (RFC 8252 §7.1) with a dot in it, for native public
-    clients only. Never a fragment or user information.
+    https anywhere; http on loopback hosts only; a private-use scheme (RFC 8252 §7.1) with a dot in it, for native
+    public clients only. Never a fragment or user information.
     """
     if not _URI.fullmatch(uri):
         raise ValueError("holds characters that no URI has")
@@ -55,7 +53,7 @@ def is_registered(uri: str, registered: list[str]) -> bool:
 
 
 def runs_on_the_device(uri: str) -> bool:
-    """Whether the code goes to a program on the user's own machine, whose name any other program there could claim (RFC 8252 §8.6)."""
+    """Whether the code goes to a program on the user's machine, as which any other there could pose (RFC 8252 §8.6)."""
     url = urlsplit(uri)
     return url.scheme not in ("http", "https") or is_loopback_host(url.hostname or "")
 

@@ -1,4 +1,7 @@
-"""The one-time value between /authorize and /token (RFC 6749 §4.1). 256 random bits to the holder, SHA-256 to the store."""
+"""The one-time value between /authorize and /token (RFC 6749 §4.1).
+
+256 random bits to the holder, SHA-256 to the store.
+"""
 
 from dataclasses import dataclass
 from typing import Any

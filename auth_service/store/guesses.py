@@ -56,4 +56,4 @@ def _add(connection: Connection, bucket: Bucket, *, now_ms: int) -> int:
         )
         .returning(guesses.c.full_until)
     )
-    return connection.execute(statement).scalar_one()
+    return int(connection.execute(statement).scalar_one())

@@ -44,8 +44,8 @@ def begin(
 ) -> bool:
     """Open a login session for a user who has just been authenticated; False when the user was disabled meanwhile.
 
-    The browser gets a new id at each login. When `replaces`, the hash of the id it brought, belongs to the same user, that
-    session becomes this one under its old sid, so that the user's apps stay signed in; another user's is ended.
+    The browser gets a new id at each login. When `replaces`, the hash of the id it brought, belongs to the same user,
+    that session becomes this one under its old sid, so that the user's apps stay signed in; another user's is ended.
     """
     prune(connection, login_sessions, login_sessions.c.expires_at, now=now)
     alive = select(users.c.sub).where(users.c.sub == sub, users.c.disabled_at.is_(None)).with_for_update(read=True)

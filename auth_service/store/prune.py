@@ -7,7 +7,7 @@ _AT_MOST = 8
 
 
 def prune(connection: Connection, table: Table, expires_at: ColumnElement[int], *, now: int) -> None:
-    """Delete a few rows of `table` whose indexed `expires_at` lies before `now`. Rows another writer holds are left to it."""
+    """Delete a few rows of `table` whose indexed `expires_at` has come. Rows another writer holds are left to it."""
     (key,) = table.primary_key.columns
     expired = select(key).where(expires_at <= now).order_by(expires_at).limit(_AT_MOST)
     connection.execute(delete(table).where(key.in_(expired.with_for_update(skip_locked=True))))

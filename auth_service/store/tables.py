@@ -133,8 +133,6 @@ secrets = Table(
 guesses = Table(
     "guesses",
     metadata,
-    Column(
-        "bucket", LargeBinary, primary_key=True
-    ),  # SHA-256 of what is counted, so that no address or email lies about
+    Column("bucket", LargeBinary, primary_key=True),  # SHA-256 of what is counted: no address or email lies about
     Column("full_until", BigInteger, nullable=False, index=True),  # milliseconds: when the bucket will have drained
 )

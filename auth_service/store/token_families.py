@@ -1,4 +1,4 @@
-"""The token family: all that one redeemed code gave, or one client acting for itself. It is the noun that lives and dies."""
+"""The token family: all that one redeemed code gave, or one client acting for itself. It is what lives and dies."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -137,6 +137,14 @@ def rotate(
     return Replayed()
 
 
+def find(connection: Connection, family_id: bytes) -> Family | None:
+    """The family as it was begun, alive or not."""
+    row = connection.execute(
+        select(*token_families.c, _ROLES).where(token_families.c.family_id == family_id)
+    ).one_or_none()
+    return None if row is None else _family(row)
+
+
 def find_live(connection: Connection, family_id: bytes, *, now: int, login_session_idle: int) -> Family | None:
     """The family if it lives, with all that is above it."""
     row = connection.execute(
@@ -149,8 +157,8 @@ def find_live(connection: Connection, family_id: bytes, *, now: int, login_sessi
 
 def of_client(
     connection: Connection, client_id: str, family_id: bytes, *, now: int, lifetime: FamilyLifetime
-) -> bytes | None:
-    """The one live family under which a client acts for itself; `family_id` is the id of a new one, should there be none.
+) -> Family | None:
+    """The one live family under which a client acts for itself; `family_id` is for a new one, should there be none.
 
     Its tokens are as many as it likes and no row is written for them. None: the client is disabled.
     """
@@ -158,23 +166,29 @@ def of_client(
     client = select(clients.c.client_id).where(clients.c.client_id == client_id, clients.c.disabled_at.is_(None))
     if connection.execute(client.with_for_update()).one_or_none() is None:
         return None
-    mine = and_(
-        token_families.c.client_id == client_id, token_families.c.sub.is_(None), token_families.c.revoked_at.is_(None)
-    )
-    # Renewed long before it could be pruned: half of the lifetime is left to whoever remembers it for a few seconds.
-    known = connection.execute(
-        update(token_families)
-        .where(mine)
-        .values(
-            expires_at=now + lifetime.family,
-            refresh_expires_at=now + lifetime.family,
-            prune_at=now + 2 * lifetime.family,
+    row = connection.execute(
+        select(*token_families.c, _ROLES).where(
+            token_families.c.client_id == client_id,
+            token_families.c.sub.is_(None),
+            token_families.c.revoked_at.is_(None),
         )
-        .returning(token_families.c.family_id)
-    ).scalar_one_or_none()
-    if known is not None:
-        return bytes(known)
-    begin(
+    ).one_or_none()
+    if row is not None and row.refresh_expires_at > now + lifetime.refresh_token // 2:
+        return _family(row)
+    if row is not None:
+        # Half of it is over: renewed, or its newest tokens would die with it.
+        expires_at = now + lifetime.family
+        connection.execute(
+            update(token_families)
+            .where(token_families.c.family_id == row.family_id)
+            .values(
+                refresh_expires_at=now + lifetime.refresh_token,
+                expires_at=expires_at,
+                prune_at=expires_at + lifetime.access_token + _KEEP_DEAD,
+            )
+        )
+        return _family(row)
+    return begin(
         connection,
         family_id,
         client_id=client_id,
@@ -186,7 +200,6 @@ def of_client(
         now=now,
         lifetime=lifetime,
     )
-    return family_id
 
 
 def revoke(connection: Connection, family_id: bytes, *, now: int) -> None:
@@ -212,7 +225,7 @@ def revoke_of_consent(connection: Connection, sub: str, client_id: str, *, now: 
 
 
 def _revoke_where(connection: Connection, condition: ColumnElement[bool], *, now: int) -> None:
-    # Written on the family rows themselves: a rotation that runs beside this waits for the row and then finds it revoked.
+    # Written on the family rows themselves: a rotation beside this waits for the row and then finds it revoked.
     connection.execute(
         update(token_families).where(condition, token_families.c.revoked_at.is_(None)).values(revoked_at=now)
     )
