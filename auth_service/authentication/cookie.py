@@ -1,0 +1,30 @@
+"""A cookie of ours in a browser: out of reach for scripts, and for every host but this one (design.md §4.10)."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+
+class Cookie:
+    """`lifetime` is seconds. Under https the name has the prefix `__Host-`, which no other host can set or overwrite.
+
+    Lax, because the user comes to /authorize by a link from another site.
+    """
+
+    def __init__(self, name: str, *, lifetime: int, is_https: bool) -> None:
+        self.name = f"__Host-{name}" if is_https else name
+        self._lifetime = lifetime
+        self._is_https = is_https
+
+    def read(self, request: Request) -> str | None:
+        """The value; None when the browser sends none, and when it sends two, for one of them is not ours."""
+        pairs = (pair.partition("=") for header in request.headers.getlist("cookie") for pair in header.split(";"))
+        values = [value.strip() for name, _, value in pairs if name.strip() == self.name]
+        return values[0] if len(values) == 1 else None
+
+    def set(self, response: Response, value: str) -> None:
+        response.set_cookie(
+            self.name, value, max_age=self._lifetime, path="/", secure=self._is_https, httponly=True, samesite="lax"
+        )
+
+    def expire(self, response: Response) -> None:
+        response.delete_cookie(self.name, path="/", secure=self._is_https, httponly=True, samesite="lax")

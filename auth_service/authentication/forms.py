@@ -1,0 +1,93 @@
+"""What our pages' forms carry, and how a form that comes back is told from a stranger's (design.md §4.9).
+
+Nothing is stored for a browser in which nobody has signed in: what has to be remembered travels with the form, sealed.
+"""
+
+import hmac
+import json
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from tallystick import base64url
+from tallystick.clock import Clock
+
+from auth_service.authentication.mac import mac
+
+_LIFETIME = 3600
+_MOST_CHARACTERS = 65_536
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class FormForged(ValueError):
+    """We have not sealed this, or not so."""
+
+
+class FormExpired(ValueError):
+    """We have, more than an hour ago."""
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """An authorization request on its way through the login page.
+
+    `query` is the request as it came, to be judged again. `started` is Unix seconds. `browser` is the fingerprint of
+    the login session's cookie at that time, or "".
+    """
+
+    query: str
+    started: int
+    browser: str
+
+
+class Forms:
+    """`form_key` is 32 random bytes that all processes share."""
+
+    def __init__(self, form_key: bytes, issuer: str, clock: Clock) -> None:
+        self._key = form_key
+        self._origin = _origin(issuer)
+        self._clock = clock
+
+    def seal(self, query: str, *, browser: str) -> str:
+        """Text for a hidden field or a URL: `base64url(JSON).base64url(MAC)`. It is not secret, only unchangeable."""
+        text = json.dumps([query, self._clock(), browser])
+        return f"{base64url.encode(text.encode())}.{base64url.encode(mac(self._key, 'seal', text))}"
+
+    def open(self, sealed: str) -> Sealed:
+        """Raises FormForged or FormExpired."""
+        encoded, _, tag = sealed.partition(".")
+        if len(sealed) > _MOST_CHARACTERS:
+            raise FormForged("too long")
+        try:
+            text = base64url.decode(encoded).decode()
+            is_ours = hmac.compare_digest(mac(self._key, "seal", text), base64url.decode(tag))
+        except ValueError:
+            raise FormForged("not base64url") from None
+        if not is_ours:
+            raise FormForged("not sealed by us")
+        opened = Sealed(*json.loads(text))
+        if self._clock() - opened.started > _LIFETIME:
+            raise FormExpired("sealed more than an hour ago")
+        return opened
+
+    def csrf_token(self, sid: str, purpose: str, subject: str) -> str:
+        """Belongs to one login session, and to one content of one form: `subject` is what the user is asked about."""
+        return base64url.encode(mac(self._key, "csrf", sid, purpose, subject))
+
+    def check_csrf_token(self, csrf_token: str, sid: str, purpose: str, subject: str) -> bool:
+        expected = self.csrf_token(sid, purpose, subject)
+        return hmac.compare_digest(expected.encode(), csrf_token.encode("utf-8", "surrogatepass"))
+
+    def is_our_origin(self, request: Request) -> bool:
+        """Whether a page of ours sent this form: a browser names the sender in Origin, and no page can lie there.
+
+        Pages with forms need `Referrer-Policy: same-origin`. Under no-referrer Chrome sends `Origin: null`, which a
+        stranger's sandboxed frame sends as well.
+        """
+        return request.headers.getlist("origin") == [self._origin]
+
+
+def _origin(issuer: str) -> str:
+    """As a browser writes it: without the scheme's own port (RFC 6454 §6.2)."""
+    url = urlsplit(issuer)
+    return issuer.removesuffix(f":{url.port}") if url.port == _DEFAULT_PORTS[url.scheme] else issuer

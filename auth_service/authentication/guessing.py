@@ -1,0 +1,70 @@
+"""How many passwords may be tried: enough for any person, too few for guessing, and never a way to lock someone out.
+
+Leaky buckets, counted before the password is looked at and given back when it was right:
+
+    an account from one address     10 free, then one every 30 seconds
+    an address (IPv6: its /64)      100 free, then one a second
+    an account from anywhere        100 free, then one every 10 seconds
+
+A browser in which the account's user has signed in before has instead, whatever others are doing to the account:
+
+    an account from known devices   10 free, then one every 30 seconds
+
+Accounts that do not exist are counted like those that do. No bucket makes anyone wait longer than its interval once
+those who fill it stop.
+"""
+
+import hashlib
+import ipaddress
+from dataclasses import dataclass
+
+from tallystick.store import Store
+
+from auth_service.authentication.mac import unambiguous
+from auth_service.store import guesses
+from auth_service.store.guesses import Bucket
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """`email_key` is the store's spelling; `known_since` is the day of a known device, None for any other browser."""
+
+    email_key: str
+    address: str
+    known_since: str | None
+
+    @property
+    def buckets(self) -> list[Bucket]:
+        if self.known_since is not None:
+            return [_bucket("known device", self.email_key, self.known_since, burst=10, interval=30)]
+        network = _network(self.address)
+        return [
+            _bucket("account and address", self.email_key, network, burst=10, interval=30),
+            _bucket("address", network, burst=100, interval=1),
+            _bucket("account", self.email_key, burst=100, interval=10),
+        ]
+
+
+async def allow(store: Store, attempt: Attempt, *, now_ms: int) -> int:
+    """Count the attempt and return 0, or count nothing and return the milliseconds until there is room."""
+    return await store.write(guesses.charge, attempt.buckets, now_ms=now_ms)
+
+
+async def refund(store: Store, attempt: Attempt, *, now_ms: int) -> None:
+    """Take back an attempt whose password was never looked at. A right one is taken back by `logins.succeed`."""
+    await store.write(guesses.refund, attempt.buckets, now_ms=now_ms)
+
+
+def _bucket(kind: str, *counted: str, burst: int, interval: int) -> Bucket:
+    return Bucket(hashlib.sha256(unambiguous(kind, *counted)).digest(), burst=burst, interval_ms=interval * 1000)
+
+
+def _network(address: str) -> str:
+    """What one subscriber has of the address space: an IPv4 address, or the 2^64 addresses of an IPv6 network."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(ip, ipaddress.IPv6Address):
+        return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
+    return str(ip)
