@@ -44,7 +44,7 @@ class Place:
         return Account(first["email"], first["password"])
 
     def prepare(self) -> None:
-        """Write the configuration with this place's ports and paths, and those secrets it names that do not exist yet."""
+        """Write the configuration with this place's ports and paths, and the secrets it names that do not exist yet."""
         self.auth_toml.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in (self.auth_toml, self.resource_toml):
             path.write_text(self._moved_here((HERE / path.name).read_text()))
