@@ -1,0 +1,26 @@
+"""Which pages of other origins may read our answers: for the metadata any, for the notes those of the configuration."""
+
+from collections.abc import Sequence
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+EXPOSED = ("ETag", "Link", "Location", "Retry-After", "WWW-Authenticate")
+
+
+class CrossOrigin:
+    """CORS without credentials: a token is sent by who holds it, never by the browser on its own."""
+
+    def __init__(self, app: ASGIApp, *, allowed_origins: Sequence[str]) -> None:
+        self._for_all = CORSMiddleware(app, allow_origins=("*",), allow_headers=("*",))
+        self._for_apps = CORSMiddleware(
+            app,
+            allow_origins=allowed_origins,
+            allow_methods=("GET", "POST", "PUT", "DELETE"),
+            allow_headers=("Authorization", "Content-Type", "If-Match", "If-None-Match"),
+            expose_headers=EXPOSED,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_metadata = scope["type"] == "http" and scope["path"].startswith("/.well-known/")
+        await (self._for_all if is_metadata else self._for_apps)(scope, receive, send)

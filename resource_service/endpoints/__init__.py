@@ -1,0 +1,1 @@
+"""One file per URL: here HTTP begins and ends."""

@@ -1,0 +1,54 @@
+"""What endpoints ask for, each a word in their signatures."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, HTTPException, Path, Request
+from tallystick.claims import AccessTokenClaims
+from tallystick.fastapi import Tallystick
+from tallystick.store import Store
+
+from resource_service.store.tables import MAX_OWNER_LENGTH
+
+
+async def _store(request: Request) -> Store:
+    store: Store = request.app.state.store  # opened by the lifespan
+    return store
+
+
+StoreOfNotes = Annotated[Store, Depends(_store)]
+
+
+def owner_by(auth: Tallystick, scope: str) -> Any:
+    """Whose notes the request is about: who calls, by a token that has `scope`.
+
+    A service that calls for itself has a `sub`, too (RFC 9068 §2.2), and so has notes of its own.
+    """
+
+    async def owner(claims: Annotated[AccessTokenClaims, auth.requires(scope)]) -> str:
+        if len(claims.sub) > MAX_OWNER_LENGTH:
+            raise HTTPException(403, f"a sub has at most {MAX_OWNER_LENGTH} characters (OIDC Core §2)")
+        return claims.sub
+
+    return Depends(owner)
+
+
+class NoSuchNote(HTTPException):
+    """Also said of another's note, so that nobody learns which ids exist."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "you have no such note")
+
+
+async def _note_id(note_id: Annotated[str, Path(json_schema_extra={"format": "uuid"})]) -> UUID:
+    """Only in the spelling that we hand out, so that a note has one address. Raises NoSuchNote."""
+    try:
+        parsed = UUID(note_id)
+    except ValueError:
+        raise NoSuchNote from None
+    if str(parsed) != note_id:
+        raise NoSuchNote
+    return parsed
+
+
+NoteId = Annotated[UUID, Depends(_note_id)]

@@ -1,0 +1,35 @@
+"""/healthz and /readyz, for whoever decides whether to restart this process, and whether to send it requests."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from tallystick.errors import TemporarilyUnavailable
+from tallystick.fastapi import Tallystick
+
+from resource_service.endpoints.dependencies import StoreOfNotes
+from resource_service.openapi import problems
+from resource_service.store.health import ping
+
+
+class Health(BaseModel):
+    status: Literal["ok"] = "ok"
+
+
+def health_endpoints(auth: Tallystick) -> APIRouter:
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz")
+    async def healthz() -> Health:
+        """The process answers. Nothing that it leans on is asked, because restarting it would not mend that."""
+        return Health()
+
+    @router.get("/readyz", responses=problems(503))
+    async def readyz(store: StoreOfNotes) -> Health:
+        """The store is reachable, and there is a key to verify tokens with."""
+        if not auth.is_ready:
+            raise TemporarilyUnavailable("no key of the issuer is known yet")
+        await store.read(ping)
+        return Health()
+
+    return router

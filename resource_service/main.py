@@ -1,0 +1,76 @@
+"""The notes API, made from its settings."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+from fastapi import FastAPI
+from tallystick.asgi.docs_page import add_docs_page
+from tallystick.asgi.request_id import RequestId
+from tallystick.asgi.security_headers import SecurityHeaders
+from tallystick.clock import Clock, system_clock
+from tallystick.fastapi import Tallystick
+from tallystick.store import Store
+
+from resource_service.cross_origin import CrossOrigin
+from resource_service.endpoints.health import health_endpoints
+from resource_service.endpoints.note import note_endpoints
+from resource_service.endpoints.notes import notes_endpoints
+from resource_service.endpoints.whoami import whoami_endpoint
+from resource_service.openapi import document_problems
+from resource_service.problems import render_problems
+from resource_service.settings import Settings
+
+SCOPES = {"notes:read": "Read your notes", "notes:write": "Create, change and delete your notes"}
+MAX_BODY_BYTES = 256 * 1024
+"""The longest note there can be, with every character escaped."""
+
+
+def create_app(
+    settings: Settings, clock: Clock = system_clock, transport: httpx.AsyncBaseTransport | None = None
+) -> FastAPI:
+    """`transport` is how the issuer is reached, when not by the network. The database has been migrated."""
+    auth = Tallystick(
+        settings.issuer,
+        settings.audience,
+        name="Notes",
+        scopes=SCOPES,
+        jwks_uri=settings.jwks_uri,
+        jwks_file=settings.jwks_file,
+        clock=clock,
+        transport=transport,
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.store = Store.open(settings.database_url)
+        try:
+            yield
+        finally:
+            await app.state.store.close()
+
+    app = FastAPI(
+        title="Notes",
+        summary="Notes of your own, for whoever holds a token of the auth service.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would be built from the Host header
+        separate_input_output_schemas=False,
+        max_body_size=MAX_BODY_BYTES,
+    )
+    for router in (
+        notes_endpoints(auth, clock),
+        note_endpoints(auth, clock),
+        whoami_endpoint(auth),
+        health_endpoints(auth),
+        auth.metadata,
+    ):
+        app.include_router(router)
+    add_docs_page(app, client_id=settings.docs_client_id, scopes=list(SCOPES), connect_src=[settings.issuer])
+    document_problems(app)
+    render_problems(app)
+    app.add_middleware(CrossOrigin, allowed_origins=settings.allowed_origins)
+    app.add_middleware(SecurityHeaders, https=settings.audience.startswith("https://"))
+    app.add_middleware(RequestId)
+    return app

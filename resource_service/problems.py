@@ -1,0 +1,97 @@
+"""How the API says no: problem details (RFC 9457), whoever refused."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import Match
+from tallystick.errors import OAuthError, TemporarilyUnavailable
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Fault(BaseModel):
+    """One thing that is wrong with a request (RFC 9457 §3). One of `pointer` and `parameter` is there."""
+
+    detail: str
+    pointer: str | None = None
+    """A member of the body, as a JSON Pointer in a URI fragment."""
+    parameter: str | None = None
+    """A parameter of the query, or a header."""
+
+
+class Problem(BaseModel):
+    """`title` goes with `status`; `detail` is about this one request."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str | None = None
+    errors: list[Fault] | None = None
+
+
+class Invalid(HTTPException):
+    """The request can be read, but its content cannot be accepted."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(422, "the request has faults")
+        self.faults = faults
+
+
+def render_problems(app: FastAPI) -> None:
+    """Let `app` answer every refusal, its framework's own included, as problem details."""
+    for refusal in (StarletteHTTPException, RequestValidationError, OAuthError, Exception):
+        app.add_exception_handler(refusal, _problem_response)
+
+
+def faults_of(errors: Sequence[Any]) -> list[Fault]:
+    """Pydantic's complaints, without the values that it complains of. A `loc` begins with "body", "query", "header"."""
+    faults = []
+    for error in errors:
+        place, *path = (str(part) for part in error["loc"])
+        if place == "body":
+            pointer = "#" + "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
+            faults.append(Fault(detail=error["msg"], pointer=pointer))
+        else:
+            faults.append(Fault(detail=error["msg"], parameter=".".join(path)))
+    return faults
+
+
+async def _problem_response(request: Request, refusal: Exception) -> JSONResponse:
+    match refusal:
+        case Invalid():
+            return _render(422, refusal.detail, errors=list(refusal.faults))
+        case RequestValidationError():
+            return _render(422, "the request has faults", errors=faults_of(refusal.errors()))
+        case StarletteHTTPException(status_code=405):
+            return _render(405, None, {"Allow": ", ".join(sorted(_allowed_methods(request)))})
+        case StarletteHTTPException():
+            is_told_by_title = refusal.detail == HTTPStatus(refusal.status_code).phrase
+            detail = None if is_told_by_title else refusal.detail
+            return _render(refusal.status_code, detail, refusal.headers)
+        case TemporarilyUnavailable():
+            return _render(503, refusal.description, {"Retry-After": str(refusal.retry_after)})
+        case OAuthError():
+            return _render(refusal.status, refusal.description)
+        case _:
+            return _render(500, None)
+
+
+def _render(status: int, detail: str | None, headers: Any = None, *, errors: list[Fault] | None = None) -> JSONResponse:
+    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail or None, errors=errors)
+    return JSONResponse(problem.model_dump(exclude_none=True), status, headers, media_type=MEDIA_TYPE)
+
+
+def _allowed_methods(request: Request) -> set[str]:
+    """Of all routes at this path; the framework names only those of the first (RFC 9110 §15.5.6 wants them all)."""
+    allowed: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        if route.matches(request.scope)[0] is not Match.NONE:
+            allowed |= route.methods or set()
+    return allowed

@@ -1,0 +1,30 @@
+"""What the notes API is told before it starts: `resource.toml` and the environment, frozen and checked."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from tallystick.urls import check_url
+
+Url = Annotated[str, AfterValidator(check_url)]
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.:\[\]-]+\z")]
+"""As browsers write it in the Origin header (RFC 6454 §6.2): lower case, without path or trailing slash."""
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    audience: Url
+    """The URL of this API, byte for byte as the tokens name it."""
+    issuer: Url
+    jwks_uri: Url | None = None
+    """Found through the issuer's metadata when left out."""
+    jwks_file: Path | None = None
+    """The last known keys, for a start while the issuer is away."""
+    database_url: Annotated[str, StringConstraints(pattern=r"^(sqlite:///|postgres(ql)?://)")] = (
+        "sqlite:///var/notes.db"
+    )
+    allowed_origins: tuple[Origin, ...] = ()
+    """Of the browser apps that may call this API."""
+    docs_client_id: str | None = None
+    """The public client as which the docs page signs people in. Without it, the page shows but cannot call."""
