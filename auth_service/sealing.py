@@ -9,6 +9,7 @@ from typing import Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from tallystick import base64url
 
 _KEY_BYTES = 32

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
-from tallystick import base64url
-from tallystick.clock import Clock
 
 from auth_service.authentication.mac import mac
+from tallystick import base64url
+from tallystick.clock import Clock
 
 _LIFETIME = 3600
 _MOST_CHARACTERS = 65_536
@@ -48,9 +48,9 @@ class Forms:
         self._origin = _origin(issuer)
         self._clock = clock
 
-    def seal(self, query: str, *, browser: str) -> str:
+    def seal(self, query: str, *, browser: str, started: int) -> str:
         """Text for a hidden field or a URL: `base64url(JSON).base64url(MAC)`. It is not secret, only unchangeable."""
-        text = json.dumps([query, self._clock(), browser])
+        text = json.dumps([query, started, browser])
         return f"{base64url.encode(text.encode())}.{base64url.encode(mac(self._key, 'seal', text))}"
 
     def open(self, sealed: str) -> Sealed:

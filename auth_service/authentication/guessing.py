@@ -18,11 +18,10 @@ import hashlib
 import ipaddress
 from dataclasses import dataclass
 
-from tallystick.store import Store
-
 from auth_service.authentication.mac import unambiguous
 from auth_service.store import guesses
 from auth_service.store.guesses import Bucket
+from tallystick.store import Store
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ import hmac
 
 from starlette.requests import Request
 from starlette.responses import Response
-from tallystick import base64url
-from tallystick.clock import Clock
 
 from auth_service.authentication.cookie import Cookie
 from auth_service.authentication.mac import mac
+from tallystick import base64url
+from tallystick.clock import Clock
 
 _DAY = 86_400
 _DAYS = 180

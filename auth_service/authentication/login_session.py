@@ -5,13 +5,13 @@ import logging
 
 from starlette.requests import Request
 from starlette.responses import Response
-from tallystick import base64url
-from tallystick.clock import Clock
-from tallystick.store import Store, StoreUnavailable
 
 from auth_service.authentication.cookie import Cookie
 from auth_service.store import login_sessions
 from auth_service.store.login_sessions import Lifetime, LoginSession
+from tallystick import base64url
+from tallystick.clock import Clock
+from tallystick.store import Store, StoreUnavailable
 
 _log = logging.getLogger(__name__)
 
@@ -28,8 +28,10 @@ class LoginSessions:
     async def current(self, request: Request) -> LoginSession | None:
         """Who is signed in, in this browser; None when the session has ended or the user is disabled."""
         cookie_hash = self.cookie_hash(request)
-        if cookie_hash is None:
-            return None
+        return None if cookie_hash is None else await self.find(cookie_hash)
+
+    async def find(self, cookie_hash: bytes) -> LoginSession | None:
+        """The live session of a cookie, which is also noted as seen."""
         now = self._clock()
         found = await self._store.read(login_sessions.find, cookie_hash, now=now, lifetime=self.lifetime)
         if found is None:

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from passlib.context import CryptContext  # type: ignore[import-untyped]
+
 from tallystick.errors import TemporarilyUnavailable
 
 _log = logging.getLogger(__name__)

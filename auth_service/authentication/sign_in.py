@@ -5,9 +5,6 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
-from tallystick.clock import Clock
-from tallystick.errors import TemporarilyUnavailable
-from tallystick.store import Store, Unstorable
 
 from auth_service.authentication import guessing
 from auth_service.authentication.guessing import Attempt
@@ -16,6 +13,9 @@ from auth_service.authentication.login_session import LoginSessions, hash_cookie
 from auth_service.authentication.passwords import Passwords
 from auth_service.store import logins, users
 from auth_service.store.users import Credentials, email_key
+from tallystick.clock import Clock
+from tallystick.errors import TemporarilyUnavailable
+from tallystick.store import Store, Unstorable
 
 
 @dataclass(frozen=True)

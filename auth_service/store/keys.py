@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert, or_, select, update
-from tallystick.store import take_turns
 
 from auth_service.store.tables import secrets, signing_keys
+from tallystick.store import take_turns
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_der_private_key,
 )
-from tallystick.clock import Clock
-from tallystick.jwk import SigningKey, public_jwk, thumbprint_of
-from tallystick.store import Store
 
 from auth_service.sealing import MasterKey
 from auth_service.store import keys
 from auth_service.store.keys import StoredKey
+from tallystick.clock import Clock
+from tallystick.jwk import SigningKey, public_jwk, thumbprint_of
+from tallystick.store import Store
 
 SECRETS = ("refresh_key", "form_key")
 """What HMACs are made with: refresh tokens, and the hidden fields of forms."""

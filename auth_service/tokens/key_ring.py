@@ -11,15 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tallystick.clock import Clock
-from tallystick.errors import TemporarilyUnavailable
-from tallystick.jwk import PublicKey, SigningKey, parse_jwk_set
-from tallystick.store import Store, StoreUnavailable
-
 from auth_service.sealing import MasterKey
 from auth_service.store import keys
 from auth_service.store.keys import StoredKey
 from auth_service.tokens.key_making import make_key, open_key
+from tallystick.clock import Clock
+from tallystick.errors import TemporarilyUnavailable
+from tallystick.jwk import PublicKey, SigningKey, parse_jwk_set
+from tallystick.store import Store, StoreUnavailable
 
 _READ_AGAIN = 1
 """Seconds for which the keys are remembered."""

@@ -32,15 +32,15 @@ def require_scopes(claims: AccessTokenClaims, scopes: Collection[str]) -> None:
         raise InsufficientScope(f"needs the scope {scope}", scope=scope)
 
 
-def challenge(refusal: BearerError, resource_metadata: str) -> str:
+def challenge(refusal: BearerError, resource_metadata: str | None = None) -> str:
     """The value of WWW-Authenticate. `resource_metadata` is the URL from which a client learns where tokens are issued.
 
     A request that brought no token gets no error code (RFC 6750 §3.1). Nothing here needs escaping: descriptions,
     scopes and URLs are ours, and made of characters that a quoted string holds as they are.
     """
-    parameters = {"resource_metadata": resource_metadata}
+    parameters = {"resource_metadata": resource_metadata} if resource_metadata else {}
     if refusal.error:
         parameters = {"error": refusal.error, "error_description": refusal.description, **parameters}
     if isinstance(refusal, InsufficientScope):
         parameters["scope"] = refusal.scope
-    return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
+    return ("Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())).rstrip()

@@ -1,0 +1,1 @@
+"""The steps of one authorization request, without HTTP: request, client, parameters, interaction, response."""

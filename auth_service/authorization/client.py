@@ -1,0 +1,19 @@
+"""Whether the redirect_uri may be believed at all. Until then a refusal is a page, not a redirect (RFC 9700 §4.11)."""
+
+from auth_service.authorization.request import AuthorizationRequest
+from auth_service.pages.refusals import MissingRedirectURI, UnknownClient, UnregisteredRedirectURI
+from auth_service.registry import Registry
+from auth_service.store.clients import Client
+from auth_service.uris import is_registered
+
+
+async def trusted_client(request: AuthorizationRequest, registry: Registry) -> Client:
+    """The client whose registered redirect_uri this is. Raises a PageRefusal otherwise."""
+    client = (await registry.now()).clients.get(request.client_id or "")
+    if client is None:
+        raise UnknownClient
+    if request.redirect_uri is None:
+        raise MissingRedirectURI
+    if not is_registered(request.redirect_uri, client.redirect_uris):
+        raise UnregisteredRedirectURI
+    return client

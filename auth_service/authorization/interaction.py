@@ -1,0 +1,89 @@
+"""What still has to happen between the user and us before the client may have its code."""
+
+from dataclasses import dataclass
+
+from auth_service.authorization.request import AuthorizationRequest
+from auth_service.store.clients import Client
+from auth_service.store.login_sessions import LoginSession
+from auth_service.uris import runs_on_the_device
+from tallystick.errors import ConsentRequired, LoginRequired
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An authorization request at the moment it came: `started` in Unix seconds, `browser` the fingerprint of the login
+    session's cookie then. The cookie changes at each login, so another fingerprint now means a login since."""
+
+    request: AuthorizationRequest
+    started: int
+    browser: str
+
+
+@dataclass(frozen=True)
+class NeedsLogin:
+    pass
+
+
+@dataclass(frozen=True)
+class NeedsConsent:
+    login_session: LoginSession
+
+
+@dataclass(frozen=True)
+class Proceed:
+    login_session: LoginSession
+
+
+Interaction = NeedsLogin | NeedsConsent | Proceed
+
+
+def next_interaction(
+    begun: Begun,
+    client: Client,
+    login_session: LoginSession | None,
+    *,
+    browser: str,
+    allowed: frozenset[str],
+    just_allowed: bool,
+    hinted_sub: str | None,
+) -> Interaction:
+    """The next step of a request.
+
+    `browser` is the cookie's fingerprint now; `allowed` what the user allowed this client before, `just_allowed` that
+    it was on the page to which this very request led; `hinted_sub` the user whom the client expects.
+
+    Raises LoginRequired or ConsentRequired when a page is needed and prompt=none forbids one (OIDC Core §3.1.2.6).
+    """
+    request = begun.request
+    may_ask = "none" not in request.prompts
+    if (
+        login_session is None
+        or (hinted_sub is not None and login_session.sub != hinted_sub)
+        or not _login_is_fresh(begun, login_session, browser=browser)
+    ):
+        if may_ask:
+            return NeedsLogin()
+        raise LoginRequired("nobody is signed in, or not the user asked for, or too long ago")
+    if not just_allowed and _consent_is_due(request, client, allowed):
+        if may_ask:
+            return NeedsConsent(login_session)
+        raise ConsentRequired("the user has not allowed this")
+    return Proceed(login_session)
+
+
+def _login_is_fresh(begun: Begun, login_session: LoginSession, *, browser: str) -> bool:
+    if login_session.auth_time >= begun.started and browser != begun.browser:
+        return True  # this very request brought the user to the login page, or another did since
+    max_age = begun.request.max_age
+    if begun.request.prompts & {"login", "select_account"} or max_age == 0:
+        return False
+    return max_age is None or begun.started - login_session.auth_time <= max_age
+
+
+def _consent_is_due(request: AuthorizationRequest, client: Client, allowed: frozenset[str]) -> bool:
+    # Any program on the device could pose as this client, so its word is no word, first-party or not (RFC 8252 §8.6).
+    if client.is_public and runs_on_the_device(request.redirect_uri or ""):
+        return True
+    if "consent" in request.prompts:
+        return True
+    return not client.first_party and not allowed.issuperset(request.scopes)

@@ -1,0 +1,103 @@
+"""Whether the client may ask for what it asks. Refusals go back to its redirect_uri (RFC 6749 §4.1.2.1)."""
+
+import re
+
+from auth_service.authorization.request import PROMPTS, AuthorizationRequest
+from auth_service.settings import OIDC_SCOPES
+from auth_service.store.clients import Client
+from auth_service.store.registered import Registered
+from tallystick.errors import (
+    InvalidRequest,
+    InvalidScope,
+    InvalidTarget,
+    RegistrationNotSupported,
+    RequestNotSupported,
+    RequestURINotSupported,
+    UnauthorizedClient,
+    UnsupportedResponseType,
+)
+from tallystick.scope import parse_scope
+
+_S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+_MAX_AGE = re.compile(r"[0-9]{1,9}")
+
+
+def check_parameters(request: AuthorizationRequest, client: Client, registered: Registered, *, issuer: str) -> None:
+    """Each of the steps raises the OAuthError that its RFC names."""
+    if request.form.repeated:
+        raise InvalidRequest("a parameter is repeated")
+    check_response_type(request)
+    check_unsupported(request)
+    if "authorization_code" not in client.grant_types:
+        raise UnauthorizedClient("this client is not registered for the authorization code grant")
+    check_code_challenge(request, client)
+    check_scope(request, client)
+    check_prompt(request)
+    check_resources(request, client, registered, issuer=issuer)
+
+
+def check_response_type(request: AuthorizationRequest) -> None:
+    response_type = request.form.get("response_type")
+    if response_type is None:
+        raise InvalidRequest("response_type is missing")
+    if response_type != "code":
+        raise UnsupportedResponseType("the only response_type is code")
+    if request.form.get("response_mode", "query") != "query":
+        raise InvalidRequest("the only response_mode is query")
+
+
+def check_unsupported(request: AuthorizationRequest) -> None:
+    """Ignoring a request object would mean to answer another request than was made (OIDC Core §3.1.2.6)."""
+    if "request" in request.form:
+        raise RequestNotSupported("request objects are not supported")
+    if "request_uri" in request.form:
+        raise RequestURINotSupported("request_uri is not supported")
+    if "registration" in request.form:
+        raise RegistrationNotSupported("the registration parameter is not supported")
+
+
+def check_code_challenge(request: AuthorizationRequest, client: Client) -> None:
+    """PKCE, S256 only (RFC 7636 §4.3, RFC 9700 §2.1.1)."""
+    code_challenge = request.form.get("code_challenge")
+    method = request.form.get("code_challenge_method")
+    if code_challenge is None:
+        if client.require_pkce or client.is_public:
+            raise InvalidRequest("code_challenge is missing")
+        if method is not None:
+            raise InvalidRequest("code_challenge_method without a code_challenge")
+        return
+    if method != "S256":
+        raise InvalidRequest("code_challenge_method must be S256")
+    if not _S256_CHALLENGE.fullmatch(code_challenge):
+        raise InvalidRequest("code_challenge must be 43 characters of base64url")
+
+
+def check_scope(request: AuthorizationRequest, client: Client) -> None:
+    try:
+        words = parse_scope(request.form.get("scope", ""))
+    except ValueError:
+        raise InvalidScope("the scope is malformed") from None
+    if not words:
+        raise InvalidScope("no scope is asked for")
+    if not client.scopes.issuperset(words):
+        raise InvalidScope("the scope is not one that this client may have")
+
+
+def check_prompt(request: AuthorizationRequest) -> None:
+    if not request.prompts <= PROMPTS:
+        raise InvalidRequest("prompt has an unknown value")
+    if "none" in request.prompts and len(request.prompts) > 1:
+        raise InvalidRequest("prompt none stands alone")
+    if not _MAX_AGE.fullmatch(request.form.get("max_age", "0")):
+        raise InvalidRequest("max_age must be a number of seconds")
+
+
+def check_resources(request: AuthorizationRequest, client: Client, registered: Registered, *, issuer: str) -> None:
+    """Each `resource` is an API whose scopes the client may have, or the issuer itself for userinfo (RFC 8707 §2.1)."""
+    for resource in request.form.resources:
+        api = registered.apis.get(resource)
+        if api is not None and not client.scopes.isdisjoint(api.scopes):
+            continue
+        if resource == issuer and not OIDC_SCOPES.isdisjoint(client.scopes):
+            continue
+        raise InvalidTarget("the resource is not an API that this client may use")

@@ -1,0 +1,46 @@
+"""The authorization request as it was sent (RFC 6749 §4.1.1, RFC 7636 §4.3, OIDC Core §3.1.2.1, RFC 8707 §2.1)."""
+
+from dataclasses import dataclass
+
+from auth_service.form import Form, parse_form
+from tallystick.errors import InvalidRequest
+
+MAX_QUERY = 8192
+"""Characters. The query travels in URLs of ours while the user signs in, and a URL has its limits, too."""
+
+PROMPTS = frozenset({"none", "login", "consent", "select_account"})
+
+
+@dataclass(frozen=True)
+class AuthorizationRequest:
+    """Well-formed parameters. Whether this client may ask for them is judged elsewhere.
+
+    `query` is the text it came as. `max_age` is seconds; `scopes` keep their order.
+    """
+
+    query: str
+    client_id: str | None
+    redirect_uri: str | None
+    state: str | None
+    form: Form
+
+    @classmethod
+    def parse(cls, query: str) -> "AuthorizationRequest":
+        """Raises InvalidRequest for text that is not form-encoded or is too long."""
+        if len(query) > MAX_QUERY:
+            raise InvalidRequest("the authorization request is too long")
+        form = parse_form(query)
+        return cls(query, form.get("client_id"), form.get("redirect_uri"), form.get("state"), form)
+
+    @property
+    def prompts(self) -> frozenset[str]:
+        return frozenset(self.form.get("prompt", "").split())
+
+    @property
+    def max_age(self) -> int | None:
+        text = self.form.get("max_age")
+        return None if text is None else int(text)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.form.get("scope", "").split()))

@@ -1,0 +1,58 @@
+"""How the answer goes back to the client: on its redirect_uri, with `state` and `iss` (RFC 6749 §4.1.2, RFC 9207)."""
+
+import hashlib
+import secrets
+from urllib.parse import urlencode
+
+from auth_service.authorization.request import AuthorizationRequest
+from auth_service.store import authorization_codes
+from auth_service.store.authorization_codes import AuthorizationCode
+from auth_service.store.clients import Client
+from auth_service.store.login_sessions import LoginSession
+from tallystick.errors import LoginRequired, OAuthError
+from tallystick.store import Store
+
+
+async def issue_code(
+    request: AuthorizationRequest, client: Client, login_session: LoginSession, store: Store, *, now: int, lifetime: int
+) -> str:
+    """A new code: 256 random bits. Raises LoginRequired when the login session ended in this very moment."""
+    code = secrets.token_urlsafe(32)
+    issued = await store.write(
+        authorization_codes.issue,
+        hashlib.sha256(code.encode()).digest(),
+        AuthorizationCode(
+            client_id=client.client_id,
+            sub=login_session.sub,
+            sid=login_session.sid,
+            redirect_uri=request.redirect_uri or "",
+            scope=" ".join(request.scopes),
+            resources=list(request.form.resources),
+            nonce=request.form.get("nonce"),
+            code_challenge=request.form.get("code_challenge"),
+            auth_time=login_session.auth_time,
+            expires_at=now + lifetime,
+        ),
+        now=now,
+    )
+    if not issued:
+        raise LoginRequired("the login session has ended")
+    return code
+
+
+def with_code(request: AuthorizationRequest, code: str, *, issuer: str) -> str:
+    """Where the browser goes with the code."""
+    return _answer(request, {"code": code}, issuer=issuer)
+
+
+def with_error(request: AuthorizationRequest, refusal: OAuthError, *, issuer: str) -> str:
+    """Where the browser goes with a refusal."""
+    return _answer(request, {"error": refusal.error, "error_description": refusal.description}, issuer=issuer)
+
+
+def _answer(request: AuthorizationRequest, parameters: dict[str, str], *, issuer: str) -> str:
+    if request.state is not None:
+        parameters["state"] = request.state
+    parameters["iss"] = issuer
+    uri = request.redirect_uri or ""
+    return f"{uri}{'&' if '?' in uri else '?'}{urlencode({k: v for k, v in parameters.items() if v})}"

@@ -1,0 +1,72 @@
+"""Which pages of other origins may call us from a script (design.md §4.13; the Fetch standard's CORS protocol)."""
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from auth_service.provider import Provider
+from auth_service.uris import origin_of
+from tallystick.errors import TemporarilyUnavailable
+
+_FOR_ANYONE = frozenset(
+    {"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/jwks", "/userinfo"}
+)
+_FOR_PUBLIC_CLIENTS = frozenset({"/token", "/revoke"})
+_EXPOSED = "WWW-Authenticate, ETag, Link"
+
+
+class CrossOrigin:
+    """Never with credentials: no answer here depends on a cookie."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] not in _FOR_ANYONE | _FOR_PUBLIC_CLIENTS:
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        allowed = await _allowed_origin(scope, headers.get("origin"))
+        if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            await _preflight(allowed)(scope, receive, send)
+            return
+
+        async def send_with_cors(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer = MutableHeaders(scope=message)
+                answer.add_vary_header("Origin")
+                if allowed is not None:
+                    answer["Access-Control-Allow-Origin"] = allowed
+                    answer["Access-Control-Expose-Headers"] = _EXPOSED
+            await send(message)
+
+        await self.app(scope, receive, send_with_cors)
+
+
+async def _allowed_origin(scope: Scope, origin: str | None) -> str | None:
+    if scope["path"] in _FOR_ANYONE:
+        return "*"
+    if origin is None:
+        return None
+    provider: Provider = scope["app"].state.provider
+    try:
+        clients = (await provider.registry.now()).clients.values()
+    except TemporarilyUnavailable:
+        return None  # the endpoint itself will say so
+    known = {origin_of(uri) for client in clients if client.is_public for uri in client.redirect_uris}
+    return origin if origin in known else None
+
+
+def _preflight(allowed: str | None) -> Response:
+    if allowed is None:
+        return Response(status_code=403, headers={"Vary": "Origin"})
+    return Response(
+        status_code=204,
+        headers={
+            "Access-Control-Allow-Origin": allowed,
+            "Access-Control-Allow-Methods": "GET, POST",
+            "Access-Control-Allow-Headers": "Authorization, Content-Type",
+            "Access-Control-Max-Age": "600",
+            "Vary": "Origin",
+        },
+    )

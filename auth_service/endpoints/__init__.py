@@ -1,0 +1,1 @@
+"""One file per URL. Here HTTP begins and ends."""

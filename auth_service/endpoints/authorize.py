@@ -1,0 +1,119 @@
+"""/authorize: the user, the client and we agree on a code (RFC 6749 §3.1, OIDC Core §3.1.2)."""
+
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+
+from auth_service.authentication.forms import Sealed
+from auth_service.authorization.client import trusted_client
+from auth_service.authorization.interaction import Begun, NeedsConsent, NeedsLogin, Proceed, next_interaction
+from auth_service.authorization.parameters import check_parameters
+from auth_service.authorization.request import AuthorizationRequest
+from auth_service.authorization.response import issue_code, with_code, with_error
+from auth_service.form import read_form
+from auth_service.pages.refusals import MalformedRequest
+from auth_service.provider import Provided, Provider
+from auth_service.store import consents
+from auth_service.store.login_sessions import LoginSession
+from auth_service.tokens import id_token
+from tallystick.errors import InvalidRequest, OAuthError, TemporarilyUnavailable
+
+router = APIRouter(tags=["OAuth 2.1"])
+
+
+@router.get("/authorize", response_class=Response, include_in_schema=False)
+async def authorize(request: Request, provider: Provided) -> Response:
+    """Send the browser on: to sign in, to consent, or back to the client with a code or a refusal."""
+    begun = Begun(
+        parse_request(request.url.query),
+        started=provider.clock(),
+        browser=provider.login_sessions.fingerprint(request),
+    )
+    login_session = await provider.login_sessions.current(request)
+    return await answer(begun, login_session, provider, browser=begun.browser)
+
+
+@router.post("/authorize", response_class=Response, include_in_schema=False)
+async def authorize_by_post(request: Request) -> Response:
+    """The same by a form (OIDC Core §3.1.2.1). Answered by a GET to ourselves, on which the Lax cookie arrives."""
+    try:
+        form = await read_form(request)
+    except InvalidRequest:
+        raise MalformedRequest from None
+    pairs = [*form.items(), *(("resource", resource) for resource in form.resources)]
+    return redirect(f"/authorize?{parse_request(urlencode(pairs)).query}")
+
+
+def parse_request(query: str) -> AuthorizationRequest:
+    """Raises MalformedRequest, a page: who could be told otherwise is not known yet."""
+    try:
+        return AuthorizationRequest.parse(query)
+    except InvalidRequest:
+        raise MalformedRequest from None
+
+
+def begun_from(sealed: Sealed) -> Begun:
+    """The authorization request that one of our own forms carried; it is judged anew."""
+    return Begun(parse_request(sealed.query), started=sealed.started, browser=sealed.browser)
+
+
+async def answer(
+    begun: Begun,
+    login_session: LoginSession | None,
+    provider: Provider,
+    *,
+    browser: str,
+    just_allowed: bool = False,
+) -> Response:
+    """The next step of an authorization request, from its first arrival and again after each page."""
+    request = begun.request
+    client = await trusted_client(request, provider.registry)  # until here a refusal is a page
+    try:
+        check_parameters(request, client, await provider.registry.now(), issuer=provider.issuer)
+        allowed: frozenset[str] = frozenset()
+        if login_session is not None and not client.first_party:
+            allowed = await provider.store.read(consents.find, login_session.sub, client.client_id)
+        interaction = next_interaction(
+            begun,
+            client,
+            login_session,
+            browser=browser,
+            allowed=allowed,
+            just_allowed=just_allowed,
+            hinted_sub=await _hinted_sub(request, provider),
+        )
+        match interaction:
+            case NeedsLogin():
+                return to_page("/login", begun, provider)
+            case NeedsConsent():
+                return to_page("/consent", begun, provider)
+            case Proceed(login_session=live):
+                lifetime = provider.settings.lifetimes.code
+                code = await issue_code(request, client, live, provider.store, now=provider.clock(), lifetime=lifetime)
+                return redirect(with_code(request, code, issuer=provider.issuer))
+    except TemporarilyUnavailable:
+        raise  # a page, from which the person can try again
+    except OAuthError as refusal:
+        return redirect(with_error(request, refusal, issuer=provider.issuer))
+
+
+def to_page(path: str, begun: Begun, provider: Provider) -> Response:
+    sealed = provider.forms.seal(begun.request.query, browser=begun.browser, started=begun.started)
+    return redirect(f"{path}?{urlencode({'request': sealed})}")
+
+
+def redirect(url: str) -> Response:
+    """303 and never 307, which would send a form and the password in it along (RFC 9700 §4.12)."""
+    headers = {"Cache-Control": "no-store", "Location": url}
+    return Response(status_code=303, headers=headers)
+
+
+async def _hinted_sub(request: AuthorizationRequest, provider: Provider) -> str | None:
+    id_token_hint = request.form.get("id_token_hint")
+    if id_token_hint is None:
+        return None
+    keys = await provider.key_ring.hint_keys()
+    hint = id_token.read_hint(id_token_hint, issuer=provider.issuer, keys=keys)
+    if hint is None or hint.aud != request.client_id:
+        raise InvalidRequest("the id_token_hint is not an ID Token of this client's from here")
+    return hint.sub

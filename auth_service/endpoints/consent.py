@@ -1,0 +1,78 @@
+"""/consent: the user decides what a client may do (RFC 6749 §4.1, OIDC Core §3.1.2.4)."""
+
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Request, Response
+
+from auth_service.authorization.client import trusted_client
+from auth_service.authorization.response import with_error
+from auth_service.endpoints.authorize import answer, begun_from, redirect
+from auth_service.endpoints.our_form import open_sealed, read_our_form, signed_in_sender
+from auth_service.pages import page
+from auth_service.pages.refusals import LoginEnded
+from auth_service.provider import Provided
+from auth_service.store import consents
+from auth_service.uris import runs_on_the_device
+from tallystick.errors import AccessDenied
+
+router = APIRouter(include_in_schema=False)
+
+OIDC_SCOPE_TEXTS = {
+    "openid": "Know that it is you",
+    "profile": "See your name and profile",
+    "email": "See your email address",
+    "address": "See your postal address",
+    "phone": "See your phone number",
+    "offline_access": "Stay signed in after you sign out here",
+}
+
+
+@router.get("/consent", response_class=Response)
+async def consent_page(request: Request, provider: Provided) -> Response:
+    """What is asked for, in words of the API that understands each scope."""
+    sealed = request.query_params.get("request", "")
+    begun = begun_from(open_sealed(sealed, provider))
+    client = await trusted_client(begun.request, provider.registry)
+    login_session = await provider.login_sessions.current(request)
+    if login_session is None:
+        raise LoginEnded
+    owner = (await provider.registry.now()).owner
+    redirect_uri = begun.request.redirect_uri or ""
+    return page(
+        "consent",
+        action="/consent",
+        hidden={
+            "request": sealed,
+            "csrf": provider.forms.csrf_token(login_session.sid, "consent", sealed),
+        },
+        client_name=client.client_name,
+        user_email=login_session.email,
+        scopes=[
+            (scope, owner[scope].scopes[scope] if scope in owner else OIDC_SCOPE_TEXTS.get(scope, scope))
+            for scope in begun.request.scopes
+        ],
+        redirect_host=urlsplit(redirect_uri).netloc or urlsplit(redirect_uri).scheme,
+        is_native=client.is_public and runs_on_the_device(redirect_uri),
+    )
+
+
+@router.post("/consent", response_class=Response)
+async def consent(request: Request, provider: Provided) -> Response:
+    """Remember what was allowed and go on; or go back with access_denied."""
+    form = await read_our_form(request, provider)
+    login_session = await signed_in_sender(request, form, provider, purpose="consent")
+    begun = begun_from(form.sealed)
+    client = await trusted_client(begun.request, provider.registry)
+    if form.get("decision") != "allow":
+        return redirect(with_error(begun.request, AccessDenied("the user said no"), issuer=provider.issuer))
+    given = await provider.store.write(
+        consents.give,
+        login_session.sub,
+        client.client_id,
+        frozenset(begun.request.scopes) & client.scopes,
+        now=provider.clock(),
+    )
+    if not given:
+        raise LoginEnded
+    browser = provider.login_sessions.fingerprint(request)
+    return await answer(begun, login_session, provider, browser=browser, just_allowed=True)

@@ -1,0 +1,35 @@
+"""OpenAPI for endpoints that read their forms themselves."""
+
+from typing import Any
+
+_REFUSALS = {
+    400: "The request was refused (RFC 6749 §5.2).",
+    401: "The client, or the access token, could not be authenticated.",
+    403: "The access token does not have the scope that this needs.",
+    413: "The body is too large.",
+    429: "Too many attempts.",
+    503: "Something that we need is away for a moment; Retry-After says when to come back.",
+}
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """`responses=` for JSON endpoints; every refusal has RFC 6749's form."""
+    schema = {
+        "type": "object",
+        "required": ["error"],
+        "properties": {"error": {"type": "string"}, "error_description": {"type": "string"}},
+    }
+    return {
+        status: {"description": _REFUSALS[status], "content": {"application/json": {"schema": schema}}}
+        for status in statuses
+    }
+
+
+def form_body(*, required: list[str], **fields: str) -> dict[str, Any]:
+    """`openapi_extra=` for a form of text fields, each with its description."""
+    schema = {
+        "type": "object",
+        "required": required,
+        "properties": {name: {"type": "string", "description": text} for name, text in fields.items()},
+    }
+    return {"requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}}

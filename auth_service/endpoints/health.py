@@ -1,0 +1,28 @@
+"""/healthz: the process runs. /readyz: it can do its work."""
+
+from fastapi import APIRouter, Response
+
+from auth_service.endpoints.json_response import json_response
+from auth_service.provider import Provided
+from tallystick.errors import TemporarilyUnavailable
+
+router = APIRouter(tags=["Operation"])
+
+
+@router.get("/healthz", response_class=Response)
+async def healthz() -> Response:
+    """Says nothing of what we lean on: restarting this process would not mend a database."""
+    return json_response({"status": "ok"})
+
+
+@router.get(
+    "/readyz", response_class=Response, responses={503: {"description": "The store is away, or there is no key."}}
+)
+async def readyz(provider: Provided) -> Response:
+    """The store answers, and there is a key to sign with."""
+    try:
+        await provider.registry.read_now()
+        await provider.key_ring.signing_key()
+    except TemporarilyUnavailable:
+        return json_response({"status": "unavailable"}, 503, {"Retry-After": "1"})
+    return json_response({"status": "ok"})

@@ -1,0 +1,66 @@
+"""POST /introspect: what a token is worth at this moment (RFC 7662)."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from auth_service.authentication.client import authenticate
+from auth_service.endpoints.documented import form_body, refusals
+from auth_service.endpoints.json_response import json_response
+from auth_service.form import read_form
+from auth_service.provider import Provided, Provider
+from auth_service.store.clients import Client
+from auth_service.tokens.presented import PresentedAccessToken, PresentedRefreshToken, live_family, recognize
+from tallystick.errors import InvalidClient
+
+router = APIRouter(tags=["OAuth 2.1"])
+
+_INACTIVE = {"active": False}
+
+
+@router.post(
+    "/introspect",
+    response_class=Response,
+    responses=refusals(400, 401, 413, 503),
+    openapi_extra=form_body(required=["token"], token="an access token or a refresh token", token_type_hint="ignored"),  # noqa: S106
+)
+async def introspect(request: Request, provider: Provided) -> Response:
+    """For the token's own client, or one that its API lists; to anybody else every token is inactive."""
+    form = await read_form(request)
+    client = await authenticate(request, form, provider.registry)
+    if client.is_public:
+        raise InvalidClient("introspection needs a client that can prove who it is")
+    match await recognize(form.require("token"), client, provider.issuing):
+        case PresentedAccessToken() as presented:
+            return json_response(await _access_token(presented, client, provider))
+        case PresentedRefreshToken() as presented:
+            return json_response(await _refresh_token(presented, provider))
+        case None:
+            return json_response(_INACTIVE)
+
+
+async def _access_token(presented: PresentedAccessToken, client: Client, provider: Provider) -> dict[str, Any]:
+    claims = presented.claims
+    api = (await provider.registry.now()).apis.get(str(claims.aud))
+    may_see = client.client_id == claims.client_id or (
+        api is not None and client.client_id in api.introspection_clients
+    )
+    if not may_see or claims.exp <= provider.clock():
+        return _INACTIVE
+    if await live_family(presented.family_id, provider.issuing) is None:
+        return _INACTIVE
+    return {"active": True, "token_type": "Bearer", **claims.model_dump(exclude_none=True)}
+
+
+async def _refresh_token(presented: PresentedRefreshToken, provider: Provider) -> dict[str, Any]:
+    family = await live_family(presented.family_id, provider.issuing)
+    if family is None or presented.generation != family.generation:
+        return _INACTIVE
+    return {
+        "active": True,
+        "client_id": family.client_id,
+        "sub": family.sub,
+        "scope": family.scope,
+        "iss": provider.issuer,
+        "exp": family.refresh_expires_at,
+    }

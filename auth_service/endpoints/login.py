@@ -1,0 +1,75 @@
+"""/login: the one place where a password is typed (OIDC Core §3.1.2.3)."""
+
+from fastapi import APIRouter, Request, Response
+
+from auth_service.authentication.login_session import fingerprint, hash_cookie
+from auth_service.authentication.sign_in import Refused, SignedIn, Throttled
+from auth_service.endpoints.authorize import answer, begun_from, parse_request, redirect
+from auth_service.endpoints.our_form import OurForm, open_sealed, read_our_form
+from auth_service.pages import page
+from auth_service.provider import Provided, Provider
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/login", response_class=Response)
+async def login_page(request: Request, provider: Provided) -> Response:
+    """The form; it carries the authorization request that led here, so that nothing is stored for strangers."""
+    sealed_text = request.query_params.get("request")
+    if sealed_text is None:
+        sealed_text = provider.forms.seal(
+            "", browser=provider.login_sessions.fingerprint(request), started=provider.clock()
+        )
+    query = open_sealed(sealed_text, provider).query
+    hint = parse_request(query).form.get("login_hint", "")
+    return await _form(provider, sealed_text, query, username=hint[:254])
+
+
+@router.post("/login", response_class=Response)
+async def login(request: Request, provider: Provided) -> Response:
+    """Check the password; then go on with the authorization request, or to the front page if there was none."""
+    form = await read_our_form(request, provider)
+    match await provider.sign_in(request, email=form.get("username", ""), password=form.get("password", "")):
+        case SignedIn() as signed_in:
+            response = await _go_on(form, signed_in, provider)
+            provider.sign_in.set_cookies(response, signed_in)
+            return response
+        case Refused():
+            return await _form_again(form, provider, "That email and password do not match.", status=401)
+        case Throttled(retry_after=seconds):
+            response = await _form_again(form, provider, _too_often(seconds), status=429)
+            response.headers["Retry-After"] = str(seconds)
+            return response
+
+
+async def _go_on(form: OurForm, signed_in: SignedIn, provider: Provider) -> Response:
+    if not form.sealed.query:
+        return redirect("/")
+    cookie_hash = hash_cookie(signed_in.cookie)
+    login_session = await provider.login_sessions.find(cookie_hash)
+    return await answer(begun_from(form.sealed), login_session, provider, browser=fingerprint(cookie_hash))
+
+
+async def _form_again(form: OurForm, provider: Provider, failure: str, *, status: int) -> Response:
+    username = form.get("username", "")[:254]
+    return await _form(provider, form["request"], form.sealed.query, username=username, failure=failure, status=status)
+
+
+async def _form(
+    provider: Provider, sealed: str, query: str, *, username: str, failure: str | None = None, status: int = 200
+) -> Response:
+    registered = await provider.registry.now()
+    client = registered.clients.get(parse_request(query).client_id or "")
+    return page(
+        "login",
+        status=status,
+        action="/login",
+        hidden={"request": sealed},
+        client_name=client.client_name if client else None,
+        username=username,
+        failure=failure,
+    )
+
+
+def _too_often(seconds: int) -> str:
+    return f"Too many attempts. Wait {seconds} second{'s' if seconds != 1 else ''}, then try again."

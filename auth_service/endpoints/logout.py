@@ -1,0 +1,107 @@
+"""/logout, the end_session_endpoint: OpenID Connect RP-Initiated Logout 1.0."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+
+from auth_service.endpoints.authorize import redirect
+from auth_service.endpoints.our_form import OurForm, read_our_form, signed_in_sender
+from auth_service.form import Form, parse_form, read_form
+from auth_service.pages import page
+from auth_service.pages.refusals import MalformedRequest, UnregisteredPostLogoutRedirectURI
+from auth_service.provider import Provided, Provider
+from auth_service.store.clients import Client
+from auth_service.tokens import id_token
+from tallystick.errors import InvalidRequest
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class LogoutRequest:
+    """RP-Initiated Logout §2. `continue_url` only when a genuine id_token_hint vouches for the client it belongs to."""
+
+    hinted_sub: str | None
+    client: Client | None
+    continue_url: str | None
+
+
+@router.get("/logout", response_class=Response)
+async def logout(request: Request, provider: Provided) -> Response:
+    """Sign out at once when the hint is for who is signed in; otherwise ask first, or any link could sign a person out."""
+    return await _logout(request, request.url.query, provider)
+
+
+@router.post("/logout", response_class=Response)
+async def logout_by_post(request: Request, provider: Provided) -> Response:
+    """A client may send its request as a form, too; a GET to ourselves then, on which the Lax cookie arrives."""
+    try:
+        form = await read_form(request)
+    except InvalidRequest:
+        raise MalformedRequest from None
+    return redirect(f"/logout?{urlencode(dict(form))}")
+
+
+@router.post("/logout/confirm", response_class=Response)
+async def logout_confirmed(request: Request, provider: Provided) -> Response:
+    form: OurForm = await read_our_form(request, provider)
+    asked = await _parse(form.sealed.query, provider)
+    if await provider.login_sessions.current(request) is not None:
+        await signed_in_sender(request, form, provider, purpose="logout")
+    return await _signed_out(request, asked, provider)
+
+
+async def _logout(request: Request, query: str, provider: Provider) -> Response:
+    asked = await _parse(query, provider)
+    login_session = await provider.login_sessions.current(request)
+    if login_session is None or login_session.sub == asked.hinted_sub:
+        return await _signed_out(request, asked, provider)
+    sealed = provider.forms.seal(query, browser=provider.login_sessions.fingerprint(request), started=provider.clock())
+    return page(
+        "logout",
+        action="/logout/confirm",
+        hidden={"request": sealed, "csrf": provider.forms.csrf_token(login_session.sid, "logout", sealed)},
+        client_name=asked.client.client_name if asked.client else None,
+        user_email=login_session.email,
+    )
+
+
+async def _signed_out(request: Request, asked: LogoutRequest, provider: Provider) -> Response:
+    await provider.login_sessions.end(request)
+    if asked.continue_url is not None:
+        response = redirect(asked.continue_url)
+    else:
+        response = page("logged_out", client_name=None, continue_url=None)
+    provider.login_sessions.expire_cookie(response)
+    return response
+
+
+async def _parse(query: str, provider: Provider) -> LogoutRequest:
+    """Raises MalformedRequest or UnregisteredPostLogoutRedirectURI, which are pages; nothing has been ended by then."""
+    try:
+        form = parse_form(query)
+    except InvalidRequest:
+        raise MalformedRequest from None
+    if form.repeated:
+        raise MalformedRequest
+    hint = None
+    if "id_token_hint" in form:
+        keys = await provider.key_ring.hint_keys()
+        hint = id_token.read_hint(form["id_token_hint"], issuer=provider.issuer, keys=keys)
+    if hint is None:
+        return LogoutRequest(None, None, None)
+    if form.get("client_id", hint.aud) != hint.aud:
+        raise MalformedRequest
+    client = (await provider.registry.now()).clients.get(hint.aud)
+    return LogoutRequest(hint.sub, client, _continue_url(form, client))
+
+
+def _continue_url(form: Form, client: Client | None) -> str | None:
+    uri = form.get("post_logout_redirect_uri")
+    if uri is None:
+        return None
+    if client is None or uri not in client.post_logout_redirect_uris:
+        raise UnregisteredPostLogoutRedirectURI
+    state = form.get("state")
+    return uri if state is None else f"{uri}{'&' if '?' in uri else '?'}{urlencode({'state': state})}"

@@ -1,0 +1,68 @@
+"""What a client finds out by itself: RFC 8414 and OpenID Connect Discovery 1.0, from one description."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from auth_service.authorization.request import PROMPTS
+from auth_service.endpoints.json_response import json_response
+from auth_service.grants import GRANTS
+from auth_service.provider import Provided
+from auth_service.settings import OIDC_SCOPES
+
+router = APIRouter(tags=["Metadata"])
+
+CONFIDENTIAL_METHODS = ["client_secret_basic", "client_secret_post"]
+
+
+@router.get("/.well-known/openid-configuration", response_class=Response)
+async def openid_configuration(provider: Provided) -> Response:
+    """OpenID Connect Discovery 1.0 §4."""
+    return await _metadata(provider)
+
+
+@router.get("/.well-known/oauth-authorization-server", response_class=Response)
+async def oauth_authorization_server(provider: Provided) -> Response:
+    """RFC 8414 §3: the same document, for clients that know no OpenID Connect."""
+    return await _metadata(provider)
+
+
+async def _metadata(provider: Provided) -> Response:
+    registered = await provider.registry.now()
+    document = metadata_document(provider.issuer, scopes=sorted({*OIDC_SCOPES, *registered.owner}))
+    return json_response(document, headers={"Cache-Control": "public, max-age=60"})
+
+
+def metadata_document(issuer: str, *, scopes: list[str]) -> dict[str, Any]:
+    """Registered names only, and only what is true."""
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/authorize",
+        "token_endpoint": f"{issuer}/token",
+        "userinfo_endpoint": f"{issuer}/userinfo",
+        "jwks_uri": f"{issuer}/jwks",
+        "revocation_endpoint": f"{issuer}/revoke",
+        "introspection_endpoint": f"{issuer}/introspect",
+        "end_session_endpoint": f"{issuer}/logout",
+        "scopes_supported": scopes,
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": list(GRANTS),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["ES256"],
+        "token_endpoint_auth_methods_supported": [*CONFIDENTIAL_METHODS, "none"],
+        "revocation_endpoint_auth_methods_supported": [*CONFIDENTIAL_METHODS, "none"],
+        "introspection_endpoint_auth_methods_supported": CONFIDENTIAL_METHODS,
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": sorted(PROMPTS),
+        "claims_supported": [
+            *("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "sid"),
+            *("name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile"),
+            *("picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"),
+            *("email", "email_verified", "phone_number", "phone_number_verified", "address"),
+        ],
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "authorization_response_iss_parameter_supported": True,
+    }

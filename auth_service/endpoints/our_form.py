@@ -1,0 +1,65 @@
+"""Forms of our own pages: from our origin, sealed by us, and in time."""
+
+from collections.abc import Iterator, Mapping
+
+from fastapi import Request
+
+from auth_service.authentication.forms import FormExpired as SealExpired
+from auth_service.authentication.forms import FormForged, Sealed
+from auth_service.form import Form, read_form
+from auth_service.pages.refusals import ForeignForm, FormExpired, LoginEnded, MalformedRequest
+from auth_service.provider import Provider
+from auth_service.store.login_sessions import LoginSession
+from tallystick.errors import InvalidRequest
+
+
+class OurForm(Mapping[str, str]):
+    """The fields of a form that one of our pages showed, and what was sealed into it."""
+
+    def __init__(self, form: Form, sealed: Sealed) -> None:
+        self._form = form
+        self.sealed = sealed
+
+    def __getitem__(self, name: str) -> str:
+        return self._form[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._form)
+
+    def __len__(self) -> int:
+        return len(self._form)
+
+
+async def read_our_form(request: Request, provider: Provider) -> OurForm:
+    """Raises ForeignForm, FormExpired or MalformedRequest, which are pages.
+
+    The Origin header is the guard against forms from elsewhere: every browser sends it with a POST, and no script of
+    another site can choose it.
+    """
+    if not provider.forms.is_our_origin(request):
+        raise ForeignForm
+    try:
+        form = await read_form(request)
+        return OurForm(form, open_sealed(form.require("request"), provider))
+    except InvalidRequest:
+        raise MalformedRequest from None
+
+
+def open_sealed(text: str, provider: Provider) -> Sealed:
+    """Raises FormExpired, or MalformedRequest for what we did not seal."""
+    try:
+        return provider.forms.open(text)
+    except SealExpired:
+        raise FormExpired from None
+    except FormForged:
+        raise MalformedRequest from None
+
+
+async def signed_in_sender(request: Request, form: OurForm, provider: Provider, *, purpose: str) -> LoginSession:
+    """The login session that sent the form, which must be the one the page was shown to. Raises LoginEnded or ForeignForm."""
+    login_session = await provider.login_sessions.current(request)
+    if login_session is None:
+        raise LoginEnded
+    if not provider.forms.check_csrf_token(form.get("csrf", ""), login_session.sid, purpose, form["request"]):
+        raise ForeignForm
+    return login_session

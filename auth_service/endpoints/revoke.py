@@ -1,0 +1,32 @@
+"""POST /revoke: a client takes a token back, and with it the whole family (RFC 7009)."""
+
+from fastapi import APIRouter, Request, Response
+
+from auth_service.authentication.client import authenticate
+from auth_service.endpoints.documented import form_body, refusals
+from auth_service.form import read_form
+from auth_service.provider import Provided
+from auth_service.store import token_families
+from auth_service.tokens.presented import PresentedAccessToken, recognize
+from tallystick.errors import InvalidGrant
+
+router = APIRouter(tags=["OAuth 2.1"])
+
+
+@router.post(
+    "/revoke",
+    response_class=Response,
+    responses=refusals(400, 401, 413, 503),
+    openapi_extra=form_body(required=["token"], token="an access token or a refresh token", token_type_hint="ignored"),  # noqa: S106
+)
+async def revoke(request: Request, provider: Provided) -> Response:
+    """End the token's family. 200 for what is unknown or dead already, too: it is what the client wanted (RFC 7009 §2.2)."""
+    form = await read_form(request)
+    client = await authenticate(request, form, provider.registry)
+    presented = await recognize(form.require("token"), client, provider.issuing)
+    if isinstance(presented, PresentedAccessToken) and presented.claims.client_id != client.client_id:
+        raise InvalidGrant("the token was issued to another client")
+    if presented is not None:
+        await provider.store.write(token_families.revoke, presented.family_id, now=provider.clock())
+        provider.issuing.own_families.forget(client.client_id)
+    return Response(headers={"Cache-Control": "no-store"})

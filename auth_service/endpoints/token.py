@@ -1,0 +1,43 @@
+"""POST /token: trade a grant for tokens (RFC 6749 §3.2)."""
+
+from fastapi import APIRouter, Request, Response
+
+from auth_service.authentication.client import authenticate
+from auth_service.endpoints.documented import form_body, refusals
+from auth_service.endpoints.json_response import json_response
+from auth_service.form import read_form
+from auth_service.grants import GRANTS
+from auth_service.provider import Provided
+from tallystick.errors import UnauthorizedClient, UnsupportedGrantType
+
+router = APIRouter(tags=["OAuth 2.1"])
+
+
+@router.post(
+    "/token",
+    response_class=Response,
+    responses=refusals(400, 401, 413, 503),
+    openapi_extra=form_body(
+        required=["grant_type"],
+        grant_type="authorization_code, refresh_token or client_credentials",
+        code="the authorization code",
+        redirect_uri="as in the authorization request",
+        code_verifier="PKCE (RFC 7636 §4.1)",
+        refresh_token="the newest refresh token of the family",  # noqa: S106
+        scope="a part of what was granted",
+        resource="the API that the access token is for (RFC 8707)",
+        client_id="with client_secret_post, or of a public client",
+        client_secret="with client_secret_post",  # noqa: S106
+    ),
+)
+async def token(request: Request, provider: Provided) -> Response:
+    """Trade an authorization code, a refresh token or a client's own credentials for tokens (RFC 6749 §3.2)."""
+    form = await read_form(request)
+    client = await authenticate(request, form, provider.registry)
+    grant_type = form.require("grant_type")
+    grant = GRANTS.get(grant_type)
+    if grant is None:
+        raise UnsupportedGrantType("the grants are authorization_code, refresh_token and client_credentials")
+    if grant_type not in client.grant_types:
+        raise UnauthorizedClient("this client is not registered for this grant")
+    return json_response(await grant(form, client, provider.issuing))

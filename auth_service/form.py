@@ -1,0 +1,73 @@
+"""`application/x-www-form-urlencoded`, as the RFCs want it read: each parameter once, an empty value as if left out.
+
+A web framework's own form parsing answers 422 to what must be `invalid_request`, and takes the last of two values.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from tallystick.errors import InvalidRequest
+
+_MAX_FIELDS = 100
+
+
+class Form(Mapping[str, str]):
+    """The parameters of one request. `resource` may repeat (RFC 8707 §2): `resources` has all of them.
+
+    Any other that does is in `repeated` and has no value, for there is no telling which one was meant.
+    """
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        given = [(name, value) for name, value in pairs if value]
+        self.resources: tuple[str, ...] = tuple(value for name, value in given if name == "resource")
+        single = [(name, value) for name, value in given if name != "resource"]
+        counts = Counter(name for name, _ in single)
+        self.repeated: frozenset[str] = frozenset(name for name, count in counts.items() if count > 1)
+        self._values = {name: value for name, value in single if name not in self.repeated}
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def require(self, name: str) -> str:
+        """Raises InvalidRequest when the parameter is missing. `name` is one of ours, never the caller's text."""
+        value = self._values.get(name)
+        if value is None:
+            raise InvalidRequest(f"{name} is missing")
+        return value
+
+
+def parse_form(text: str) -> Form:
+    """Raises InvalidRequest for what is not UTF-8, holds a NUL or has too many fields."""
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        raise InvalidRequest("the parameters are not form-encoded UTF-8") from None
+    if any("\0" in part for pair in pairs for part in pair):
+        raise InvalidRequest("a parameter holds a NUL character")
+    return Form(pairs)
+
+
+async def read_form(request: Request) -> Form:
+    """The form in a request's body.
+
+    Raises InvalidRequest for another content type, malformed contents, or a parameter that is named twice.
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/x-www-form-urlencoded":
+        raise InvalidRequest("the body must be application/x-www-form-urlencoded")
+    try:
+        form = parse_form((await request.body()).decode("ascii"))
+    except UnicodeDecodeError:
+        raise InvalidRequest("the parameters are not form-encoded UTF-8") from None
+    if form.repeated:
+        raise InvalidRequest("a parameter is repeated")
+    return form

@@ -1,0 +1,43 @@
+"""grant_type=client_credentials (RFC 6749 §4.4): a program that acts for itself. `sub` is its client_id (RFC 9068 §2.2)."""
+
+from auth_service.form import Form
+from auth_service.grants.audience import choose_target
+from auth_service.settings import OIDC_SCOPES
+from auth_service.store.clients import Client
+from auth_service.store.registered import Registered
+from auth_service.tokens.issuing import Issuing, TokenResponse
+from tallystick.errors import InvalidClient, InvalidScope
+from tallystick.scope import parse_scope
+
+
+async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenResponse:
+    """No refresh token: the client can always ask again (RFC 6749 §4.4.3)."""
+    registered = await issuing.registry.now()
+    scope = check_scope(form.get("scope"), client, registered, resources=form.resources)
+    target = choose_target(scope, asked=form.resources, allowed=(), registered=registered, issuer=issuing.issuer)
+    await issuing.key_ring.signing_key()
+    family = await issuing.own_families.of(client.client_id)
+    if family is None:
+        raise InvalidClient("client authentication failed")
+    return await issuing.access_token(family, audience=target.audience, scope=target.scope)
+
+
+def check_scope(scope: str | None, client: Client, registered: Registered, *, resources: tuple[str, ...]) -> str:
+    """The scopes to grant: those asked for, or all that the client is registered for (RFC 6749 §3.3) at the one API.
+
+    Raises InvalidScope for one the client may not have, and for openid and its kind: nobody signed in here.
+    """
+    if scope is None:
+        mine = client.scopes & registered.owner.keys()
+        if len(resources) == 1 and resources[0] in registered.apis:
+            mine &= registered.apis[resources[0]].scopes.keys()
+        return " ".join(sorted(mine))
+    try:
+        words = parse_scope(scope)
+    except ValueError:
+        raise InvalidScope("the scope is malformed") from None
+    if OIDC_SCOPES.intersection(words):
+        raise InvalidScope("no user signs in here, so there is nothing that this scope could tell")
+    if not words or not client.scopes.issuperset(words):
+        raise InvalidScope("the scope is not one that this client may have")
+    return " ".join(words)

@@ -1,0 +1,48 @@
+"""grant_type=refresh_token (RFC 6749 §6), rotated at each use (RFC 9700 §4.14.2)."""
+
+from auth_service.form import Form
+from auth_service.grants.audience import choose_target, narrowed
+from auth_service.store import token_families
+from auth_service.store.clients import Client
+from auth_service.store.token_families import Rotated
+from auth_service.tokens import refresh_token
+from auth_service.tokens.issuing import Issuing, TokenResponse
+from tallystick.errors import InvalidGrant
+
+
+async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenResponse:
+    """Everything that could refuse the request is judged against the family as it stands, before the rotation."""
+    token = refresh_token.read(form.require("refresh_token"), client.client_id, keys=issuing.refresh_keys)
+    known = await issuing.store.read(token_families.find, token.family_id)
+    if known is None:
+        raise _refused()
+    target = choose_target(
+        narrowed(form.get("scope"), granted=known.scope),
+        asked=form.resources,
+        allowed=known.resources,
+        registered=await issuing.registry.now(),
+        issuer=issuing.issuer,
+    )
+    await issuing.key_ring.signing_key()  # none to sign with: say so before anything is rotated
+
+    rotated = await issuing.store.write(
+        token_families.rotate,
+        token.family_id,
+        token.generation,
+        now=issuing.clock(),
+        grace=issuing.lifetimes.refresh_token_grace,
+        lifetime=issuing.family_lifetime,
+        login_session_idle=issuing.lifetimes.login_session_idle,
+    )
+    if not isinstance(rotated, Rotated):
+        raise _refused()
+
+    response = await issuing.access_token(rotated.family, audience=target.audience, scope=target.scope)
+    response["refresh_token"] = issuing.refresh_token(rotated.family, client)
+    if "openid" in target.scope.split():
+        response["id_token"] = await issuing.id_token(rotated.family, sid=rotated.family.sid)
+    return response
+
+
+def _refused() -> InvalidGrant:
+    return InvalidGrant("the refresh token has expired, was used before, or its login session has ended")

@@ -1,0 +1,149 @@
+"""The auth service: its table of contents."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from tallystick.asgi.docs_page import add_docs_page
+
+from auth_service.authentication.forms import Forms
+from auth_service.authentication.known_device import KnownDevices
+from auth_service.authentication.login_session import LoginSessions
+from auth_service.authentication.passwords import Passwords
+from auth_service.authentication.sign_in import SignIn
+from auth_service.cors import CrossOrigin
+from auth_service.endpoints import (
+    authorize,
+    consent,
+    health,
+    home,
+    introspect,
+    jwks,
+    login,
+    logout,
+    metadata,
+    revoke,
+    token,
+    userinfo,
+)
+from auth_service.provider import Provider
+from auth_service.refused import not_found, refused
+from auth_service.registry import Registry
+from auth_service.sealing import MasterKey
+from auth_service.settings import Settings
+from auth_service.store.login_sessions import Lifetime
+from auth_service.store.token_families import FamilyLifetime
+from auth_service.tokens.bootstrap import load_secret
+from auth_service.tokens.issuing import Issuing
+from auth_service.tokens.key_ring import KeyRing
+from auth_service.tokens.own_families import OwnFamilies
+from tallystick.asgi import BodyLimit, ForwardedHeaders, RequestId, SecurityHeaders, ServerErrors
+from tallystick.clock import Clock, system_clock
+from tallystick.errors import OAuthError
+from tallystick.store import Store
+
+LEEWAY = 60
+"""Seconds for which an API goes on believing an access token after its `exp`; the key must be published as long."""
+
+
+def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
+    """The whole auth service as an ASGI app. Its store must have been migrated, and what is declared applied to it."""
+    app = FastAPI(
+        title="Tallystick auth service",
+        summary="An OpenID Provider and OAuth 2.1 authorization server.",
+        version="0.1.0",
+        lifespan=_lifespan(settings, clock),
+        docs_url=None,
+        redoc_url=None,
+    )
+    for endpoint in (
+        metadata,
+        jwks,
+        authorize,
+        login,
+        consent,
+        token,
+        userinfo,
+        introspect,
+        revoke,
+        logout,
+        home,
+        health,
+    ):
+        app.include_router(endpoint.router)
+    add_docs_page(app)
+    app.add_exception_handler(OAuthError, refused)
+    app.add_exception_handler(HTTPException, not_found)
+    # The last one added is the first to see a request.
+    app.add_middleware(CrossOrigin)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(ServerErrors)
+    app.add_middleware(SecurityHeaders, https=settings.is_https)
+    app.add_middleware(RequestId)
+    app.add_middleware(ForwardedHeaders, trusted_proxies=settings.trusted_proxies)
+    return app
+
+
+def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        store = Store.open(settings.database_url)
+        passwords = Passwords()
+        try:
+            app.state.provider = await _provider(settings, store, passwords, clock)
+            yield
+        finally:
+            passwords.close()
+            await store.close()
+
+    return lifespan
+
+
+async def _provider(settings: Settings, store: Store, passwords: Passwords, clock: Clock) -> Provider:
+    lifetimes = settings.lifetimes
+    master_key = MasterKey.load(settings.master_key, may_create=False)
+    registry = Registry(store)
+    key_ring = KeyRing(
+        store,
+        master_key,
+        clock=clock,
+        ahead=lifetimes.signing_key_ahead,
+        keep_published=max(lifetimes.access_token, lifetimes.id_token) + LEEWAY,
+    )
+    family_lifetime = FamilyLifetime(
+        refresh_token=lifetimes.refresh_token,
+        family=lifetimes.refresh_token_family,
+        access_token=lifetimes.access_token,
+    )
+    issuing = Issuing(
+        issuer=settings.issuer,
+        lifetimes=lifetimes,
+        family_lifetime=family_lifetime,
+        store=store,
+        registry=registry,
+        key_ring=key_ring,
+        own_families=OwnFamilies(store, clock, family_lifetime),
+        refresh_keys=await load_secret(store, master_key, "refresh_key"),
+        clock=clock,
+    )
+    form_keys = await load_secret(store, master_key, "form_key")
+    form_key = form_keys[max(form_keys)]
+    login_sessions = LoginSessions(
+        store,
+        clock,
+        Lifetime(idle=lifetimes.login_session_idle, absolute=lifetimes.login_session_absolute),
+        is_https=settings.is_https,
+    )
+    known_devices = KnownDevices(form_key, clock, is_https=settings.is_https)
+    return Provider(
+        settings=settings,
+        store=store,
+        registry=registry,
+        key_ring=key_ring,
+        issuing=issuing,
+        sign_in=SignIn(store, passwords, login_sessions, known_devices, clock),
+        login_sessions=login_sessions,
+        forms=Forms(form_key, settings.issuer, clock),
+        clock=clock,
+    )

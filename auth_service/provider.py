@@ -1,0 +1,41 @@
+"""One auth service: its parts, made once at start and handed to every endpoint."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from auth_service.authentication.forms import Forms
+from auth_service.authentication.login_session import LoginSessions
+from auth_service.authentication.sign_in import SignIn
+from auth_service.registry import Registry
+from auth_service.settings import Settings
+from auth_service.tokens.issuing import Issuing
+from auth_service.tokens.key_ring import KeyRing
+from tallystick.clock import Clock
+from tallystick.store import Store
+
+
+@dataclass(frozen=True)
+class Provider:
+    settings: Settings
+    store: Store
+    registry: Registry
+    key_ring: KeyRing
+    issuing: Issuing
+    sign_in: SignIn
+    login_sessions: LoginSessions
+    forms: Forms
+    clock: Clock
+
+    @property
+    def issuer(self) -> str:
+        return self.settings.issuer
+
+
+def _provider(request: Request) -> Provider:
+    provider: Provider = request.app.state.provider
+    return provider
+
+
+Provided = Annotated[Provider, Depends(_provider)]

@@ -1,0 +1,55 @@
+"""Refusals, rendered: raised anywhere as an OAuthError, answered here in the RFC's form or as a page."""
+
+from fastapi import Request, Response
+from starlette.exceptions import HTTPException
+
+from auth_service.endpoints.json_response import json_response
+from auth_service.pages import page
+from auth_service.pages.refusals import MalformedRequest, PageRefusal, TooBusy
+from tallystick.asgi import request_id
+from tallystick.bearer import challenge
+from tallystick.errors import BearerError, InvalidClient, OAuthError, TemporarilyUnavailable
+
+PAGES = frozenset({"/", "/authorize", "/login", "/consent", "/logout", "/logout/confirm"})
+
+
+async def refused(request: Request, refusal: Exception) -> Response:
+    """The exception handler for OAuthError."""
+    assert isinstance(refusal, OAuthError)  # noqa: S101
+    headers = _headers(refusal)
+    if request.url.path not in PAGES:
+        body = {"error": refusal.error, "error_description": refusal.description}
+        return json_response({name: text for name, text in body.items() if text}, refusal.status, headers)
+    shown = _for_a_person(refusal)
+    return page(
+        "error",
+        status=shown.status,
+        headers=headers,
+        error=shown.error,
+        title=shown.title,
+        text=shown.text,
+        request_id=request_id.get(),
+    )
+
+
+async def not_found(request: Request, refusal: Exception) -> Response:
+    """The exception handler for what the framework refuses: no such page, no such method."""
+    assert isinstance(refusal, HTTPException)  # noqa: S101
+    body = {"error": "not_found" if refusal.status_code == 404 else "invalid_request"}
+    return json_response(body, refusal.status_code, refusal.headers)
+
+
+def _headers(refusal: OAuthError) -> dict[str, str]:
+    if isinstance(refusal, InvalidClient):
+        return {"WWW-Authenticate": 'Basic realm="token endpoint", charset="UTF-8"'}  # RFC 6749 §5.2
+    if isinstance(refusal, BearerError):
+        return {"WWW-Authenticate": challenge(refusal)}
+    if isinstance(refusal, TemporarilyUnavailable):
+        return {"Retry-After": str(refusal.retry_after)}
+    return {}
+
+
+def _for_a_person(refusal: OAuthError) -> PageRefusal:
+    if isinstance(refusal, PageRefusal):
+        return refusal
+    return TooBusy() if isinstance(refusal, TemporarilyUnavailable) else MalformedRequest()

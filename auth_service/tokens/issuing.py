@@ -1,0 +1,62 @@
+"""From a living token family to the response that carries its tokens."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from auth_service.registry import Registry
+from auth_service.settings import Lifetimes
+from auth_service.store.clients import Client
+from auth_service.store.token_families import Family, FamilyLifetime
+from auth_service.tokens import access_token, id_token, refresh_token
+from auth_service.tokens.key_ring import KeyRing
+from auth_service.tokens.own_families import OwnFamilies
+from tallystick import jwt
+from tallystick.clock import Clock
+from tallystick.store import Store
+
+TokenResponse = dict[str, Any]
+"""RFC 6749 §5.1."""
+
+
+@dataclass(frozen=True)
+class Issuing:
+    """All that a grant needs to issue tokens. `refresh_keys` maps a version to its 32 bytes."""
+
+    issuer: str
+    lifetimes: Lifetimes
+    family_lifetime: FamilyLifetime
+    store: Store
+    registry: Registry
+    key_ring: KeyRing
+    own_families: OwnFamilies
+    refresh_keys: Mapping[int, bytes]
+    clock: Clock
+
+    async def access_token(self, family: Family, *, audience: str, scope: str) -> TokenResponse:
+        """The members of a token response that every grant has. Raises TemporarilyUnavailable without a key to sign with."""
+        key = await self.key_ring.signing_key()
+        claims = access_token.claims_for(
+            family,
+            issuer=self.issuer,
+            audience=audience,
+            scope=scope,
+            now=self.clock(),
+            lifetime=self.lifetimes.access_token,
+        )
+        return {
+            "access_token": jwt.sign(claims, key, typ="at+jwt"),
+            "token_type": "Bearer",
+            "expires_in": self.lifetimes.access_token,
+            "scope": scope,
+        }
+
+    async def id_token(self, family: Family, *, sid: str | None, nonce: str | None = None) -> str:
+        key = await self.key_ring.signing_key()
+        claims = id_token.claims_for(
+            family, issuer=self.issuer, sid=sid, nonce=nonce, now=self.clock(), lifetime=self.lifetimes.id_token
+        )
+        return jwt.sign(claims, key, typ="JWT")
+
+    def refresh_token(self, family: Family, client: Client) -> str:
+        return refresh_token.write(family.family_id, family.generation, client.client_id, keys=self.refresh_keys)

@@ -1,0 +1,51 @@
+"""The families under which clients act for themselves, remembered for a second."""
+
+import secrets
+import time
+from dataclasses import dataclass
+
+from auth_service.store import token_families
+from auth_service.store.token_families import Family, FamilyLifetime
+from tallystick.clock import Clock
+from tallystick.store import Store
+
+_SECONDS = 1.0
+_MOST = 10_000
+
+
+@dataclass(frozen=True)
+class _Known:
+    family: Family
+    until: float
+
+
+class OwnFamilies:
+    """One live family for each client that uses client_credentials; its tokens are many, and no row is written for them."""
+
+    def __init__(self, store: Store, clock: Clock, lifetime: FamilyLifetime) -> None:
+        self._store = store
+        self._clock = clock
+        self._lifetime = lifetime
+        self._known: dict[str, _Known] = {}
+
+    async def of(self, client_id: str) -> Family | None:
+        """The client's family, begun now if there is none; None when the client is disabled. Raises StoreUnavailable."""
+        known = self._known.get(client_id)
+        if known is not None and known.until > time.monotonic():
+            return known.family
+        family = await self._store.write(
+            token_families.of_client,
+            client_id,
+            secrets.token_bytes(16),
+            now=self._clock(),
+            lifetime=self._lifetime,
+        )
+        if family is not None:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            self._known[client_id] = _Known(family, time.monotonic() + _SECONDS)
+        return family
+
+    def forget(self, client_id: str) -> None:
+        """It was revoked by this process: the next token must be of another family."""
+        self._known.pop(client_id, None)

@@ -1,0 +1,58 @@
+"""A token that somebody hands us to look at or to take back, of whichever kind (RFC 7009 §2.1, RFC 7662 §2.1)."""
+
+from dataclasses import dataclass
+
+from auth_service.store import token_families
+from auth_service.store.clients import Client
+from auth_service.store.token_families import Family
+from auth_service.tokens import access_token, refresh_token
+from auth_service.tokens.issuing import Issuing
+from tallystick.claims import AccessTokenClaims
+from tallystick.errors import InvalidGrant, InvalidToken
+
+
+@dataclass(frozen=True)
+class PresentedAccessToken:
+    """Genuine; perhaps expired, perhaps of a dead family."""
+
+    claims: AccessTokenClaims
+    family_id: bytes
+
+
+@dataclass(frozen=True)
+class PresentedRefreshToken:
+    """Genuine, and this client's; perhaps of a dead family."""
+
+    family_id: bytes
+    generation: int
+
+
+async def recognize(
+    token: str, client: Client, issuing: Issuing
+) -> PresentedAccessToken | PresentedRefreshToken | None:
+    """What kind of token of ours this is; None when it is none, or another client's refresh token.
+
+    `token_type_hint` is not needed: the two look different.
+    """
+    if "." not in token:
+        try:
+            found = refresh_token.read(token, client.client_id, keys=issuing.refresh_keys)
+        except InvalidGrant:
+            return None
+        return PresentedRefreshToken(found.family_id, found.generation)
+    try:
+        keys = await issuing.key_ring.verification_keys()
+        claims = access_token.read(token, issuer=issuing.issuer, keys=keys, now=None)
+        return PresentedAccessToken(claims, access_token.family_id_of(claims))
+    except (InvalidToken, ValueError):
+        return None
+
+
+async def live_family(family_id: bytes, issuing: Issuing) -> Family | None:
+    """The family, if it and all that is above it lives now."""
+    return await issuing.store.read(
+        token_families.find_live,
+        family_id,
+        now=issuing.clock(),
+        login_session_idle=issuing.lifetimes.login_session_idle,
+    )
