@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -56,7 +58,6 @@ class RemoteKeySet:
         self._jwks_file = jwks_file
         self._clock = clock
         self._transport = transport
-        self._tls = httpx.create_ssl_context()  # made once: it costs a thousand times what a client does
         self._keys: Mapping[str, PublicKey] = MappingProxyType({})
         self._was_told = False
         self._issuer_is_away = False
@@ -138,7 +139,7 @@ class RemoteKeySet:
     def _client(self) -> httpx.AsyncClient:
         # The environment's proxies are for the world outside, not for an issuer on this machine.
         is_remote = (self._jwks_uri or self._issuer).startswith("https:")
-        return httpx.AsyncClient(transport=self._transport, verify=self._tls, trust_env=is_remote)
+        return httpx.AsyncClient(transport=self._transport, verify=_tls_context(), trust_env=is_remote)
 
     def _accept(self, keys: dict[str, PublicKey]) -> bool:
         """Take over what the issuer told. True when it was news."""
@@ -167,6 +168,11 @@ class RemoteKeySet:
             await asyncio.to_thread(write_jwks_file, path, document)
         except OSError as failure:
             log.warning("cannot keep the keys in %s: %s", path, failure)
+
+
+@cache  # it takes much longer to make than a fetch does
+def _tls_context() -> ssl.SSLContext:
+    return httpx.create_ssl_context()
 
 
 def _is_running(task: asyncio.Task[None] | None) -> bool:

@@ -1,0 +1,14 @@
+"""Waiting for what happens in the background, without a guess at how long it takes."""
+
+import asyncio
+from collections.abc import Callable
+
+PATIENCE = 10.0
+"""Seconds after which a test would rather fail than hang."""
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Return once `condition()` is true. Raises TimeoutError when it never is."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - the code under test has no event to tell us by, and needs none
+            await asyncio.sleep(0.01)

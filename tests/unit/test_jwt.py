@@ -1,0 +1,283 @@
+"""The one strict way to read a JWT: RFC 7515, RFC 7519, RFC 8725."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from cryptography.hazmat.primitives import hashes, hmac, serialization
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from hypothesis import given
+from hypothesis import strategies as st
+from jwt import get_algorithm_by_name
+
+from tallystick import base64url
+from tallystick.errors import InvalidToken
+from tallystick.jwk import parse_jwk_set
+from tallystick.jwt import ACCESS_TOKEN, ID_TOKEN, Header, Profile, read, read_header, sign
+from tests.support.token_issuer import ABSENT, jwk_set, jws, new_rsa_key, new_signing_key
+
+KEY = new_signing_key()
+RSA_KEY = new_rsa_key()
+KEYS = parse_jwk_set(jwk_set(KEY, RSA_KEY))
+HEADER = {"typ": "at+jwt", "alg": "ES256", "kid": KEY.kid}
+CLAIMS = {"sub": "user-1", "name": "Ada Lovelace"}
+GOOD = sign(CLAIMS, KEY, typ="at+jwt")
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+def read_access_token(token: str) -> dict[str, object]:
+    return read(token, ACCESS_TOKEN, KEYS.__getitem__)
+
+
+def test_example_of_rfc_7515_appendix_a_3() -> None:
+    jwk = {
+        "kty": "EC",
+        "crv": "P-256",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+        "kid": "a.3",
+    }
+    key = parse_jwk_set(json.dumps({"keys": [jwk]}).encode())["a.3"].key
+    signing_input = (
+        "eyJhbGciOiJFUzI1NiJ9"
+        ".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+    )
+    signature = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
+    # The signature alone: there is no kid in its header, which all our profiles demand.
+    assert get_algorithm_by_name("ES256").verify(signing_input.encode(), key, base64url.decode(signature))
+
+
+def test_what_was_signed_is_read() -> None:
+    assert read_access_token(GOOD) == CLAIMS
+    assert read_header(GOOD, ACCESS_TOKEN) == Header("ES256", KEY.kid)
+
+
+def test_an_id_token_may_be_signed_with_rsa() -> None:
+    assert read(sign(CLAIMS, RSA_KEY, typ="JWT"), ID_TOKEN, KEYS.__getitem__) == CLAIMS
+
+
+@pytest.mark.parametrize("claims", [{"name": "\ud800"}, {"n": float("nan")}, {"n": float("inf")}])
+def test_nothing_is_signed_that_would_not_be_read(claims: dict[str, object]) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the codec's reason, or json's
+        sign(claims, KEY, typ="JWT")
+
+
+@pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+JWT"])
+def test_typ_is_compared_without_regard_to_case(typ: str) -> None:
+    assert read_access_token(jws(json.dumps({**HEADER, "typ": typ}), json.dumps(CLAIMS), KEY)) == CLAIMS
+
+
+def test_typ_may_be_absent_where_the_profile_says_so() -> None:
+    header = {name: value for name, value in HEADER.items() if name != "typ"}
+    token = jws(json.dumps(header), json.dumps(CLAIMS), KEY)
+    assert read(token, ID_TOKEN, KEYS.__getitem__) == CLAIMS
+    with pytest.raises(InvalidToken):
+        read_access_token(token)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"typ": "JWT"},
+        {"typ": "logout+jwt"},
+        {"typ": "at+jwt "},
+        {"typ": ""},
+        {"typ": 5},
+        {"typ": None},
+        {"typ": ["at+jwt"]},
+        {"typ": ABSENT},
+        {"alg": "none"},
+        {"alg": "None"},
+        {"alg": ""},
+        {"alg": "es256"},
+        {"alg": "HS256"},
+        {"alg": "RS256"},
+        {"alg": "ES384"},
+        {"alg": ["ES256"]},
+        {"alg": {}},
+        {"alg": None},
+        {"alg": ABSENT},
+        {"kid": "unknown"},
+        {"kid": RSA_KEY.kid},
+        {"kid": ""},
+        {"kid": 0},
+        {"kid": None},
+        {"kid": ["k"]},
+        {"kid": {}},
+        {"kid": "k" * 129},
+        {"kid": f"{KEY.kid}\n"},
+        {"kid": ABSENT},
+        {"jwk": {}},
+        {"jku": "https://evil.example/keys"},
+        {"x5u": "https://evil.example/cert"},
+        {"x5c": []},
+        {"crit": []},
+        {"crit": ["exp"], "exp": 1},
+        {"b64": True},
+        {"b64": False, "crit": ["b64"]},
+        {"zip": "DEF"},
+    ],
+    ids=str,
+)
+def test_a_header_that_breaks_the_profile_is_refused(fault: dict[str, object]) -> None:
+    header = {name: value for name, value in {**HEADER, **fault}.items() if value is not ABSENT}
+    token = jws(json.dumps(header), json.dumps(CLAIMS), KEY)
+    with pytest.raises(InvalidToken):
+        read_access_token(token)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "{}",
+        "[]",
+        "null",
+        '"at+jwt"',
+        json.dumps(HEADER)[:-1],
+        json.dumps(HEADER)[:-1] + ', "alg": "ES256"}',
+        json.dumps(HEADER)[:-1] + ', "\\u0061lg": "ES256"}',
+        json.dumps(HEADER)[:-1] + ', "x": "\\ud800"}',
+        json.dumps(HEADER)[:-1] + ', "x": NaN}',
+        "\ufeff" + json.dumps(HEADER),
+        json.dumps(HEADER).encode("utf-16"),
+        json.dumps(HEADER).encode() + b"\x00",
+        '{"x":' * 900 + "1" + "}" * 900,
+    ],
+    ids=lambda header: repr(header[:50]),
+)
+def test_a_header_that_could_be_read_in_two_ways_is_refused(header: str | bytes) -> None:
+    with pytest.raises(InvalidToken):
+        read_access_token(jws(header, json.dumps(CLAIMS), KEY))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "",
+        "[]",
+        "null",
+        '{"sub": "a", "sub": "b"}',
+        '{"sub": "a", "act": {"sub": "b", "sub": "c"}}',
+        "\ufeff{}",
+        '{"sub": "a"}'.encode("utf-16"),
+        '{"sub": "a"}'.encode("utf-32-be"),
+        b'{"sub": "\xff"}',
+        '{"sub": "\\udfff"}',
+        '{"exp": Infinity}',
+        '{"exp": 1e999}',
+        '{"exp": ' + "9" * 5000 + "}",
+        '{"x": ' + "[" * 2500 + "]" * 2500 + "}",
+        '{"x":' * 1000 + "1" + "}" * 1000,
+    ],
+    ids=lambda payload: repr(payload[:50]),
+)
+def test_a_payload_that_could_be_read_in_two_ways_is_refused(payload: str | bytes) -> None:
+    with pytest.raises(InvalidToken):
+        read_access_token(jws(json.dumps(HEADER), payload, KEY))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda h, p, s: "",
+        lambda h, p, s: ".",
+        lambda h, p, s: "..",
+        lambda h, p, s: f"{h}.{p}",
+        lambda h, p, s: f"{h}.{p}.",
+        lambda h, p, s: f"{h}..{s}",
+        lambda h, p, s: f".{p}.{s}",
+        lambda h, p, s: f"{h}.{p}.{s}.",
+        lambda h, p, s: f"{h}.{p}.{s}.{s}.{s}",
+        lambda h, p, s: f"{h}.{p}.{s}=",
+        lambda h, p, s: f"{h}.{p}.{s}==",
+        lambda h, p, s: f"{h}=.{p}.{s}",
+        lambda h, p, s: f"{h}.{p}.{s}\n",
+        lambda h, p, s: f" {h}.{p}.{s}",
+        lambda h, p, s: f"{h}.{p} .{s}",
+        lambda h, p, s: f"{h}.{p}\n.{s}",
+        lambda h, p, s: f"{h}.{p}.{s}\x00",
+        lambda h, p, s: f"{h}.{p}.{s[:-1]}",
+        lambda h, p, s: f"{h}.{p}.{s[:-2]}",
+        lambda h, p, s: f"{h}.{p}.{s[:-4]}",
+        lambda h, p, s: f"{h}.{p}.AAAA{s}",
+        lambda h, p, s: f"{h}.{p}.{s}AAAA",
+        lambda h, p, s: f"{h}.{p}.{s[:-1]}{chr(ord(s[-1]) + 1)}",  # the same bytes, the unused bits not zero
+        lambda h, p, s: f"{h}.{p}.{'A' * 86}",
+        lambda h, p, s: f"{h}.{p}.{'A' * 43}{s[43:]}",
+        lambda h, p, s: f"{h}.{p}.{base64url.encode(base64url.decode(s)[32:] + base64url.decode(s)[:32])}",
+        lambda h, p, s: f"{h}.{p}.{base64url.encode(P256_ORDER.to_bytes(32) * 2)}",
+        lambda h, p, s: f"{h}.{p}.{base64url.encode(_der(s))}",
+        lambda h, p, s: f"{h}.{base64url.encode(b'{}')}.{s}",
+        lambda h, p, s: f"{p}.{h}.{s}",
+        lambda h, p, s: f"{h}.{p}.{s}".replace("e", "ｅ"),
+        lambda h, p, s: f"{h}.{p}\ud800.{s}",
+        lambda h, p, s: "A" * 100_000,
+        lambda h, p, s: "." * 8000,
+    ],
+)
+def test_a_spoilt_text_is_refused(spoil: Callable[[str, str, str], str]) -> None:
+    with pytest.raises(InvalidToken):
+        read_access_token(spoil(*GOOD.split(".")))
+
+
+def _der(signature: str) -> bytes:
+    raw = base64url.decode(signature)
+    return b"\x30\x44\x02\x20" + raw[:32] + b"\x02\x20" + raw[32:]
+
+
+def test_a_token_longer_than_its_profile_is_refused() -> None:
+    room = replace(ACCESS_TOKEN, max_bytes=len(GOOD))
+    assert read(GOOD, room, KEYS.__getitem__) == CLAIMS
+    with pytest.raises(InvalidToken):
+        read(GOOD, replace(room, max_bytes=len(GOOD) - 1), KEYS.__getitem__)
+
+
+def test_a_public_key_is_no_shared_secret() -> None:
+    assert isinstance(KEY.public.key, EllipticCurvePublicKey)
+    pem = KEY.public.key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    header, payload = (base64url.encode(json.dumps(part).encode()) for part in ({**HEADER, "alg": "HS256"}, CLAIMS))
+    mac = hmac.HMAC(pem, hashes.SHA256())
+    mac.update(f"{header}.{payload}".encode())
+    token = f"{header}.{payload}.{base64url.encode(mac.finalize())}"
+    with pytest.raises(InvalidToken):
+        read(token, Profile(typ=frozenset({"at+jwt"}), algorithms=frozenset({"HS256", "ES256"})), KEYS.__getitem__)
+
+
+def test_a_key_of_one_algorithm_does_not_serve_another() -> None:
+    token = sign(CLAIMS, RSA_KEY, typ="JWT")
+    with pytest.raises(InvalidToken):
+        read(token, ID_TOKEN, lambda _: KEY.public)
+
+
+def test_the_twin_of_a_signature_is_as_good() -> None:
+    """Anybody can turn (r, s) into (r, n - s): the reason why nothing may be decided by the text of a token."""
+    signing_input, _, signature = GOOD.rpartition(".")
+    raw = base64url.decode(signature)
+    twin = raw[:32] + (P256_ORDER - int.from_bytes(raw[32:])).to_bytes(32)
+    assert read_access_token(f"{signing_input}.{base64url.encode(twin)}") == CLAIMS
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(text: str) -> None:
+    with pytest.raises(InvalidToken):
+        read_access_token(text)
+
+
+@given(st.dictionaries(st.text(max_size=8), st.none() | st.integers() | st.text(max_size=8)), st.binary(max_size=64))
+def test_any_signed_bytes_are_read_or_refused(header: dict[str, object], payload: bytes) -> None:
+    token = jws(json.dumps({**header, **HEADER}), payload, KEY)
+    try:
+        claims = read_access_token(token)
+    except InvalidToken:
+        return
+    assert claims == json.loads(payload)
+
+
+@given(st.integers(0, len(GOOD) - 1), st.characters(codec="utf-8"))
+def test_no_change_of_a_good_token_verifies(position: int, character: str) -> None:
+    changed = GOOD[:position] + character + GOOD[position + 1 :]
+    if changed != GOOD:
+        with pytest.raises(InvalidToken):
+            read_access_token(changed)
