@@ -1,0 +1,191 @@
+"""Passwords: what is accepted, what is replaced, and that nothing about them is ever an error (design.md §4.7)."""
+
+import asyncio
+import base64
+import hashlib
+import os
+import sys
+import threading
+from collections.abc import Iterator
+
+import bcrypt
+import pytest
+
+from auth_service.authentication.passwords import Passwords, Verdict
+from tallystick.errors import TemporarilyUnavailable
+
+RFC_6070_SHA1 = bytes.fromhex("4b007901b765489abead49d926f721d065a429c1")
+RFC_7914_SHA256 = bytes.fromhex("55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc")
+
+COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
+
+
+def django_pbkdf2(password: str, rounds: int = 1000) -> str:
+    digest = hashlib.pbkdf2_hmac("sha256", password.encode(), b"seasalt", rounds)
+    return f"pbkdf2_sha256${rounds}$seasalt${base64.b64encode(digest).decode()}"
+
+
+def django_bcrypt_sha256(password: str) -> str:
+    digest = hashlib.sha256(password.encode()).hexdigest().encode()
+    return f"bcrypt_sha256${bcrypt.hashpw(digest, bcrypt.gensalt(4)).decode()}"
+
+
+OF_OTHER_SYSTEMS = {
+    "Django 3.2 pbkdf2_sha256": (
+        "lètmein",
+        "pbkdf2_sha256$260000$seasalt$YlZ2Vggtqdc61YjArZuoApoBh9JNGYoDRBUGu6tcJQo=",
+    ),
+    "Django pbkdf2_sha256, RFC 7914": ("passwd", f"pbkdf2_sha256$1$salt${base64.b64encode(RFC_7914_SHA256).decode()}"),
+    "Django pbkdf2_sha1, RFC 6070": ("password", f"pbkdf2_sha1$4096$salt${base64.b64encode(RFC_6070_SHA1).decode()}"),
+    "Django argon2i": ("secret", "argon2$argon2i$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$YC9+jJCrQhs5R6db7LlN8Q"),
+    "Django argon2id": (
+        "password",
+        "argon2$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+    ),
+    "Django bcrypt": ("U*U", "bcrypt$$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
+    "Django bcrypt_sha256": ("a password", django_bcrypt_sha256("a password")),
+    "bcrypt 2a": ("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
+    "bcrypt 2y": ("U*U", "$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
+    "passlib bcrypt-sha256": (
+        "password",
+        "$bcrypt-sha256$v=2,t=2b,r=12$n79VH.0Q2TMWmt3Oqt9uku$Kq4Noyk3094Y2QlB8NdRT8SvGiI4ft2",
+    ),
+    "passlib pbkdf2-sha256": ("passwd", "$pbkdf2-sha256$1$c2FsdA$VawEblbjCJ/sFpHCJUS2BflBhSFt3gRl5oudV8INrLw"),
+    "passlib pbkdf2": ("password", "$pbkdf2$4096$c2FsdA$SwB5AbdlSJq.rUnZJvch0GWkKcE"),
+    "argon2id, cheaper than ours": (
+        "password",
+        "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+    ),
+    "argon2i": ("password", "$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$iekCn0Y3spW+sCcFanM2xBT63UP2sghkUoHLIUpWRS8"),
+}
+
+MALFORMED = [
+    "",
+    "x",
+    "argon2$",
+    "$argon2id$",
+    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ",
+    "$argon2id$v=19$m=19456,t=2,p=1$aaaa$bbbb",
+    "$argon2id$v=19$m=19456,t=0,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+    "$argon2x$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$YC9+jJCrQhs5R6db7LlN8Q",
+    "$2b$99$x",
+    "$2x$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+    "bcrypt$$2b$04$",
+    "pbkdf2_sha256$x$y$z",
+    "pbkdf2_sha256$9999999999999$abc$abc",
+    "\ud800",
+    "$argon2id$" + "x" * 10_000,
+]
+
+IMPOSSIBLE = ["a\0b", "\ud800", "p" * 1025, "\U0001f511" * 1025]
+
+
+@pytest.fixture
+def passwords() -> Iterator[Passwords]:
+    passwords = Passwords()
+    yield passwords
+    passwords.close()
+
+
+async def test_a_password_matches_its_own_hash_and_no_other(passwords: Passwords) -> None:
+    password_hash = passwords.hash("correct horse")
+    assert password_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert await passwords.verify("correct horse", password_hash) == Verdict(matches=True)
+    assert await passwords.verify("correct house", password_hash) == Verdict(matches=False)
+
+
+async def test_a_user_who_does_not_exist_has_no_password(passwords: Passwords) -> None:
+    for guess in ("", "nobody's", "somebody's", *IMPOSSIBLE):
+        assert await passwords.verify(guess, None) == Verdict(matches=False)
+
+
+async def test_one_password_typed_on_two_keyboards_is_one_password(passwords: Passwords) -> None:
+    assert (await passwords.verify(DECOMPOSED, passwords.hash(COMPOSED))).matches
+    assert (await passwords.verify(COMPOSED, passwords.hash(DECOMPOSED))).matches
+
+
+@pytest.mark.parametrize("spelling", [COMPOSED, DECOMPOSED])
+async def test_another_systems_hash_is_of_the_password_as_typed_or_in_nfc(passwords: Passwords, spelling: str) -> None:
+    assert (await passwords.verify(spelling, django_pbkdf2(spelling))).matches
+    assert (await passwords.verify(DECOMPOSED, django_pbkdf2(COMPOSED))).matches
+
+
+@pytest.mark.parametrize("system", OF_OTHER_SYSTEMS)
+async def test_hashes_of_other_systems_are_accepted_and_replaced(passwords: Passwords, system: str) -> None:
+    password, password_hash = OF_OTHER_SYSTEMS[system]
+    assert passwords.identify(password_hash)
+    assert await passwords.verify(password + "x", password_hash) == Verdict(matches=False)
+    verdict = await passwords.verify(password, password_hash)
+    assert verdict.matches
+    assert await passwords.verify(password, verdict.better_hash) == Verdict(matches=True)
+
+
+async def test_what_bcrypt_never_read_does_not_become_part_of_the_password(passwords: Passwords) -> None:
+    read = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+    password_hash = "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui"
+    assert await passwords.verify(read + "chars after 72 are ignored", password_hash) == Verdict(matches=True)
+    assert (await passwords.verify(read, password_hash)).better_hash is not None
+
+
+@pytest.mark.parametrize("password_hash", MALFORMED)
+async def test_a_malformed_hash_is_a_failed_login(passwords: Passwords, password_hash: str) -> None:
+    assert not passwords.identify(password_hash)
+    assert await passwords.verify("password", password_hash) == Verdict(matches=False)
+
+
+@pytest.mark.parametrize("password", IMPOSSIBLE)
+async def test_an_impossible_password_is_a_failed_login(passwords: Passwords, password: str) -> None:
+    assert await passwords.verify(password, passwords.hash("password")) == Verdict(matches=False)
+    with pytest.raises(ValueError, match="at most 1024 characters"):
+        passwords.hash(password)
+
+
+async def test_a_long_password_counts_to_its_end(passwords: Passwords) -> None:
+    longest = "\U0001f511" * 1024
+    password_hash = passwords.hash(longest)
+    assert (await passwords.verify(longest, password_hash)).matches
+    assert not (await passwords.verify(longest[:-1], password_hash)).matches
+
+
+SLOW = django_pbkdf2("password", rounds=1_000_000)
+"""Still being hashed when the next few lines of a test have run."""
+
+
+async def test_whoever_finds_the_queue_full_is_told_to_come_again() -> None:
+    passwords = Passwords(threads=1, queue=1)
+    outcomes = await asyncio.gather(*(passwords.verify("x", SLOW) for _ in range(5)), return_exceptions=True)
+    passwords.close()
+    assert outcomes[:2] == [Verdict(matches=False)] * 2
+    for refusal in outcomes[2:]:
+        assert isinstance(refusal, TemporarilyUnavailable)
+        assert refusal.retry_after == 1
+
+
+async def test_whoever_gives_up_waiting_leaves_the_place_to_another() -> None:
+    passwords = Passwords(threads=1, queue=1)
+    first = asyncio.create_task(passwords.verify("x", SLOW))
+    second = asyncio.create_task(passwords.verify("x", SLOW))
+    await asyncio.sleep(0)
+    with pytest.raises(TemporarilyUnavailable):
+        await passwords.verify("x", SLOW)
+    second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
+    assert await passwords.verify("password", django_pbkdf2("password", rounds=1)) != Verdict(matches=False)
+    await first
+    passwords.close()
+
+
+async def test_after_closing_nobody_waits_for_an_answer() -> None:
+    passwords = Passwords(threads=1)
+    passwords.close()
+    with pytest.raises(TemporarilyUnavailable):
+        await passwords.verify("x", None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere niceness belongs to the whole process")
+async def test_hashing_gives_way_to_other_work(passwords: Passwords) -> None:
+    await passwords.verify("x", None)
+    expected = min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
+    threads = [thread.native_id for thread in threading.enumerate() if thread.name.startswith("passwords")]
+    assert threads
+    assert {os.getpriority(os.PRIO_PROCESS, thread or 0) for thread in threads} == {expected}
