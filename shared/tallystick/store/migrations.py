@@ -1,7 +1,7 @@
 """Bring a database to the newest schema, however many processes begin at once.
 
-A service keeps its steps in a package of its own, `<package>/versions/*.py`, in Alembic's form. There is no `env.py`: what
-it would say is the same for every service, and is said here.
+A service keeps its steps in a package of its own, `<package>/versions/*.py`, in Alembic's form. There is no `env.py`:
+what it would say is the same for every service, and is said here.
 """
 
 import sqlite3
@@ -10,7 +10,7 @@ from importlib.resources import as_file, files
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from tallystick.store.errors import StoreUnavailable
@@ -25,7 +25,7 @@ _PATIENCE = 60.0
 def migrate(url: str, package: str) -> None:
     """Run the steps of `package` (as in `auth_service.migrations`) that the database at `url` has not seen.
 
-    All of them are one transaction under a lock: they are there, or nothing has changed. Blocks; call it before serving.
+    All of them are one transaction under a lock: they are there, or nothing has changed. It blocks.
     Raises StoreUnavailable when the database is away or another process holds it for more than a minute.
     """
     engine = engine_for(url, patience=_PATIENCE)
@@ -62,6 +62,7 @@ def _upgrade(connection: Connection, scripts: ScriptDirectory) -> None:
 
 def _commit(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
-        if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+        if broken:
             raise sqlite3.IntegrityError(f"a migration left rows of {broken[0]} without their parent in {broken[2]}")
     connection.commit()

@@ -51,7 +51,7 @@ def postgresql_engine(url: str, *, patience: float) -> Engine:
         return connection
 
     # Every thread keeps the connection it opened, so there is nothing to pool.
-    return create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)
+    return create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool, hide_parameters=True)
 
 
 class Worker:

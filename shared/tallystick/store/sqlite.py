@@ -52,7 +52,7 @@ def sqlite_engine(url: str) -> Engine:
         return connection
 
     # Every thread keeps the connection it opened, so there is nothing to pool.
-    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
     event.listen(engine, "before_cursor_execute", _refuse_nul)
     return engine
 

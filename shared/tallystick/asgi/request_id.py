@@ -1,0 +1,61 @@
+"""One name for a request in every log line about it, and one line for the request itself."""
+
+import logging
+import re
+import secrets
+import time
+from contextvars import ContextVar
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+"""The id of the request being served; empty outside of one."""
+
+access_logger = logging.getLogger("tallystick.access")
+
+_WELL_FORMED = re.compile(rb"[A-Za-z0-9._-]{8,128}")
+
+
+class RequestId:
+    """Take a well-formed X-Request-ID from the request or make one, and send it back.
+
+    Logs method, path, status and milliseconds on `tallystick.access`; never the query, which may hold a code or token.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        header = _given(scope) or secrets.token_hex(16).encode()
+        request_id.set(header.decode())
+        status = 0
+        begin = time.perf_counter()
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", header)]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            if access_logger.isEnabledFor(logging.INFO):
+                fields = {
+                    "method": scope["method"],
+                    "path": scope["path"][:256],
+                    "status": status,
+                    "milliseconds": round((time.perf_counter() - begin) * 1000, 1),
+                }
+                access_logger.info("request", extra={"fields": fields})
+
+
+def _given(scope: Scope) -> bytes | None:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            return value if _WELL_FORMED.fullmatch(value) else None
+    return None

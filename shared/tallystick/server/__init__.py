@@ -1,0 +1,8 @@
+"""What a service needs to be a program: settings from a file and the environment, log lines, and a careful server."""
+
+from tallystick.server.misconfigured import Misconfigured, exit_on_misconfiguration
+from tallystick.server.secrets import resolve_secret
+from tallystick.server.serve import serve
+from tallystick.server.settings import read_settings
+
+__all__ = ["Misconfigured", "exit_on_misconfiguration", "read_settings", "resolve_secret", "serve"]

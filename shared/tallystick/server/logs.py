@@ -1,0 +1,38 @@
+"""Log lines as JSON objects, one a line on stderr, for whatever collects them."""
+
+import json
+import logging
+import sys
+import time
+
+from tallystick.asgi.request_id import request_id
+
+
+class JSONLines(logging.Formatter):
+    """`{"time", "level", "logger", "message"}`, with the request's id while one is served and `error` with a traceback.
+
+    A record's `fields` (a dict given as `extra={"fields": …}`) stand beside them.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if current := request_id.get():
+            line["request_id"] = current
+        line.update(getattr(record, "fields", {}))
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def configure_logging(level: str = "INFO") -> None:
+    """Send every logger of this process to stderr as JSON lines. Calling it again changes the level only."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JSONLines())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for chatty in ("httpx", "httpcore", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

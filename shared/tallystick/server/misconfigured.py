@@ -1,0 +1,24 @@
+"""A mistake of whoever runs the service: it stops the start with one line."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tallystick.errors import TemporarilyUnavailable
+
+STATUS = 2
+
+
+class Misconfigured(Exception):
+    """`str()` is one line that names the key or the thing at fault, and no secret."""
+
+
+@contextmanager
+def exit_on_misconfiguration(name: str) -> Iterator[None]:
+    """Turn Misconfigured, and a store that is away, into one line on stderr, begun by `name`, and exit status 2."""
+    try:
+        yield
+    except (Misconfigured, TemporarilyUnavailable) as mistake:
+        reason = f": {mistake.__cause__}" if isinstance(mistake, TemporarilyUnavailable) and mistake.__cause__ else ""
+        sys.stderr.write(f"{name}: {' '.join(f'{mistake}{reason}'.split())}\n")
+        raise SystemExit(STATUS) from mistake

@@ -1,0 +1,107 @@
+"""HTTP/1.1 with the bounds that uvicorn's httptools protocol leaves open.
+
+What is refused here never reaches an application: too many header bytes, a request that trickles in, more or less than
+one Host. How large a body may be is for `tallystick.asgi.BodyLimit` to say.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+HEADER_BYTES = 32 * 1024
+HEADER_SECONDS = 10.0
+"""From a connection's or request's first byte to the end of its headers; as long again for its body."""
+
+
+class Refused(Exception):
+    """Raised inside the parser, which passes it on as an error of its own."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._is_in_headers = True  # a connection that sends nothing counts as slow, too
+        self._is_in_body = False
+        self._header_bytes = 0
+        self._refusal = HTTPStatus.BAD_REQUEST
+        self._slow: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch_slowness()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._is_in_headers = self._is_in_body = False
+        self._watch_slowness()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        was_in_headers = self._is_in_headers
+        super().data_received(data)
+        if was_in_headers and self._is_in_headers:
+            # The parser reports a header when it is complete, and would gather an endless one in memory.
+            self._header_bytes += len(data)
+            if self._header_bytes > HEADER_BYTES and not self.transport.is_closing():
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        self._watch_slowness()
+
+    def _watch_slowness(self) -> None:
+        """A request that arrives whole, as nearly all do, costs no timer."""
+        is_receiving = self._is_in_headers or self._is_in_body
+        if is_receiving and self._slow is None:
+            self._slow = self.loop.call_later(HEADER_SECONDS, self._close_slow)
+        elif not is_receiving and self._slow is not None:
+            self._slow.cancel()
+            self._slow = None
+
+    def _close_slow(self) -> None:
+        self._slow = None
+        if not self.transport.is_closing():
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+
+    # What the parser finds
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_in_headers = True
+        self._header_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_in_headers:  # later they are trailers, which must not pass for headers
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._is_in_headers, self._is_in_body = False, True
+        if self._slow is not None:  # the body has its own time
+            self._slow.cancel()
+            self._slow = None
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEADER_BYTES:
+            self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            raise Refused
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):
+            raise Refused  # RFC 9112 §3.2
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._is_in_body = False
+        super().on_message_complete()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """A client that offers an upgrade (Java's offers h2c) goes on in HTTP/1.1; the parser would take no more."""
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+
+    # How it is refused
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(self._refusal)
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        self._is_in_headers = self._is_in_body = False
+        if self.cycle is None or self.cycle.response_complete:  # else it would be taken for another request's answer
+            self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
+        self.transport.close()

@@ -1,0 +1,77 @@
+"""`serve`: from an application to listening processes that end as they should."""
+
+import sys
+from collections.abc import Callable
+from signal import SIGINT, SIGTERM, signal
+from socket import socket
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from tallystick.server.file_limit import raise_file_limit
+from tallystick.server.listen import BACKLOG, bind
+from tallystick.server.logs import configure_logging
+from tallystick.server.misconfigured import exit_on_misconfiguration
+from tallystick.server.protocol import BoundedProtocol
+from tallystick.server.supervisor import Worker, supervise
+from tallystick.server.uvicorn_server import Server
+
+KEEP_ALIVE_SECONDS = 75
+"""Longer than the minute after which proxies close theirs, so that they never write to a connection we just closed."""
+GRACE_SECONDS = 20
+"""What requests under way have for ending."""
+CONNECTIONS = 4096
+"""Open connections of one process; beyond them requests are answered 503."""
+FAILED_START = 3
+
+
+def serve(factory: Callable[[], ASGIApp], *, name: str, host: str | None, port: int, workers: int = 1) -> int:
+    """Serve what `factory` makes until SIGTERM or SIGINT; return the exit status, 0 after the requests under way.
+
+    `factory` is called in each process that serves, after the fork; so hold no thread or connection when you call this.
+    `host` None means the loopback addresses. When connections are accepted, prints one line that begins with `name`.
+    With more `workers` than one, this process only watches over them.
+
+    Raises Misconfigured when the port is taken, and whatever `factory` raises.
+    """
+    sockets = bind(host, port)
+    configure_logging()
+    raise_file_limit(CONNECTIONS + 256)
+    shown = "localhost" if host is None else f"[{host}]" if ":" in host else host
+    line = f"{name} listens on http://{shown}:{sockets[0].getsockname()[1]}\n"
+
+    def announce() -> None:
+        sys.stdout.write(line)
+        sys.stdout.flush()
+
+    def work(worker: Worker) -> int:
+        with exit_on_misconfiguration(name):
+            return _run(factory, sockets, on_ready=worker.ready, parent=worker.life)
+
+    return supervise(work, workers, announce) if workers > 1 else _run(factory, sockets, on_ready=announce)
+
+
+def _run(
+    factory: Callable[[], ASGIApp], sockets: list[socket], *, on_ready: Callable[[], None], parent: int | None = None
+) -> int:
+    app = factory()
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = Server(config, on_ready=on_ready, parent=parent)
+    for number in (SIGTERM, SIGINT):
+        signal(number, server.handle_exit)
+    server.run(sockets)
+    return 0 if server.started else FAILED_START
