@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Response
 
+from auth_service.endpoints.documented import refusals
 from auth_service.endpoints.json_response import json_response
 from auth_service.provider import Provided
 from tallystick.errors import TemporarilyUnavailable
@@ -15,14 +16,12 @@ async def healthz() -> Response:
     return json_response({"status": "ok"})
 
 
-@router.get(
-    "/readyz", response_class=Response, responses={503: {"description": "The store is away, or there is no key."}}
-)
+@router.get("/readyz", response_class=Response, responses=refusals(503))
 async def readyz(provider: Provided) -> Response:
     """The store answers, and there is a key to sign with."""
     try:
         await provider.registry.read_now()
         await provider.key_ring.signing_key()
     except TemporarilyUnavailable:
-        return json_response({"status": "unavailable"}, 503, {"Retry-After": "1"})
+        return json_response({"error": "temporarily_unavailable"}, 503, {"Retry-After": "1"})
     return json_response({"status": "ok"})

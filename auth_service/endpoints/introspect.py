@@ -42,9 +42,8 @@ async def introspect(request: Request, provider: Provided) -> Response:
 async def _access_token(presented: PresentedAccessToken, client: Client, provider: Provider) -> dict[str, Any]:
     claims = presented.claims
     api = (await provider.registry.now()).apis.get(str(claims.aud))
-    may_see = client.client_id == claims.client_id or (
-        api is not None and client.client_id in api.introspection_clients
-    )
+    others = api.introspection_clients if api is not None else frozenset()
+    may_see = client.client_id == claims.client_id or client.client_id in others
     if not may_see or claims.exp <= provider.clock():
         return _INACTIVE
     if await live_family(presented.family_id, provider.issuing) is None:

@@ -29,7 +29,7 @@ class LogoutRequest:
 
 @router.get("/logout", response_class=Response)
 async def logout(request: Request, provider: Provided) -> Response:
-    """Sign out at once when the hint is for who is signed in; otherwise ask first, or any link could sign a person out."""
+    """Sign out at once when the hint names who is signed in; else ask first, or any link could sign people out."""
     return await _logout(request, request.url.query, provider)
 
 

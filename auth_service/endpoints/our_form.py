@@ -56,7 +56,7 @@ def open_sealed(text: str, provider: Provider) -> Sealed:
 
 
 async def signed_in_sender(request: Request, form: OurForm, provider: Provider, *, purpose: str) -> LoginSession:
-    """The login session that sent the form, which must be the one the page was shown to. Raises LoginEnded or ForeignForm."""
+    """The login session that sent the form, which the page was shown to. Raises LoginEnded or ForeignForm."""
     login_session = await provider.login_sessions.current(request)
     if login_session is None:
         raise LoginEnded

@@ -20,7 +20,7 @@ router = APIRouter(tags=["OAuth 2.1"])
     openapi_extra=form_body(required=["token"], token="an access token or a refresh token", token_type_hint="ignored"),  # noqa: S106
 )
 async def revoke(request: Request, provider: Provided) -> Response:
-    """End the token's family. 200 for what is unknown or dead already, too: it is what the client wanted (RFC 7009 §2.2)."""
+    """End the token's family. 200 for what is unknown or dead, too: it is what the client wanted (RFC 7009 §2.2)."""
     form = await read_form(request)
     client = await authenticate(request, form, provider.registry)
     presented = await recognize(form.require("token"), client, provider.issuing)

@@ -50,7 +50,10 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
 
 
 def check_code(code: AuthorizationCode | None, form: Form, client: Client, *, now: int) -> AuthorizationCode:
-    """That this request is the one the code was issued for. Raises InvalidGrant, or InvalidRequest for a malformed verifier."""
+    """That this request is the one the code was issued for.
+
+    Raises InvalidGrant, or InvalidRequest for a malformed verifier.
+    """
     if code is None or code.client_id != client.client_id:
         raise InvalidGrant("the code is unknown or was issued to another client")
     if code.redirect_uri != form.get("redirect_uri"):
@@ -62,7 +65,10 @@ def check_code(code: AuthorizationCode | None, form: Form, client: Client, *, no
 
 
 def check_code_verifier(code_verifier: str | None, code_challenge: str | None) -> None:
-    """PKCE with S256 (RFC 7636 §4.6). A verifier without a challenge is refused, too: it hides a downgrade (RFC 9700 §4.8.2)."""
+    """PKCE with S256 (RFC 7636 §4.6).
+
+    A verifier without a challenge is refused, too: the challenge was taken away on its way (RFC 9700 §4.8.2).
+    """
     if code_verifier is None and code_challenge is None:
         return
     if code_verifier is None or code_challenge is None:

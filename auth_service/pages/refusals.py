@@ -37,7 +37,7 @@ class MissingRedirectURI(PageRefusal):
 class UnregisteredRedirectURI(PageRefusal):
     title = "We will not send you there"
     text = (
-        "The app asked us to send you to an address that is not registered for it, which can be a mistake or an attack. "
+        "The app asked us to send you to an address that is not registered for it, by mistake or as an attack. "
         "Open the app from a link that you trust."
     )
 

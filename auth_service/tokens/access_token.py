@@ -15,7 +15,10 @@ _JTI_BYTES = 16 + 8
 
 
 def claims_for(family: Family, *, issuer: str, audience: str, scope: str, now: int, lifetime: int) -> dict[str, object]:
-    """What an API is told. `lifetime` is seconds. The `jti` leads back to the family, so that no row is written per token."""
+    """What an API is told. `lifetime` is seconds.
+
+    The `jti` leads back to the family, so that no row is written per token.
+    """
     claims: dict[str, object] = {
         "iss": issuer,
         "sub": family.sub or family.client_id,

@@ -24,7 +24,7 @@ class IDTokenHint(BaseModel):
 def claims_for(
     family: Family, *, issuer: str, sid: str | None, nonce: str | None, now: int, lifetime: int
 ) -> dict[str, object]:
-    """`sid` is the login session's public name, which is neither its cookie nor the hash of it; `lifetime` is seconds."""
+    """`sid` is the login session's public name, neither its cookie nor a hash of it; `lifetime` is seconds."""
     claims: dict[str, object] = {
         "iss": issuer,
         "sub": family.sub,
@@ -41,7 +41,7 @@ def claims_for(
 
 
 def read_hint(id_token_hint: str, *, issuer: str, keys: Mapping[str, PublicKey]) -> IDTokenHint | None:
-    """What an `id_token_hint` says, or None when we did not sign it. Expired is fine: it is a hint, not a credential."""
+    """What an `id_token_hint` says; None when we did not sign it. Expired is fine: a hint is no credential."""
     try:
         hint = IDTokenHint.model_validate(jwt.read(id_token_hint, jwt.ID_TOKEN, keys.__getitem__))
     except (InvalidToken, ValidationError):

@@ -34,7 +34,10 @@ class Issuing:
     clock: Clock
 
     async def access_token(self, family: Family, *, audience: str, scope: str) -> TokenResponse:
-        """The members of a token response that every grant has. Raises TemporarilyUnavailable without a key to sign with."""
+        """The members of a token response that every grant has.
+
+        Raises TemporarilyUnavailable without a key to sign with.
+        """
         key = await self.key_ring.signing_key()
         claims = access_token.claims_for(
             family,

@@ -20,7 +20,7 @@ class _Known:
 
 
 class OwnFamilies:
-    """One live family for each client that uses client_credentials; its tokens are many, and no row is written for them."""
+    """One live family for each client that uses client_credentials; no row is written for its many tokens."""
 
     def __init__(self, store: Store, clock: Clock, lifetime: FamilyLifetime) -> None:
         self._store = store
@@ -29,7 +29,7 @@ class OwnFamilies:
         self._known: dict[str, _Known] = {}
 
     async def of(self, client_id: str) -> Family | None:
-        """The client's family, begun now if there is none; None when the client is disabled. Raises StoreUnavailable."""
+        """The client's family, begun if there is none; None when the client is disabled. Raises StoreUnavailable."""
         known = self._known.get(client_id)
         if known is not None and known.until > time.monotonic():
             return known.family
