@@ -28,7 +28,7 @@ class AccessTokenClaims(BaseModel):
     scope: str = ""
     auth_time: int | None = None
     acr: str | None = None
-    roles: Annotated[list[str], Field(default_factory=list)]
+    roles: list[str] = Field(default_factory=list)
 
     @cached_property
     def scopes(self) -> frozenset[str]:

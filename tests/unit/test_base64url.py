@@ -1,16 +1,19 @@
 """RFC 7515 §2, with one spelling for each value."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tallystick import base64url
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_what_was_encoded_decodes(data: bytes) -> None:
     assert base64url.decode(base64url.encode(data)) == data
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="AQgwBZaz09-_+/= \n", max_size=12))
 def test_no_two_texts_mean_the_same_bytes(text: str) -> None:
     try:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives import hashes, hmac, serialization
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jwt import get_algorithm_by_name
 
@@ -259,12 +259,14 @@ def test_the_twin_of_a_signature_is_as_good() -> None:
     assert read_access_token(f"{signing_input}.{base64url.encode(twin)}") == CLAIMS
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     with pytest.raises(InvalidToken):
         read_access_token(text)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=8), st.none() | st.integers() | st.text(max_size=8)), st.binary(max_size=64))
 def test_any_signed_bytes_are_read_or_refused(header: dict[str, object], payload: bytes) -> None:
     token = jws(json.dumps({**header, **HEADER}), payload, KEY)
@@ -275,6 +277,7 @@ def test_any_signed_bytes_are_read_or_refused(header: dict[str, object], payload
     assert claims == json.loads(payload)
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(GOOD) - 1), st.characters(codec="utf-8"))
 def test_no_change_of_a_good_token_verifies(position: int, character: str) -> None:
     changed = GOOD[:position] + character + GOOD[position + 1 :]

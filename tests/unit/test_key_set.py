@@ -13,19 +13,8 @@ from tallystick import key_set as module
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.issuer_metadata import MAX_DOCUMENT_BYTES
 from tallystick.key_set import COOLDOWN, RemoteKeySet
-from tests.support.clock import MovableClock
 from tests.support.token_issuer import ISSUER, TokenIssuer, jwk_set, new_signing_key
 from tests.support.waiting import until
-
-
-@pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
-
-
-@pytest.fixture
-def issuer(clock: MovableClock) -> TokenIssuer:
-    return TokenIssuer(clock)
 
 
 @pytest.fixture

@@ -14,16 +14,6 @@ from tests.support.token_issuer import ABSENT, AUDIENCE, ISSUER, TokenIssuer, jw
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
-
-
-@pytest.fixture
-def issuer(clock: MovableClock) -> TokenIssuer:
-    return TokenIssuer(clock)
-
-
-@pytest.fixture
 async def key_set(issuer: TokenIssuer, clock: MovableClock) -> AsyncIterator[RemoteKeySet]:
     key_set = RemoteKeySet(ISSUER, clock=clock, transport=issuer.transport)
     yield key_set

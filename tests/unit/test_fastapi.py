@@ -1,0 +1,229 @@
+"""Three lines protect an endpoint: RFC 6750, RFC 9728, and the OpenAPI document."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from tallystick.claims import AccessTokenClaims
+from tallystick.fastapi import Tallystick
+from tests.support.token_issuer import AUDIENCE, ISSUER, TokenIssuer
+from tests.support.waiting import until
+
+METADATA = f"{AUDIENCE}/.well-known/oauth-protected-resource"
+
+
+@pytest.fixture
+def auth(issuer: TokenIssuer) -> Tallystick:
+    return Tallystick(issuer=ISSUER, audience=AUDIENCE, clock=issuer.clock, transport=issuer.transport)
+
+
+@pytest.fixture
+def app(auth: Tallystick) -> FastAPI:
+    app = FastAPI()
+    app.include_router(auth.metadata)
+
+    @app.get("/notes")
+    async def notes(claims: Annotated[AccessTokenClaims, auth.requires("notes:read")]) -> str:
+        return claims.sub
+
+    @app.get("/both")
+    async def both(claims: Annotated[AccessTokenClaims, auth.requires("notes:read", "notes:write")]) -> str:
+        return claims.sub
+
+    @app.get("/whoami")
+    async def whoami(claims: Annotated[AccessTokenClaims, auth.requires()]) -> AccessTokenClaims:
+        return claims
+
+    return app
+
+
+@pytest.fixture
+async def client(app: FastAPI, auth: Tallystick) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=AUDIENCE) as client:
+        yield client
+    await auth.aclose()
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def test_a_good_token_is_let_in(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
+    response = await client.get("/notes", headers=bearer(issuer.access_token()))
+    assert (response.status_code, response.json()) == (200, "user-1")
+
+
+async def test_a_request_without_a_token_gets_a_bare_challenge(client: httpx.AsyncClient) -> None:
+    response = await client.get("/notes")
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == f'Bearer resource_metadata="{METADATA}"'
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_token_in_the_query_is_not_read(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
+    response = await client.get("/notes", params={"access_token": issuer.access_token()})
+    assert response.status_code == 401
+    assert "error" not in response.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda token: "",
+        lambda token: "x",
+        lambda token: f"{token}=",
+        lambda token: f"{token} {token}",
+        lambda token: f"{token}, Bearer {token}",
+        lambda token: token[:-2],
+        lambda token: token.upper(),
+        lambda token: "\xff" * 100,
+        lambda token: "." * 50_000,
+    ],
+)
+async def test_a_spoilt_token_is_answered_with_invalid_token(
+    client: httpx.AsyncClient, issuer: TokenIssuer, spoil: Callable[[str], str]
+) -> None:
+    header = (b"Authorization", f"Bearer {spoil(issuer.access_token())}".encode("latin-1"))
+    response = await client.get("/notes", headers=[header])
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"].startswith('Bearer error="invalid_token", error_description="')
+    assert f'resource_metadata="{METADATA}"' in response.headers["WWW-Authenticate"]
+
+
+async def test_more_than_one_authorization_header_is_refused(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
+    headers = [("Authorization", f"Bearer {issuer.access_token()}")] * 2
+    response = await client.get("/notes", headers=headers)
+    assert response.status_code == 400
+    assert 'error="invalid_request"' in response.headers["WWW-Authenticate"]
+
+
+async def test_a_token_without_the_scope_is_told_which(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
+    response = await client.get("/both", headers=bearer(issuer.access_token(scope="notes:read")))
+    assert response.status_code == 403
+    assert 'error="insufficient_scope"' in response.headers["WWW-Authenticate"]
+    assert 'scope="notes:read notes:write"' in response.headers["WWW-Authenticate"]
+
+
+async def test_where_no_scope_is_required_a_token_still_is(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
+    assert (await client.get("/whoami")).status_code == 401
+    response = await client.get("/whoami", headers=bearer(issuer.access_token(scope="", locale="en")))
+    assert response.status_code == 200
+    assert response.json()["locale"] == "en"
+
+
+async def test_before_the_first_keys_the_caller_is_asked_to_come_again(
+    client: httpx.AsyncClient, issuer: TokenIssuer
+) -> None:
+    issuer.is_away = True
+    response = await client.get("/notes", headers=bearer(issuer.access_token()))
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+
+
+async def test_the_metadata_says_who_issues_tokens(client: httpx.AsyncClient) -> None:
+    response = await client.get(METADATA)
+    assert response.json() == {
+        "resource": AUDIENCE,
+        "authorization_servers": [ISSUER],
+        "scopes_supported": ["notes:read", "notes:write"],
+        "bearer_methods_supported": ["header"],
+    }
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize(
+    ("audience", "path"),
+    [
+        ("https://api.example.com/", "/.well-known/oauth-protected-resource"),
+        ("https://api.example.com/v1", "/.well-known/oauth-protected-resource/v1"),
+        ("https://api.example.com/v1/", "/.well-known/oauth-protected-resource/v1"),
+    ],
+)
+async def test_the_metadata_of_an_audience_with_a_path(audience: str, path: str) -> None:
+    app = FastAPI()
+    app.include_router(Tallystick(ISSUER, audience, name="Notes", scopes={"notes:read": "Read"}).metadata)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=AUDIENCE) as client:
+        document = (await client.get(path)).json()
+    assert (document["resource"], document["resource_name"]) == (audience, "Notes")
+
+
+def test_the_openapi_document_tells_how_to_sign_in(app: FastAPI) -> None:
+    document = app.openapi()
+    assert document["components"]["securitySchemes"] == {
+        "Tallystick": {
+            "type": "oauth2",
+            "flows": {
+                "authorizationCode": {
+                    "authorizationUrl": f"{ISSUER}/authorize",
+                    "tokenUrl": f"{ISSUER}/token",
+                    "scopes": {"notes:read": "", "notes:write": ""},
+                }
+            },
+        }
+    }
+    assert document["paths"]["/both"]["get"]["security"] == [{"Tallystick": ["notes:read", "notes:write"]}]
+    assert document["paths"]["/whoami"]["get"]["security"] == [{"Tallystick": []}]
+
+
+def test_the_docs_may_be_told_about_scopes_and_endpoints() -> None:
+    auth = Tallystick(
+        ISSUER,
+        AUDIENCE,
+        scopes={"notes:read": "Read your notes"},
+        authorization_endpoint=f"{ISSUER}/oauth/authorize",
+        token_endpoint=f"{ISSUER}/oauth/token",
+    )
+    app = FastAPI()
+
+    @app.get("/notes")
+    async def notes(claims: Annotated[AccessTokenClaims, auth.requires("notes:read")]) -> str:
+        return claims.sub
+
+    flow = app.openapi()["components"]["securitySchemes"]["Tallystick"]["flows"]["authorizationCode"]
+    assert flow == {
+        "authorizationUrl": f"{ISSUER}/oauth/authorize",
+        "tokenUrl": f"{ISSUER}/oauth/token",
+        "scopes": {"notes:read": "Read your notes"},
+    }
+
+
+async def test_the_keys_are_cared_for_while_the_app_runs(issuer: TokenIssuer, auth: Tallystick) -> None:
+    log: list[str] = []
+
+    @asynccontextmanager
+    async def own_lifespan(_: FastAPI) -> AsyncIterator[None]:
+        log.append("start")
+        yield
+        log.append("stop")
+
+    app = FastAPI(lifespan=own_lifespan)
+    app.include_router(auth.metadata)
+    for _ in range(2):
+        async with app.router.lifespan_context(app):
+            await until(lambda: auth.is_ready)
+    assert log == ["start", "stop"] * 2
+
+
+def test_a_start_without_the_issuer_has_the_last_known_keys(issuer: TokenIssuer, tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    path.write_bytes(issuer.document)
+    assert Tallystick(ISSUER, AUDIENCE, jwks_file=path, transport=issuer.transport).is_ready
+
+
+@pytest.mark.parametrize(
+    ("issuer_url", "audience"),
+    [(ISSUER, "http://api.example.com"), (ISSUER, "notes"), ("http://id.example.com", AUDIENCE)],
+)
+def test_plain_http_is_for_loopback(issuer_url: str, audience: str) -> None:
+    with pytest.raises(ValueError, match="http"):
+        Tallystick(issuer_url, audience)
+
+
+def test_a_scope_that_is_none_stops_the_start(auth: Tallystick) -> None:
+    with pytest.raises(ValueError, match="scope"):
+        auth.requires('notes:"read"')
