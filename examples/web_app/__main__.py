@@ -2,24 +2,27 @@
 
 import sys
 
-import uvicorn
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
 from examples.web_app.app import create_app
 from examples.web_app.settings import Settings
+from tallystick.server import Misconfigured, exit_on_misconfiguration, serve
 
 
 def main() -> int:
+    with exit_on_misconfiguration("web_app"):
+        settings = _settings()
+        return serve(lambda: create_app(settings), name=settings.name, host=None, port=settings.port)
+
+
+def _settings() -> Settings:
     try:
-        settings = CliApp.run(Settings)
+        return CliApp.run(Settings)
     except ValidationError as mistakes:
-        mistake = mistakes.errors()[0]
-        where = ".".join(map(str, mistake["loc"])) or "settings"
-        print(f"web_app: {where}: {mistake['msg']}", file=sys.stderr)
-        return 2
-    uvicorn.run(create_app(settings), port=settings.port, proxy_headers=False, server_header=False, access_log=False)
-    return 0
+        first = mistakes.errors(include_input=False)[0]
+        option = "".join(f"--{str(name).replace('_', '-')}: " for name in first["loc"])
+        raise Misconfigured(option + first["msg"].removeprefix("Value error, ")) from None
 
 
 if __name__ == "__main__":

@@ -2,11 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
-from tallystick.clock import Clock
-
 from examples.web_app.errors import Unreachable
 from examples.web_app.provider import Provider
 from examples.web_app.sessions import AppSession
+from tallystick.clock import Clock
 
 MARGIN = 45
 """Seconds before its end at which an access token is replaced, so that none expires on its way to the API."""

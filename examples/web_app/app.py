@@ -11,7 +11,6 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
-from tallystick.clock import Clock, system_clock
 
 from examples.web_app import notes, sign_in
 from examples.web_app.errors import SessionEnded, SignInFailed, Trouble
@@ -21,6 +20,8 @@ from examples.web_app.provider import Provider
 from examples.web_app.services import Services
 from examples.web_app.sessions import AppSessions
 from examples.web_app.settings import Settings
+from tallystick.asgi import SecurityHeaders
+from tallystick.clock import Clock, system_clock
 
 SIGNING_IN = 600
 """Seconds for which the browser keeps what belongs to a sign-in under way."""
@@ -50,6 +51,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         max_age=SIGNING_IN,
         https_only=settings.is_https,
     )
+    app.add_middleware(SecurityHeaders, https=settings.is_https)
     return app
 
 

@@ -2,7 +2,7 @@
 ├── SessionEnded   the issuer or the API no longer accepts what we hold: back to the first page, kindly
 ├── SignInFailed   the way through the issuer came to no good end: back to the first page, with a reason
 ├── Unreachable    503: the other side is away, or answers what we cannot use
-├── Refused        403: signed in, but not allowed
+├── Refused        403: the API took the token, but not the request
 └── Forged         403: a form that did not come from our own page
 
 Raised anywhere, turned into pages in app.py. What stands in them is ours: nothing that came in a URL is shown.
@@ -34,12 +34,12 @@ class Unreachable(Trouble):
     title = "Not available just now"
 
     def __init__(self, who: str) -> None:
-        super().__init__(f"{who} does not answer at the moment. Nothing is lost; try again shortly.")
+        super().__init__(f"{who} does not answer at the moment. Please try again shortly.")
 
 
 class Refused(Trouble):
     status = 403
-    title = "Not allowed"
+    title = "That was refused"
 
 
 class Forged(Trouble):

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from examples.web_app.access import access_for
+from examples.web_app.errors import Refused, Unreachable
 from examples.web_app.services import Here, OwnForm, SignedIn, Visitor
 from examples.web_app.sign_in import take_note
 
@@ -20,8 +21,14 @@ async def first_page(request: Request, here: Here, visitor: Visitor, cursor: str
     if visitor is None:
         return here.pages.render("signed_out.html", note=note)
     access = access_for(visitor, here.provider, here.clock)
-    page = await here.notes_api.list(access, cursor=cursor, limit=PER_PAGE)
-    return here.pages.render("notes.html", note=note, session=visitor, page=page, is_first=cursor is None)
+    page, status = None, 200
+    try:
+        page = await here.notes_api.list(access, cursor=cursor, limit=PER_PAGE)
+    except (Unreachable, Refused) as trouble:  # without the notes one may still want to sign out
+        note, status = trouble.text, trouble.status
+    return here.pages.render(
+        "notes.html", status=status, note=note, session=visitor, page=page, is_first=cursor is None
+    )
 
 
 @router.post("/notes")

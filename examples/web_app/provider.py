@@ -64,7 +64,9 @@ class Provider:
             try:
                 answer = await self._app.authorize_access_token(request, claims_options=claims)
                 sub = answer["userinfo"]["sub"]
-                userinfo = await self._app.userinfo(token=answer)
+                # Without expires_at and refresh_token, or Authlib might refresh here and keep the new tokens to itself.
+                bearer = {"access_token": answer["access_token"], "token_type": "Bearer"}
+                userinfo = await self._app.userinfo(token=bearer)
             except (OAuthError, JoseError, KeyError) as refused:
                 error = getattr(refused, "error", type(refused).__name__)
                 log.info("sign-in refused: %s", error)

@@ -8,7 +8,6 @@ from fastapi import Depends
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
-from tallystick.clock import Clock
 
 from examples.web_app.errors import Forged, SessionEnded
 from examples.web_app.notes_api import NotesAPI
@@ -16,6 +15,7 @@ from examples.web_app.pages import Pages
 from examples.web_app.provider import Provider
 from examples.web_app.sessions import AppSession, AppSessions
 from examples.web_app.settings import Settings
+from tallystick.clock import Clock
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""HTML out: the templates, with what all of them need, and the headers that guard them."""
+"""HTML out: the templates, with what all of them need, and the headers that pages have beyond other responses."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +12,11 @@ STATIC = Path(__file__).parent / "static"
 
 HEADERS: Mapping[str, str] = {
     # No form-action: browsers apply it to the redirects that follow a form, and one of ours leads to the issuer.
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",  # not no-referrer, with which a form of ours would carry `Origin: null`
-    "X-Content-Type-Options": "nosniff",
 }
 
 
