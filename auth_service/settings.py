@@ -7,10 +7,11 @@ import ipaddress
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from auth_service.declared import DeclaredApi, DeclaredClient, DeclaredUser
 from auth_service.uris import is_loopback_host
+from tallystick.server.database_url import DatabaseUrl
 
 
 def _issuer(value: str) -> str:
@@ -69,7 +70,7 @@ class Outgoing(_Frozen):
 
 class Settings(_Frozen):
     issuer: Issuer
-    database_url: Annotated[str, StringConstraints(pattern=r"^(sqlite:///|postgres(ql)?://)")] = "sqlite:///var/auth.db"
+    database_url: DatabaseUrl = "sqlite:///var/auth.db"
     master_key: str = "file:var/master.key"
     trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = []
     lifetimes: Lifetimes = Lifetimes()

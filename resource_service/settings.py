@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+from tallystick.server.database_url import DatabaseUrl
 from tallystick.urls import check_url
 
 Url = Annotated[str, AfterValidator(check_url)]
@@ -21,9 +23,7 @@ class Settings(BaseModel):
     """Found through the issuer's metadata when left out."""
     jwks_file: Path | None = None
     """The last known keys, for a start while the issuer is away."""
-    database_url: Annotated[str, StringConstraints(pattern=r"^(sqlite:///|postgres(ql)?://)")] = (
-        "sqlite:///var/notes.db"
-    )
+    database_url: DatabaseUrl = "sqlite:///var/notes.db"
     allowed_origins: tuple[Origin, ...] = ()
     """Of the browser apps that may call this API."""
     docs_client_id: str | None = None

@@ -1,0 +1,21 @@
+"""Where a service keeps its data, in a type of its own: the URL holds a password, which may have to stand in a file."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from tallystick.server.secrets import resolve_secret
+
+
+def _resolved(value: str) -> str:
+    url = resolve_secret(value)
+    if not url.startswith(("sqlite:///", "postgresql://", "postgres://")):
+        raise ValueError("must begin with sqlite:/// or postgresql://")
+    return url
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_resolved)]
+"""`sqlite:///path`, any libpq URL, or `env:NAME` or `file:PATH`, where one of these is kept; parsed to the URL itself.
+
+Raises Misconfigured when there is nothing at that place.
+"""
