@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from tallystick.asgi.docs_page import add_docs_page
 
 from auth_service.authentication.forms import Forms
 from auth_service.authentication.known_device import KnownDevices
@@ -34,11 +33,12 @@ from auth_service.sealing import MasterKey
 from auth_service.settings import Settings
 from auth_service.store.login_sessions import Lifetime
 from auth_service.store.token_families import FamilyLifetime
-from auth_service.tokens.bootstrap import load_secret
 from auth_service.tokens.issuing import Issuing
+from auth_service.tokens.key_making import load_secret
 from auth_service.tokens.key_ring import KeyRing
 from auth_service.tokens.own_families import OwnFamilies
 from tallystick.asgi import BodyLimit, ForwardedHeaders, RequestId, SecurityHeaders, ServerErrors
+from tallystick.asgi.docs_page import add_docs_page
 from tallystick.clock import Clock, system_clock
 from tallystick.errors import OAuthError
 from tallystick.store import Store

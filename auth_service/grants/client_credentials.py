@@ -1,4 +1,4 @@
-"""grant_type=client_credentials (RFC 6749 §4.4): a program acting for itself. `sub` is its client_id (RFC 9068 §2.2)."""
+"""grant_type=client_credentials (RFC 6749 §4.4): a program acts for itself, `sub` is its client_id (RFC 9068 §2.2)."""
 
 from auth_service.form import Form
 from auth_service.grants.audience import choose_target

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from auth_service.store import token_families
 from auth_service.store.parents import parents_are_alive
-from auth_service.store.prune import prune
 from auth_service.store.tables import authorization_codes
 from auth_service.store.token_families import Family, FamilyLifetime
+from tallystick.store import prune
 
 _KEEP_SPENT = 86_400  # seconds
 
@@ -41,7 +41,7 @@ class Replayed:
 
 def issue(connection: Connection, code_hash: bytes, code: AuthorizationCode, *, now: int) -> bool:
     """Remember a code; False when the login session, the user or the client has ended meanwhile."""
-    prune(connection, authorization_codes, authorization_codes.c.prune_at, now=now)
+    prune(connection, authorization_codes.c.prune_at, now=now)
     if not parents_are_alive(connection, client_id=code.client_id, sub=code.sub, sid=code.sid, now=now):
         return False
     connection.execute(

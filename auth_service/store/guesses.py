@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from auth_service.store.prune import prune
 from auth_service.store.tables import guesses
+from tallystick.store import prune
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ def charge(connection: Connection, buckets: list[Bucket], *, now_ms: int) -> int
 
     Counted before the password is looked at, so that a thousand tries at the same instant are a thousand.
     """
-    prune(connection, guesses, guesses.c.full_until, now=now_ms)
+    prune(connection, guesses.c.full_until, now=now_ms)
     # Always in one order, or two logins could each wait for the other's row.
     buckets = sorted(buckets, key=lambda bucket: bucket.key)
     full_until = {bucket.key: _add(connection, bucket, now_ms=now_ms) for bucket in buckets}

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from auth_service.store import token_families
-from auth_service.store.prune import prune
 from auth_service.store.tables import login_sessions, users
+from tallystick.store import prune
 
 _SEEN_EVERY = 60
 """Seconds between two writes of last_seen_at, so that reading a page does not cost a commit."""
@@ -47,7 +47,7 @@ def begin(
     The browser gets a new id at each login. When `replaces`, the hash of the id it brought, belongs to the same user,
     that session becomes this one under its old sid, so that the user's apps stay signed in; another user's is ended.
     """
-    prune(connection, login_sessions, login_sessions.c.expires_at, now=now)
+    prune(connection, login_sessions.c.expires_at, now=now)
     alive = select(users.c.sub).where(users.c.sub == sub, users.c.disabled_at.is_(None)).with_for_update(read=True)
     if connection.execute(alive).one_or_none() is None:
         return False

@@ -3,13 +3,13 @@
 from sqlalchemy import Connection, select
 
 from auth_service.store.tables import clients, login_sessions, users
+from tallystick.store import lock_parent
 
 
 def parents_are_alive(connection: Connection, *, client_id: str, sub: str | None, sid: str | None, now: int) -> bool:
     """Lock the client, the user and the login session, and say whether all of them are live.
 
-    FOR SHARE on PostgreSQL: a sign-out that runs beside this unit waits, and then sees the child. SQLite has one writer
-    and needs no locks; there the clause is left out.
+    A sign-out that runs beside this unit waits for the locks, and then sees the child.
     """
     alive = [select(clients.c.client_id).where(clients.c.client_id == client_id, clients.c.disabled_at.is_(None))]
     if sub is not None:
@@ -20,4 +20,4 @@ def parents_are_alive(connection: Connection, *, client_id: str, sub: str | None
                 login_sessions.c.sid == sid, login_sessions.c.ended_at.is_(None), login_sessions.c.expires_at > now
             )
         )
-    return all(connection.execute(query.with_for_update(read=True)).one_or_none() is not None for query in alive)
+    return all(lock_parent(connection, parent) is not None for parent in alive)

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
-from auth_service.store.prune import prune
 from auth_service.store.tables import clients, login_sessions, token_families, users
+from tallystick.store import prune
 
 _KEEP_DEAD = (
     86_400  # seconds after the last token of a family has expired, so that a replay is still told from an unknown
@@ -62,7 +62,7 @@ def begin(
     lifetime: FamilyLifetime,
 ) -> Family:
     """Open a family at generation 0. The caller has made sure, in this unit, that its parents are alive."""
-    prune(connection, token_families, token_families.c.prune_at, now=now)
+    prune(connection, token_families.c.prune_at, now=now)
     expires_at = now + lifetime.family
     refresh_expires_at = min(now + lifetime.refresh_token, expires_at)
     connection.execute(
