@@ -312,9 +312,13 @@ async def test_a_page_is_served_while_the_store_takes_no_writes(house: House, su
         await hasty.close()
 
 
+def all_bytes_in(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.iterdir())
+
+
 async def test_the_store_does_not_hold_the_cookie(house: House, sub: str, tmp_path: Path) -> None:
     signed_in = await house.enter(Browser())
     assert isinstance(signed_in, SignedIn)
-    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    kept = all_bytes_in(tmp_path)
     assert hash_cookie(signed_in.cookie) in kept
     assert signed_in.cookie.encode() not in kept
