@@ -12,7 +12,7 @@ from tallystick.store import Store, StoreUnavailable
 from auth_service.sealing import MasterKey, WrongMasterKey
 from auth_service.store import keys
 from auth_service.store.tables import metadata
-from auth_service.tokens.key_making import bootstrap, load_secret
+from auth_service.tokens.bootstrap import bootstrap, load_secret
 from auth_service.tokens.key_ring import KeyRing
 from tests.support.clock import MovableClock
 
