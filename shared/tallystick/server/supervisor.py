@@ -40,7 +40,7 @@ class Worker:
 
 
 def supervise(run: Callable[[Worker], int], count: int, on_ready: Callable[[], None]) -> int:
-    """Keep `count` processes alive; each exits with what `run(worker)` returns. `on_ready` is called once all are ready.
+    """Keep `count` processes alive; each exits with what `run(worker)` returns. `on_ready` is called once all serve.
 
     Returns when all have ended after SIGTERM or SIGINT (0, or 1 if one had to be killed), or when one ended before it
     was ready, with its status: another would fare no better.

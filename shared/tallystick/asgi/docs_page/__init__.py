@@ -1,0 +1,78 @@
+"""The page on which a person tries an API: Swagger UI, every byte of it served by ourselves.
+
+Swagger UI comes from the distribution `fastapi-offline`; page and scripts are ours. None of them is inline, so the CSP
+can say `script-src 'self'`.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from html import escape
+from importlib.util import find_spec
+from pathlib import Path
+from string import Template
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse, HTMLResponse
+
+_OURS = Path(__file__).parent
+
+
+def add_docs_page(
+    app: FastAPI, *, client_id: str | None = None, scopes: Iterable[str] = (), connect_src: Iterable[str] = ()
+) -> None:
+    """Serve `/docs` for an app that was made with `docs_url=None, redoc_url=None`.
+
+    *Authorize* runs the code flow with PKCE as the public client `client_id` (without it, the person types one), whose
+    redirect_uri is `<origin>/docs/oauth2-redirect`; `scopes` are ticked beforehand. `connect_src`: the origins that the
+    page calls besides its own, such as the issuer's for its token endpoint.
+
+    Raises RuntimeError when `fastapi-offline` is not installed.
+    """
+    page = Template((_OURS / "docs.html").read_text("utf-8")).substitute(
+        title=escape(app.title),
+        openapi_url=escape(app.openapi_url or ""),
+        client_id=escape(client_id or ""),
+        scopes=escape(" ".join(scopes)),
+    )
+    headers = {"content-security-policy": _csp(connect_src)}
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(page, headers=headers)
+
+    app.add_api_route("/docs/oauth2-redirect", _file(_OURS / "oauth2-redirect.html", headers), include_in_schema=False)
+    for folder, name in (
+        (_OURS, "docs.js"),
+        (_OURS, "oauth2-redirect.js"),
+        (_swagger_ui(), "swagger-ui-bundle.js"),
+        (_swagger_ui(), "swagger-ui.css"),
+    ):
+        app.add_api_route(f"/docs/{name}", _file(folder / name), include_in_schema=False)
+
+
+def _file(path: Path, headers: dict[str, str] | None = None) -> Callable[[], Awaitable[FileResponse]]:
+    async def serve_file() -> FileResponse:
+        return FileResponse(path, headers=headers)
+
+    return serve_file
+
+
+def _swagger_ui() -> Path:
+    """Where the distribution keeps its assets. It is found without being imported: its code is not wanted."""
+    package = find_spec("fastapi_offline")
+    if package is None or package.origin is None:
+        raise RuntimeError("the docs page needs the assets in the distribution fastapi-offline")
+    return Path(package.origin).parent / "static"
+
+
+def _csp(connect_src: Iterable[str]) -> str:
+    directives = (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self' 'unsafe-inline'",  # Swagger UI writes style attributes
+        "img-src 'self' data:",
+        " ".join(("connect-src 'self'", *connect_src)),
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+    return "; ".join(directives)

@@ -1,0 +1,45 @@
+"use strict";
+
+const page = document.getElementById("swagger-ui").dataset;
+
+const ui = SwaggerUIBundle({
+  dom_id: "#swagger-ui",
+  url: page.openapiUrl,
+  oauth2RedirectUrl: new URL("docs/oauth2-redirect", location.href).href,
+  presets: [SwaggerUIBundle.presets.apis],
+  layout: "BaseLayout",
+  deepLinking: true,
+  validatorUrl: null,
+  // Swagger UI adds this header to its token request; without it no issuer needs to allow it (CORS).
+  requestInterceptor: (request) => {
+    delete request.headers["X-Requested-With"];
+    return request;
+  },
+});
+
+ui.initOAuth({
+  clientId: page.clientId,
+  scopes: page.scopes,
+  usePkceWithAuthorizationCodeGrant: true,
+});
+
+// Swagger UI leaves what it waits for in window.swaggerUIRedirectOauth2; oauth2-redirect.js brings the answer.
+new BroadcastChannel("oauth2-redirect").onmessage = ({ data }) => {
+  const answer = new URLSearchParams(data);
+  const waiting = window.swaggerUIRedirectOauth2;
+  if (!waiting || !answer.get("state") || answer.get("state") !== waiting.state) {
+    return;  // meant for another tab, or for nobody
+  }
+  delete window.swaggerUIRedirectOauth2;
+  if (answer.get("code")) {
+    waiting.auth.code = answer.get("code");
+    waiting.callback({ auth: waiting.auth, redirectUrl: waiting.redirectUrl });
+  } else {
+    waiting.errCb({
+      authId: waiting.auth.name,
+      source: "auth",
+      level: "error",
+      message: `[${answer.get("error")}]: ${answer.get("error_description") || "the authorization failed"}`,
+    });
+  }
+};
