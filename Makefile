@@ -38,7 +38,7 @@ browser: ## Chromium for the tests, by apt-get when you are root
 	@deploy/setup/chromium.sh
 
 secrets: ## development secrets and certificates for docker compose, in var/compose/
-	@deploy/make_secrets.sh
+	@deploy/compose/make_secrets.sh
 
 clean: ## remove what make made, but not the demo's data in var/
 	@rm -rf .venv build artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info shared/*.egg-info
