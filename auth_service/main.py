@@ -34,7 +34,7 @@ from auth_service.settings import Settings
 from auth_service.store.login_sessions import Lifetime
 from auth_service.store.token_families import FamilyLifetime
 from auth_service.tokens.issuing import Issuing
-from auth_service.tokens.key_making import load_secret
+from auth_service.tokens.bootstrap import load_secret
 from auth_service.tokens.key_ring import KeyRing
 from auth_service.tokens.own_families import OwnFamilies
 from tallystick.asgi import BodyLimit, ForwardedHeaders, RequestId, SecurityHeaders, ServerErrors
