@@ -27,12 +27,17 @@ SIGNING_IN = 600
 """Seconds for which the browser keeps what belongs to a sign-in under way."""
 
 
-def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
+def create_app(
+    settings: Settings, clock: Clock = system_clock, transport: httpx2.AsyncBaseTransport | None = None
+) -> FastAPI:
+    """`transport` stands in for the network on the way to the issuer and the API."""
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with httpx2.AsyncClient(base_url=settings.api, timeout=5.0, trust_env=False) as http:
+        async with httpx2.AsyncClient(base_url=settings.api, timeout=5.0, trust_env=False, transport=transport) as http:
+            provider = Provider(settings, clock, transport)
             app.state.services = Services(
-                settings, clock, Provider(settings), NotesAPI(http), AppSessions(clock), Pages(settings)
+                settings, clock, provider, NotesAPI(http), AppSessions(clock), Pages(settings)
             )
             yield
 

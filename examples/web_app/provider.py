@@ -2,7 +2,6 @@
 
 import logging
 import ssl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +16,7 @@ from starlette.responses import Response
 from examples.web_app.errors import SessionEnded, SignInFailed, Unreachable
 from examples.web_app.sessions import Tokens, User
 from examples.web_app.settings import Settings
+from tallystick.clock import Clock
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +30,14 @@ KIND_WORDS = {
 
 
 class Provider:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock, transport: httpx2.AsyncBaseTransport | None) -> None:
         self._settings = settings
+        self._clock = clock
         self._options = {
             "verify": ssl.create_default_context(),  # costs 20 ms, and Authlib opens a client for every call
             "trust_env": False,
             "timeout": 5.0,
+            "transport": transport,
         }
         self._app: Any = OAuth().register(
             settings.client_id,
@@ -74,7 +76,9 @@ class Provider:
             if userinfo.get("sub") != sub:  # OIDC Core §5.3.2
                 raise SignInFailed(SIGN_IN_AGAIN)
             email = userinfo.get("email", "")
-            return User(sub, userinfo.get("name") or email or sub, email), _tokens(answer, id_token=answer["id_token"])
+            return User(sub, userinfo.get("name") or email or sub, email), self._tokens(
+                answer, id_token=answer["id_token"]
+            )
 
     async def refresh(self, tokens: Tokens) -> Tokens:
         """Raises SessionEnded when the issuer has ended the token family, Unreachable when it cannot be asked."""
@@ -90,7 +94,7 @@ class Provider:
                         raise SessionEnded from refused
                     log.warning("refresh refused: %s", refused.error)
                     raise Unreachable("The sign-in service") from refused
-            return _tokens(answer, id_token=tokens.id_token)
+            return self._tokens(answer, id_token=tokens.id_token)
 
     async def revoke(self, tokens: Tokens) -> None:
         """End the token family at the issuer (RFC 7009); either kind of token names it."""
@@ -125,24 +129,26 @@ class Provider:
         if named != [self._settings.issuer] and (named or is_promised):
             raise SignInFailed(SIGN_IN_AGAIN)
 
+    def _tokens(self, answer: Any, *, id_token: str) -> Tokens:
+        return Tokens(
+            access_token=answer["access_token"],
+            expires_at=self._clock() + int(answer["expires_in"]),
+            refresh_token=answer.get("refresh_token"),
+            id_token=id_token,
+        )
+
     def _client(self) -> Any:
         return AsyncOAuth2Client(self._settings.client_id, self._settings.client_secret, **self._options)
 
 
-def _tokens(answer: Any, *, id_token: str) -> Tokens:
-    return Tokens(
-        access_token=answer["access_token"],
-        expires_at=int(time.time()) + int(answer["expires_in"]),
-        refresh_token=answer.get("refresh_token"),
-        id_token=id_token,
-    )
-
-
 @contextmanager
 def _answers() -> Iterator[None]:
-    """Whatever keeps the issuer from answering in its protocol is Unreachable to us."""
+    """Whatever keeps the issuer from answering in its protocol is Unreachable to us.
+
+    ValueError and KeyError: what came is not what was promised. RuntimeError: Authlib's, for an endpoint not named.
+    """
     try:
         yield
-    except (httpx2.HTTPError, ValueError, KeyError) as failed:
+    except (httpx2.HTTPError, ValueError, KeyError, RuntimeError) as failed:
         log.warning("the issuer gave no usable answer: %r", failed)
         raise Unreachable("The sign-in service") from failed

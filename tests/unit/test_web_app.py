@@ -1,0 +1,226 @@
+"""The example app: one refresh at a time, patience while the issuer is away, forms that only its own pages send."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs
+
+import httpx2
+import pytest
+from starlette.testclient import TestClient
+
+from examples.web_app import sessions
+from examples.web_app.access import Access, access_for
+from examples.web_app.app import create_app
+from examples.web_app.errors import SessionEnded, Unreachable
+from examples.web_app.provider import Provider
+from examples.web_app.sessions import AppSession, AppSessions, Tokens, User
+from examples.web_app.settings import Settings
+from tests.support.clock import MovableClock
+
+ISSUER = "http://localhost:8000"
+API = "http://localhost:8001"
+APP = "http://app-one.localhost:8011"
+ENDPOINTS = {f"{name}_endpoint": f"{ISSUER}/{name}" for name in ("authorization", "token", "end_session")}
+ADA = User("sub-of-ada", "Ada <b>", "ada@example.com")
+
+
+@dataclass
+class FarSide:
+    """The issuer and the API as the app sees them: `refresh-N` is good once, and brings `access-N+1` for 300 s."""
+
+    generation: int = 1
+    token_requests: int = 0
+    is_away: bool = False
+    api_status: int = 200
+    bearers: list[str] = field(default_factory=list)
+
+    async def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        if self.is_away:
+            raise httpx2.ConnectError("no route", request=request)
+        match request.url.path:
+            case "/.well-known/openid-configuration":
+                return httpx2.Response(200, json={"issuer": ISSUER, **ENDPOINTS})
+            case "/token":
+                return await self._token(parse_qs(request.content.decode()))
+            case "/notes":
+                self.bearers.append(request.headers["authorization"])
+                return httpx2.Response(self.api_status, json={"notes": [], "next_cursor": None})
+        return httpx2.Response(404)
+
+    async def _token(self, form: dict[str, list[str]]) -> httpx2.Response:
+        self.token_requests += 1
+        await asyncio.sleep(0)  # lets others come in between, as a network would
+        if form["refresh_token"] != [f"refresh-{self.generation}"]:
+            return httpx2.Response(400, json={"error": "invalid_grant"})
+        self.generation += 1
+        fresh = {"access_token": f"access-{self.generation}", "refresh_token": f"refresh-{self.generation}"}
+        return httpx2.Response(200, json=fresh | {"token_type": "Bearer", "expires_in": 300})
+
+
+@pytest.fixture
+def far_side() -> FarSide:
+    return FarSide()
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("THE_SECRET", "s" * 32)
+    return Settings(
+        name="App One",
+        client_id="app-one",
+        client_secret_env="THE_SECRET",
+        issuer=ISSUER,
+        api=API,
+        base_url=APP,
+        port=8011,
+    )
+
+
+@pytest.fixture
+def app_session(clock: MovableClock) -> AppSession:
+    return AppSession(ADA, Tokens("access-1", clock() + 300, "refresh-1", "id-token"))
+
+
+@pytest.fixture
+def access(app_session: AppSession, settings: Settings, far_side: FarSide, clock: MovableClock) -> Access:
+    return access_for(app_session, Provider(settings, clock, httpx2.MockTransport(far_side)), clock)
+
+
+@pytest.fixture
+def browser(
+    settings: Settings, far_side: FarSide, clock: MovableClock, app_session: AppSession
+) -> Iterator[TestClient]:
+    """Signed in as Ada."""
+    app = create_app(settings, clock, httpx2.MockTransport(far_side))
+    with TestClient(app, base_url=APP, follow_redirects=False) as client:
+        client.cookies.set("session", app.state.services.sessions.open(app_session))
+        yield client
+
+
+async def test_a_young_access_token_is_used_as_it_is(access: Access, far_side: FarSide) -> None:
+    assert await access(None) == "access-1"
+    assert far_side.token_requests == 0
+
+
+async def test_requests_at_once_refresh_once(access: Access, far_side: FarSide, clock: MovableClock) -> None:
+    clock.advance(seconds=290)
+    assert await asyncio.gather(*(access(None) for _ in range(6))) == ["access-2"] * 6
+    assert far_side.token_requests == 1
+
+
+async def test_a_token_that_the_api_refused_is_replaced_however_young(access: Access) -> None:
+    assert await access("access-1") == "access-2"
+    assert await access("access-1") == "access-2", "the refused one is gone already"
+
+
+async def test_while_the_issuer_is_away_a_living_token_goes_on(
+    access: Access, far_side: FarSide, clock: MovableClock
+) -> None:
+    far_side.is_away = True
+    clock.advance(seconds=299)
+    assert await access(None) == "access-1"
+    clock.advance(seconds=1)
+    with pytest.raises(Unreachable):
+        await access(None)
+
+
+async def test_a_dead_token_family_ends_the_app_session(access: Access, far_side: FarSide, clock: MovableClock) -> None:
+    far_side.generation = 7
+    clock.advance(seconds=300)
+    with pytest.raises(SessionEnded):
+        await access(None)
+
+
+def test_the_page_shows_who_is_signed_in_and_no_token(browser: TestClient, far_side: FarSide) -> None:
+    page = browser.get("/")
+    assert page.status_code == 200
+    assert "Ada &lt;b&gt;" in page.text
+    assert far_side.bearers == ["Bearer access-1"]
+    assert not re.search("access-1|refresh-1|id-token", page.text)
+    assert page.headers["content-security-policy"].startswith("default-src 'none';")
+
+
+def test_an_api_that_goes_on_refusing_signs_out_kindly(browser: TestClient, far_side: FarSide) -> None:
+    far_side.api_status = 401
+    answer = browser.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert far_side.bearers == ["Bearer access-1", "Bearer access-2"]
+    assert "Your login has ended" in browser.get("/").text
+    assert "Your login has ended" not in browser.get("/").text, "said once"
+
+
+def test_an_api_that_is_away_leaves_the_page_usable(browser: TestClient, far_side: FarSide) -> None:
+    far_side.is_away = True
+    page = browser.get("/")
+    assert page.status_code == 503
+    assert 'id="sign-out"' in page.text
+
+
+def test_sign_in_with_the_issuer_away_is_a_page(browser: TestClient, far_side: FarSide) -> None:
+    far_side.is_away = True
+    answer = browser.get("/sign-in")
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "text/html; charset=utf-8")
+
+
+@pytest.mark.parametrize("path", ["/notes", "/notes/1/delete", "/sign-out", "/sign-out-everywhere"])
+@pytest.mark.parametrize(
+    ("origin", "with_token", "is_taken"),
+    [
+        (APP, True, True),
+        (None, True, True),
+        (APP, False, False),
+        ("http://app-two.localhost:8012", True, False),
+        ("null", True, False),
+    ],
+)
+def test_a_form_needs_our_origin_and_the_token_of_this_session(
+    browser: TestClient, app_session: AppSession, path: str, origin: str | None, with_token: bool, is_taken: bool
+) -> None:
+    form = {"title": "T", "csrf_token": app_session.csrf_token if with_token else "another"}
+    answer = browser.post(path, data=form, headers={"Origin": origin} if origin else {})
+    assert (answer.status_code != 403) is is_taken
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "code=c&state=s",
+        f"code=c&state=s&iss={ISSUER}",
+        "code=c&state=s&iss=https://evil.example",
+        "error=access_denied",
+    ],
+)
+def test_a_callback_that_nobody_asked_for_changes_nothing(browser: TestClient, query: str) -> None:
+    answer = browser.get(f"/callback?{query}")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert 'id="user-name"' in browser.get("/").text, "still signed in"
+
+
+def test_an_idle_app_session_is_forgotten(clock: MovableClock, app_session: AppSession) -> None:
+    remembered = AppSessions(clock)
+    cookie = remembered.open(app_session)
+    clock.advance(seconds=sessions.IDLE - 1)
+    assert remembered.find(cookie) is app_session, "being seen starts the idle time anew"
+    clock.advance(seconds=sessions.IDLE)
+    assert remembered.find(cookie) is None
+
+
+def test_the_idlest_app_session_makes_room(
+    clock: MovableClock, app_session: AppSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "MOST", 2)
+    remembered = AppSessions(clock)
+    first, second = remembered.open(app_session), remembered.open(app_session)
+    remembered.find(first)
+    remembered.open(app_session)
+    assert remembered.find(first) is app_session
+    assert remembered.find(second) is None
+
+
+@pytest.mark.parametrize("url", ["http://id.example.com", "ftp://localhost", "localhost:8000", ""])
+def test_plain_http_is_for_this_machine_only(settings: Settings, url: str) -> None:
+    with pytest.raises(ValueError, match="must be an https URL"):
+        Settings(**settings.model_dump() | {"issuer": url})
