@@ -134,12 +134,8 @@ class _BearerToken(SecurityBase):
         self._scopes = scopes
 
     async def __call__(self, request: Request) -> AccessTokenClaims:
-        # Straight from the scope, where names are in lower case: a Headers object costs more than the verdict.
-        authorization = [
-            value.decode("latin-1") for name, value in request.scope["headers"] if name == b"authorization"
-        ]
         try:
-            claims = await self._verifier.verify(bearer_token(authorization))
+            claims = await self._verifier.verify(bearer_token(request.headers.getlist("authorization")))
             require_scopes(claims, self._scopes)
         except BearerError as refusal:
             headers = {"WWW-Authenticate": challenge(refusal, self._resource_metadata), "Cache-Control": "no-store"}
