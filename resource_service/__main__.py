@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from tallystick.server import exit_on_misconfiguration, read_settings, serve
-from tallystick.store.migrations import migrate
 
 from resource_service.main import create_app
 from resource_service.settings import Settings
+from tallystick.server import exit_on_misconfiguration, read_settings, serve
+from tallystick.store.migrations import migrate
 
 NAME = "notes API"
 

@@ -2,15 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import httpx
 from fastapi import FastAPI
-from tallystick.asgi.docs_page import add_docs_page
-from tallystick.asgi.request_id import RequestId
-from tallystick.asgi.security_headers import SecurityHeaders
-from tallystick.clock import Clock, system_clock
-from tallystick.fastapi import Tallystick
-from tallystick.store import Store
 
 from resource_service.cross_origin import CrossOrigin
 from resource_service.endpoints.health import health_endpoints
@@ -20,10 +15,13 @@ from resource_service.endpoints.whoami import whoami_endpoint
 from resource_service.openapi import document_problems
 from resource_service.problems import render_problems
 from resource_service.settings import Settings
+from tallystick.asgi import RequestId, SecurityHeaders
+from tallystick.asgi.docs_page import add_docs_page
+from tallystick.clock import Clock, system_clock
+from tallystick.fastapi import Tallystick
+from tallystick.store import Store
 
 SCOPES = {"notes:read": "Read your notes", "notes:write": "Create, change and delete your notes"}
-MAX_BODY_BYTES = 256 * 1024
-"""The longest note there can be, with every character escaped."""
 
 
 def create_app(
@@ -57,7 +55,6 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,  # a redirect would be built from the Host header
         separate_input_output_schemas=False,
-        max_body_size=MAX_BODY_BYTES,
     )
     for router in (
         notes_endpoints(auth, clock),
@@ -67,10 +64,15 @@ def create_app(
         auth.metadata,
     ):
         app.include_router(router)
-    add_docs_page(app, client_id=settings.docs_client_id, scopes=list(SCOPES), connect_src=[settings.issuer])
+    add_docs_page(app, client_id=settings.docs_client_id, scopes=list(SCOPES), connect_src=[_origin(settings.issuer)])
     document_problems(app)
     render_problems(app)
     app.add_middleware(CrossOrigin, allowed_origins=settings.allowed_origins)
     app.add_middleware(SecurityHeaders, https=settings.audience.startswith("https://"))
     app.add_middleware(RequestId)
     return app
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -11,6 +11,7 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Match
+
 from tallystick.errors import OAuthError, TemporarilyUnavailable
 
 MEDIA_TYPE = "application/problem+json"

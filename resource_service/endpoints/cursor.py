@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from fastapi import HTTPException
+
 from tallystick import base64url
 
 CURSOR_PATTERN = "^[A-Za-z0-9_-]{21}[AQgw]$"

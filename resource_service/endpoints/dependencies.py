@@ -4,11 +4,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, HTTPException, Path, Request
+
+from resource_service.store.tables import MAX_OWNER_LENGTH
 from tallystick.claims import AccessTokenClaims
 from tallystick.fastapi import Tallystick
 from tallystick.store import Store
-
-from resource_service.store.tables import MAX_OWNER_LENGTH
 
 
 async def _store(request: Request) -> Store:

@@ -4,12 +4,12 @@ from typing import Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel
-from tallystick.errors import TemporarilyUnavailable
-from tallystick.fastapi import Tallystick
 
 from resource_service.endpoints.dependencies import StoreOfNotes
 from resource_service.openapi import problems
 from resource_service.store.health import ping
+from tallystick.errors import TemporarilyUnavailable
+from tallystick.fastapi import Tallystick
 
 
 class Health(BaseModel):

@@ -3,8 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
-from tallystick.clock import Clock
-from tallystick.fastapi import Tallystick
 
 from resource_service.endpoints.caching import mark_version
 from resource_service.endpoints.dependencies import NoSuchNote, NoteId, StoreOfNotes, owner_by
@@ -14,6 +12,8 @@ from resource_service.endpoints.preconditions import PreconditionFailed, Precond
 from resource_service.openapi import WITH_A_TOKEN, header, problems
 from resource_service.store import notes
 from resource_service.store.notes import VersionRefused
+from tallystick.clock import Clock
+from tallystick.fastapi import Tallystick
 
 VERSION: dict[int | str, Any] = {200: header("ETag", "the version of the note, for If-Match and If-None-Match")}
 NOT_MODIFIED: dict[int | str, Any] = {304: {"description": "Not Modified: you have this version"}}

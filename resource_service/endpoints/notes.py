@@ -4,8 +4,6 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
-from tallystick.clock import Clock
-from tallystick.fastapi import Tallystick
 
 from resource_service.endpoints.caching import mark_private, mark_version
 from resource_service.endpoints.cursor import CURSOR_PATTERN, decode_cursor, encode_cursor
@@ -15,6 +13,8 @@ from resource_service.endpoints.note_content import NOTE_CONTENT, Content
 from resource_service.openapi import WITH_A_TOKEN, header, problems
 from resource_service.store import notes
 from resource_service.store.note_id import new_note_id
+from tallystick.clock import Clock
+from tallystick.fastapi import Tallystick
 
 PAGE: dict[int | str, Any] = {200: header("Link", "where the next page is, `rel=next` (RFC 8288)", required=False)}
 CREATED: dict[int | str, Any] = {201: header("Location", "where the note is")}

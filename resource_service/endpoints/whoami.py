@@ -3,11 +3,11 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Response
-from tallystick.claims import AccessTokenClaims
-from tallystick.fastapi import Tallystick
 
 from resource_service.endpoints.caching import mark_private
 from resource_service.openapi import WITH_A_TOKEN, problems
+from tallystick.claims import AccessTokenClaims
+from tallystick.fastapi import Tallystick
 
 
 def whoami_endpoint(auth: Tallystick) -> APIRouter:

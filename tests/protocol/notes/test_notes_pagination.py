@@ -1,0 +1,77 @@
+"""Pages of notes: each note once, whatever is written between two pages (RFC 8288 for the link)."""
+
+import httpx
+import pytest
+
+from tests.support.notes_api import NotesApi
+
+
+async def add_notes(client: httpx.AsyncClient, count: int) -> list[str]:
+    """Their ids, oldest first."""
+    return [(await client.post("/notes", json={"title": f"Note {n}"})).json()["id"] for n in range(count)]
+
+
+async def pages_of(client: httpx.AsyncClient, limit: int) -> list[list[str]]:
+    """The ids on all pages, found by following the links."""
+    pages: list[list[str]] = []
+    url = f"/notes?limit={limit}"
+    while url:
+        response = await client.get(url)
+        assert response.status_code == 200
+        pages.append([note["id"] for note in response.json()["notes"]])
+        assert ("next" in response.links) == (response.json()["next_cursor"] is not None)
+        url = response.links.get("next", {}).get("url", "")
+    return pages
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 8, 100])
+async def test_every_note_is_on_one_page_the_newest_first(api: NotesApi, limit: int) -> None:
+    ada = api.caller("ada")
+    newest_first = (await add_notes(ada, 7))[::-1]
+    await add_notes(api.caller("bob"), 3)
+    pages = await pages_of(ada, limit)
+    assert [note_id for page in pages for note_id in page] == newest_first
+    assert all(len(page) == limit for page in pages[:-1])
+    assert pages[-1]
+
+
+async def test_no_notes_are_one_empty_page(api: NotesApi) -> None:
+    assert await pages_of(api.caller(), 5) == [[]]
+
+
+async def test_a_page_has_twenty_notes_unless_told_otherwise(api: NotesApi) -> None:
+    ada = api.caller("ada")
+    await add_notes(ada, 21)
+    assert len((await ada.get("/notes")).json()["notes"]) == 20
+
+
+async def test_what_is_written_between_two_pages_moves_nothing(api: NotesApi) -> None:
+    ada = api.caller("ada")
+    oldest_first = await add_notes(ada, 6)
+    first = (await ada.get("/notes", params={"limit": 3})).json()
+    await add_notes(ada, 1)
+    await ada.delete(f"/notes/{oldest_first[3]}")  # the very note that the cursor stands on
+    second = (await ada.get("/notes", params={"limit": 3, "cursor": first["next_cursor"]})).json()
+    assert [note["id"] for note in second["notes"]] == oldest_first[2::-1]
+
+
+async def test_a_cursor_gives_nobody_anothers_notes(api: NotesApi) -> None:
+    ada, eve = api.caller("ada"), api.caller("eve")
+    await add_notes(ada, 3)
+    cursor = (await ada.get("/notes?limit=1")).json()["next_cursor"]
+    response = await eve.get("/notes", params={"cursor": cursor})
+    assert (response.status_code, response.json()["notes"]) == (200, [])
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "AAAAAAAAAAAAAAAAAAAAAA==", "A" * 21 + "B", "A" * 23, "%00", "é", "../../etc"]
+)
+async def test_a_cursor_that_we_never_gave_is_refused(api: NotesApi, cursor: str) -> None:
+    assert (await api.caller().get(f"/notes?cursor={cursor}")).status_code == 400
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "101", "ten", "1e1", "", "9" * 5000, "%00", "1.5"])
+async def test_a_limit_is_from_1_to_100(api: NotesApi, limit: str) -> None:
+    response = await api.caller().get(f"/notes?limit={limit}")
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["parameter"] == "limit"

@@ -1,0 +1,61 @@
+"""The real notes API over ASGI, with a stand-in for the issuer on its far side."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+from fastapi import FastAPI
+
+from resource_service.main import create_app
+from resource_service.settings import Settings
+from tallystick.store.migrations import migrate
+from tests.support.clock import MovableClock
+from tests.support.token_issuer import AUDIENCE, ISSUER, TokenIssuer
+
+READ_AND_WRITE = "notes:read notes:write"
+APP_ORIGIN = "https://app.example.com"
+
+
+@dataclass
+class NotesApi:
+    app: FastAPI
+    issuer: TokenIssuer
+    clock: MovableClock
+    clients: list[httpx.AsyncClient] = field(default_factory=list)
+
+    def anyone(self, **headers: str) -> httpx.AsyncClient:
+        """Somebody who sends these headers, and no token unless they hold one."""
+        # An error that escapes the app is a failed test by its status, as it would be for a caller.
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        client = httpx.AsyncClient(transport=transport, base_url=AUDIENCE, headers=headers)
+        self.clients.append(client)
+        return client
+
+    def caller(self, sub: str = "ada", scope: str = READ_AND_WRITE, **claims: object) -> httpx.AsyncClient:
+        """Somebody with a good token."""
+        return self.bearer(self.issuer.access_token(sub=sub, scope=scope, **claims))
+
+    def bearer(self, token: str) -> httpx.AsyncClient:
+        return self.anyone(Authorization=f"Bearer {token}")
+
+
+@asynccontextmanager
+async def running_notes_api(database_url: str, **settings: object) -> AsyncIterator[NotesApi]:
+    """The app between its start and its end, on a database of its own. `settings` are changes to good ones."""
+    migrate(database_url, "resource_service.migrations")
+    clock = MovableClock()
+    issuer = TokenIssuer(clock)
+    good: dict[str, object] = {
+        "audience": AUDIENCE,
+        "issuer": ISSUER,
+        "database_url": database_url,
+        "allowed_origins": [APP_ORIGIN],
+        "docs_client_id": "notes-docs",
+    }
+    app = create_app(Settings.model_validate(good | settings), clock, issuer.transport)
+    async with app.router.lifespan_context(app):
+        api = NotesApi(app, issuer, clock)
+        yield api
+        for client in api.clients:
+            await client.aclose()
