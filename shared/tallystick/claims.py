@@ -15,7 +15,7 @@ Identifier = Annotated[str, StringConstraints(min_length=1, max_length=1024, pat
 class AccessTokenClaims(BaseModel):
     """An access token that was verified (RFC 9068 §2.2). Unknown claims are kept in `model_extra`."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow", hide_input_in_errors=True)
 
     iss: str
     sub: Identifier

@@ -25,7 +25,7 @@ from tallystick.clock import Clock, system_clock
 from tallystick.errors import BearerError, TemporarilyUnavailable
 from tallystick.key_set import RemoteKeySet
 from tallystick.scope import parse_scope
-from tallystick.urls import check_url, well_known
+from tallystick.urls import check_identifier, well_known
 from tallystick.verifier import Verifier
 
 METADATA_MAX_AGE = 300  # seconds
@@ -58,7 +58,7 @@ class Tallystick:
         Raises ValueError for addresses that are neither https nor on loopback.
         """
         self._issuer = issuer
-        self._audience = check_url(audience)
+        self._audience = check_identifier(audience)
         self._name = name
         self._key_set = RemoteKeySet(issuer, jwks_uri=jwks_uri, jwks_file=jwks_file, clock=clock, transport=transport)
         self._verifier = Verifier(issuer, audience, self._key_set, clock=clock)

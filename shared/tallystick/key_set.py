@@ -15,7 +15,7 @@ from tallystick.errors import TemporarilyUnavailable
 from tallystick.issuer_metadata import find_jwks_uri, get_document
 from tallystick.jwk import PublicKey, parse_jwk_set
 from tallystick.jwks_file import read_jwks_file, write_jwks_file
-from tallystick.urls import check_url
+from tallystick.urls import check_identifier, check_url
 
 REFRESH = 4.0
 """Seconds between looks at the issuer's keys: with the time a fetch takes, a withdrawn key is believed for about 5."""
@@ -52,7 +52,7 @@ class RemoteKeySet:
 
         Raises ValueError for an address that is neither https nor on loopback.
         """
-        self._issuer = check_url(issuer)
+        self._issuer = check_identifier(issuer)
         self._configured_jwks_uri = check_url(jwks_uri) if jwks_uri else None
         self._jwks_uri = self._configured_jwks_uri
         self._jwks_file = jwks_file

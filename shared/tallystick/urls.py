@@ -4,15 +4,21 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-_URL = re.compile(
-    r"https?://[\x21\x24-\x3b\x3d\x40-\x5b\x5d\x5f\x61-\x7a\x7e]+"
-)  # RFC 3986, without query and fragment
+# The characters of RFC 3986 but "#": a fragment never leaves its reader.
+_URL = re.compile(r"https?://[\x21\x24-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+")
+
+
+def check_identifier(url: str) -> str:
+    """Return `url` if it can name an issuer (RFC 8414 §2) or an API (RFC 8707 §2). Raises ValueError otherwise."""
+    if "?" in check_url(url):
+        raise ValueError(f"{url!r} must not have a query")
+    return url
 
 
 def check_url(url: str) -> str:
     """Return `url` if keys and tokens may travel to it: https, or http on loopback. Raises ValueError otherwise."""
     if not _URL.fullmatch(url):
-        raise ValueError(f"{url!r} is not an http(s) URL without query and fragment")
+        raise ValueError(f"{url!r} is not an http(s) URL without a fragment")
     parts = urlsplit(url)
     _ = parts.port  # raises ValueError when it is not a port
     if not parts.hostname or "@" in parts.netloc:

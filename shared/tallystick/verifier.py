@@ -1,5 +1,6 @@
 """The checklist of RFC 9068 §4: from the text of an access token to claims that may be believed, asking nobody."""
 
+import logging
 from collections.abc import Mapping
 from hashlib import sha256
 
@@ -9,6 +10,8 @@ from tallystick.errors import InvalidToken
 from tallystick.jwk import PublicKey
 from tallystick.jwt import ACCESS_TOKEN, UNBELIEVED, read, read_header
 from tallystick.key_set import RemoteKeySet
+
+log = logging.getLogger(__name__)
 
 LEEWAY = 60
 """Seconds that the issuer's clock and ours may be apart."""
@@ -30,30 +33,32 @@ class Verifier:
     async def verify(self, token: str) -> AccessTokenClaims:
         """The claims of an access token: the compact JWS from the Authorization header, scheme already removed.
 
-        Raises InvalidToken for every reason alike, so that a caller learns nothing from the difference;
-        TemporarilyUnavailable while the issuer's keys are not known. Does not see revocation: a revoked token stays
-        valid until `exp`. RFC 9068 §4, RFC 8725 §3.
+        Raises InvalidToken for every reason alike, so that a caller learns nothing from the difference (the log does,
+        at level DEBUG); TemporarilyUnavailable while the issuer's keys are not known. Does not see revocation: a
+        revoked token stays valid until `exp`. RFC 9068 §4, RFC 8725 §3.
         """
         self._key_set.keep_fresh()
-        now = self._clock()
         digest = sha256(token.encode(errors="surrogatepass")).digest()
-        claims = self._verdicts.recall(digest, self._key_set.keys, now)
+        claims = self._verdicts.recall(digest, self._key_set.keys, self._clock())
         if claims is None:
-            kid = read_header(token, ACCESS_TOKEN).kid
-            keys = await self._key_set.seek(kid)
-            claims = self._parse(read(token, ACCESS_TOKEN, keys.__getitem__), now)
+            try:
+                keys = await self._key_set.seek(read_header(token, ACCESS_TOKEN).kid)
+                claims = self._judge(read(token, ACCESS_TOKEN, keys.__getitem__))
+            except InvalidToken as refused:
+                log.debug("refused an access token: %s", refused.__cause__)
+                raise
             self._verdicts.remember(digest, claims, keys)
         return claims
 
-    def _parse(self, payload: dict[str, object], now: int) -> AccessTokenClaims:
+    def _judge(self, payload: dict[str, object]) -> AccessTokenClaims:
         try:
             claims = AccessTokenClaims.model_validate(payload)
-            self._judge(claims, now)
+            self._check(claims, self._clock())
         except ValueError as refused:  # pydantic's ValidationError, too
             raise InvalidToken(UNBELIEVED) from refused
         return claims
 
-    def _judge(self, claims: AccessTokenClaims, now: int) -> None:
+    def _check(self, claims: AccessTokenClaims, now: int) -> None:
         if claims.iss != self._issuer:
             raise ValueError("issued by another")
         if self._audience not in ([claims.aud] if isinstance(claims.aud, str) else claims.aud):

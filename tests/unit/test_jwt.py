@@ -227,6 +227,17 @@ def _der(signature: str) -> bytes:
     return b"\x30\x44\x02\x20" + raw[:32] + b"\x02\x20" + raw[32:]
 
 
+EDGES = (0, 1, P256_ORDER - 1, P256_ORDER, P256_ORDER + 1, 2**256 - 1)
+
+
+@pytest.mark.parametrize("r", EDGES, ids=hex)
+@pytest.mark.parametrize("s", EDGES, ids=hex)
+def test_no_number_out_of_the_ordinary_is_a_signature(r: int, s: int) -> None:
+    signing_input = GOOD.rpartition(".")[0]
+    with pytest.raises(InvalidToken):
+        read_access_token(f"{signing_input}.{base64url.encode(r.to_bytes(32) + s.to_bytes(32))}")
+
+
 def test_a_token_longer_than_its_profile_is_refused() -> None:
     room = replace(ACCESS_TOKEN, max_bytes=len(GOOD))
     assert read(GOOD, room, KEYS.__getitem__) == CLAIMS

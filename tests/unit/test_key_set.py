@@ -295,6 +295,12 @@ class TestDiscovery:
         assert issuer.fetches == 0
         assert not key_set.is_ready
 
+    async def test_a_jwks_uri_may_have_a_query(self, issuer: TokenIssuer) -> None:
+        issuer.metadata["jwks_uri"] = f"{ISSUER}/keys?policy=1"
+        key_set = self.key_set(issuer)
+        await key_set.refresh()
+        assert key_set.is_ready
+
     async def test_keys_that_moved_are_found_again(self, issuer: TokenIssuer) -> None:
         key_set = self.key_set(issuer)
         await key_set.refresh()

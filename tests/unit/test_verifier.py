@@ -146,6 +146,18 @@ async def test_a_stranger_learns_nothing_from_the_difference(verifier: Verifier,
     assert len(descriptions) == 1
 
 
+async def test_the_log_tells_the_reason_and_no_claim(
+    verifier: Verifier, issuer: TokenIssuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG", logger="tallystick"):
+        for token in (issuer.access_token(aud="x"), issuer.access_token(client_id=["secret"])):
+            with pytest.raises(InvalidToken):
+                await verifier.verify(token)
+    assert "another audience" in caplog.text
+    assert "client_id" in caplog.text
+    assert "secret" not in caplog.text
+
+
 async def test_without_any_keys_it_is_not_the_tokens_fault(verifier: Verifier, issuer: TokenIssuer) -> None:
     issuer.is_away = True
     with pytest.raises(TemporarilyUnavailable):
