@@ -34,7 +34,7 @@ def migrate(url: str, package: str) -> None:
             _begin_alone(connection)
             _upgrade(connection, ScriptDirectory(str(folder)))
             _commit(connection)
-    except DBAPIError as error:
+    except (DBAPIError, OSError) as error:
         raise StoreUnavailable("the database cannot be migrated") from error
     finally:
         engine.dispose()
