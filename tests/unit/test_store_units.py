@@ -1,0 +1,274 @@
+"""The rules of a unit of work, the same on both databases."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    delete,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from tallystick.errors import InvalidGrant
+from tallystick.store import Store, StoreUnavailable, Unstorable, lock_parent, prune, take_turns
+
+metadata = MetaData()
+sheep = Table(
+    "sheep",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("weight", BigInteger, nullable=False, server_default="0"),
+)
+bells = Table("bells", metadata, Column("of", ForeignKey("sheep.name", ondelete="CASCADE"), primary_key=True))
+marks = Table(
+    "marks",
+    metadata,
+    Column("holder", LargeBinary, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    store = Store.open(database_url, deadline=5)
+    await store.write(metadata.create_all)
+    yield store
+    await store.close()
+
+
+def add(connection: Connection, name: str, *, weight: int = 0) -> str:
+    connection.execute(insert(sheep).values(name=name, weight=weight))
+    return name
+
+
+def names(connection: Connection) -> list[str]:
+    return list(connection.scalars(select(sheep.c.name).order_by(sheep.c.name)))
+
+
+async def test_what_a_write_returned_is_there_for_every_later_read(store: Store) -> None:
+    assert await store.write(add, "dolly", weight=40) == "dolly"
+    assert await store.read(names) == ["dolly"]
+
+
+async def test_what_a_unit_raises_reaches_its_caller_and_rolls_back_that_unit_alone(store: Store) -> None:
+    def add_and_refuse(connection: Connection, name: str) -> None:
+        add(connection, name)
+        raise InvalidGrant("not this one")
+
+    outcomes = await asyncio.gather(
+        store.write(add, "a"),
+        store.write(add_and_refuse, "b"),
+        store.write(add, "c"),
+        store.write(add, "a"),
+        store.write(add, "d"),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [str, InvalidGrant, str, IntegrityError, str]
+    assert await store.read(names) == ["a", "c", "d"]
+
+
+async def test_a_refusal_that_is_returned_is_committed(store: Store) -> None:
+    def slaughter(connection: Connection) -> InvalidGrant:
+        connection.execute(delete(sheep))
+        return InvalidGrant("it was a wolf")
+
+    await store.write(add, "dolly")
+    assert isinstance(await store.write(slaughter), InvalidGrant)
+    assert await store.read(names) == []
+
+
+async def test_a_read_can_change_nothing(store: Store) -> None:
+    with pytest.raises(DBAPIError):
+        await store.read(add, "dolly")
+    assert await store.read(names) == []
+
+
+async def test_a_read_sees_one_moment(store: Store) -> None:
+    read_once, written = threading.Event(), threading.Event()
+
+    def look_twice(connection: Connection) -> tuple[list[str], list[str]]:
+        first = names(connection)
+        read_once.set()
+        written.wait(5)
+        return first, names(connection)
+
+    looking = asyncio.create_task(store.read(look_twice))
+    await asyncio.to_thread(read_once.wait, 5)
+    await store.write(add, "dolly")
+    written.set()
+    assert await looking == ([], [])
+
+
+async def test_a_failed_statement_in_begin_nested_leaves_the_rest_of_the_unit(store: Store) -> None:
+    def add_or_fatten(connection: Connection, name: str) -> None:
+        try:
+            with connection.begin_nested():
+                add(connection, name)
+        except IntegrityError:
+            connection.execute(update(sheep).where(sheep.c.name == name).values(weight=sheep.c.weight + 1))
+
+    await store.write(add_or_fatten, "dolly")
+    await store.write(add_or_fatten, "dolly")
+    assert await store.read(lambda connection: connection.scalar(select(sheep.c.weight))) == 1
+
+
+async def test_a_counter_raised_by_many_at_once_misses_none(store: Store) -> None:
+    def fatten(connection: Connection) -> None:
+        weight = connection.execute(select(sheep.c.weight).with_for_update()).scalar_one()
+        connection.execute(update(sheep).values(weight=weight + 1))
+
+    await store.write(add, "dolly")
+    await asyncio.gather(*(store.write(fatten) for _ in range(100)))
+    assert await store.read(lambda connection: connection.scalar(select(sheep.c.weight))) == 100
+
+
+async def test_foreign_keys_are_kept(store: Store) -> None:
+    with pytest.raises(IntegrityError):
+        await store.write(lambda connection: connection.execute(insert(bells).values(of="nobody")).rowcount)
+
+
+@pytest.mark.parametrize(
+    ("name", "weight"), [("do\x00lly", 0), ("do\ud800lly", 0), ("dolly", 2**63), ("dolly", -(2**63) - 1)]
+)
+async def test_what_no_database_keeps_is_the_callers_fault(store: Store, name: str, weight: int) -> None:
+    with pytest.raises(Unstorable):
+        await store.write(add, name, weight=weight)
+    with pytest.raises(Unstorable):
+        await store.read(lambda connection: connection.scalar(select(sheep).where(sheep.c.name == "do\x00lly")))
+    assert await store.read(names) == []
+
+
+async def test_a_unit_may_raise_anything(store: Store) -> None:
+    def stop(_connection: Connection) -> None:
+        raise StopIteration
+
+    with pytest.raises(RuntimeError):
+        await store.write(stop)
+    with pytest.raises(SystemExit):
+        await store.write(lambda _connection: exit())
+    assert await store.write(add, "dolly") == "dolly"
+
+
+async def test_who_waits_too_long_is_told_so_and_what_has_not_begun_never_does(store: Store, database_url: str) -> None:
+    release = threading.Event()
+    patient, store = store, Store.open(database_url, deadline=0.2, pool_size=1)
+    busy = asyncio.create_task(store.write(lambda _connection: release.wait(5)))
+    await asyncio.sleep(0)
+    late = asyncio.create_task(store.write(add, "late"))
+    cancelled = asyncio.create_task(store.write(add, "cancelled"))
+    await asyncio.sleep(0.01)
+    cancelled.cancel()
+    with pytest.raises(StoreUnavailable) as refusal:
+        await late
+    assert refusal.value.retry_after > 0
+    with pytest.raises(StoreUnavailable):
+        await busy
+    release.set()
+    await store.close()
+    assert await patient.read(names) == []
+
+
+async def test_no_more_wait_than_can_be_served(database_url: str) -> None:
+    release = threading.Event()
+    store = Store.open(database_url, queue_size=3, pool_size=1, deadline=5)
+    await store.write(metadata.create_all)
+    begun = threading.Event()
+
+    def hold(_connection: Connection) -> None:
+        begun.set()
+        release.wait(5)
+
+    busy = asyncio.create_task(store.write(hold))
+    await asyncio.to_thread(begun.wait, 5)
+    waiting = [asyncio.create_task(store.write(add, name)) for name in "abc"]
+    await asyncio.sleep(0)
+    with pytest.raises(StoreUnavailable):
+        await store.write(add, "d")
+    release.set()
+    await asyncio.gather(busy, *waiting)
+    assert await store.read(names) == ["a", "b", "c"]
+    await store.close()
+
+
+async def test_closing_finishes_what_waits_and_takes_no_more(database_url: str) -> None:
+    store = Store.open(database_url, deadline=5)
+    await store.write(metadata.create_all)
+    writes = [asyncio.create_task(store.write(add, str(number))) for number in range(100)]
+    await asyncio.sleep(0)
+    await store.close()
+    assert len(await asyncio.gather(*writes)) == 100
+    with pytest.raises(StoreUnavailable):
+        await store.read(names)
+
+
+async def test_pruning_takes_a_few_expired_rows_and_no_living_one(store: Store) -> None:
+    def fill(connection: Connection) -> None:
+        rows = [{"holder": b"h", "number": number, "expires_at": number} for number in range(20)]
+        connection.execute(insert(marks), rows)
+
+    await store.write(fill)
+    assert await store.write(prune, marks.c.expires_at, now=9, limit=4) == 4
+    assert await store.write(prune, marks.c.expires_at, now=9, limit=100) == 6
+    assert await store.write(prune, marks.c.expires_at, now=9) == 0
+    left = await store.read(lambda connection: connection.scalars(select(marks.c.number)).all())
+    assert sorted(left) == list(range(10, 20))
+
+
+async def test_a_child_is_born_before_its_parent_dies_or_not_at_all(store: Store) -> None:
+    """On PostgreSQL the two would run beside each other but for the lock, and the bell would hang on no sheep."""
+    await store.write(add, "dolly")
+    locked, deleting = threading.Event(), threading.Event()
+
+    def hang_bell(connection: Connection) -> bool:
+        if lock_parent(connection, select(sheep).where(sheep.c.name == "dolly")) is None:
+            return False
+        locked.set()
+        deleting.wait(0.3)
+        connection.execute(insert(bells).values(of="dolly"))
+        return True
+
+    def slaughter(connection: Connection) -> int:
+        deleting.set()
+        return connection.execute(delete(sheep)).rowcount
+
+    hanging = asyncio.create_task(store.write(hang_bell))
+    await asyncio.to_thread(locked.wait, 5)
+    assert await store.write(slaughter) == 1
+    assert await hanging
+    assert await store.read(lambda connection: connection.scalars(select(bells.c.of)).all()) == []
+    assert not await store.write(hang_bell)
+
+
+async def test_units_of_one_name_take_turns(store: Store) -> None:
+    at_once = most = 0
+
+    def alone(connection: Connection) -> None:
+        nonlocal at_once, most
+        take_turns(connection, "migration")
+        at_once += 1
+        most = max(most, at_once)
+        names(connection)
+        at_once -= 1
+
+    await asyncio.gather(*(store.write(alone) for _ in range(30)))
+    assert most == 1
+
+
+@pytest.mark.parametrize("url", ["mysql://host/db", "sqlite://", "", "/var/auth.db"])
+def test_another_kind_of_database_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match="database_url"):
+        Store.open(url)
