@@ -7,9 +7,9 @@ import httpx
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
 from tallystick import base64url
 from tallystick.jwk import SigningKey, public_jwk, thumbprint_of
-
 from tests.support.clock import MovableClock
 
 ISSUER = "https://id.example.com"

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
 from tallystick import base64url
 from tallystick.jwk import PublicKey, SigningKey, parse_jwk_set, public_jwk, thumbprint, thumbprint_of
-
 from tests.support.token_issuer import jwk_set, new_rsa_key, new_signing_key
 
 KEY = new_signing_key()

@@ -1,6 +1,7 @@
 """JSON from strangers has one reading, or none."""
 
 import pytest
+
 from tallystick.strict_json import MAX_DEPTH, parse_object
 
 
