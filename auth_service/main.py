@@ -33,8 +33,8 @@ from auth_service.sealing import MasterKey
 from auth_service.settings import Settings
 from auth_service.store.login_sessions import Lifetime
 from auth_service.store.token_families import FamilyLifetime
-from auth_service.tokens.issuing import Issuing
 from auth_service.tokens.bootstrap import load_secret
+from auth_service.tokens.issuing import Issuing
 from auth_service.tokens.key_ring import KeyRing
 from auth_service.tokens.own_families import OwnFamilies
 from tallystick.asgi import BodyLimit, ForwardedHeaders, RequestId, SecurityHeaders, ServerErrors
@@ -42,9 +42,6 @@ from tallystick.asgi.docs_page import add_docs_page
 from tallystick.clock import Clock, system_clock
 from tallystick.errors import OAuthError
 from tallystick.store import Store
-
-LEEWAY = 60
-"""Seconds for which an API goes on believing an access token after its `exp`; the key must be published as long."""
 
 
 def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
@@ -109,7 +106,7 @@ async def _provider(settings: Settings, store: Store, passwords: Passwords, cloc
         master_key,
         clock=clock,
         ahead=lifetimes.signing_key_ahead,
-        keep_published=max(lifetimes.access_token, lifetimes.id_token) + LEEWAY,
+        keep_published=lifetimes.signing_key_after,
     )
     family_lifetime = FamilyLifetime(
         refresh_token=lifetimes.refresh_token,

@@ -35,6 +35,9 @@ def _network(value: str) -> str:
     return value
 
 
+LEEWAY = 60
+"""Seconds for which an API goes on believing a token after its `exp`, because clocks differ."""
+
 Issuer = Annotated[str, AfterValidator(_issuer)]
 Seconds = Annotated[int, Field(ge=1, le=10 * 365 * 86400)]
 
@@ -55,6 +58,11 @@ class Lifetimes(_Frozen):
     login_session_idle: Seconds = 28_800
     login_session_absolute: Seconds = 2_592_000
     signing_key_ahead: Annotated[int, Field(ge=10, le=86400)] = 60
+
+    @property
+    def signing_key_after(self) -> int:
+        """How long a key stays published after its last signature: as long as anybody may believe what it signed."""
+        return max(self.access_token, self.id_token) + LEEWAY
 
 
 class Registration(_Frozen):

@@ -2,12 +2,11 @@
 
 import secrets
 
-from tallystick.clock import Clock
-from tallystick.store import Store
-
 from auth_service.sealing import MasterKey
 from auth_service.store import keys
 from auth_service.tokens.key_making import make_key, open_key
+from tallystick.clock import Clock
+from tallystick.store import Store
 
 SECRETS = ("refresh_key", "form_key")
 """What HMACs are made with: refresh tokens, and the hidden fields of forms."""

@@ -8,10 +8,10 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_der_private_key,
 )
-from tallystick.jwk import SigningKey, public_jwk, thumbprint_of
 
 from auth_service.sealing import MasterKey
 from auth_service.store.keys import StoredKey
+from tallystick.jwk import SigningKey, public_jwk, thumbprint_of
 
 
 def make_key(master_key: MasterKey, *, published_at: int, signs_from: int) -> StoredKey:

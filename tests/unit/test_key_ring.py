@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tallystick.errors import TemporarilyUnavailable
-from tallystick.store import Store, StoreUnavailable
 
 from auth_service.sealing import MasterKey, WrongMasterKey
 from auth_service.store import keys
 from auth_service.store.tables import metadata
 from auth_service.tokens.bootstrap import bootstrap, load_secret
 from auth_service.tokens.key_ring import KeyRing
+from tallystick.errors import TemporarilyUnavailable
+from tallystick.store import Store, StoreUnavailable
 from tests.support.clock import MovableClock
 
 AHEAD, KEEP_PUBLISHED = 60, 360
