@@ -1,0 +1,56 @@
+"""client list, disable, enable; consent withdraw."""
+
+from typing import Annotated
+
+import typer
+
+from auth_service.commands import users
+from auth_service.commands.service import Config, Service, refuse, run
+from auth_service.store import clients, consents
+
+client = typer.Typer(help="Registered clients.", no_args_is_help=True)
+consent = typer.Typer(help="What users allowed clients.", no_args_is_help=True)
+
+ClientId = Annotated[str, typer.Argument(metavar="CLIENT_ID")]
+
+
+@client.command("list")
+def list_clients(config: Config) -> None:
+    """One line for each client: its id, who made it, whether it is disabled, its name."""
+    for row in run(config, lambda service: service.store.read(clients.list_rows)):
+        state = "disabled" if row.is_disabled else "enabled"
+        typer.echo(f"{row.client_id}  {row.origin}  {state}  {row.client_name}")
+
+
+@client.command()
+def disable(client_id: ClientId, config: Config) -> None:
+    """Refuse a client from now on, and end all that it holds."""
+
+    async def command(service: Service) -> bool:
+        return await service.store.write(clients.disable, client_id, by="command", now=service.clock())
+
+    if not run(config, command):
+        refuse(f"there is no client {client_id}")
+    typer.echo(f"disabled {client_id}")
+
+
+@client.command()
+def enable(client_id: ClientId, config: Config) -> None:
+    """Serve a client again."""
+    if not run(config, lambda service: service.store.write(clients.enable, client_id)):
+        refuse(f"there is no client {client_id}")
+    typer.echo(f"enabled {client_id}")
+
+
+@consent.command()
+def withdraw(email: users.EmailArgument, client_id: ClientId, config: Config) -> None:
+    """Forget what a user allowed a client, and end what was given under it."""
+
+    async def command(service: Service) -> None:
+        sub = await users.find(service, email)
+        if client_id not in {row.client_id for row in await service.store.read(clients.list_rows)}:
+            refuse(f"there is no client {client_id}")
+        await service.store.write(consents.withdraw, sub, client_id, now=service.clock())
+
+    run(config, command)
+    typer.echo(f"withdrew the consent of {email} to {client_id}")

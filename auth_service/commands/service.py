@@ -1,0 +1,84 @@
+"""What every command works on, opened for it and closed behind it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeVar
+
+import typer
+
+from auth_service.config_file import read_config
+from auth_service.sealing import MasterKey, WrongMasterKey
+from auth_service.settings import Settings
+from auth_service.store import keys
+from auth_service.tokens.bootstrap import bootstrap
+from auth_service.tokens.key_ring import KeyRing
+from tallystick.clock import Clock, system_clock
+from tallystick.server import Misconfigured, exit_on_misconfiguration
+from tallystick.store import Store, Unstorable
+from tallystick.store.migrations import migrate
+
+NAME = "auth service"
+_PATIENCE = 30.0
+"""Seconds that a command waits for the store: there is no client that would give up sooner."""
+
+Config = Annotated[Path, typer.Option("--config", metavar="FILE", help="The configuration, tallystick.toml.")]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Service:
+    """The store has the newest schema; nothing has been applied to it."""
+
+    settings: Settings
+    store: Store
+    clock: Clock = system_clock
+
+    async def key_ring(self) -> KeyRing:
+        """With the master key, which is made if nothing was ever sealed; and a first key. Raises Misconfigured."""
+        is_new = not await self.store.read(keys.load_all)
+        lifetimes = self.settings.lifetimes
+        try:
+            master_key = MasterKey.load(self.settings.master_key, may_create=is_new)
+            await bootstrap(self.store, master_key, self.clock)
+        except ValueError as reason:
+            raise Misconfigured(str(reason)) from None
+        except WrongMasterKey as reason:
+            raise Misconfigured(f"master_key: not the one that the store was encrypted with ({reason})") from None
+        return KeyRing(
+            self.store,
+            master_key,
+            clock=self.clock,
+            ahead=lifetimes.signing_key_ahead,
+            keep_published=lifetimes.signing_key_after,
+        )
+
+
+def run(config: Path, command: Callable[[Service], Awaitable[T]]) -> T:
+    """Do `command` on the service that `config` describes. Misconfiguration ends the program with status 2."""
+    with exit_on_misconfiguration(NAME):
+        try:
+            return run_with(read_config(config), command)
+        except Unstorable as reason:  # a name from the command line, in no encoding of text
+            refuse(str(reason))
+
+
+def run_with(settings: Settings, command: Callable[[Service], Awaitable[T]]) -> T:
+    """Leaves neither threads nor connections behind. Raises Misconfigured and StoreUnavailable."""
+
+    async def open_and_do() -> T:
+        store = Store.open(settings.database_url, pool_size=1, deadline=_PATIENCE)
+        try:
+            return await command(Service(settings, store))
+        finally:
+            await store.close()
+
+    migrate(settings.database_url, "auth_service.migrations")
+    return asyncio.run(open_and_do())
+
+
+def refuse(reason: str) -> NoReturn:
+    """What was asked for cannot be done: one line, status 1."""
+    typer.echo(f"{NAME}: {reason}", err=True)
+    raise typer.Exit(1)

@@ -1,0 +1,59 @@
+"""serve, plan, apply."""
+
+import logging
+from collections.abc import Iterable
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from auth_service import config_file
+from auth_service.commands.service import NAME, Config, Service, run, run_with
+from auth_service.store.declared import Change
+from tallystick.server import exit_on_misconfiguration
+from tallystick.server import serve as serve_app
+from tallystick.server.logs import configure_logging
+
+_log = logging.getLogger(__name__)
+
+Host = Annotated[str | None, typer.Option(help="Where to listen; the loopback addresses when left out.")]
+Port = Annotated[int, typer.Option(min=0, max=65535)]
+Workers = Annotated[int, typer.Option(min=1, help="Processes.")]
+
+
+def serve(config: Config, host: Host = None, port: Port = 8000, workers: Workers = 1) -> None:
+    """Bring the store up to date, apply the configuration, and serve."""
+    from auth_service.main import create_app  # the half of the program that no other command needs
+
+    configure_logging()
+    with exit_on_misconfiguration(NAME):
+        settings = config_file.read_config(config)
+        run_with(settings, _prepare)
+        if workers > 1 and settings.database_url.startswith("sqlite"):
+            _log.warning("several workers on one SQLite file are correct, but no faster than one; PostgreSQL is")
+        status = serve_app(partial(create_app, settings), name=NAME, host=host, port=port, workers=workers)
+    raise typer.Exit(status)
+
+
+def plan(config: Config) -> None:
+    """Show what `apply` would change in the store."""
+    _show(run(config, lambda service: config_file.plan(service.store, service.settings)))
+
+
+def apply(config: Config) -> None:
+    """Make the store's APIs, clients and users as the configuration declares them."""
+    _show(run(config, _apply))
+
+
+async def _apply(service: Service) -> list[Change]:
+    return await config_file.apply(service.store, service.settings, service.clock)
+
+
+async def _prepare(service: Service) -> None:
+    await service.key_ring()
+    for change in await _apply(service):
+        _log.info("applied: %s", change)
+
+
+def _show(changes: Iterable[Change]) -> None:
+    typer.echo("\n".join(map(str, changes)) or "nothing to change")

@@ -1,0 +1,119 @@
+"""user add, disable, enable, set-password, sign-out."""
+
+import sys
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+
+from auth_service.authentication.passwords import Passwords
+from auth_service.commands.service import Config, Service, refuse, run
+from auth_service.declared import Email
+from auth_service.store import users
+
+app = typer.Typer(help="People who can sign in.", no_args_is_help=True)
+
+EmailArgument = Annotated[str, typer.Argument(metavar="EMAIL")]
+PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+
+
+@app.command()
+def add(email: EmailArgument, config: Config, password_stdin: PasswordStdin = False) -> None:
+    """Make a user."""
+    try:
+        checked = TypeAdapter(Email).validate_python(email)
+    except ValidationError:
+        refuse(f"{email} is not an email address")
+
+    async def command(service: Service) -> None:
+        if await service.store.read(users.find_sub, checked) is not None:
+            raise users.EmailTaken
+        password_hash = _new_password_hash(password_stdin)
+        await service.store.write(
+            users.add,
+            email=checked,
+            password_hash=password_hash,
+            claims={},
+            roles=[],
+            origin="command",
+            now=service.clock(),
+        )
+
+    try:
+        run(config, command)
+    except users.EmailTaken:
+        refuse(f"there is a user {email} already")
+    typer.echo(f"added {email}")
+
+
+@app.command()
+def disable(email: EmailArgument, config: Config) -> None:
+    """Let a user sign in no more, and sign them out everywhere."""
+
+    async def command(service: Service) -> None:
+        await service.store.write(users.disable, await find(service, email), by="command", now=service.clock())
+
+    run(config, command)
+    typer.echo(f"disabled {email}")
+
+
+@app.command()
+def enable(email: EmailArgument, config: Config) -> None:
+    """Let a user sign in again."""
+
+    async def command(service: Service) -> None:
+        await service.store.write(users.enable, await find(service, email))
+
+    run(config, command)
+    typer.echo(f"enabled {email}")
+
+
+@app.command()
+def set_password(email: EmailArgument, config: Config, password_stdin: PasswordStdin = False) -> None:
+    """Give a user a new password, and sign them out everywhere."""
+
+    async def command(service: Service) -> None:
+        sub = await find(service, email)
+        password_hash = _new_password_hash(password_stdin)
+        await service.store.write(users.set_password_hash, sub, password_hash, now=service.clock())
+
+    run(config, command)
+    typer.echo(f"set the password of {email}")
+
+
+@app.command()
+def sign_out(email: EmailArgument, config: Config) -> None:
+    """End all of a user's login sessions and token families."""
+
+    async def command(service: Service) -> None:
+        await service.store.write(users.sign_out, await find(service, email), now=service.clock())
+
+    run(config, command)
+    typer.echo(f"signed out {email}")
+
+
+async def find(service: Service, email: str) -> str:
+    """The user's sub. Ends the program when there is none."""
+    return await service.store.read(users.find_sub, email) or refuse(f"there is no user {email}")
+
+
+def _new_password_hash(password_stdin: bool) -> str:
+    try:
+        password = _read_password() if password_stdin else _ask_password()
+        if not password:
+            refuse("the password is empty")
+        return Passwords.hash(password)
+    except UnicodeDecodeError:
+        refuse("the password is not UTF-8 text")
+    except ValueError as reason:
+        refuse(str(reason))
+
+
+def _read_password() -> str:
+    return sys.stdin.buffer.read().decode().removesuffix("\n").removesuffix("\r")
+
+
+def _ask_password() -> str:
+    if not sys.stdin.isatty():
+        refuse("there is no terminal to ask for the password; use --password-stdin")
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
