@@ -1,5 +1,6 @@
 """APIs, clients and users as the configuration file declares them, with RFC 7591 field names."""
 
+import unicodedata
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -27,7 +28,7 @@ def _scope(value: str) -> str:
 def _email(value: str) -> str:
     if value.count("@") != 1 or value != value.strip() or any(ord(character) < 0x21 for character in value):
         raise ValueError("is not an email address")
-    return value
+    return unicodedata.normalize("NFC", value)
 
 
 Scope = Annotated[str, AfterValidator(_scope)]

@@ -115,10 +115,8 @@ def sign_out(connection: Connection, sub: str, *, now: int) -> None:
 
 
 def disable(connection: Connection, sub: str, *, by: str, now: int) -> None:
-    """No more logins; what is signed in is signed out."""
-    connection.execute(
-        update(users).where(users.c.sub == sub, users.c.disabled_at.is_(None)).values(disabled_at=now, disabled_by=by)
-    )
+    """No more logins; what is signed in is signed out. Who was disabled before is now so `by` somebody else."""
+    connection.execute(update(users).where(users.c.sub == sub).values(disabled_at=now, disabled_by=by))
     sign_out(connection, sub, now=now)
 
 

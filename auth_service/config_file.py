@@ -1,0 +1,100 @@
+"""`tallystick.toml`: read, compared with the store, and applied to it (design.md §4.8)."""
+
+from collections.abc import Awaitable
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeVar
+
+from auth_service.authentication.passwords import Passwords
+from auth_service.declared import DeclaredApi, DeclaredClient, DeclaredUser
+from auth_service.settings import Settings
+from auth_service.store import declared
+from auth_service.store.declared import Change, Conflict, Declaration, Values
+from auth_service.store.users import email_key
+from tallystick.clock import Clock
+from tallystick.server import Misconfigured, read_settings, resolve_secret
+from tallystick.store import Store
+
+_SECRET_CHARACTERS = 32
+"""At least. SHA-256 is enough to store a secret that nobody can guess, and only for such a one."""
+
+T = TypeVar("T")
+
+
+def read_config(file: Path) -> Settings:
+    """The settings in `file`, overridden by `AUTH_…` in the environment. Raises Misconfigured."""
+    return read_settings(Settings, file, env_prefix="AUTH_")
+
+
+async def plan(store: Store, settings: Settings) -> list[Change]:
+    """What `apply` would change. Raises Misconfigured."""
+    return await _refusing_conflicts(store.read(declared.compare, _declaration(settings)))
+
+
+async def apply(store: Store, settings: Settings, clock: Clock) -> list[Change]:
+    """Make the store as declared, in one unit of work; twice is the same as once. Returns what changed.
+
+    Raises Misconfigured, and has changed nothing then.
+    """
+    declaration = _declaration(settings)
+    planned = await _refusing_conflicts(store.read(declared.compare, declaration))
+    # A password acts at creation only, so only then it is looked up and hashed.
+    new = {change.key for change in planned if (change.verb, change.kind) == ("create", "user")}
+    hashes = {key: _password_hash(user) for user in settings.user if (key := email_key(user.email)) in new}
+    return await _refusing_conflicts(store.write(declared.apply, declaration, hashes, now=clock()))
+
+
+async def _refusing_conflicts(unit: Awaitable[T]) -> T:
+    try:
+        return await unit
+    except Conflict as conflict:
+        raise Misconfigured(str(conflict)) from None
+
+
+def _declaration(settings: Settings) -> Declaration:
+    return Declaration(
+        apis={api.audience: _api(api) for api in settings.api},
+        clients={client.client_id: _client(client) for client in settings.client},
+        users={email_key(user.email): _user(user) for user in settings.user},
+    )
+
+
+def _api(api: DeclaredApi) -> Values:
+    return api.model_dump(exclude={"audience"})
+
+
+def _client(client: DeclaredClient) -> Values:
+    return {
+        "secret_hash": _secret_hash(client),
+        "metadata": client.model_dump(exclude={"client_id", "client_secret"}),
+    }
+
+
+def _user(user: DeclaredUser) -> Values:
+    return {"email": user.email, "roles": user.roles, "claims": user.claims}
+
+
+def _secret_hash(client: DeclaredClient) -> bytes | None:
+    if client.client_secret is None:
+        return None
+    try:
+        secret = resolve_secret(client.client_secret)
+    except Misconfigured as reason:
+        raise Misconfigured(f"the client_secret of {client.client_id}: {reason}") from reason
+    if len(secret) < _SECRET_CHARACTERS or not (secret.isascii() and secret.isprintable()):
+        raise Misconfigured(
+            f"the client_secret of {client.client_id} needs at least {_SECRET_CHARACTERS} printable ASCII characters"
+        )
+    return sha256(secret.encode()).digest()
+
+
+def _password_hash(user: DeclaredUser) -> str:
+    try:
+        if user.password is not None:
+            return Passwords.hash(resolve_secret(user.password))
+        password_hash = resolve_secret(user.password_hash or "")
+    except (Misconfigured, ValueError) as reason:
+        raise Misconfigured(f"the password of {user.email}: {reason}") from None
+    if not Passwords.identify(password_hash):
+        raise Misconfigured(f"the password_hash of {user.email} is of no form that passlib reads")
+    return password_hash

@@ -1,0 +1,161 @@
+"""What the configuration file declares against what the store holds: the difference, and how it is made good."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Column, Connection, insert, select, update
+
+from auth_service.store import clients, users
+from auth_service.store import tables as t
+from tallystick.store import take_turns
+
+ORIGIN = "file"
+"""As the origin of a row, or as what disabled it: this is the configuration file's to change."""
+
+Values = Mapping[str, Any]
+"""Column values of one row, without its key."""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """The rows that shall be there: APIs by audience, clients by client_id, users by `email_key`."""
+
+    apis: Mapping[str, Values]
+    clients: Mapping[str, Values]
+    users: Mapping[str, Values]
+
+
+@dataclass(frozen=True)
+class Change:
+    """`key` as in Declaration, `name` for people; `differs` are the fields that an update changes, without values."""
+
+    verb: Literal["create", "update", "enable", "disable"]
+    kind: Literal["api", "client", "user"]
+    key: str
+    name: str
+    differs: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        line = f"{self.verb} {self.kind} {self.name}"
+        return f"{line}: {', '.join(self.differs)}" if self.differs else line
+
+
+class Conflict(Exception):
+    """What is declared cannot be: something of the same name was not made by the file. `str()` is one line."""
+
+
+def compare(connection: Connection, declaration: Declaration) -> list[Change]:
+    """What has to change; nothing, once it was applied. Raises Conflict.
+
+    What was declared once and is no more is disabled. What was not made by the file is left alone, and what a person
+    disabled by command stays so.
+    """
+    named_like_a_user = connection.execute(select(t.users.c.sub).where(t.users.c.sub.in_(declaration.clients))).first()
+    if named_like_a_user is not None:
+        raise Conflict(f"the client_id {named_like_a_user.sub!r} is the sub of a user")
+    return [
+        *_compare(connection, "api", t.apis.c.audience, declaration.apis),
+        *_compare(connection, "client", t.clients.c.client_id, declaration.clients),
+        *_compare(connection, "user", t.users.c.email_key, declaration.users),
+    ]
+
+
+def apply(
+    connection: Connection, declaration: Declaration, password_hashes: Mapping[str, str], *, now: int
+) -> list[Change]:
+    """Make the store as declared, all of it or nothing, and return what changed. Raises Conflict.
+
+    `password_hashes`, by `email_key`, are for the users that are not there yet. Two processes that apply at once take
+    turns, and the second finds nothing left to do.
+    """
+    take_turns(connection, "apply the declaration")
+    changes = compare(connection, declaration)
+    for change in changes:
+        match change.kind:
+            case "api":
+                _change_api(connection, change, declaration.apis.get(change.key, {}), now=now)
+            case "client":
+                _change_client(connection, change, declaration.clients.get(change.key, {}), now=now)
+            case "user":
+                values = declaration.users.get(change.key, {})
+                _change_user(connection, change, values, password_hashes.get(change.key), now=now)
+    return changes
+
+
+def _compare(
+    connection: Connection, kind: Literal["api", "client", "user"], key: Column[str], declared: Mapping[str, Values]
+) -> Iterator[Change]:
+    # An API has neither origin nor disabled_by: nothing but the file makes or disables one.
+    always = {"origin": ORIGIN, "disabled_by": ORIGIN}
+    rows = {row[key]: always | dict(row) for row in connection.execute(select(key.table).order_by(key)).mappings()}
+    for name, values in declared.items():
+        row = rows.get(name)
+        shown = values.get("email", name)
+        if row is None:
+            yield Change("create", kind, name, shown)
+            continue
+        if row["origin"] != ORIGIN:
+            raise Conflict(f"the {kind} {shown!r} exists already, and was not made by the configuration file")
+        if differs := tuple(_differing(row, values)):
+            yield Change("update", kind, name, shown, differs)
+        if row["disabled_at"] is not None and row["disabled_by"] == ORIGIN:
+            yield Change("enable", kind, name, shown)
+    for name, row in rows.items():
+        if name not in declared and row["origin"] == ORIGIN and row["disabled_at"] is None:
+            yield Change("disable", kind, name, row.get("email", name))
+
+
+def _differing(row: Values, values: Values) -> Iterator[str]:
+    """Names of fields, as the file spells them."""
+    for column, value in values.items():
+        stored = row[column]
+        if column in ("metadata", "claims"):
+            yield from (name for name in sorted(value | stored) if value.get(name) != stored.get(name))
+        elif value != stored:
+            yield "client_secret" if column == "secret_hash" else column
+
+
+def _change_api(connection: Connection, change: Change, values: Values, *, now: int) -> None:
+    row = t.apis.c.audience == change.key
+    match change.verb:
+        case "create":
+            connection.execute(insert(t.apis).values(audience=change.key, **values))
+        case "update":
+            connection.execute(update(t.apis).where(row).values(**values))
+        case "enable":
+            connection.execute(update(t.apis).where(row).values(disabled_at=None))
+        case "disable":
+            connection.execute(update(t.apis).where(row).values(disabled_at=now))
+
+
+def _change_client(connection: Connection, change: Change, values: Values, *, now: int) -> None:
+    match change.verb:
+        case "create":
+            row = insert(t.clients).values(client_id=change.key, origin=ORIGIN, created_at=now, **values)
+            connection.execute(row)
+        case "update":
+            connection.execute(update(t.clients).where(t.clients.c.client_id == change.key).values(**values))
+        case "enable":
+            clients.enable(connection, change.key)
+        case "disable":
+            clients.disable(connection, change.key, by=ORIGIN, now=now)
+
+
+def _change_user(
+    connection: Connection, change: Change, values: Values, password_hash: str | None, *, now: int
+) -> None:
+    if change.verb == "create":
+        try:
+            users.add(connection, password_hash=password_hash, origin=ORIGIN, now=now, **values)
+        except users.EmailTaken:
+            raise Conflict(f"the user {change.name!r} exists already") from None
+        return
+    sub = connection.execute(select(t.users.c.sub).where(t.users.c.email_key == change.key)).scalar_one()
+    match change.verb:
+        case "update":
+            connection.execute(update(t.users).where(t.users.c.sub == sub).values(updated_at=now, **values))
+        case "enable":
+            users.enable(connection, sub)
+        case "disable":
+            users.disable(connection, sub, by=ORIGIN, now=now)
