@@ -34,5 +34,5 @@ def configure_logging(level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JSONLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for chatty in ("httpx", "httpx2", "httpcore", "uvicorn"):
+    for chatty in ("alembic", "httpx", "httpx2", "httpcore", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
