@@ -1,6 +1,7 @@
-"""The notes API on both databases."""
+"""The notes API on both databases, or on one where the database makes no difference."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -10,4 +11,11 @@ from tests.support.notes_api import NotesApi, running_notes_api
 @pytest.fixture
 async def api(database_url: str) -> AsyncIterator[NotesApi]:
     async with running_notes_api(database_url) as running:
+        yield running
+
+
+@pytest.fixture
+async def quick_api(tmp_path: Path) -> AsyncIterator[NotesApi]:
+    """On SQLite alone: for the many small cases that are decided before a statement is run, or after."""
+    async with running_notes_api(f"sqlite:///{tmp_path}/notes.db") as running:
         yield running

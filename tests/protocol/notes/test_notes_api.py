@@ -33,8 +33,8 @@ async def test_a_created_note_is_where_the_answer_says(api: NotesApi) -> None:
     }
 
 
-async def test_a_body_that_is_left_out_is_empty(api: NotesApi) -> None:
-    created = await api.caller().post("/notes", json={"title": "Only a title"})
+async def test_a_body_that_is_left_out_is_empty(quick_api: NotesApi) -> None:
+    created = await quick_api.caller().post("/notes", json={"title": "Only a title"})
     assert (created.status_code, created.json()["body"]) == (201, "")
 
 
@@ -105,15 +105,17 @@ async def test_a_service_has_notes_of_its_own(api: NotesApi) -> None:
         ("GET", "/whoami", "", 200),
     ],
 )
-async def test_a_scope_goes_as_far_as_its_name(api: NotesApi, method: str, path: str, scope: str, status: int) -> None:
-    client = api.caller(scope=scope)
+async def test_a_scope_goes_as_far_as_its_name(
+    quick_api: NotesApi, method: str, path: str, scope: str, status: int
+) -> None:
+    client = quick_api.caller(scope=scope)
     response = await client.request(method, path, json=NOTE if method in ("POST", "PUT") else None)
     assert response.status_code == status
 
 
-async def test_whoami_tells_the_verified_claims_and_nothing_else(api: NotesApi) -> None:
-    client = api.caller("ada", roles=["editor"], department="engines")
-    claims = api.issuer.claims(sub="ada", scope="notes:read notes:write", roles=["editor"], department="engines")
+async def test_whoami_tells_the_verified_claims_and_nothing_else(quick_api: NotesApi) -> None:
+    client = quick_api.caller("ada", roles=["editor"], department="engines")
+    claims = quick_api.issuer.claims(sub="ada", scope="notes:read notes:write", roles=["editor"], department="engines")
     response = await client.get("/whoami")
     assert response.json() == claims
     assert response.headers["Cache-Control"] == "private, no-cache"
@@ -131,8 +133,8 @@ async def test_ids_are_not_guessable_and_sort_by_age(api: NotesApi) -> None:
     "spelling",
     ["{id}/", "{upper}", "{hex}", "urn:uuid:{id}", "%7B{id}%7D", "{id}%00", "%00", "1", "..%2F{id}", "%ED%A0%80"],
 )
-async def test_a_note_has_one_address(api: NotesApi, spelling: str) -> None:
-    ada = api.caller("ada")
+async def test_a_note_has_one_address(quick_api: NotesApi, spelling: str) -> None:
+    ada = quick_api.caller("ada")
     note_id = (await add(ada)).removeprefix("/notes/")
     path = spelling.format(id=note_id, upper=note_id.upper(), hex=note_id.replace("-", ""))
     assert (await ada.get(f"/notes/{path}")).status_code == 404
@@ -144,8 +146,8 @@ async def test_an_owner_is_no_longer_than_a_sub_may_be(api: NotesApi) -> None:
         assert (await api.caller("s" * 256).request(*request, json=NOTE)).status_code == 403
 
 
-@pytest.mark.parametrize("text", ["𝄞" * 200, "' OR 1=1 --", "\u202e", "\x01", "\n", "é", "<script>"])
-async def test_text_comes_back_as_it_went_in(api: NotesApi, text: str) -> None:
+async def test_text_comes_back_as_it_went_in(api: NotesApi) -> None:
     ada = api.caller("ada")
-    found = (await ada.get(await add(ada, title=text, body=text * 100))).json()
-    assert (found["title"], found["body"]) == (text, text * 100)
+    for text in ("𝄞" * 200, "' OR 1=1 --", "\u202e", "\x01", "\n", "é", "<script>", "%s :name ?"):
+        found = (await ada.get(await add(ada, title=text, body=text * 100))).json()
+        assert (found["title"], found["body"]) == (text, text * 100)

@@ -10,91 +10,86 @@ from tests.support.notes_api import NotesApi
 NOTE = {"title": "Tally", "body": ""}
 
 
-@pytest.fixture
-async def ada(api: NotesApi) -> httpx.AsyncClient:
-    return api.caller("ada")
-
-
-@pytest.fixture
-async def place(ada: httpx.AsyncClient) -> str:
-    """Where a note of Ada's at its second version is."""
-    created = await ada.post("/notes", json=NOTE)
-    replaced = await ada.put(created.headers["Location"], json=NOTE)
+async def second_version(client: httpx.AsyncClient) -> str:
+    """Where a note at its second version is."""
+    created = await client.post("/notes", json=NOTE)
+    replaced = await client.put(created.headers["Location"], json=NOTE)
     assert (created.headers["ETag"], replaced.headers["ETag"]) == ('"1"', '"2"')
     return str(created.headers["Location"])
 
 
-async def test_every_write_is_another_version(ada: httpx.AsyncClient, place: str) -> None:
-    assert (await ada.get(place)).headers["ETag"] == '"2"'
-    assert (await ada.put(place, json=NOTE)).headers["ETag"] == '"3"'
-
-
-WRITES = [
-    ({}, True),
-    ({"If-Match": '"2"'}, True),
-    ({"If-Match": '"1", "2"'}, True),
-    ({"If-Match": '"a,b" ,\t"2"'}, True),
-    ({"If-Match": "*"}, True),
-    ({"If-Match": '"1"'}, False),
-    ({"If-Match": 'W/"2"'}, False),
-    ({"If-Match": "2"}, False),
-    ({"If-Match": ""}, False),
-    ({"If-Match": '"99999999999999999999999"'}, False),
-    ({"If-Match": '"\x80"'}, False),
-    ({"If-None-Match": '"1"'}, True),
-    ({"If-None-Match": '"2"'}, False),
-    ({"If-None-Match": 'W/"2"'}, False),
-    ({"If-None-Match": "*"}, False),
-    ({"If-Match": '"2"', "If-None-Match": '"1"'}, True),
-    ({"If-Match": '"2"', "If-None-Match": '"2"'}, False),
-]
-
-
-@pytest.mark.parametrize(("headers", "is_done"), WRITES)
+@pytest.mark.parametrize(
+    ("headers", "is_done"),
+    [
+        ({}, True),
+        ({"If-Match": '"2"'}, True),
+        ({"If-Match": '"1", "2"'}, True),
+        ({"If-Match": '"a,b" ,\t"2"'}, True),
+        ({"If-Match": "*"}, True),
+        ({"If-Match": '"1"'}, False),
+        ({"If-Match": 'W/"2"'}, False),
+        ({"If-Match": "2"}, False),
+        ({"If-Match": ""}, False),
+        ({"If-Match": '"99999999999999999999999"'}, False),
+        ({"If-Match": '"\x80"'}, False),
+        ({"If-None-Match": '"1"'}, True),
+        ({"If-None-Match": '"2"'}, False),
+        ({"If-None-Match": 'W/"2"'}, False),
+        ({"If-None-Match": "*"}, False),
+        ({"If-Match": '"2"', "If-None-Match": '"1"'}, True),
+        ({"If-Match": '"2"', "If-None-Match": '"2"'}, False),
+    ],
+)
 async def test_a_write_is_done_when_its_preconditions_hold(
-    ada: httpx.AsyncClient, place: str, headers: dict[str, str], is_done: bool
+    quick_api: NotesApi, headers: dict[str, str], is_done: bool
 ) -> None:
-    raw = [(name, value.encode("latin-1")) for name, value in headers.items()]
-    replaced = await ada.put(place, json={"title": "Notched"}, headers=raw)  # type: ignore[arg-type]
+    ada = quick_api.caller("ada")
+    place = await second_version(ada)
+    lines = httpx.Headers([(name.encode(), value.encode("latin-1")) for name, value in headers.items()])
+    deleted = await ada.delete(place, headers=lines)
+    assert deleted.status_code == (204 if is_done else 412)
+    assert (await ada.get(place)).status_code == (404 if is_done else 200)
+
+    place = await second_version(ada)
+    replaced = await ada.put(place, json={"title": "Notched"}, headers=lines)
     assert replaced.status_code == (200 if is_done else 412)
     assert (await ada.get(place)).json()["title"] == ("Notched" if is_done else "Tally")
 
 
-@pytest.mark.parametrize(("headers", "is_done"), WRITES)
-async def test_a_deletion_is_done_when_its_preconditions_hold(
-    ada: httpx.AsyncClient, place: str, headers: dict[str, str], is_done: bool
-) -> None:
-    raw = [(name, value.encode("latin-1")) for name, value in headers.items()]
-    deleted = await ada.delete(place, headers=raw)  # type: ignore[arg-type]
-    assert deleted.status_code == (204 if is_done else 412)
-    assert (await ada.get(place)).status_code == (404 if is_done else 200)
-
-
-async def test_preconditions_may_stand_on_several_lines(ada: httpx.AsyncClient, place: str) -> None:
+async def test_preconditions_may_stand_on_several_lines(quick_api: NotesApi) -> None:
+    ada = quick_api.caller("ada")
+    place = await second_version(ada)
     lines = [("If-Match", '"1"'), ("If-Match", '"2"')]
     assert (await ada.put(place, json=NOTE, headers=lines)).status_code == 200
 
 
-@pytest.mark.parametrize("tag", ['"2"', 'W/"2"', '"1", "2"', "*"])
-async def test_who_has_this_version_is_not_sent_it_again(ada: httpx.AsyncClient, place: str, tag: str) -> None:
-    response = await ada.get(place, headers={"If-None-Match": tag})
-    assert (response.status_code, response.content) == (304, b"")
-    assert response.headers["ETag"] == '"2"'
-    assert response.headers["Cache-Control"] == "private, no-cache"
-    assert "Authorization" in response.headers["Vary"]
+async def test_who_has_this_version_is_not_sent_it_again(quick_api: NotesApi) -> None:
+    ada = quick_api.caller("ada")
+    place = await second_version(ada)
+    for tag in ('"2"', 'W/"2"', '"1", "2"', "*"):
+        response = await ada.get(place, headers={"If-None-Match": tag})
+        assert (response.status_code, response.content) == (304, b"")
+        assert response.headers["ETag"] == '"2"'
+        assert response.headers["Cache-Control"] == "private, no-cache"
+        assert "Authorization" in response.headers["Vary"]
 
 
-@pytest.mark.parametrize("tag", ['"1"', "2", "", '"22"'])
-async def test_who_has_another_version_is_sent_this_one(ada: httpx.AsyncClient, place: str, tag: str) -> None:
-    assert (await ada.get(place, headers={"If-None-Match": tag})).status_code == 200
+async def test_who_has_another_version_is_sent_this_one(quick_api: NotesApi) -> None:
+    ada = quick_api.caller("ada")
+    place = await second_version(ada)
+    for tag in ('"1"', "2", "", '"22"'):
+        assert (await ada.get(place, headers={"If-None-Match": tag})).status_code == 200
 
 
-async def test_a_read_may_ask_for_one_version_only(ada: httpx.AsyncClient, place: str) -> None:
+async def test_a_read_may_ask_for_one_version_only(quick_api: NotesApi) -> None:
+    ada = quick_api.caller("ada")
+    place = await second_version(ada)
     assert (await ada.get(place, headers={"If-Match": '"1"'})).status_code == 412
     assert (await ada.get(place, headers={"If-Match": '"2"'})).status_code == 200
 
 
-async def test_anothers_note_has_no_version(api: NotesApi, place: str) -> None:
+async def test_anothers_note_has_no_version(api: NotesApi) -> None:
+    place = await second_version(api.caller("ada"))
     eve = api.caller("eve")
     for headers in ({"If-Match": '"2"'}, {"If-Match": '"1"'}, {"If-None-Match": "*"}):
         assert (await eve.get(place, headers=headers)).status_code == 404
@@ -102,7 +97,9 @@ async def test_anothers_note_has_no_version(api: NotesApi, place: str) -> None:
         assert (await eve.delete(place, headers=headers)).status_code == 404
 
 
-async def test_of_ten_writers_of_one_version_one_wins(ada: httpx.AsyncClient, place: str) -> None:
+async def test_of_ten_writers_of_one_version_one_wins(api: NotesApi) -> None:
+    ada = api.caller("ada")
+    place = await second_version(ada)
     writes = (ada.put(place, json={"title": f"Writer {n}"}, headers={"If-Match": '"2"'}) for n in range(10))
     responses = await asyncio.gather(*writes)
     assert sorted(response.status_code for response in responses) == [200] + [412] * 9
@@ -110,11 +107,15 @@ async def test_of_ten_writers_of_one_version_one_wins(ada: httpx.AsyncClient, pl
     assert (await ada.get(place)).json() == winner.json()
 
 
-async def test_of_ten_who_delete_one_note_one_does(ada: httpx.AsyncClient, place: str) -> None:
+async def test_of_ten_who_delete_one_note_one_does(api: NotesApi) -> None:
+    ada = api.caller("ada")
+    place = await second_version(ada)
     responses = await asyncio.gather(*(ada.delete(place) for _ in range(10)))
     assert sorted(response.status_code for response in responses) == [204] + [404] * 9
 
 
-async def test_writers_without_preconditions_are_all_counted(ada: httpx.AsyncClient, place: str) -> None:
+async def test_writers_without_preconditions_are_all_counted(api: NotesApi) -> None:
+    ada = api.caller("ada")
+    place = await second_version(ada)
     await asyncio.gather(*(ada.put(place, json=NOTE) for _ in range(10)))
     assert (await ada.get(place)).headers["ETag"] == '"12"'

@@ -24,15 +24,15 @@ async def pages_of(client: httpx.AsyncClient, limit: int) -> list[list[str]]:
     return pages
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 8, 100])
-async def test_every_note_is_on_one_page_the_newest_first(api: NotesApi, limit: int) -> None:
+async def test_every_note_is_on_one_page_the_newest_first(api: NotesApi) -> None:
     ada = api.caller("ada")
     newest_first = (await add_notes(ada, 7))[::-1]
     await add_notes(api.caller("bob"), 3)
-    pages = await pages_of(ada, limit)
-    assert [note_id for page in pages for note_id in page] == newest_first
-    assert all(len(page) == limit for page in pages[:-1])
-    assert pages[-1]
+    for limit in (1, 2, 3, 6, 7, 8, 100):
+        pages = await pages_of(ada, limit)
+        assert [note_id for page in pages for note_id in page] == newest_first
+        assert all(len(page) == limit for page in pages[:-1])
+        assert pages[-1]
 
 
 async def test_no_notes_are_one_empty_page(api: NotesApi) -> None:
@@ -66,12 +66,12 @@ async def test_a_cursor_gives_nobody_anothers_notes(api: NotesApi) -> None:
 @pytest.mark.parametrize(
     "cursor", ["", "x", "AAAAAAAAAAAAAAAAAAAAAA==", "A" * 21 + "B", "A" * 23, "%00", "é", "../../etc"]
 )
-async def test_a_cursor_that_we_never_gave_is_refused(api: NotesApi, cursor: str) -> None:
-    assert (await api.caller().get(f"/notes?cursor={cursor}")).status_code == 400
+async def test_a_cursor_that_we_never_gave_is_refused(quick_api: NotesApi, cursor: str) -> None:
+    assert (await quick_api.caller().get(f"/notes?cursor={cursor}")).status_code == 400
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "101", "ten", "1e1", "", "9" * 5000, "%00", "1.5"])
-async def test_a_limit_is_from_1_to_100(api: NotesApi, limit: str) -> None:
-    response = await api.caller().get(f"/notes?limit={limit}")
+async def test_a_limit_is_from_1_to_100(quick_api: NotesApi, limit: str) -> None:
+    response = await quick_api.caller().get(f"/notes?limit={limit}")
     assert response.status_code == 422
     assert response.json()["errors"][0]["parameter"] == "limit"

@@ -27,8 +27,8 @@ def check_problem(response: httpx.Response, status: int) -> dict[str, object]:
     ("method", "path", "status"),
     [("GET", "/nothing", 404), ("GET", "/notes/", 404), ("GET", NO_NOTE, 404), ("GET", "/notes?cursor=x", 400)],
 )
-async def test_what_is_not_there_is_a_problem(api: NotesApi, method: str, path: str, status: int) -> None:
-    check_problem(await api.caller().request(method, path), status)
+async def test_what_is_not_there_is_a_problem(quick_api: NotesApi, method: str, path: str, status: int) -> None:
+    check_problem(await quick_api.caller().request(method, path), status)
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,10 @@ async def test_what_is_not_there_is_a_problem(api: NotesApi, method: str, path: 
         ("POST", "/healthz", "GET"),
     ],
 )
-async def test_another_method_is_told_which_there_are(api: NotesApi, method: str, path: str, allowed: str) -> None:
-    response = await api.caller().request(method, path)
+async def test_another_method_is_told_which_there_are(
+    quick_api: NotesApi, method: str, path: str, allowed: str
+) -> None:
+    response = await quick_api.caller().request(method, path)
     check_problem(response, 405)
     assert response.headers["Allow"] == allowed
 
@@ -65,8 +67,8 @@ async def test_another_method_is_told_which_there_are(api: NotesApi, method: str
         b'{"a":' * 40_000,
     ],
 )
-async def test_a_body_that_two_readers_could_read_in_two_ways_is_refused(api: NotesApi, body: bytes) -> None:
-    check_problem(await api.caller().post("/notes", content=body, headers=JSON), 400)
+async def test_a_body_that_two_readers_could_read_in_two_ways_is_refused(quick_api: NotesApi, body: bytes) -> None:
+    check_problem(await quick_api.caller().post("/notes", content=body, headers=JSON), 400)
 
 
 @pytest.mark.parametrize(
@@ -87,10 +89,10 @@ async def test_a_body_that_two_readers_could_read_in_two_ways_is_refused(api: No
     ],
 )
 async def test_a_fault_is_named_by_its_place_and_not_repeated(
-    api: NotesApi, content: dict[str, object], pointer: str
+    quick_api: NotesApi, content: dict[str, object], pointer: str
 ) -> None:
     for method, path in (("POST", "/notes"), ("PUT", NO_NOTE)):
-        response = await api.caller().request(method, path, json=content)
+        response = await quick_api.caller().request(method, path, json=content)
         errors = check_problem(response, 422)["errors"]
         assert isinstance(errors, list)
         assert [error["pointer"] for error in errors] == [pointer]
@@ -98,42 +100,42 @@ async def test_a_fault_is_named_by_its_place_and_not_repeated(
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonx"])
-async def test_a_note_is_sent_as_json(api: NotesApi, media_type: str) -> None:
-    response = await api.caller().post("/notes", content=b'{"title": "x"}', headers={"Content-Type": media_type})
+async def test_a_note_is_sent_as_json(quick_api: NotesApi, media_type: str) -> None:
+    response = await quick_api.caller().post("/notes", content=b'{"title": "x"}', headers={"Content-Type": media_type})
     check_problem(response, 415)
 
 
-async def test_a_charset_parameter_does_no_harm(api: NotesApi) -> None:
+async def test_a_charset_parameter_does_no_harm(quick_api: NotesApi) -> None:
     headers = {"Content-Type": "Application/JSON; charset=utf-8"}
-    assert (await api.caller().post("/notes", content=b'{"title": "x"}', headers=headers)).status_code == 201
+    assert (await quick_api.caller().post("/notes", content=b'{"title": "x"}', headers=headers)).status_code == 201
 
 
-async def test_the_longest_note_fits_and_more_is_too_large(api: NotesApi) -> None:
+async def test_the_longest_note_fits_and_more_is_too_large(quick_api: NotesApi) -> None:
     longest = b'{"title": "%b", "body": "%b"}' % (b"\\ud834\\udd1e" * 200, b"\\ud834\\udd1e" * 20_000)
-    assert (await api.caller().post("/notes", content=longest, headers=JSON)).status_code == 201
-    check_problem(await api.caller().post("/notes", content=b" " * 300_000, headers=JSON), 413)
+    assert (await quick_api.caller().post("/notes", content=longest, headers=JSON)).status_code == 201
+    check_problem(await quick_api.caller().post("/notes", content=b" " * 300_000, headers=JSON), 413)
 
     async def endless_enough() -> object:
         for _ in range(300):
             yield b" " * 1024
 
-    check_problem(await api.caller().post("/notes", content=endless_enough(), headers=JSON), 413)  # type: ignore[arg-type]
+    check_problem(await quick_api.caller().post("/notes", content=endless_enough(), headers=JSON), 413)  # type: ignore[arg-type]
 
 
-async def test_nobody_learns_what_is_wrong_with_a_body_before_they_show_a_token(api: NotesApi) -> None:
+async def test_nobody_learns_what_is_wrong_with_a_body_before_they_show_a_token(quick_api: NotesApi) -> None:
     for content in (b"{", b'{"title": ""}', b" " * 300_000):
-        check_problem(await api.anyone().post("/notes", content=content, headers=JSON), 401)
+        check_problem(await quick_api.anyone().post("/notes", content=content, headers=JSON), 401)
 
 
-async def test_a_refused_token_is_a_challenge_and_a_problem(api: NotesApi) -> None:
-    missing = await api.anyone().get("/notes")
+async def test_a_refused_token_is_a_challenge_and_a_problem(quick_api: NotesApi) -> None:
+    missing = await quick_api.anyone().get("/notes")
     check_problem(missing, 401)
     assert "error=" not in missing.headers["WWW-Authenticate"]
     assert "/.well-known/oauth-protected-resource" in missing.headers["WWW-Authenticate"]
-    invalid = await api.bearer("nonsense").get("/notes")
+    invalid = await quick_api.bearer("nonsense").get("/notes")
     check_problem(invalid, 401)
     assert 'error="invalid_token"' in invalid.headers["WWW-Authenticate"]
-    insufficient = await api.caller(scope="notes:read").post("/notes", json=NOTE)
+    insufficient = await quick_api.caller(scope="notes:read").post("/notes", json=NOTE)
     check_problem(insufficient, 403)
     assert 'error="insufficient_scope"' in insufficient.headers["WWW-Authenticate"]
     assert 'scope="notes:write"' in insufficient.headers["WWW-Authenticate"]
