@@ -33,7 +33,7 @@ class Provider:
         return self.settings.issuer
 
 
-def _provider(request: Request) -> Provider:
+async def _provider(request: Request) -> Provider:  # a plain function would be sent to a thread
     provider: Provider = request.app.state.provider
     return provider
 
