@@ -1,0 +1,167 @@
+"""Settings: a mistake stops the start with a line that names it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from auth_service.config_file import read_config
+from auth_service.settings import Settings
+from tallystick.server import Misconfigured
+
+API = {"audience": "https://api.example.com", "name": "Notes", "scopes": {"notes:read": "Read your notes"}}
+APP: dict[str, Any] = {
+    "client_id": "app",
+    "client_secret": "s" * 32,
+    "redirect_uris": ["https://app.example.com/callback"],
+    "scope": "openid notes:read",
+}
+USER: dict[str, Any] = {"email": "ada@example.com", "password": "correct horse"}
+
+
+def settings(**changes: object) -> Settings:
+    good: dict[str, object] = {"issuer": "https://id.example.com", "api": [API], "client": [APP], "user": [USER]}
+    return Settings.model_validate(good | changes)
+
+
+def test_the_lifetimes_have_the_defaults_of_the_contract() -> None:
+    assert settings().lifetimes.model_dump() == {
+        "access_token": 300,
+        "code": 60,
+        "refresh_token": 1209600,
+        "refresh_token_family": 7776000,
+        "refresh_token_grace": 60,
+        "id_token": 300,
+        "login_session_idle": 28800,
+        "login_session_absolute": 2592000,
+        "signing_key_ahead": 60,
+    }
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://id.example.com",
+        "https://id.example.com:8443",
+        "http://localhost:8000",
+        "http://id.localhost",
+        "http://127.0.0.1:8000",
+        "http://[::1]:8000",
+    ],
+)
+def test_an_issuer_is_an_origin_on_https_or_on_loopback(issuer: str) -> None:
+    assert settings(issuer=issuer).issuer == issuer
+
+
+@pytest.mark.parametrize(
+    ("issuer", "reason"),
+    [
+        ("http://id.example.com", "plain http is for loopback only"),
+        ("http://10.0.0.1", "plain http is for loopback only"),
+        ("https://id.example.com/", "origin"),
+        ("https://id.example.com/tenant", "origin"),
+        ("https://id.example.com?x", "origin"),
+        ("https://id.example.com#x", "origin"),
+        ("https://user@id.example.com", "origin"),
+        ("https://ID.example.com", "lower case"),
+        ("https://", "https URL"),
+        ("ftp://id.example.com", "https URL"),
+        ("id.example.com", "https URL"),
+        ("https://id.example.com:port", "not a URL"),
+        ("https://[::1", "not a URL"),
+    ],
+)
+def test_any_other_issuer_is_refused(issuer: str, reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        settings(issuer=issuer)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"colour": "green"}, "extra_forbidden"),
+        ({"lifetimes": {"access_tokens": 300}}, "extra_forbidden"),
+        ({"lifetimes": {"access_token": 0}}, "greater than or equal to 1"),
+        ({"trusted_proxies": ["localhost"]}, "does not appear to be an IPv4 or IPv6 network"),
+        ({"database_url": "mysql://host/db"}, "must begin with sqlite:/// or postgresql://"),
+        ({"client": [APP, APP]}, "'app' is declared twice"),
+        ({"user": [USER, USER | {"email": "ADA@example.com"}]}, "'ada@example.com' is declared twice"),
+        ({"api": [API, API | {"audience": "https://other.example.com"}]}, "'notes:read' is declared twice"),
+        ({"api": [API | {"audience": "https://id.example.com"}]}, "the issuer cannot be an api's audience"),
+        ({"api": [API | {"audience": "notes"}]}, "absolute URI"),
+        ({"api": [API | {"scopes": {"openid": "x"}}]}, "OpenID Connect's own"),
+        ({"api": [API | {"scopes": {"two words": "x"}}]}, "is not one scope"),
+        ({"api": []}, "'notes:read', which no"),
+    ],
+)
+def test_a_mistake_is_named(changes: dict[str, object], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        settings(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"redirect_uris": []}, "needs redirect_uris"),
+        ({"redirect_uris": ["http://app.example.com/"]}, "plain http is for loopback only"),
+        ({"post_logout_redirect_uris": ["https://app.example.com/#"]}, "fragment"),
+        ({"client_secret": None}, "client_secret exactly when"),
+        ({"token_endpoint_auth_method": "none"}, "client_secret exactly when"),
+        ({"token_endpoint_auth_method": "client_secret_jwt"}, "Input should be"),
+        ({"grant_types": ["refresh_token"]}, "needs authorization_code beside it"),
+        ({"grant_types": ["password"]}, "Input should be"),
+        ({"client_id": "two words"}, "pattern"),
+        ({"client_id": ""}, "at least 1 character"),
+        (
+            {"token_endpoint_auth_method": "none", "client_secret": None, "grant_types": ["client_credentials"]},
+            "no credentials",
+        ),
+        ({"token_endpoint_auth_method": "none", "client_secret": None, "require_pkce": False}, "confidential"),
+    ],
+)
+def test_a_client_holds_together(changes: dict[str, object], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        settings(client=[APP | changes])
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"password": None}, "either password or password_hash"),
+        ({"password_hash": "$argon2id$"}, "either password or password_hash"),
+        ({"email": "ada"}, "not an email address"),
+        ({"email": "ada@example.com "}, "not an email address"),
+        ({"favourite_colour": "green"}, "extra_forbidden"),
+        ({"birthdate": "10 December"}, "pattern"),
+    ],
+)
+def test_a_user_has_standard_claims_and_one_way_in(changes: dict[str, object], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        settings(user=[USER | changes])
+
+
+def test_secrets_are_not_shown() -> None:
+    shown = repr(settings())
+    assert APP["client_secret"] not in shown
+    assert USER["password"] not in shown
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "tallystick.toml"
+    file.write_text('issuer = "https://id.example.com"\n[lifetimes]\ncode = 30\n')
+    monkeypatch.setenv("AUTH_ISSUER", "https://login.example.com")
+    monkeypatch.setenv("AUTH_LIFETIMES__ACCESS_TOKEN", "120")
+    read = read_config(file)
+    assert read.issuer == "https://login.example.com"
+    assert (read.lifetimes.code, read.lifetimes.access_token) == (30, 120)
+
+
+@pytest.mark.parametrize("content", ["issuer = ", 'issuer = "https://id.example.com"\ncolour = "green"\n', ""])
+def test_a_bad_file_is_one_line(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "tallystick.toml"
+    file.write_text(content)
+    with pytest.raises(Misconfigured) as refusal:
+        read_config(file)
+    assert "\n" not in str(refusal.value)
+    assert str(file) in str(refusal.value)
