@@ -1,0 +1,260 @@
+"""The configuration is declared: `plan` shows the difference to the store, `apply` makes it so, twice is once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select
+
+from auth_service.authentication.passwords import Passwords
+from auth_service.config_file import apply, plan
+from auth_service.settings import Settings
+from auth_service.store import apis, clients, tables, token_families, users
+from auth_service.store.token_families import FamilyLifetime
+from tallystick.server import Misconfigured
+from tallystick.store import Store
+from tallystick.store.migrations import migrate
+from tests.support.clock import MovableClock
+
+SECRET = "a secret of at least thirty-two characters"
+API: dict[str, Any] = {"audience": "https://api.example.com", "name": "Notes", "scopes": {"notes:read": "Read them"}}
+APP: dict[str, Any] = {
+    "client_id": "app",
+    "client_secret": SECRET,
+    "redirect_uris": ["https://app.example.com/callback"],
+    "scope": "openid notes:read",
+}
+BOT: dict[str, Any] = {"client_id": "bot", "client_secret": SECRET, "grant_types": ["client_credentials"]}
+ADA: dict[str, Any] = {"email": "ada@example.com", "password": "correct horse", "name": "Ada", "roles": ["editor"]}
+GRACE: dict[str, Any] = {"email": "grace@example.com", "password": "battery staple"}
+
+
+def settings(**changes: object) -> Settings:
+    good: dict[str, object] = {"api": [API], "client": [APP, BOT], "user": [ADA, GRACE]}
+    return Settings.model_validate({"issuer": "https://id.example.com", **good, **changes})
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    await asyncio.to_thread(migrate, database_url, "auth_service.migrations")
+    store = Store.open(database_url)
+    yield store
+    await store.close()
+
+
+async def applied(store: Store, declared: Settings, clock: MovableClock) -> list[str]:
+    """What changed; which was planned, and leaves nothing to change."""
+    planned = await plan(store, declared)
+    changed = await apply(store, declared, clock)
+    assert planned == changed
+    assert await plan(store, declared) == await apply(store, declared, clock) == []
+    return list(map(str, changed))
+
+
+async def credentials(store: Store, email: str = "ada@example.com") -> users.Credentials | None:
+    return await store.read(users.find_credentials, email)
+
+
+async def test_what_is_declared_is_there(store: Store, clock: MovableClock) -> None:
+    assert await applied(store, settings(), clock) == [
+        "create api https://api.example.com",
+        "create client app",
+        "create client bot",
+        "create user ada@example.com",
+        "create user grace@example.com",
+    ]
+    app = await store.read(clients.find, "app")
+    assert app is not None
+    assert app.secret_hash == sha256(SECRET.encode()).digest()
+    assert app.redirect_uris == ["https://app.example.com/callback"]
+    assert app.client_name == "app"
+    assert app.require_pkce
+    assert not app.first_party
+    assert (await store.read(apis.load_all))["https://api.example.com"].scopes == {"notes:read": "Read them"}
+    ada = await store.read(users.find, (await store.read(users.find_sub, "ADA@example.com")) or "")
+    assert ada is not None
+    assert (ada.claims, ada.roles) == ({"name": "Ada"}, ["editor"])
+
+
+async def test_a_plan_changes_nothing(store: Store, clock: MovableClock) -> None:
+    first = await plan(store, settings())
+    assert await plan(store, settings()) == first != []
+
+
+async def test_an_update_names_what_differs_and_no_secret(store: Store, clock: MovableClock) -> None:
+    await apply(store, settings(), clock)
+    changed = settings(
+        api=[API | {"name": "My notes"}],
+        client=[APP | {"client_secret": f"another {SECRET}", "client_name": "App"}, BOT],
+        user=[ADA | {"roles": [], "name": None, "nickname": "Countess"}, GRACE],
+    )
+    assert await applied(store, changed, clock) == [
+        "update api https://api.example.com: name",
+        "update client app: client_secret, client_name",
+        "update user ada@example.com: roles, name, nickname",
+    ]
+    app = await store.read(clients.find, "app")
+    assert app is not None
+    assert app.secret_hash == sha256(f"another {SECRET}".encode()).digest()
+
+
+async def test_a_password_acts_at_creation_only(store: Store, clock: MovableClock) -> None:
+    await apply(store, settings(), clock)
+    before = await credentials(store)
+    assert before is not None
+    assert before.password_hash is not None
+    assert Passwords.identify(before.password_hash)
+    for changes in ({"password": "another"}, {"password": "env:NOT_SET_ANYWHERE"}):
+        assert await applied(store, settings(user=[ADA | changes, GRACE]), clock) == []
+        assert await credentials(store) == before
+
+
+async def test_a_password_hash_is_taken_as_it_is(store: Store, clock: MovableClock) -> None:
+    password_hash = Passwords.hash("correct horse")
+    await apply(store, settings(user=[ADA | {"password": None, "password_hash": password_hash}]), clock)
+    ada = await credentials(store)
+    assert ada is not None
+    assert ada.password_hash == password_hash
+
+
+async def test_what_is_no_longer_declared_is_disabled_until_it_is_again(store: Store, clock: MovableClock) -> None:
+    await apply(store, settings(), clock)
+    assert await applied(store, settings(api=[], client=[BOT], user=[GRACE]), clock) == [
+        "disable api https://api.example.com",
+        "disable client app",
+        "disable user ada@example.com",
+    ]
+    assert await store.read(apis.load_all) == {}
+    assert await store.read(clients.find, "app") is None
+    assert await credentials(store) is None
+    assert await applied(store, settings(), clock) == [
+        "enable api https://api.example.com",
+        "enable client app",
+        "enable user ada@example.com",
+    ]
+    assert await store.read(clients.find, "app") is not None
+    assert await credentials(store) is not None
+
+
+async def test_what_is_disabled_loses_what_it_held(store: Store, clock: MovableClock) -> None:
+    await apply(store, settings(), clock)
+    lifetime = FamilyLifetime(refresh_token=3600, family=7200, access_token=300)
+    sub = await store.read(users.find_sub, "ada@example.com")
+
+    def begin(connection: Connection, family_id: bytes, client_id: str, sub: str | None) -> None:
+        token_families.begin(
+            connection,
+            family_id,
+            client_id=client_id,
+            sub=sub,
+            sid=None,
+            scope="openid",
+            resources=[],
+            auth_time=None,
+            now=clock(),
+            lifetime=lifetime,
+        )
+
+    await store.write(begin, b"of the app", "app", None)
+    await store.write(begin, b"of ada", "bot", sub)
+    await apply(store, settings(client=[BOT], user=[GRACE]), clock)
+    await apply(store, settings(), clock)
+    for family_id in (b"of the app", b"of ada"):
+        assert await store.read(token_families.find_live, family_id, now=clock(), login_session_idle=3600) is None
+
+
+async def test_what_a_person_disabled_stays_disabled(store: Store, clock: MovableClock) -> None:
+    await apply(store, settings(), clock)
+    sub = await store.read(users.find_sub, "ada@example.com")
+    assert sub is not None
+    await store.write(clients.disable, "app", by="command", now=clock())
+    await store.write(users.disable, sub, by="command", now=clock())
+    assert await applied(store, settings(), clock) == []
+    assert await applied(store, settings(client=[BOT], user=[GRACE]), clock) == []
+    assert await applied(store, settings(), clock) == []
+    assert await store.read(clients.find, "app") is None
+    assert await credentials(store) is None
+
+
+async def test_a_person_can_disable_for_good_what_the_file_has_disabled(store: Store, clock: MovableClock) -> None:
+    await apply(store, settings(), clock)
+    await apply(store, settings(client=[BOT], user=[GRACE]), clock)
+    sub = await store.read(users.find_sub, "ada@example.com")
+    assert sub is not None
+    await store.write(clients.disable, "app", by="command", now=clock())
+    await store.write(users.disable, sub, by="command", now=clock())
+    assert await applied(store, settings(), clock) == []
+
+
+async def test_what_was_made_by_hand_is_left_alone(store: Store, clock: MovableClock) -> None:
+    await store.write(
+        users.add,
+        email="Ada@Example.com",
+        password_hash=None,
+        claims={},
+        roles=[],
+        origin="command",
+        now=clock(),
+    )
+    assert await applied(store, settings(user=[]), clock) == [
+        "create api https://api.example.com",
+        "create client app",
+        "create client bot",
+    ]
+    assert await credentials(store) is not None
+    with pytest.raises(Misconfigured, match=r"the user 'ada@example\.com' exists already"):
+        await apply(store, settings(), clock)
+
+
+async def test_a_client_id_is_never_the_sub_of_a_user(store: Store, clock: MovableClock) -> None:
+    await apply(store, settings(), clock)
+    sub = await store.read(users.find_sub, "ada@example.com")
+    for refused in (
+        plan(store, settings(client=[BOT | {"client_id": sub}])),
+        apply(store, settings(client=[BOT | {"client_id": sub}]), clock),
+    ):
+        with pytest.raises(Misconfigured, match="the sub of a user"):
+            await refused
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"client": [APP | {"client_secret": "s" * 31}]}, "client_secret of app needs at least 32"),
+        ({"client": [APP | {"client_secret": "é" * 32}]}, "client_secret of app needs at least 32"),
+        ({"client": [APP | {"client_secret": "env:NOT_SET_ANYWHERE"}]}, "client_secret of app: .* NOT_SET_ANYWHERE"),
+        ({"client": [APP | {"client_secret": "file:/not/there"}]}, "client_secret of app: .* /not/there"),
+        ({"user": [ADA | {"password": "env:NOT_SET_ANYWHERE"}]}, "password of ada@example.com: .* NOT_SET_ANYWHERE"),
+        ({"user": [ADA | {"password": "p" * 1025}]}, "password of ada@example.com: .* 1024"),
+        ({"user": [ADA | {"password": None, "password_hash": "5f4dcc3b"}]}, "password_hash of ada@example.com"),
+    ],
+)
+async def test_a_bad_secret_stops_everything(
+    store: Store, clock: MovableClock, changes: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(Misconfigured, match=reason):
+        await apply(store, settings(**changes), clock)
+    assert await store.read(clients.load_all) == {}
+
+
+async def test_secrets_may_stand_elsewhere(
+    store: Store, clock: MovableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    monkeypatch.setenv("BOT_SECRET", SECRET)
+    elsewhere = [APP | {"client_secret": f"file:{tmp_path / 'secret'}"}, BOT | {"client_secret": "env:BOT_SECRET"}]
+    await apply(store, settings(client=elsewhere), clock)
+    assert await plan(store, settings()) == []
+
+
+async def test_many_who_apply_at_once_do_no_harm(store: Store, database_url: str, clock: MovableClock) -> None:
+    others = [Store.open(database_url, pool_size=1) for _ in range(4)]
+    try:
+        changed = await asyncio.gather(*(apply(other, settings(), clock) for other in others))
+    finally:
+        await asyncio.gather(*(other.close() for other in others))
+    assert sorted(map(len, changed)) == [0, 0, 0, 5]
+    assert len(await store.read(lambda connection: connection.execute(select(tables.users)).all())) == 2
