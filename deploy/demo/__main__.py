@@ -16,10 +16,12 @@ def main() -> int:
         place.prepare()
         servers = servers_of(place)
         refuse_taken_ports(servers)
-        asyncio.run(supervise(servers, when_ready=lambda: print(_welcome(place), flush=True)))
+        asyncio.run(supervise(servers, lambda: print(_welcome(place), flush=True), logs=place.logs))
     except (DemoFailed, OSError) as reason:
         print(f"demo: {reason}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        pass  # before there was anything to stop
     return 0
 
 
@@ -53,7 +55,7 @@ def _welcome(place: Place) -> str:
     {TWO.name}        {TWO.url(place)}
 
   Sign in as {account.email} with the password: {account.password}
-  Ctrl-C stops it; its data stays in {place.var}/.
+  Ctrl-C stops it. Its data stays in {place.var}/; what the servers say is in {place.logs}/.
 """
 
 

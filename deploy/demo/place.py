@@ -39,13 +39,18 @@ class Place:
         return self.var / "demo" / "resource.toml"
 
     @property
+    def logs(self) -> Path:
+        return self.var / "log"
+
+    @property
     def account(self) -> Account:
         first = tomllib.loads(self.auth_toml.read_text())["user"][0]
         return Account(first["email"], first["password"])
 
     def prepare(self) -> None:
-        """Write the configuration with this place's ports and paths, and the secrets it names that do not exist yet."""
+        """Make the folders, the configuration with this place's ports and paths, and what secrets it lacks."""
         self.auth_toml.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.logs.mkdir(exist_ok=True)
         for path in (self.auth_toml, self.resource_toml):
             path.write_text(self._moved_here((HERE / path.name).read_text()))
         for client in tomllib.loads(self.auth_toml.read_text())["client"]:

@@ -6,11 +6,12 @@ import signal
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 
 SECONDS_TO_START = 60
-SECONDS_TO_STOP = 10
+SECONDS_TO_STOP = 25  # a little more than the services give their requests under way
 
 
 class DemoFailed(Exception):
@@ -29,20 +30,13 @@ class Server:
 
 
 class _Running:
-    """One started server, whose output goes to ours with its name before each line."""
+    """One started server, whose output goes to a file of its own."""
 
-    def __init__(self, server: Server, process: asyncio.subprocess.Process, name_width: int) -> None:
+    def __init__(self, server: Server, process: asyncio.subprocess.Process, log: Path) -> None:
         self.server = server
         self.process = process
-        self.last_line = "it said nothing"
-        self.ended = asyncio.create_task(self._pass_on_output(server.name.ljust(name_width)))
-
-    async def _pass_on_output(self, prefix: str) -> None:
-        assert self.process.stdout is not None  # noqa: S101 - started with a pipe
-        async for line in self.process.stdout:
-            self.last_line = line.decode(errors="replace").rstrip()
-            print(f"{prefix} | {self.last_line}", flush=True)  # noqa: T201
-        await self.process.wait()
+        self.log = log
+        self.ended = asyncio.create_task(process.wait())
 
     async def stop(self) -> None:
         if self.process.returncode is None:
@@ -52,6 +46,14 @@ class _Running:
         except TimeoutError:
             self.process.kill()
             await self.process.wait()
+
+    def obituary(self) -> str:
+        status = self.process.returncode or 0
+        if status < 0:
+            return f"the {self.server.name} was killed by {signal.Signals(-status).name} (see {self.log})"
+        said = self.log.read_text(errors="replace").split("\n")
+        last_words = next(filter(None, reversed(said)), "it said nothing")
+        return f"the {self.server.name} ended with status {status}: {last_words} (see {self.log})"
 
 
 def refuse_taken_ports(servers: list[Server]) -> None:
@@ -65,19 +67,19 @@ def refuse_taken_ports(servers: list[Server]) -> None:
             raise DemoFailed(f"port {server.port}, which the {server.name} needs, is in use by another program")
 
 
-async def supervise(servers: list[Server], when_ready: Callable[[], None]) -> None:
+async def supervise(servers: list[Server], when_ready: Callable[[], None], *, logs: Path) -> None:
     """Run `servers` until SIGINT, SIGTERM or SIGHUP, and call `when_ready` once all of them answer.
 
+    What they say goes to files in the folder `logs`, begun anew at each start.
     Raises DemoFailed when one ends by itself or does not answer in time; the others are stopped first.
     """
     asked_to_stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
     running: list[_Running] = []
-    name_width = max(len(server.name) for server in servers)
     try:
         for server in servers:
-            running.append(_Running(server, await _start(server), name_width))
+            running.append(await _start(server, logs))
         stop = asyncio.create_task(asked_to_stop.wait())
         ready = asyncio.create_task(_all_answer(servers))
         endings = [one.ended for one in running]
@@ -88,21 +90,24 @@ async def supervise(servers: list[Server], when_ready: Callable[[], None]) -> No
             await asyncio.wait([stop, *endings], return_when=asyncio.FIRST_COMPLETED)
         ready.cancel()
         # Ctrl-C reaches the servers at the same moment as us: that they ended by it is no failure.
-        await asyncio.sleep(0)
+        await asyncio.wait([stop], timeout=0.2)
         if not asked_to_stop.is_set():
-            raise DemoFailed(_obituary(next(one for one in running if one.ended.done())))
+            raise DemoFailed(next(one for one in running if one.ended.done()).obituary())
     finally:
         await asyncio.gather(*(one.stop() for one in running))
 
 
-async def _start(server: Server) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *server.command,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", **server.environment},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
+async def _start(server: Server, logs: Path) -> _Running:
+    path = logs / f"{server.name.replace(' ', '-').lower()}.log"
+    with path.open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *server.command,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **server.environment},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+    return _Running(server, process, path)
 
 
 async def _all_answer(servers: list[Server]) -> None:
@@ -122,9 +127,3 @@ async def _answers(browser: httpx.AsyncClient, server: Server) -> None:
                 await asyncio.sleep(0.1)
     except TimeoutError:
         raise DemoFailed(f"the {server.name} does not answer after {SECONDS_TO_START} s") from None
-
-
-def _obituary(dead: _Running) -> str:
-    status = dead.process.returncode or 0
-    how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-    return f"the {dead.server.name} {how}: {dead.last_line}"
