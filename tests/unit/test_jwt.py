@@ -17,8 +17,8 @@ from tallystick.jwk import parse_jwk_set
 from tallystick.jwt import ACCESS_TOKEN, ID_TOKEN, Header, Profile, read, read_header, sign
 from tests.support.token_issuer import ABSENT, jwk_set, jws, new_rsa_key, new_signing_key
 
-KEY = new_signing_key()
-RSA_KEY = new_rsa_key()
+KEY = replace(new_signing_key(), kid="the-p256-key")  # a kid that names tests alike in every worker
+RSA_KEY = replace(new_rsa_key(), kid="the-rsa-key")
 KEYS = parse_jwk_set(jwk_set(KEY, RSA_KEY))
 HEADER = {"typ": "at+jwt", "alg": "ES256", "kid": KEY.kid}
 CLAIMS = {"sub": "user-1", "name": "Ada Lovelace"}
