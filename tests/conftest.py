@@ -1,5 +1,46 @@
-"""What tests of every kind may ask for."""
+"""What tests of every kind may ask for: a clock, a database of their own, and the auth service on it."""
 
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.auth_database import (
+    auth_database_url,
+    auth_postgresql_url,
+    auth_sqlite_url,
+    postgresql_template,
+    sqlite_template,
+)
+from tests.support.auth_service import AuthService, running_auth_service
+from tests.support.clock import MovableClock
 from tests.support.postgres import database_url, postgresql, postgresql_url
+from tests.support.relying_party import RelyingParty
 
-__all__ = ["database_url", "postgresql", "postgresql_url"]
+__all__ = [
+    "auth_database_url",
+    "auth_postgresql_url",
+    "auth_sqlite_url",
+    "database_url",
+    "postgresql",
+    "postgresql_template",
+    "postgresql_url",
+    "sqlite_template",
+]
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+async def auth(auth_database_url: str, clock: MovableClock) -> AsyncIterator[AuthService]:
+    """The auth service, on SQLite and on PostgreSQL."""
+    async with running_auth_service(auth_database_url, clock) as running:
+        yield running
+
+
+@pytest.fixture
+def rp(auth: AuthService) -> RelyingParty:
+    """A first-party client with a secret, and a browser in which nobody has signed in."""
+    return auth.relying_party("app-one")

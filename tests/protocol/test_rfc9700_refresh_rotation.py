@@ -1,0 +1,181 @@
+"""Refresh tokens (RFC 6749 §6), each good for one use (RFC 9700 §4.14.2), with a minute of mercy for a lost answer."""
+
+import asyncio
+import base64
+from typing import Any
+
+import pytest
+
+from tests.support.auth_service import AuthService
+from tests.support.clock import MovableClock
+from tests.support.relying_party import RelyingParty, claims_of, error_of
+
+DAY = 86_400
+GRACE = 60
+
+
+async def refreshed(rp: RelyingParty, refresh_token: str, **changes: Any) -> dict[str, Any]:
+    response = await rp.refresh(refresh_token, **changes)
+    assert response.status_code == 200, response.text
+    tokens: dict[str, Any] = response.json()
+    return tokens
+
+
+async def test_a_refresh_gives_new_tokens_of_the_same_login(rp: RelyingParty, clock: MovableClock) -> None:
+    old = await rp.tokens()
+    clock.advance(seconds=301)
+    new = await refreshed(rp, old["refresh_token"])
+    assert new.keys() == old.keys()
+    assert new["refresh_token"] != old["refresh_token"]
+    before, after = claims_of(old["access_token"]), claims_of(new["access_token"])
+    assert after["jti"] != before["jti"]
+    assert (after["iat"], after["exp"]) == (clock.now, clock.now + 300)
+    for name in ("iss", "sub", "aud", "client_id", "scope", "auth_time"):
+        assert after[name] == before[name]
+
+
+async def test_a_refreshed_id_token_is_of_the_same_login(rp: RelyingParty, clock: MovableClock) -> None:
+    old = await rp.tokens()
+    clock.advance(seconds=301)
+    before, after = claims_of(old["id_token"]), claims_of((await refreshed(rp, old["refresh_token"]))["id_token"])
+    for name in ("iss", "sub", "aud", "auth_time", "sid"):  # OIDC Core §12.2
+        assert after[name] == before[name]
+    assert after["iat"] == clock.now
+    assert "nonce" not in after
+
+
+@pytest.mark.parametrize("age", [0, GRACE])
+async def test_a_lost_answer_is_given_again(rp: RelyingParty, clock: MovableClock, age: int) -> None:
+    old = (await rp.tokens())["refresh_token"]
+    new = (await refreshed(rp, old))["refresh_token"]
+    clock.advance(seconds=age)
+    assert (await refreshed(rp, old))["refresh_token"] == new
+    assert (await rp.refresh(new)).status_code == 200
+
+
+async def test_a_token_used_again_after_the_grace_kills_the_family(rp: RelyingParty, clock: MovableClock) -> None:
+    old = (await rp.tokens())["refresh_token"]
+    new = await refreshed(rp, old)
+    clock.advance(seconds=GRACE + 1)
+    assert error_of(await rp.refresh(old)) == (400, "invalid_grant")
+    assert error_of(await rp.refresh(new["refresh_token"])) == (400, "invalid_grant")
+    assert (await rp.userinfo(new["access_token"])).status_code == 401
+
+
+async def test_a_token_two_generations_old_kills_the_family_at_once(rp: RelyingParty) -> None:
+    first = (await rp.tokens())["refresh_token"]
+    second = (await refreshed(rp, first))["refresh_token"]
+    third = (await refreshed(rp, second))["refresh_token"]
+    assert error_of(await rp.refresh(first)) == (400, "invalid_grant")
+    assert error_of(await rp.refresh(third)) == (400, "invalid_grant")
+
+
+async def test_one_family_dies_alone(rp: RelyingParty, clock: MovableClock) -> None:
+    one, other = (await rp.tokens())["refresh_token"], (await rp.tokens())["refresh_token"]
+    await refreshed(rp, one)
+    clock.advance(seconds=GRACE + 1)
+    assert (await rp.refresh(one)).status_code == 400
+    assert (await rp.refresh(other)).status_code == 200
+
+
+async def test_sixty_refreshes_at_once_have_one_successor(rp: RelyingParty) -> None:
+    token = (await rp.tokens())["refresh_token"]
+    responses = await asyncio.gather(*(rp.refresh(token) for _ in range(60)))
+    assert {response.status_code for response in responses} == {200}
+    (successor,) = {response.json()["refresh_token"] for response in responses}
+    assert successor != token
+    assert (await rp.refresh(successor)).status_code == 200
+
+
+async def test_a_token_that_was_altered_changes_nothing(rp: RelyingParty) -> None:
+    token = (await rp.tokens())["refresh_token"]
+    raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    for place in range(len(raw)):
+        altered = raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :]
+        forged = base64.urlsafe_b64encode(altered).decode().rstrip("=")
+        assert error_of(await rp.refresh(forged)) == (400, "invalid_grant")
+    assert (await rp.refresh(token)).status_code == 200
+
+
+@pytest.mark.parametrize("token", ["x", "." * 70, "A" * 71, "A" * 72, "é" * 71, "A" * 60_000])
+async def test_what_we_did_not_make_is_refused(rp: RelyingParty, token: str) -> None:
+    assert error_of(await rp.refresh(token)) == (400, "invalid_grant")
+
+
+async def test_another_clients_refresh_token_is_refused_and_unharmed(auth: AuthService, rp: RelyingParty) -> None:
+    token = (await rp.tokens())["refresh_token"]
+    assert error_of(await auth.relying_party("app-two").refresh(token)) == (400, "invalid_grant")
+    assert (await rp.refresh(token)).status_code == 200
+
+
+async def test_a_refresh_may_narrow_the_scope_of_its_access_token(rp: RelyingParty) -> None:
+    tokens = await rp.tokens(scope="openid notes:read notes:write")
+    narrow = await refreshed(rp, tokens["refresh_token"], scope="notes:read")
+    assert narrow["scope"] == claims_of(narrow["access_token"])["scope"] == "notes:read"
+    assert "id_token" not in narrow
+    # The refresh token keeps what was granted (RFC 6749 §6).
+    assert (await refreshed(rp, narrow["refresh_token"]))["scope"] == "openid notes:read notes:write"
+
+
+@pytest.mark.parametrize("scope", ["openid notes:read notes:write", "email", 'no"scope', "notes:read\tnotes:write"])
+async def test_a_refresh_cannot_widen_the_scope_and_a_refused_one_spends_nothing(rp: RelyingParty, scope: str) -> None:
+    first = (await rp.tokens())["refresh_token"]
+    second = (await refreshed(rp, first))["refresh_token"]
+    assert error_of(await rp.refresh(second, scope=scope)) == (400, "invalid_scope")
+    assert (await refreshed(rp, first))["refresh_token"] == second
+    assert (await rp.refresh(second)).status_code == 200
+
+
+async def test_a_refresh_token_is_forgotten_when_not_used(auth: AuthService, clock: MovableClock) -> None:
+    rp = auth.relying_party()
+    tokens = await rp.tokens(scope="openid offline_access")
+    clock.advance(seconds=14 * DAY - 1)
+    tokens = await refreshed(rp, tokens["refresh_token"])
+    clock.advance(seconds=14 * DAY)
+    assert error_of(await rp.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
+
+
+async def test_no_family_lives_longer_than_ninety_days(rp: RelyingParty, clock: MovableClock) -> None:
+    tokens = await rp.tokens(scope="openid offline_access")
+    for _ in range(8):
+        clock.advance(seconds=10 * DAY)
+        tokens = await refreshed(rp, tokens["refresh_token"])
+    clock.advance(seconds=10 * DAY - 1)
+    tokens = await refreshed(rp, tokens["refresh_token"])
+    clock.advance(seconds=1)
+    assert error_of(await rp.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
+
+
+async def test_a_refresh_token_dies_with_its_login_session(rp: RelyingParty) -> None:
+    tokens = await rp.tokens()
+    await rp.browser.submit(await rp.browser.open("/logout"))
+    assert error_of(await rp.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
+    assert (await rp.userinfo(tokens["access_token"])).status_code == 401
+
+
+async def test_offline_access_survives_sign_out(rp: RelyingParty) -> None:
+    tokens = await rp.tokens(scope="openid offline_access notes:read")
+    await rp.browser.submit(await rp.browser.open("/logout"))
+    assert (await rp.refresh(tokens["refresh_token"])).status_code == 200
+    assert (await rp.userinfo(tokens["access_token"])).status_code == 200
+
+
+async def test_a_login_session_that_idles_away_takes_its_refresh_tokens_along(
+    rp: RelyingParty, clock: MovableClock
+) -> None:
+    token = (await rp.tokens())["refresh_token"]
+    clock.advance(seconds=8 * 3600)
+    assert error_of(await rp.refresh(token)) == (400, "invalid_grant")
+
+
+async def test_an_app_in_use_keeps_the_login_session_awake(rp: RelyingParty, clock: MovableClock) -> None:
+    tokens = await rp.tokens()
+    for _ in range(4):
+        clock.advance(seconds=7 * 3600)
+        tokens = await refreshed(rp, tokens["refresh_token"])
+    assert "code=" in (await rp.authorize(prompt="none")).headers["location"]
+
+
+async def test_a_client_that_may_not_refresh_is_told_so(auth: AuthService, rp: RelyingParty) -> None:
+    token = (await rp.tokens())["refresh_token"]
+    assert error_of(await auth.relying_party("no-refresh").refresh(token)) == (400, "unauthorized_client")

@@ -1,0 +1,78 @@
+"""Databases of the auth service as `serve` leaves them before it serves; each test has one of its own."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from auth_service.config_file import apply
+from auth_service.sealing import MasterKey
+from auth_service.store.tables import metadata
+from auth_service.tokens.bootstrap import bootstrap
+from tallystick.store import Store
+from tallystick.store.migrations import migrate
+from tests.support.clock import MovableClock
+from tests.support.declared import MASTER_KEY, declared_settings
+from tests.support.postgres import PostgreSQL
+
+
+def set_up(database_url: str) -> None:
+    """What `serve` does before it serves."""
+
+    async def fill() -> None:
+        store = Store.open(database_url)
+        await bootstrap(store, MasterKey.load(MASTER_KEY, may_create=False), MovableClock())
+        await apply(store, declared_settings(database_url), MovableClock())
+        await store.close()
+
+    migrate(database_url, "auth_service.migrations")
+    asyncio.run(fill())
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database just set up, which no test touches: to be copied."""
+    file = tmp_path_factory.mktemp("template") / "auth.db"
+    set_up(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql: PostgreSQL) -> str:
+    """The URL of such a database, which remembers in the schema `pristine` how it was."""
+    name = "auth_service"
+    with psycopg.connect(postgresql.url("postgres"), autocommit=True) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+    set_up(postgresql.url(name))
+    with psycopg.connect(postgresql.url(name)) as connection:
+        connection.execute("CREATE SCHEMA pristine")
+        for table in metadata.sorted_tables:
+            connection.execute(SQL("CREATE TABLE pristine.{0} AS TABLE {0}").format(Identifier(table.name)))
+    return postgresql.url(name)
+
+
+@pytest.fixture
+def auth_sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A database of the test's own, just set up."""
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'auth.db')}"
+
+
+@pytest.fixture
+def auth_postgresql_url(postgresql_template: str) -> str:
+    """A database just set up: a tenth of a new one's time, with every row as it was."""
+    with psycopg.connect(postgresql_template) as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(SQL("DELETE FROM {}").format(Identifier(table.name)))
+        for table in metadata.sorted_tables:
+            connection.execute(SQL("INSERT INTO {0} TABLE pristine.{0}").format(Identifier(table.name)))
+    return postgresql_template
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def auth_database_url(request: pytest.FixtureRequest) -> str:
+    """On either kind of database."""
+    url: str = request.getfixturevalue(f"auth_{request.param}_url")
+    return url

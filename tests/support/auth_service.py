@@ -1,0 +1,64 @@
+"""The real auth service over ASGI, on a database that was migrated and filled as at a first start."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+from fastapi import FastAPI
+
+from auth_service.config_file import apply
+from auth_service.main import create_app
+from auth_service.settings import Settings
+from tallystick.store import Store
+from tests.support.clock import MovableClock
+from tests.support.declared import declared_settings
+from tests.support.relying_party import Browser, RelyingParty
+
+ADDRESS = "192.0.2.1"
+
+
+@dataclass
+class AuthService:
+    app: FastAPI
+    settings: Settings
+    clock: MovableClock
+    store: Store
+    """A store of the test's own on the same database, as another process would have."""
+    clients: list[httpx.AsyncClient] = field(default_factory=list)
+
+    def http(self, address: str = ADDRESS) -> httpx.AsyncClient:
+        """Somebody who calls from `address`, and keeps cookies."""
+        # An error that escapes the app is a failed test by its status, as it would be for a caller.
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False, client=(address, 50_000))
+        client = httpx.AsyncClient(transport=transport, base_url=self.settings.issuer)
+        self.clients.append(client)
+        return client
+
+    def browser(self, address: str = ADDRESS) -> Browser:
+        return Browser(self.http(address), self.settings.issuer)
+
+    def relying_party(self, client_id: str = "app-one", browser: Browser | None = None) -> RelyingParty:
+        """A client, and the browser of a person who uses it."""
+        declared = next(client for client in self.settings.client if client.client_id == client_id)
+        return RelyingParty(declared, self.http(), browser or self.browser())
+
+
+@asynccontextmanager
+async def running_auth_service(
+    database_url: str, clock: MovableClock | None = None, **settings: object
+) -> AsyncIterator[AuthService]:
+    """The app between its start and its end. `settings` are changes to good ones."""
+    declared, clock = declared_settings(database_url, **settings), clock or MovableClock()
+    store = Store.open(database_url)
+    app = create_app(declared, clock)
+    try:
+        if settings:
+            await apply(store, declared, clock)
+        async with app.router.lifespan_context(app):
+            service = AuthService(app, declared, clock, store)
+            yield service
+            await asyncio.gather(*(client.aclose() for client in service.clients))
+    finally:
+        await store.close()
