@@ -5,12 +5,14 @@ what it would say is the same for every service, and is said here.
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.resources import as_file, files
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from tallystick.store.errors import StoreUnavailable
@@ -29,15 +31,21 @@ def migrate(url: str, package: str) -> None:
     Raises StoreUnavailable when the database is away or another process holds it for more than a minute.
     """
     engine = engine_for(url, patience=_PATIENCE)
-    try:
-        with as_file(files(package)) as folder, engine.connect() as connection:
+    with as_file(files(package)) as folder, _alone(engine) as connection:
+        _upgrade(connection, ScriptDirectory(str(folder)))
+        _commit(connection)
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[Connection]:
+    """A connection in a transaction that no other migration runs beside."""
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(engine.connect())
             _begin_alone(connection)
-            _upgrade(connection, ScriptDirectory(str(folder)))
-            _commit(connection)
-    except (DBAPIError, OSError) as error:
-        raise StoreUnavailable("the database cannot be migrated") from error
-    finally:
-        engine.dispose()
+        except (DBAPIError, OSError) as error:
+            raise StoreUnavailable("the database cannot be migrated") from error
+        yield connection
 
 
 def _begin_alone(connection: Connection) -> None:

@@ -89,16 +89,17 @@ class _Link:
         return self._connection, driver
 
     def roll_back(self) -> None:
-        """Make the connection ready for the next unit, or drop it."""
-        if self._connection is not None:
-            try:
-                self._connection.rollback()
-            except DBAPIError:
-                self.drop()
-            else:
-                _, driver = self.get()
-                if driver.closed:
-                    self.drop()
+        """Make the connection ready for the next unit, or drop it when it is lost."""
+        if self._connection is None:
+            return
+        try:
+            self._connection.rollback()
+            # Asked in this order: SQLAlchemy would connect again by itself, and hide that the old connection was stale.
+            is_lost = self._connection.invalidated or self.get()[1].closed
+        except DBAPIError:
+            is_lost = True
+        if is_lost:
+            self.drop()
 
     def drop(self) -> None:
         connection, self._connection = self._connection, None

@@ -1,0 +1,139 @@
+"""A database is brought to the newest schema once, however many processes begin at once, or is left as it was."""
+
+import asyncio
+import multiprocessing
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tallystick.store import Store, StoreUnavailable
+from tallystick.store.migrations import migrate
+
+FIRST = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+def upgrade():
+    op.create_table("sheep", sa.Column("name", sa.String, primary_key=True))
+    parent = sa.ForeignKey("sheep.name", ondelete="CASCADE")
+    op.create_table("bells", sa.Column("of", sa.String, parent, primary_key=True))
+    op.execute("INSERT INTO sheep VALUES ('dolly')")
+    op.execute("INSERT INTO bells VALUES ('dolly')")
+"""
+
+SECOND = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+def upgrade():
+    with op.batch_alter_table("sheep", recreate="auto") as sheep:
+        sheep.add_column(sa.Column("weight", sa.BigInteger, nullable=False, server_default="40"))
+"""
+
+REBUILD = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+def upgrade():
+    with op.batch_alter_table("sheep") as sheep:
+        sheep.alter_column("weight", type_=sa.Integer)
+"""
+
+BROKEN = """
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+def upgrade():
+    op.execute("INSERT INTO sheep VALUES ('molly', 1)")
+    op.execute("INSERT INTO nowhere VALUES (1)")
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An importable package with two steps."""
+    name = f"steps_{tmp_path.name.replace('-', '_')}"
+    versions = tmp_path / name / "versions"
+    versions.mkdir(parents=True)
+    (tmp_path / name / "__init__.py").touch()
+    (versions / "0001_first.py").write_text(FIRST)
+    (versions / "0002_second.py").write_text(SECOND)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return name
+
+
+@pytest.fixture
+def versions(package: str, tmp_path: Path) -> Path:
+    return tmp_path / package / "versions"
+
+
+def rows(database_url: str, query: str) -> list[tuple[object, ...]]:
+    async def fetch() -> list[tuple[object, ...]]:
+        store = Store.open(database_url, deadline=10)
+        try:
+            return await store.read(lambda connection: [tuple(row) for row in connection.execute(text(query))])
+        finally:
+            await store.close()
+
+    return asyncio.run(fetch())
+
+
+def test_every_step_is_made_once(database_url: str, package: str) -> None:
+    migrate(database_url, package)
+    migrate(database_url, package)
+    assert rows(database_url, "SELECT name, weight FROM sheep") == [("dolly", 40)]
+    assert rows(database_url, "SELECT version_num FROM alembic_version") == [("0002",)]
+
+
+def test_a_table_that_is_rebuilt_keeps_what_refers_to_it(database_url: str, package: str, versions: Path) -> None:
+    migrate(database_url, package)
+    (versions / "0003_rebuild.py").write_text(REBUILD)
+    migrate(database_url, package)
+    assert rows(database_url, 'SELECT "of" FROM bells') == [("dolly",)]
+
+
+def test_a_step_that_fails_leaves_nothing_behind(database_url: str, package: str, versions: Path) -> None:
+    migrate(database_url, package)
+    (versions / "0003_broken.py").write_text(BROKEN)
+    with pytest.raises(Exception, match="nowhere"):
+        migrate(database_url, package)
+    assert rows(database_url, "SELECT name FROM sheep") == [("dolly",)]
+    assert rows(database_url, "SELECT version_num FROM alembic_version") == [("0002",)]
+
+
+def test_processes_that_begin_at_once_make_each_step_once(database_url: str, package: str, tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    together = spawn.Barrier(4)
+    processes = [
+        spawn.Process(target=migrate_together, args=(together, database_url, package, str(tmp_path))) for _ in range(4)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert rows(database_url, "SELECT name FROM sheep") == [("dolly",)]
+
+
+def test_a_database_that_is_away_is_named_so(package: str, tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable):
+        migrate(f"postgresql:///db?host={tmp_path}", package)
+
+
+def migrate_together(together: "multiprocessing.synchronize.Barrier", url: str, package: str, folder: str) -> None:
+    sys.path.insert(0, folder)
+    together.wait(60)
+    migrate(url, package)

@@ -1,0 +1,267 @@
+"""What only SQLite does: commits in groups, a disk that is full, a file that another process holds."""
+
+import asyncio
+import multiprocessing
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, Table, func, insert, select
+from sqlalchemy.dialects import sqlite
+
+import tallystick.store.sqlite
+from tallystick.store import Store, StoreUnavailable
+from tallystick.store.sqlite import BUSY_SECONDS, GROUP_UNITS
+
+T = TypeVar("T")
+
+metadata = MetaData()
+bales = Table("bales", metadata, Column("id", Integer, primary_key=True), Column("wool", LargeBinary, nullable=False))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "store.db"
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[Store]:
+    store = Store.open(f"sqlite:///{path}", deadline=10)
+    await store.write(metadata.create_all)
+    yield store
+    await store.close()
+
+
+def add(connection: Connection, size: int = 10) -> int:
+    number: int = connection.execute(insert(bales).values(wool=b"w" * size).returning(bales.c.id)).scalar_one()
+    return number
+
+
+def count(connection: Connection) -> int:
+    return connection.execute(select(func.count()).select_from(bales)).scalar_one()
+
+
+async def test_the_file_and_what_lies_beside_it_are_for_their_owner_alone(store: Store, path: Path) -> None:
+    await store.write(add)
+    files = list(path.parent.iterdir())
+    assert {file.name for file in files} >= {"store.db", "store.db-wal"}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+async def test_every_commit_waits_for_the_disk(store: Store) -> None:
+    def pragmas(connection: Connection) -> list[object]:
+        return [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        ]
+
+    full = 2
+    assert await store.write(pragmas) == ["wal", full, 1, BUSY_SECONDS * 1000]
+
+
+async def test_units_that_wait_together_are_committed_together_but_not_too_many(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tallystick.store.sqlite, "GROUP_SECONDS", 60.0)  # so that number alone ends a group
+    begun, release = threading.Event(), threading.Event()
+
+    def hold(_connection: Connection) -> None:
+        begun.set()
+        release.wait(5)
+
+    def add_and_count_from_outside(connection: Connection) -> int:
+        add(connection)
+        with sqlite3.connect(path) as outside:
+            return int(outside.execute("SELECT count(*) FROM bales").fetchone()[0])
+
+    holding = asyncio.create_task(store.write(hold))
+    await asyncio.to_thread(begun.wait, 5)
+    counts = await _with_release(release, [store.write(add_and_count_from_outside) for _ in range(80)])
+    await holding
+    first = GROUP_UNITS - 1  # one place is hold's
+    assert counts == [0] * first + [first] * (80 - first)
+
+
+async def test_a_unit_without_room_fails_alone(store: Store) -> None:
+    await store.write(add)
+    await store.write(_leave_room_for_pages, 20)
+    outcomes = await asyncio.gather(
+        store.write(add), store.write(add, 1_000_000), store.write(add), return_exceptions=True
+    )
+    assert isinstance(outcomes[1], StoreUnavailable)
+    kept = [outcome for outcome in outcomes if isinstance(outcome, int)]
+    assert await store.read(count) == 1 + len(kept)
+
+
+async def test_what_the_disk_had_no_room_for_was_never_acknowledged(tmp_path: Path) -> None:
+    """A limit on the file's size stands for the full disk: the write fails deep inside SQLite, in a group's middle."""
+    outcome = _run(FILL_THE_DISK, tmp_path)
+    acknowledged, kept, refused, after = map(int, outcome.split())
+    assert refused > 0
+    assert kept == acknowledged
+    assert after == 1  # with room again, the same store goes on
+
+
+def test_an_acknowledged_write_survives_a_kill(tmp_path: Path) -> None:
+    writer = subprocess.Popen([sys.executable, "-c", WRITE_FOREVER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    acknowledged = [writer.stdout.readline() for _ in range(200)]
+    writer.kill()
+    acknowledged += writer.stdout.readlines()
+    writer.wait(10)
+    writer.stdout.close()
+    with sqlite3.connect(tmp_path / "store.db") as reader:
+        kept = {number for (number,) in reader.execute("SELECT id FROM bales")}
+    assert {int(line) for line in acknowledged if line.endswith("\n")} <= kept
+
+
+async def test_many_processes_on_one_file_lose_nothing(store: Store, path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    others = [spawn.Process(target=add_some, args=(str(path), 40)) for _ in range(3)]
+    for other in others:
+        other.start()
+    await asyncio.gather(*(store.write(add) for _ in range(40)))
+    for other in others:
+        await asyncio.to_thread(other.join, 60)
+        assert other.exitcode == 0
+    assert await store.read(count) == 160
+
+
+async def test_a_file_that_another_holds_too_long_is_unavailable_and_then_is_not(store: Store, path: Path) -> None:
+    impatient = Store.open(f"sqlite:///{path}", deadline=0.2)
+    with sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable):
+            await impatient.write(add)
+        assert await store.read(count) == 0  # readers do not wait for writers
+        other.execute("COMMIT")
+    await store.write(add)
+    await impatient.close()
+    assert await store.read(count) == 1
+
+
+async def test_a_database_that_cannot_be_opened_is_unavailable_until_it_can(tmp_path: Path) -> None:
+    (tmp_path / "place").write_text("a file where a folder should be")
+    store = Store.open(f"sqlite:///{tmp_path}/place/store.db")
+    for attempt in (store.read(count), store.write(add)):
+        with pytest.raises(StoreUnavailable):
+            await attempt
+    (tmp_path / "place").unlink()
+    await store.write(metadata.create_all)
+    assert await store.write(add) == 1
+    await store.close()
+
+
+async def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "store.db").write_bytes(b"no database " * 1000)
+    store = Store.open(f"sqlite:///{tmp_path}/store.db")
+    with pytest.raises(StoreUnavailable):
+        await store.write(add)
+    with pytest.raises(StoreUnavailable):
+        await store.read(count)
+    await store.close()
+
+
+async def test_a_unit_that_ends_the_transaction_harms_nobody_later(store: Store) -> None:
+    def end_it(connection: Connection) -> None:
+        connection.exec_driver_sql("COMMIT")
+
+    with pytest.raises(StoreUnavailable):
+        await store.write(end_it)
+    await store.write(add)
+    assert await store.read(count) == 1
+
+
+def test_a_share_lock_is_not_rendered_for_sqlite() -> None:
+    locking = select(bales.c.id).with_for_update(read=True)
+    assert "FOR" not in str(locking.compile(dialect=sqlite.dialect()))
+
+
+async def _with_release(release: threading.Event, writes: list[Coroutine[Any, Any, T]]) -> list[T]:
+    """Release the writer once all of `writes` wait."""
+    tasks = [asyncio.create_task(write) for write in writes]
+    await asyncio.sleep(0)
+    release.set()
+    return await asyncio.gather(*tasks)
+
+
+def add_some(path: str, number: int) -> None:
+    async def add_all() -> None:
+        store = Store.open(f"sqlite:///{path}", deadline=30)
+        await asyncio.gather(*(store.write(add) for _ in range(number)))
+        await store.close()
+
+    asyncio.run(add_all())
+
+
+def _leave_room_for_pages(connection: Connection, pages: int) -> None:
+    used = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    connection.exec_driver_sql(f"PRAGMA max_page_count = {used + pages}")
+
+
+def _run(program: str, folder: Path) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", program, str(folder)], check=True, capture_output=True, text=True, timeout=60
+    ).stdout
+
+
+_PROGRAM = """
+import asyncio, resource, sys
+from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, func, insert, select
+from tallystick.store import Store, StoreUnavailable
+
+metadata = MetaData()
+bales = Table("bales", metadata, Column("id", Integer, primary_key=True), Column("wool", LargeBinary, nullable=False))
+
+def add(connection, size):
+    return connection.execute(insert(bales).values(wool=b"w" * size).returning(bales.c.id)).scalar_one()
+
+def count(connection):
+    return connection.execute(select(func.count()).select_from(bales)).scalar_one()
+"""
+
+WRITE_FOREVER = (
+    _PROGRAM
+    + """
+async def main():
+    store = Store.open(f"sqlite:///{sys.argv[1]}/store.db", deadline=30)
+    await store.write(metadata.create_all)
+    async def write():
+        while True:
+            print(await store.write(add, 100), flush=True)
+    await asyncio.gather(*(write() for _ in range(8)))
+asyncio.run(main())
+"""
+)
+
+FILL_THE_DISK = (
+    _PROGRAM
+    + """
+async def main():
+    store = Store.open(f"sqlite:///{sys.argv[1]}/store.db", deadline=30)
+    await store.write(metadata.create_all)
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    acknowledged = refused = 0
+    for _ in range(20):
+        for outcome in await asyncio.gather(*(store.write(add, 5000) for _ in range(20)), return_exceptions=True):
+            if isinstance(outcome, int):
+                acknowledged += 1
+            elif isinstance(outcome, StoreUnavailable):
+                refused += 1
+            else:
+                raise outcome
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    kept = await store.read(count)
+    after = await store.write(add, 5000) and await store.read(count) - kept
+    print(acknowledged, kept, refused, after)
+    await store.close()
+asyncio.run(main())
+"""
+)
