@@ -74,7 +74,9 @@ async def test_what_is_declared_is_there(store: Store, clock: MovableClock) -> N
     assert app.require_pkce
     assert not app.first_party
     assert (await store.read(apis.load_all))["https://api.example.com"].scopes == {"notes:read": "Read them"}
-    ada = await store.read(users.find, (await store.read(users.find_sub, "ADA@example.com")) or "")
+    sub = await store.read(users.find_sub, "ADA@example.com")
+    assert sub is not None
+    ada = await store.read(users.find, sub)
     assert ada is not None
     assert (ada.claims, ada.roles) == ({"name": "Ada"}, ["editor"])
 
@@ -212,10 +214,8 @@ async def test_what_was_made_by_hand_is_left_alone(store: Store, clock: MovableC
 async def test_a_client_id_is_never_the_sub_of_a_user(store: Store, clock: MovableClock) -> None:
     await apply(store, settings(), clock)
     sub = await store.read(users.find_sub, "ada@example.com")
-    for refused in (
-        plan(store, settings(client=[BOT | {"client_id": sub}])),
-        apply(store, settings(client=[BOT | {"client_id": sub}]), clock),
-    ):
+    declared = settings(client=[BOT | {"client_id": sub}])
+    for refused in (plan(store, declared), apply(store, declared, clock)):
         with pytest.raises(Misconfigured, match="the sub of a user"):
             await refused
 

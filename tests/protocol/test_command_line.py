@@ -1,0 +1,301 @@
+"""The command line as a person meets it: real processes, their output, their exit status."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from auth_service.authentication.passwords import Passwords
+from auth_service.store import clients, users
+from tallystick.store import Store
+
+PATIENCE = 60.0
+
+CONFIG = """
+issuer = "http://localhost:8000"
+database_url = "{database_url}"
+master_key = "file:{folder}/master.key"
+
+[[api]]
+audience = "https://api.example.com"
+name = "Notes"
+scopes = {{ "notes:read" = "Read your notes" }}
+
+[[client]]
+client_id = "app"
+client_name = "The App"
+client_secret = "env:APP_SECRET"
+redirect_uris = ["https://app.example.com/callback"]
+scope = "openid notes:read"
+
+[[user]]
+email = "ada@example.com"
+password = "correct horse battery staple"
+"""
+
+
+@dataclass
+class CommandLine:
+    database_url: str
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "tallystick.toml"
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "auth_service", *arguments, "--config", str(self.config)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "APP_SECRET": "a secret of at least thirty-two characters", **environment},
+        )
+
+    def run(self, *arguments: str, typed: str = "", **environment: str) -> "Ended":
+        process = self.start(*arguments, **environment)
+        output, errors = process.communicate(typed, PATIENCE)
+        return Ended(process.returncode, output, errors)
+
+    def store(self) -> Store:
+        return Store.open(self.database_url)
+
+
+@dataclass
+class Ended:
+    status: int
+    output: str
+    errors: str
+
+    def refused(self, status: int) -> str:
+        """The one line on stderr with which it ended in `status`."""
+        assert (self.status, self.output) == (status, ""), self
+        (line,) = self.errors.splitlines()
+        return line
+
+
+@pytest.fixture
+def command_line(database_url: str, tmp_path: Path) -> CommandLine:
+    """A service that never ran before, on either database."""
+    command_line = CommandLine(database_url, tmp_path)
+    command_line.config.write_text(CONFIG.format(database_url=database_url, folder=tmp_path))
+    return command_line
+
+
+@pytest.fixture
+def on_sqlite(tmp_path: Path) -> CommandLine:
+    """For what the database has no part in."""
+    command_line = CommandLine(f"sqlite:///{tmp_path}/auth.db", tmp_path)
+    command_line.config.write_text(CONFIG.format(database_url=command_line.database_url, folder=tmp_path))
+    return command_line
+
+
+@contextmanager
+def serving(command_line: CommandLine, *options: str) -> Iterator[str]:
+    """The URL of a running service, which leaves with status 0 when it is told to."""
+    process = command_line.start("serve", "--port", "0", *options)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    try:
+        assert line.startswith("auth service listens on http://"), line + process.communicate()[1]
+        yield line.split()[-1]
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, output) == (0, ""), errors
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def published_kids(url: str) -> set[str]:
+    with urllib.request.urlopen(f"{url}/jwks", timeout=PATIENCE) as response:
+        return {key["kid"] for key in json.load(response)["keys"]}
+
+
+def test_a_plan_is_applied_once(command_line: CommandLine) -> None:
+    planned = command_line.run("plan")
+    assert planned.status == 0
+    assert planned.output.splitlines() == [
+        "create api https://api.example.com",
+        "create client app",
+        "create user ada@example.com",
+    ]
+    assert command_line.run("apply").output == planned.output
+    assert command_line.run("apply").output == command_line.run("plan").output == "nothing to change\n"
+
+
+def test_it_migrates_applies_and_serves_on_one_command(command_line: CommandLine) -> None:
+    with serving(command_line) as url:
+        assert len(published_kids(url)) == 1
+        assert command_line.run("plan").output == "nothing to change\n"
+
+
+def test_a_key_that_is_rotated_is_published_by_the_server_that_runs(command_line: CommandLine) -> None:
+    with serving(command_line, "--workers", "2") as url:
+        (first,) = published_kids(url)
+        rotated = command_line.run("keys", "rotate")
+        assert (rotated.status, rotated.errors) == (0, "")
+        end = time.monotonic() + PATIENCE
+        while len(kids := published_kids(url)) < 2 and time.monotonic() < end:
+            time.sleep(0.1)
+        assert rotated.output == f"published {(kids - {first}).pop()}\n"
+
+
+def test_keys_are_listed_rotated_and_withdrawn(command_line: CommandLine) -> None:
+    rotated = command_line.run("keys", "rotate")
+    assert rotated.status == 0
+    again = command_line.run("keys", "rotate")
+    assert (again.status, again.output) == (0, "a new key waits already\n")
+    states = {line.split()[2]: line.split()[0] for line in command_line.run("keys", "list").output.splitlines()}
+    assert states.keys() == {"signing", "waiting"}
+    assert rotated.output == f"published {states['waiting']}\n"
+    assert command_line.run("keys", "withdraw", states["signing"]).status == 0
+    listed = [line.split()[:3] for line in command_line.run("keys", "list").output.splitlines()]
+    assert sorted(state for _, _, state in listed) == ["signing", "waiting", "withdrawn"]
+    assert [states["signing"], "ES256", "withdrawn"] in listed
+    assert "no key" in command_line.run("keys", "withdraw", states["signing"]).refused(1)
+
+
+async def test_a_user_is_added_disabled_enabled_and_given_a_password(command_line: CommandLine) -> None:
+    async def credentials() -> users.Credentials | None:
+        return await store.read(users.find_credentials, "Grace@example.com")
+
+    def run(*arguments: str, typed: str = "") -> Ended:
+        ended = command_line.run("user", *arguments, "grace@example.com", typed=typed)
+        assert (ended.status, ended.errors) == (0, "")
+        return ended
+
+    run("add", "--password-stdin", typed="battery staple\n")
+    store, passwords = command_line.store(), Passwords(threads=1)
+    try:
+        added = await credentials()
+        assert added is not None
+        assert (await passwords.verify("battery staple", added.password_hash)).matches
+        run("disable")
+        assert await credentials() is None
+        run("enable")
+        assert await credentials() == added
+        run("set-password", "--password-stdin", typed="another one")
+        changed = await credentials()
+        assert changed is not None
+        assert (await passwords.verify("another one", changed.password_hash)).matches
+        run("sign-out")
+    finally:
+        passwords.close()
+        await store.close()
+    assert "already" in command_line.run("user", "add", "GRACE@example.com", "--password-stdin").refused(1)
+
+
+async def test_a_client_is_listed_disabled_and_enabled(command_line: CommandLine) -> None:
+    async def is_served() -> bool:
+        return await store.read(clients.find, "app") is not None
+
+    command_line.run("apply")
+    store = command_line.store()
+    try:
+        assert command_line.run("client", "list").output == "app  file  enabled  The App\n"
+        assert command_line.run("client", "disable", "app").status == 0
+        assert command_line.run("client", "list").output == "app  file  disabled  The App\n"
+        assert command_line.run("apply").output == "nothing to change\n"
+        assert not await is_served()
+        assert command_line.run("client", "enable", "app").status == 0
+        assert await is_served()
+        assert command_line.run("consent", "withdraw", "ada@example.com", "app").status == 0
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("user", "disable", "nobody@example.com"),
+        ("user", "enable", "nobody@example.com"),
+        ("user", "sign-out", "nobody@example.com"),
+        ("user", "set-password", "nobody@example.com", "--password-stdin"),
+        ("client", "disable", "nobody"),
+        ("client", "enable", "nobody"),
+        ("consent", "withdraw", "nobody@example.com", "app"),
+        ("consent", "withdraw", "ada@example.com", "nobody"),
+    ],
+)
+def test_an_unknown_name_is_one_line(on_sqlite: CommandLine, arguments: tuple[str, ...]) -> None:
+    on_sqlite.run("apply")
+    assert "there is no" in on_sqlite.run(*arguments, typed="x").refused(1)
+
+
+@pytest.mark.parametrize(
+    ("typed", "options", "reason"),
+    [
+        ("", ["--password-stdin"], "empty"),
+        ("\n", ["--password-stdin"], "empty"),
+        ("p" * 1025, ["--password-stdin"], "1024"),
+        ("anything", [], "--password-stdin"),
+    ],
+)
+def test_a_password_that_nobody_could_type_is_refused(
+    on_sqlite: CommandLine, typed: str, options: list[str], reason: str
+) -> None:
+    assert reason in on_sqlite.run("user", "add", "grace@example.com", *options, typed=typed).refused(1)
+
+
+def test_an_email_must_be_one(on_sqlite: CommandLine) -> None:
+    refused = on_sqlite.run("user", "add", "grace", "--password-stdin", typed="battery staple").refused(1)
+    assert "not an email address" in refused
+
+
+@pytest.mark.parametrize(
+    ("environment", "reason"),
+    [
+        ({"AUTH_ISSUER": "http://id.example.com"}, "plain http"),
+        ({"AUTH_LIFETIMES__CODE": "0"}, "AUTH_LIFETIMES__CODE"),
+        ({"AUTH_DATABASE_URL": "mysql://host/db"}, "AUTH_DATABASE_URL"),
+        ({"AUTH_DATABASE_URL": "postgresql://user@127.0.0.1:1/db"}, "cannot be migrated"),
+        ({"AUTH_MASTER_KEY": "env:NOT_SET_ANYWHERE"}, "NOT_SET_ANYWHERE"),
+        ({"AUTH_MASTER_KEY": "weak"}, "32 bytes"),
+        ({"APP_SECRET": "weak"}, "at least 32"),
+    ],
+)
+def test_misconfiguration_stops_the_start_with_one_line(
+    on_sqlite: CommandLine, environment: dict[str, str], reason: str
+) -> None:
+    assert reason in on_sqlite.run("serve", "--port", "0", **environment).refused(2)
+
+
+def test_a_missing_file_is_one_line(on_sqlite: CommandLine) -> None:
+    on_sqlite.config.unlink()
+    for command in (["serve"], ["plan"], ["keys", "list"]):
+        assert str(on_sqlite.config) in on_sqlite.run(*command).refused(2)
+
+
+def test_a_wrong_master_key_is_a_refusal_to_start(on_sqlite: CommandLine) -> None:
+    with serving(on_sqlite) as url:
+        kids = published_kids(url)
+    key = on_sqlite.folder / "master.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    for command in (["serve", "--port", "0"], ["keys", "rotate"]):
+        refused = on_sqlite.run(*command, AUTH_MASTER_KEY="A" * 43).refused(2)
+        assert "master_key" in refused
+    moved = key.rename(on_sqlite.folder / "elsewhere")
+    assert "does not exist" in on_sqlite.run("serve", "--port", "0").refused(2)
+    assert not key.exists()
+    moved.rename(key)
+    with serving(on_sqlite) as url:
+        assert published_kids(url) == kids
+
+
+async def test_many_first_starts_at_once_agree(command_line: CommandLine) -> None:
+    ended = await asyncio.gather(*(asyncio.to_thread(command_line.run, "keys", "rotate") for _ in range(3)))
+    assert [one.status for one in ended] == [0, 0, 0], ended
+    states = [line.split()[2] for line in command_line.run("keys", "list").output.splitlines()]
+    assert sorted(states) == ["signing", "waiting"]
