@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from tallystick.server import exit_on_misconfiguration, read_settings, serve
 
 from resource_service.main import create_app
 from resource_service.settings import Settings
+from tallystick.server import exit_on_misconfiguration, read_settings, serve
 
 NAME = "notes API"
 

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
-from pydantic.json_schema import models_json_schema
+from pydantic import TypeAdapter
 
 from resource_service.problems import MEDIA_TYPE, Problem
 
@@ -28,13 +28,20 @@ def header(name: str, description: str, *, required: bool = True) -> dict[str, A
 
 
 def document_problems(app: FastAPI) -> None:
-    """Put the schema that `problems` points to into the document of `app`."""
-    without_problems = app.openapi
+    """Put the schema that `problems` points to into the document of `app`, in place of FastAPI's own 422."""
+    framework = app.openapi
 
     def openapi() -> dict[str, Any]:
-        document = without_problems()
-        _, definitions = models_json_schema([(Problem, "serialization")], ref_template=_COMPONENTS)
-        document["components"]["schemas"].update(definitions["$defs"])
+        document = framework()
+        schemas = document["components"]["schemas"]
+        problem = TypeAdapter(Problem).json_schema(mode="serialization", ref_template=_COMPONENTS)
+        schemas |= problem.pop("$defs") | {Problem.__name__: problem}
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                    del operation["responses"]["422"]  # added to whatever has a parameter; ours take any text
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend the document

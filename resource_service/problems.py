@@ -2,39 +2,39 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NotRequired
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import Match
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from tallystick.errors import OAuthError, TemporarilyUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 
 
-class Fault(BaseModel):
+class Fault(TypedDict):
     """One thing that is wrong with a request (RFC 9457 §3). One of `pointer` and `parameter` is there."""
 
     detail: str
-    pointer: str | None = None
+    pointer: NotRequired[str]
     """A member of the body, as a JSON Pointer in a URI fragment."""
-    parameter: str | None = None
+    parameter: NotRequired[str]
     """A parameter of the query, or a header."""
 
 
-class Problem(BaseModel):
+class Problem(TypedDict):
     """`title` goes with `status`; `detail` is about this one request."""
 
-    type: str = "about:blank"
+    type: str
     title: str
     status: int
-    detail: str | None = None
-    errors: list[Fault] | None = None
+    detail: NotRequired[str]
+    errors: NotRequired[list[Fault]]
 
 
 class Invalid(HTTPException):
@@ -85,8 +85,12 @@ async def _problem_response(request: Request, refusal: Exception) -> JSONRespons
 
 
 def _render(status: int, detail: str | None, headers: Any = None, *, errors: list[Fault] | None = None) -> JSONResponse:
-    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail or None, errors=errors)
-    return JSONResponse(problem.model_dump(exclude_none=True), status, headers, media_type=MEDIA_TYPE)
+    problem = Problem(type="about:blank", title=HTTPStatus(status).phrase, status=status)
+    if detail:
+        problem["detail"] = detail
+    if errors:
+        problem["errors"] = errors
+    return JSONResponse(problem, status, headers, media_type=MEDIA_TYPE)
 
 
 def _allowed_methods(request: Request) -> set[str]:

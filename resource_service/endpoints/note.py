@@ -32,6 +32,7 @@ def note_endpoints(auth: Tallystick, clock: Clock) -> APIRouter:
         store: StoreOfNotes,
         response: Response,
     ) -> Note | Response:
+        """One of your notes. With If-None-Match, only if it has changed since you read it."""
         note = await store.read(notes.find, owner, note_id)
         if note is None:
             raise NoSuchNote
@@ -80,7 +81,7 @@ def note_endpoints(auth: Tallystick, clock: Clock) -> APIRouter:
         preconditions: Preconditions,
         store: StoreOfNotes,
     ) -> None:
-        """With If-Match, only when nobody has changed the note since you read it."""
+        """Delete a note. With If-Match, only when nobody has changed it since you read it."""
         match await store.write(notes.remove, owner, note_id, may_write=preconditions.may_write):
             case False:
                 raise NoSuchNote

@@ -56,6 +56,7 @@ def notes_endpoints(auth: Tallystick, clock: Clock) -> APIRouter:
         request: Request,
         response: Response,
     ) -> Note:
+        """Write a note. Only you will see it."""
         note = await store.write(notes.add, owner, new_note_id(), title=content.title, body=content.body, now=clock())
         response.headers["Location"] = f"{request.url.path}/{note.id}"
         mark_version(response, note.version)
