@@ -21,6 +21,7 @@ UNBELIEVED = "the token is malformed, expired, or not issued for this use"
 
 # What a token must never bring along: keys or addresses of keys to believe it by, and changes to how it is to be read.
 _FORBIDDEN_HEADERS = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip"})
+_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _ALGORITHMS = {alg: get_algorithm_by_name(alg) for alg in ("ES256", "RS256")}
 
 
@@ -51,7 +52,7 @@ class Header:
 
 def sign(claims: Mapping[str, object], key: SigningKey, *, typ: str) -> str:
     """A compact JWS over `claims`. Raises ValueError for what no strict reader takes (NaN, half a surrogate pair)."""
-    payload = json.dumps(claims, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    payload = _to_json(claims).encode()
     signing_input = f"{_encoded_header(key.alg, key.kid, typ)}.{base64url.encode(payload)}"
     signature = _ALGORITHMS[key.alg].sign(signing_input.encode(), key.private_key)
     return f"{signing_input}.{base64url.encode(signature)}"

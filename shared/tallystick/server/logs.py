@@ -7,6 +7,8 @@ import time
 
 from tallystick.asgi.request_id import request_id
 
+_to_json = json.JSONEncoder(default=str).encode
+
 
 class JSONLines(logging.Formatter):
     """`{"time", "level", "logger", "message"}`, with the request's id while one is served and `error` with a traceback.
@@ -26,7 +28,7 @@ class JSONLines(logging.Formatter):
         line.update(getattr(record, "fields", {}))
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _to_json(line)
 
 
 def configure_logging(level: str = "INFO") -> None:
