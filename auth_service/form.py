@@ -22,11 +22,13 @@ class Form(Mapping[str, str]):
 
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
         given = [(name, value) for name, value in pairs if value]
-        self.resources: tuple[str, ...] = tuple(value for name, value in given if name == "resource")
-        single = [(name, value) for name, value in given if name != "resource"]
-        counts = Counter(name for name, _ in single)
-        self.repeated: frozenset[str] = frozenset(name for name, count in counts.items() if count > 1)
-        self._values = {name: value for name, value in single if name not in self.repeated}
+        self.resources: tuple[str, ...] = tuple([value for name, value in given if name == "resource"])
+        self._values = {name: value for name, value in given if name != "resource"}
+        self.repeated: frozenset[str] = frozenset()
+        if len(self._values) + len(self.resources) < len(given):
+            counts = Counter(name for name, _ in given)
+            self.repeated = frozenset(name for name in self._values if counts[name] > 1)
+            self._values = {name: value for name, value in self._values.items() if name not in self.repeated}
 
     def __getitem__(self, name: str) -> str:
         return self._values[name]
@@ -47,12 +49,12 @@ class Form(Mapping[str, str]):
 
 def parse_form(text: str) -> Form:
     """Raises InvalidRequest for what is not UTF-8, holds a NUL or has too many fields."""
+    if "%00" in text or "\0" in text:
+        raise InvalidRequest("a parameter holds a NUL character")
     try:
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
     except ValueError:
         raise InvalidRequest("the parameters are not form-encoded UTF-8") from None
-    if any("\0" in part for pair in pairs for part in pair):
-        raise InvalidRequest("a parameter holds a NUL character")
     return Form(pairs)
 
 
