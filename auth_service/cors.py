@@ -1,6 +1,6 @@
 """Which pages of other origins may call us from a script (design.md §4.13; the Fetch standard's CORS protocol)."""
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,8 +11,9 @@ from tallystick.errors import TemporarilyUnavailable
 _FOR_ANYONE = frozenset(
     {"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/jwks", "/userinfo"}
 )
-_FOR_PUBLIC_CLIENTS = frozenset({"/token", "/revoke"})
-_EXPOSED = "WWW-Authenticate, ETag, Link"
+_CROSS_ORIGIN = _FOR_ANYONE | {"/token", "/revoke"}  # these two for public clients
+_VARY = (b"vary", b"Origin")
+_EXPOSE = (b"access-control-expose-headers", b"WWW-Authenticate, ETag, Link")
 
 
 class CrossOrigin:
@@ -22,7 +23,7 @@ class CrossOrigin:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] not in _FOR_ANYONE | _FOR_PUBLIC_CLIENTS:
+        if scope["type"] != "http" or scope["path"] not in _CROSS_ORIGIN:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
@@ -30,14 +31,13 @@ class CrossOrigin:
         if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
             await _preflight(allowed)(scope, receive, send)
             return
+        added = [_VARY]
+        if allowed is not None:
+            added += [(b"access-control-allow-origin", allowed.encode("latin-1")), _EXPOSE]
 
         async def send_with_cors(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answer = MutableHeaders(scope=message)
-                answer.add_vary_header("Origin")
-                if allowed is not None:
-                    answer["Access-Control-Allow-Origin"] = allowed
-                    answer["Access-Control-Expose-Headers"] = _EXPOSED
+                message["headers"] = [*message.get("headers", ()), *added]
             await send(message)
 
         await self.app(scope, receive, send_with_cors)
