@@ -54,16 +54,16 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for endpoint in (
-        metadata,
+    for endpoint in (  # tried in this order, so what is called most comes first
+        token,
+        introspect,
+        userinfo,
+        revoke,
         jwks,
+        metadata,
         authorize,
         login,
         consent,
-        token,
-        userinfo,
-        introspect,
-        revoke,
         logout,
         home,
         health,

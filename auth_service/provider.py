@@ -33,9 +33,13 @@ class Provider:
         return self.settings.issuer
 
 
-async def _provider(request: Request) -> Provider:  # a plain function would be sent to a thread
+def provider_of(request: Request) -> Provider:
     provider: Provider = request.app.state.provider
     return provider
+
+
+async def _provider(request: Request) -> Provider:  # a plain function would be sent to a thread
+    return provider_of(request)
 
 
 Provided = Annotated[Provider, Depends(_provider)]

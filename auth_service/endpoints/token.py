@@ -5,12 +5,13 @@ from fastapi import APIRouter, Request, Response
 from auth_service.authentication.client import authenticate
 from auth_service.endpoints.documented import form_body, refusals
 from auth_service.endpoints.json_response import json_response
+from auth_service.endpoints.plain_route import PlainRoute
 from auth_service.form import read_form
 from auth_service.grants import GRANTS
-from auth_service.provider import Provided
+from auth_service.provider import provider_of
 from tallystick.errors import UnauthorizedClient, UnsupportedGrantType
 
-router = APIRouter(tags=["OAuth 2.1"])
+router = APIRouter(tags=["OAuth 2.1"], route_class=PlainRoute)
 
 
 @router.post(
@@ -30,8 +31,9 @@ router = APIRouter(tags=["OAuth 2.1"])
         client_secret="with client_secret_post",  # noqa: S106
     ),
 )
-async def token(request: Request, provider: Provided) -> Response:
+async def token(request: Request) -> Response:
     """Trade an authorization code, a refresh token or a client's own credentials for tokens (RFC 6749 §3.2)."""
+    provider = provider_of(request)
     form = await read_form(request)
     client = await authenticate(request, form, provider.registry)
     grant_type = form.require("grant_type")
