@@ -39,28 +39,50 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
         was_in_headers = self._is_in_headers
-        super().data_received(data)
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            self._refuse(self._refusal)
         if was_in_headers and self._is_in_headers:
             # The parser reports a header when it is complete, and would gather an endless one in memory.
             self._header_bytes += len(data)
-            if self._header_bytes > HEADER_BYTES and not self.transport.is_closing():
+            if self._header_bytes > HEADER_BYTES:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         self._watch_slowness()
+
+    def _parse(self, data: bytes) -> None:
+        """A client that offers an upgrade (Java's offers h2c with any request) is taken at its HTTP/1.1 word.
+
+        The parser stops at such a request's headers, so they are put to a new one without the offer. To go on behind
+        them would read the request's body as another request.
+        """
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+            head = [b"%s %s HTTP/%s" % (method, self.url, version)]
+            head += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+            self.parser = httptools.HttpRequestParser(self)
+            self._parse(b"\r\n".join((*head, b"", data[offer.args[0] :])))
 
     def _watch_slowness(self) -> None:
         """A request that arrives whole, as nearly all do, costs no timer."""
         is_receiving = self._is_in_headers or self._is_in_body
         if is_receiving and self._slow is None:
             self._slow = self.loop.call_later(HEADER_SECONDS, self._close_slow)
-        elif not is_receiving and self._slow is not None:
+        elif not is_receiving:
+            self._stop_watching()
+
+    def _stop_watching(self) -> None:
+        if self._slow is not None:
             self._slow.cancel()
             self._slow = None
 
     def _close_slow(self) -> None:
         self._slow = None
-        if not self.transport.is_closing():
-            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        self._refuse(HTTPStatus.REQUEST_TIMEOUT)
 
     # What the parser finds
 
@@ -75,9 +97,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._is_in_headers, self._is_in_body = False, True
-        if self._slow is not None:  # the body has its own time
-            self._slow.cancel()
-            self._slow = None
+        if self.parser.get_method() == b"CONNECT":
+            raise Refused
+        if self.parser.should_upgrade():
+            return
+        self._stop_watching()  # the body has its own time
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEADER_BYTES:
             self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             raise Refused
@@ -88,20 +112,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._is_in_body = False
-        super().on_message_complete()
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """A client that offers an upgrade (Java's offers h2c) goes on in HTTP/1.1; the parser would take no more."""
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
 
     # How it is refused
 
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(self._refusal)
-
     def _refuse(self, status: HTTPStatus) -> None:
         self._is_in_headers = self._is_in_body = False
+        if self.transport.is_closing():
+            return
         if self.cycle is None or self.cycle.response_complete:  # else it would be taken for another request's answer
             self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
         self.transport.close()

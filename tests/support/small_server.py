@@ -1,0 +1,68 @@
+"""A small service behind the real server: `python -m tests.support.small_server PORT WORKERS [FAULT]`.
+
+FAULT: `misconfigured` or `broken` for a factory, `lifespan` for a lifespan, that fails; a number for the seconds in
+which headers have to be sent.
+"""
+
+import asyncio
+import json
+import os
+import sys
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+import tallystick.server.protocol
+from tallystick.server import Misconfigured, exit_on_misconfiguration, serve
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers what it saw of the request; a path is a number of seconds to wait first."""
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    body = b""
+    while (message := await receive()).get("more_body"):
+        body += message["body"]
+    await asyncio.sleep(float(scope["path"].strip("/") or 0))
+    answer = {
+        "pid": os.getpid(),
+        "client": scope["client"][0],
+        "scheme": scope["scheme"],
+        "headers": [name.decode() for name, _ in scope["headers"]],
+        "body": (body + message.get("body", b"")).decode(),
+    }
+    content = json.dumps(answer).encode()
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(len(content)).encode())]}
+    )
+    await send({"type": "http.response.body", "body": content})
+
+
+async def failing_app(_scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": "no luck today"})
+
+
+def factory(fault: str) -> ASGIApp:
+    match fault:
+        case "misconfigured":
+            raise Misconfigured("the moon is in the wrong phase")
+        case "broken":
+            raise RuntimeError("a mistake of ours")
+        case "lifespan":
+            return failing_app
+        case seconds if seconds:
+            tallystick.server.protocol.HEADER_SECONDS = float(seconds)
+    return app
+
+
+def main(port: str, workers: str, fault: str = "") -> None:
+    with exit_on_misconfiguration("small"):
+        raise SystemExit(serve(lambda: factory(fault), name="small", host=None, port=int(port), workers=int(workers)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,122 @@
+"""How a server begins and ends, alone and with workers."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from tests.support.processes import PATIENCE, port_of, running
+
+SMALL = "tests.support.small_server"
+
+
+def ask(port: int, path: str = "/", host: str = "127.0.0.1") -> dict[str, Any]:
+    with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=PATIENCE) as response:
+        answer: dict[str, Any] = json.load(response)
+        return answer
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    """Also false for a process that is dead and not yet buried."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def workers_of(process: subprocess.Popen[str]) -> set[int]:
+    return {child.pid for child in psutil.Process(process.pid).children() if is_alive(child.pid)}
+
+
+def test_it_listens_on_both_loopback_addresses_and_says_so_once() -> None:
+    with running(SMALL, "0", "1") as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("small listens on http://localhost:")
+        port = int(line.rsplit(":", 1)[1])
+        assert ask(port)["client"] == "127.0.0.1"
+        if socket.has_ipv6:
+            assert ask(port, host="[::1]")["client"] == "::1"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_with_status_0_after_the_requests_under_way(workers: int, end: signal.Signals) -> None:
+    with running(SMALL, "0", str(workers)) as process:
+        port = port_of(process)
+        slow = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        slow.sendall(b"GET /1 HTTP/1.1\r\nHost: small\r\n\r\n")
+        ask(port)  # so that the one before has surely been read
+        time.sleep(0.2)
+        os.killpg(process.pid, end) if end == signal.SIGINT else process.send_signal(end)  # as Ctrl-C does
+        assert slow.recv(100).startswith(b"HTTP/1.1 200")
+        slow.close()
+        output, errors = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, output, "Traceback" in errors) == (0, "", False)
+
+
+def test_a_port_in_use_is_one_line_and_status_2() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with running(SMALL, str(port), "1") as process:
+            output, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, output) == (2, "")
+    assert errors == f"small: port {port} on 127.0.0.1 is in use by another program\n"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_misconfiguration_found_late_is_one_line_and_status_2(workers: int) -> None:
+    with running(SMALL, "0", str(workers), "misconfigured") as process:
+        output, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, output) == (2, "")
+    assert set(errors.splitlines()) == {"small: the moon is in the wrong phase"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("fault", ["broken", "lifespan"])
+def test_a_failed_start_is_told_and_not_tried_again(workers: int, fault: str) -> None:
+    with running(SMALL, "0", str(workers), fault) as process:
+        output, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode not in {0, 2}
+    assert output == ""
+    assert "a mistake of ours" in errors or "no luck today" in errors
+
+
+def test_workers_stay_in_the_process_group_and_one_that_dies_is_replaced() -> None:
+    with running(SMALL, "0", "2") as process:
+        port = port_of(process)
+        first = workers_of(process)
+        assert len(first) == 2
+        assert {os.getpgid(pid) for pid in first} == {process.pid}
+        victim = min(first)
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: len(workers_of(process) - first) == 1)
+        survivors = workers_of(process)
+        assert victim not in survivors
+        assert ask(port)["pid"] in survivors
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+        until(lambda: not any(map(is_alive, survivors)))
+
+
+def test_workers_do_not_outlive_a_parent_that_was_killed() -> None:
+    with running(SMALL, "0", "2") as process:
+        port_of(process)
+        workers = workers_of(process)
+        process.kill()
+        until(lambda: not any(map(is_alive, workers)))

@@ -1,0 +1,218 @@
+"""What the server lets through to an application, and what it refuses before anyone hears of it."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from tests.support.processes import PATIENCE, port_of, running
+
+HOST = b"Host: small\r\n"
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with running("tests.support.small_server", "0", "1") as process:
+        yield port_of(process)
+
+
+@pytest.fixture(scope="module")
+def hasty_port() -> Iterator[int]:
+    """A server that waits for headers, and for bodies, a fifth of a second."""
+    with running("tests.support.small_server", "0", "1", "0.2") as process:
+        yield port_of(process)
+
+
+class Caller:
+    """Speaks bytes. Everything it receives is read until the server closes or an answer is whole."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self._received = self._socket.makefile("rb")
+
+    def send(self, data: bytes) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # refused before it was all said
+            self._socket.sendall(data)
+
+    def answer(self) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body; status 0 when the server closed without a word."""
+        try:
+            status_line = self._received.readline()
+        except ConnectionResetError:
+            return 0, {}, b""
+        if not status_line:
+            return 0, {}, b""
+        headers = {}
+        while (line := self._received.readline()) != b"\r\n":
+            name, _, value = line.decode().partition(":")
+            headers[name.lower()] = value.strip()
+        return int(status_line.split()[1]), headers, self._received.read(int(headers.get("content-length", 0)))
+
+    def is_closed(self) -> bool:
+        try:
+            return self._received.read(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def __enter__(self) -> "Caller":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._received.close()
+        self._socket.close()
+
+
+def ask(port: int, data: bytes) -> tuple[int, dict[str, str], bytes]:
+    with Caller(port) as caller:
+        caller.send(data)
+        return caller.answer()
+
+
+def seen(body: bytes) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(body)
+    return answer
+
+
+def test_a_plain_request_is_answered(port: int) -> None:
+    status, headers, _ = ask(port, b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert status == 200
+    assert set(headers) == {"date", "content-length"}  # no word about what we are made of
+
+
+@pytest.mark.parametrize(
+    ("hosts", "status"), [(b"", 400), (HOST + HOST, 400), (HOST + b"hOsT: other\r\n", 400), (HOST, 200)]
+)
+def test_a_request_has_one_host(port: int, hosts: bytes, status: int) -> None:
+    assert ask(port, b"GET / HTTP/1.1\r\n" + hosts + b"\r\n")[0] == status
+
+
+def test_http_1_0_knows_no_host(port: int) -> None:
+    assert ask(port, b"GET / HTTP/1.0\r\n\r\n")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"A: " + b"a" * 33_000 + b"\r\n",
+        b"".join(b"A%d: aaaaaaaaaa\r\n" % number for number in range(3000)),
+        b"".join(b"%d:\r\n" % number for number in range(8000)),
+    ],
+    ids=["one", "many", "empty"],
+)
+def test_too_many_header_bytes_are_refused(port: int, headers: bytes) -> None:
+    assert ask(port, b"GET / HTTP/1.1\r\n" + HOST + headers + b"\r\n")[0] == 431
+
+
+def test_a_long_address_is_refused(port: int) -> None:
+    assert ask(port, b"GET /?" + b"a" * 33_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n")[0] == 431
+
+
+@pytest.mark.parametrize("begin", [b"GET / HTTP/1.1\r\nA: ", b"GET /"])
+def test_headers_without_an_end_are_not_gathered(port: int, begin: bytes) -> None:
+    with Caller(port) as caller:
+        caller.send(begin)
+        for _ in range(300):
+            caller.send(b"a" * 4096)
+        assert caller.answer()[0] in {431, 0}  # 0: it was closed while we were still talking
+        assert caller.is_closed()
+
+
+def test_headers_below_the_limit_pass(port: int) -> None:
+    assert ask(port, b"GET / HTTP/1.1\r\n" + HOST + b"A: " + b"a" * 30_000 + b"\r\n\r\n")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [b"", b"GET / HTTP/1.1\r\nHo", b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\n12345"],
+    ids=["nothing", "headers", "body"],
+)
+def test_who_trickles_is_sent_away(hasty_port: int, begin: bytes) -> None:
+    with Caller(hasty_port) as caller:
+        caller.send(begin)
+        assert caller.answer()[0] in {408, 0}
+        assert caller.is_closed()
+
+
+def test_a_connection_between_two_requests_may_rest(hasty_port: int) -> None:
+    """The keep-alive time counts then, which is longer."""
+    with Caller(hasty_port) as caller:
+        for _ in range(2):
+            caller.send(b"GET /0.5 HTTP/1.1\r\n" + HOST + b"\r\n")  # an answer may take its time, too
+            assert caller.answer()[0] == 200
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+        b"Content-Length: +3\r\n\r\nabc",
+        b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+        b"A\x00: b\r\n\r\n",
+        b"A: b\x00\r\n\r\n",
+    ],
+)
+def test_a_request_that_two_readers_could_read_differently_is_refused(port: int, framing: bytes) -> None:
+    assert ask(port, b"POST / HTTP/1.1\r\n" + HOST + framing)[0] == 400
+
+
+def test_a_trailer_is_not_a_header(port: int) -> None:
+    request = b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+    with Caller(port) as caller:
+        caller.send(request + b"3\r\nabc\r\n0\r\nX-Forwarded-For: 1.1.1.1\r\nAuthorization: Bearer x\r\n\r\n")
+        _, _, body = caller.answer()
+        assert seen(body)["headers"] == ["host", "transfer-encoding"]
+        assert seen(body)["body"] == "abc"
+        caller.send(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert caller.answer()[0] == 200
+
+
+@pytest.mark.parametrize(
+    "upgrade",
+    [
+        b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",  # as Java's client does
+        b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n",
+    ],
+)
+def test_an_upgrade_is_declined_by_going_on(port: int, upgrade: bytes) -> None:
+    with Caller(port) as caller:
+        for _ in range(3):
+            caller.send(b"GET / HTTP/1.1\r\n" + HOST + upgrade + b"\r\n")
+            assert caller.answer()[0] == 200
+        for body in (b"abc", b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"):
+            caller.send(b"POST / HTTP/1.1\r\n" + HOST + upgrade + b"Content-Length: %d\r\n\r\n" % len(body))
+            caller.send(body)
+            status, _, answer = caller.answer()
+            assert (status, seen(answer)["body"]) == (200, body.decode())
+            caller.send(b"POST / HTTP/1.1\r\n" + HOST + upgrade + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+            assert seen(caller.answer()[2])["body"] == body.decode()
+        caller.send(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert caller.answer()[0] == 200
+
+
+def test_a_tunnel_is_refused(port: int) -> None:
+    assert ask(port, b"CONNECT small:443 HTTP/1.1\r\n" + HOST + b"\r\n")[0] == 400
+
+
+def test_forwarded_headers_change_nothing(port: int) -> None:
+    headers = b"X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: https\r\nForwarded: for=1.1.1.1;proto=https\r\n"
+    _, _, body = ask(port, b"GET / HTTP/1.1\r\n" + HOST + headers + b"\r\n")
+    assert (seen(body)["client"], seen(body)["scheme"]) == ("127.0.0.1", "http")
+
+
+def test_a_refusal_is_not_taken_for_the_answer_to_another_request(port: int) -> None:
+    with Caller(port) as caller:
+        caller.send(b"GET /0.3 HTTP/1.1\r\n" + HOST + b"\r\n" + b"nonsense\r\n\r\n")
+        assert caller.answer()[0] in {200, 0}
+
+
+def test_many_requests_in_one_breath_are_answered_in_order(port: int) -> None:
+    with Caller(port) as caller:
+        bodies = [b"%d" % number for number in range(20)]
+        for body in bodies:
+            caller.send(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        assert [seen(caller.answer()[2])["body"].encode() for _ in bodies] == bodies
