@@ -7,6 +7,7 @@ from auth_service.endpoints.json_response import json_response
 from auth_service.pages import page
 from auth_service.pages.refusals import MalformedRequest, PageRefusal, TooBusy
 from tallystick.asgi import request_id
+from tallystick.asgi.allowed_methods import allowed_methods
 from tallystick.bearer import challenge
 from tallystick.errors import BearerError, InvalidClient, OAuthError, TemporarilyUnavailable
 
@@ -17,7 +18,7 @@ async def refused(request: Request, refusal: Exception) -> Response:
     """The exception handler for OAuthError."""
     assert isinstance(refusal, OAuthError)  # noqa: S101
     headers = _headers(refusal)
-    if request.url.path not in PAGES:
+    if request.scope["path"] not in PAGES:
         body = {"error": refusal.error, "error_description": refusal.description}
         return json_response({name: text for name, text in body.items() if text}, refusal.status, headers)
     shown = _for_a_person(refusal)
@@ -35,6 +36,8 @@ async def refused(request: Request, refusal: Exception) -> Response:
 async def not_found(request: Request, refusal: Exception) -> Response:
     """The exception handler for what the framework refuses: no such page, no such method."""
     assert isinstance(refusal, HTTPException)  # noqa: S101
+    if refusal.status_code == 405:
+        return json_response({"error": "invalid_request"}, 405, {"Allow": allowed_methods(request)})
     body = {"error": "not_found" if refusal.status_code == 404 else "invalid_request"}
     return json_response(body, refusal.status_code, refusal.headers)
 

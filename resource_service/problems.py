@@ -7,11 +7,10 @@ from typing import Any, NotRequired
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException as StarletteHTTPException
-from starlette.routing import Match
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
+from tallystick.asgi.allowed_methods import allowed_methods
 from tallystick.errors import OAuthError, TemporarilyUnavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -71,7 +70,7 @@ async def _problem_response(request: Request, refusal: Exception) -> JSONRespons
         case RequestValidationError():
             return _render(422, "the request has faults", errors=faults_of(refusal.errors()))
         case StarletteHTTPException(status_code=405):
-            return _render(405, None, {"Allow": ", ".join(sorted(_allowed_methods(request)))})
+            return _render(405, None, {"Allow": allowed_methods(request)})
         case StarletteHTTPException():
             is_told_by_title = refusal.detail == HTTPStatus(refusal.status_code).phrase
             detail = None if is_told_by_title else refusal.detail
@@ -91,12 +90,3 @@ def _render(status: int, detail: str | None, headers: Any = None, *, errors: lis
     if errors:
         problem["errors"] = errors
     return JSONResponse(problem, status, headers, media_type=MEDIA_TYPE)
-
-
-def _allowed_methods(request: Request) -> set[str]:
-    """Of all routes at this path; the framework names only those of the first (RFC 9110 §15.5.6 wants them all)."""
-    allowed: set[str] = set()
-    for route in iter_route_contexts(request.app.routes):
-        if route.matches(request.scope)[0] is not Match.NONE:
-            allowed |= route.methods or set()
-    return allowed

@@ -13,10 +13,12 @@ _REFUSALS = {
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """`responses=` for JSON endpoints; every refusal has RFC 6749's form."""
+    """`responses=` for JSON endpoints; every refusal has RFC 6749's form.
+
+    `error` is not required: who brings no access token gets none (RFC 6750 §3.1).
+    """
     schema = {
         "type": "object",
-        "required": ["error"],
         "properties": {"error": {"type": "string"}, "error_description": {"type": "string"}},
     }
     return {
