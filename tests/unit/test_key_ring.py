@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -22,13 +21,8 @@ OTHER_MASTER_KEY = MasterKey.load("B" * 42 + "A", may_create=False)
 
 
 @pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = Store.open(f"sqlite:///{tmp_path / 'auth.db'}")
+async def store(database_url: str) -> AsyncIterator[Store]:
+    store = Store.open(database_url)
     await store.write(metadata.create_all)
     yield store
     await store.close()
