@@ -1,0 +1,255 @@
+"""What stands in front of both services, each class before a small application."""
+
+import json
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tallystick.asgi import BodyLimit, ForwardedHeaders, RequestId, SecurityHeaders, ServerErrors, request_id
+from tallystick.errors import InvalidGrant
+from tallystick.server.logs import JSONLines
+from tallystick.store import StoreUnavailable
+
+
+def asking(app: ASGIApp, *, peer: str = "192.0.2.1") -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, client=(peer, 1234))
+    return httpx.AsyncClient(transport=transport, base_url="http://small")
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the body, its client's address in a header."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RuntimeError("the client is gone")
+        body += message["body"]
+        if not message["more_body"]:
+            break
+    headers = [(b"x-client", scope["client"][0].encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def raising(error: Exception, *, begin: bool = False) -> ASGIApp:
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        if begin:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise error
+
+    return app
+
+
+class TestSecurityHeaders:
+    async def test_every_response_has_them(self) -> None:
+        headers = (await asking(SecurityHeaders(echo, https=True)).get("/")).headers
+        assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cross-origin-opener-policy"] == "same-origin"
+        assert headers["strict-transport-security"].startswith("max-age=31536000")
+        assert "permissions-policy" in headers
+
+    async def test_http_promises_no_https(self) -> None:
+        assert "strict-transport-security" not in (await asking(SecurityHeaders(echo, https=False)).get("/")).headers
+
+    async def test_what_a_response_says_itself_is_kept(self) -> None:
+        app = FastAPI()
+
+        @app.get("/")
+        async def page() -> PlainTextResponse:
+            return PlainTextResponse("", headers={"Content-Security-Policy": "default-src 'self'"})
+
+        app.add_middleware(SecurityHeaders, https=False)
+        headers = (await asking(app).get("/")).headers
+        assert headers.get_list("content-security-policy") == ["default-src 'self'"]
+
+
+class TestBodyLimit:
+    @pytest.mark.parametrize(("size", "status"), [(0, 200), (100, 200), (101, 413)])
+    async def test_a_body_has_a_limit(self, size: int, status: int) -> None:
+        async def pieces() -> AsyncIterator[bytes]:
+            for _ in range(size):
+                yield b"x"
+
+        async with asking(BodyLimit(echo, limit=100)) as client:
+            assert (await client.post("/", content=b"x" * size)).status_code == status
+            assert (await client.post("/", content=pieces())).status_code == status
+
+    async def test_a_framework_cannot_turn_it_into_something_else(self) -> None:
+        app = FastAPI()
+
+        @app.post("/")
+        async def take(number: list[int]) -> int:
+            return sum(number)
+
+        app.add_middleware(BodyLimit, limit=100)
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"[" + b"1," * 200 + b"1]"
+
+        response = await asking(app).post("/", content=pieces())
+        assert (response.status_code, response.json()["error"]) == (413, "invalid_request")
+
+    @pytest.mark.parametrize("length", ["-1", "1e3", "9" * 5000, "0x10", ""])
+    async def test_a_length_that_is_no_number_is_refused(self, length: str) -> None:
+        response = await asking(BodyLimit(echo)).post("/", headers={"content-length": length}, content=b"")
+        assert response.status_code == 413
+
+    async def test_nothing_follows_an_answer_that_had_begun(self) -> None:
+        """A second answer would be taken for another request's."""
+
+        async def eager(scope: Scope, receive: Receive, send: Send) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await echo(scope, receive, send)
+
+        sent: list[Message] = []
+        messages = iter([{"type": "http.request", "body": b"x" * 101, "more_body": True}])
+
+        async def receive() -> Message:
+            return next(messages)
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "headers": [(b"transfer-encoding", b"chunked")], "client": ("192.0.2.1", 1)}
+        await BodyLimit(eager, limit=100)(scope, receive, send)
+        assert [message["type"] for message in sent] == ["http.response.start"]
+
+
+class TestServerErrors:
+    async def test_an_unexpected_error_is_logged_and_not_told(self, caplog: pytest.LogCaptureFixture) -> None:
+        response = await asking(ServerErrors(raising(ValueError("a secret")))).get("/")
+        assert (response.status_code, response.json()) == (500, {"error": "server_error"})
+        assert "a secret" in caplog.text
+
+    async def test_a_store_that_is_away_is_a_503_that_says_when_to_come_again(self) -> None:
+        response = await asking(ServerErrors(raising(StoreUnavailable("the store is away", retry_after=7)))).get("/")
+        assert (response.status_code, response.headers["retry-after"]) == (503, "7")
+        assert response.headers["cache-control"] == "no-store"
+        assert response.json() == {"error": "temporarily_unavailable", "error_description": "the store is away"}
+
+    async def test_a_refusal_that_nobody_rendered_keeps_its_status(self) -> None:
+        response = await asking(ServerErrors(raising(InvalidGrant("spent")))).get("/")
+        assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")
+
+    async def test_an_error_after_the_beginning_goes_on_to_the_server(self) -> None:
+        with pytest.raises(ValueError, match="too late"):
+            await asking(ServerErrors(raising(ValueError("too late"), begin=True))).get("/")
+
+
+class TestRequestId:
+    async def test_a_request_has_a_name_of_its_own_from_beginning_to_end(self) -> None:
+        app = FastAPI()
+
+        @app.get("/")
+        async def name() -> str:
+            return request_id.get()
+
+        app.add_middleware(RequestId)
+        first, second = [await asking(app).get("/") for _ in range(2)]
+        assert first.json() == first.headers["x-request-id"] != second.headers["x-request-id"]
+
+    async def test_a_name_given_by_a_proxy_is_kept(self) -> None:
+        response = await asking(RequestId(echo)).get("/", headers={"X-Request-ID": "from-the-proxy.1"})
+        assert response.headers["x-request-id"] == "from-the-proxy.1"
+
+    @pytest.mark.parametrize(
+        "name", ["", "short", "a" * 129, 'a"quotation', "two words", "ümlaut-ümlaut", "a;b;c;d;e;f"]
+    )
+    async def test_a_name_that_would_do_harm_is_replaced(self, name: str) -> None:
+        response = await asking(RequestId(echo)).get("/", headers=[(b"X-Request-ID", name.encode())])
+        assert len(response.headers["x-request-id"]) == 32
+
+    async def test_a_request_is_one_log_line_without_its_query(self, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level(logging.INFO, "tallystick.access"):
+            await asking(RequestId(echo)).post(
+                "/callback?code=secret", headers={"X-Request-ID": "12345678"}, content="x"
+            )
+        (record,) = caplog.records
+        line = log_line(record)
+        assert (line["method"], line["path"], line["status"]) == ("POST", "/callback", 200)
+        assert line["milliseconds"] >= 0
+        assert "secret" not in json.dumps(line)
+
+    async def test_a_path_cannot_forge_a_log_line(self, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level(logging.INFO, "tallystick.access"):
+            await asking(RequestId(echo)).get('/%0a{"level":"error"}')
+        assert "\n" not in JSONLines().format(caplog.records[0])
+
+    async def test_an_error_is_logged_with_the_requests_name(self) -> None:
+        records: list[dict[str, Any]] = []
+
+        class Collect(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                records.append(log_line(record))
+
+        collect = Collect()
+        logging.getLogger("tallystick").addHandler(collect)
+        try:
+            app = RequestId(ServerErrors(raising(ValueError("a mistake of ours"))))
+            response = await asking(app).get("/", headers={"X-Request-ID": "12345678"})
+        finally:
+            logging.getLogger("tallystick").removeHandler(collect)
+        assert response.headers["x-request-id"] == "12345678"
+        assert records[0]["request_id"] == "12345678"
+        assert "a mistake of ours" in records[0]["error"]
+
+
+class TestForwardedHeaders:
+    @pytest.mark.parametrize(
+        ("peer", "forwarded", "client"),
+        [
+            ("10.0.0.1", ["203.0.113.7"], "203.0.113.7"),
+            ("10.0.0.1", ["198.51.100.1, 203.0.113.7"], "203.0.113.7"),  # the left one is only the client's word
+            ("10.0.0.1", ["198.51.100.1", "203.0.113.7, 10.0.0.2"], "203.0.113.7"),  # two headers are one list
+            ("10.0.0.1", ["10.0.0.3, 10.0.0.2"], "10.0.0.3"),  # all of them are ours
+            ("192.0.2.1", ["203.0.113.7"], "192.0.2.1"),  # a stranger vouches for nothing
+            ("10.0.0.1", [], "10.0.0.1"),
+            ("10.0.0.1", ["nonsense"], "10.0.0.1"),
+            ("10.0.0.1", ["198.51.100.1, nonsense, 10.0.0.2"], "10.0.0.2"),
+            ("10.0.0.1", ["203.0.113.7:4711"], "203.0.113.7"),
+            ("10.0.0.1", ["[2001:db8::7]:4711"], "2001:db8::7"),
+            ("10.0.0.1", ["2001:db8::7"], "2001:db8::7"),
+            ("::1", ["203.0.113.7"], "203.0.113.7"),
+            ("::ffff:10.0.0.1", ["203.0.113.7"], "203.0.113.7"),
+        ],
+    )
+    async def test_the_client_is_the_first_from_the_right_that_is_no_proxy_of_ours(
+        self, peer: str, forwarded: list[str], client: str
+    ) -> None:
+        app = ForwardedHeaders(echo, trusted_proxies=["10.0.0.0/8", "::1"])
+        headers = [("X-Forwarded-For", value) for value in forwarded]
+        assert (await asking(app, peer=peer).get("/", headers=headers)).headers["x-client"] == client
+
+    async def test_without_proxies_the_header_is_nothing(self) -> None:
+        response = await asking(ForwardedHeaders(echo, trusted_proxies=[])).get(
+            "/", headers={"X-Forwarded-For": "1.1.1.1"}
+        )
+        assert response.headers["x-client"] == "192.0.2.1"
+
+    async def test_no_url_is_built_from_a_header(self) -> None:
+        app = FastAPI()
+
+        @app.get("/")
+        async def url(request: Request) -> str:
+            return str(request.url)
+
+        app.add_middleware(ForwardedHeaders, trusted_proxies=["192.0.2.1"])
+        headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil", "Forwarded": "proto=https;host=evil"}
+        assert (await asking(app).get("/", headers=headers)).json() == "http://small/"
+
+    def test_what_is_no_network_stops_the_start(self) -> None:
+        with pytest.raises(ValueError, match="nonsense"):
+            ForwardedHeaders(echo, trusted_proxies=["nonsense"])
+
+
+def log_line(record: logging.LogRecord) -> dict[str, Any]:
+    line: dict[str, Any] = json.loads(JSONLines().format(record))
+    return line
