@@ -37,12 +37,13 @@ def choose_target(
     if len(candidates) > 1:
         raise InvalidTarget("the scopes belong to several APIs: name one by the resource parameter")
     audience = candidates[0]
-    if audience == issuer:
-        return Target(issuer, " ".join(word for word in words if word in OIDC_SCOPES))
     api = registered.apis.get(audience)
-    if api is None:
+    if api is None and audience != issuer:
         raise InvalidTarget("the resource is not an API known here")
-    return Target(audience, " ".join(word for word in words if word in OIDC_SCOPES or word in api.scopes))
+    understood = OIDC_SCOPES if api is None else api.scopes.keys()
+    if asked and not allowed and understood.isdisjoint(words):
+        raise InvalidTarget("nothing was granted for this resource")
+    return Target(audience, " ".join(word for word in words if word in OIDC_SCOPES or word in understood))
 
 
 def narrowed(scope: str | None, *, granted: str) -> str:

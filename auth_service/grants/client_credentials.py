@@ -29,6 +29,8 @@ def check_scope(scope: str | None, client: Client, registered: Registered, *, re
     """
     if scope is None:
         mine = client.scopes & registered.owner.keys()
+        if not mine:
+            raise InvalidScope("this client is registered for no scope of an API")
         if len(resources) == 1 and resources[0] in registered.apis:
             mine &= registered.apis[resources[0]].scopes.keys()
         return " ".join(sorted(mine))
