@@ -1,7 +1,6 @@
 """The families under which clients act for themselves, remembered for a second."""
 
 import secrets
-import time
 from dataclasses import dataclass
 
 from auth_service.store import token_families
@@ -9,14 +8,15 @@ from auth_service.store.token_families import Family, FamilyLifetime
 from tallystick.clock import Clock
 from tallystick.store import Store
 
-_SECONDS = 1.0
+_SECONDS = 1
 _MOST = 10_000
 
 
 @dataclass(frozen=True)
 class _Known:
     family: Family
-    until: float
+    since: int
+    """Unix seconds."""
 
 
 class OwnFamilies:
@@ -30,20 +30,20 @@ class OwnFamilies:
 
     async def of(self, client_id: str) -> Family | None:
         """The client's family, begun if there is none; None when the client is disabled. Raises StoreUnavailable."""
-        known = self._known.get(client_id)
-        if known is not None and known.until > time.monotonic():
+        known, now = self._known.get(client_id), self._clock()
+        if known is not None and 0 <= now - known.since < _SECONDS:  # below 0 when somebody has set the clock back
             return known.family
         family = await self._store.write(
             token_families.of_client,
             client_id,
             secrets.token_bytes(16),
-            now=self._clock(),
+            now=now,
             lifetime=self._lifetime,
         )
         if family is not None:
             if len(self._known) >= _MOST:
                 self._known.clear()
-            self._known[client_id] = _Known(family, time.monotonic() + _SECONDS)
+            self._known[client_id] = _Known(family, now)
         return family
 
     def forget(self, client_id: str) -> None:
