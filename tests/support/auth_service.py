@@ -44,6 +44,10 @@ class AuthService:
         declared = next(client for client in self.settings.client if client.client_id == client_id)
         return RelyingParty(declared, self.http(), browser or self.browser())
 
+    async def look_again(self) -> None:
+        """Clients and APIs are remembered for a second; when asked whether it is ready, the service reads anew."""
+        assert (await self.http().get("/readyz")).status_code == 200
+
 
 @asynccontextmanager
 async def running_auth_service(

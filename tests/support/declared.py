@@ -84,6 +84,7 @@ _CLIENTS = [
         redirect_uris=["http://127.0.0.1/callback", "http://[::1]:1234/callback", "com.example.native:/callback"],
     ),
     _service("bot", "notes:read notes:write"),
+    _service("idle-bot", ""),
     _service("bot-of-two", "notes:read calendar:read"),
     _service(ODD_CLIENT_ID, "notes:read", client_secret=ODD_SECRET),
     _service("notes-api", "", grant_types=[]),

@@ -1,0 +1,131 @@
+"""Client authentication at the token endpoint (RFC 6749 §2.3): the one method that the client is registered with."""
+
+import base64
+
+import httpx
+import pytest
+
+from auth_service.store import clients
+from tests.support.auth_service import AuthService
+from tests.support.declared import ODD_CLIENT_ID, ODD_SECRET, secret_of
+from tests.support.relying_party import basic, error_of
+
+GRANT = {"grant_type": "client_credentials"}
+BOT = {"client_id": "bot", "client_secret": secret_of("bot")}
+GOOD_BASIC = basic("bot", secret_of("bot"))
+
+
+async def ask(auth: AuthService, *authorization: str, **fields: str) -> httpx.Response:
+    headers = [("Authorization", value) for value in authorization]
+    return await auth.http().post("/token", data=GRANT | fields, headers=headers)
+
+
+async def test_client_secret_basic(auth: AuthService) -> None:
+    assert (await ask(auth, GOOD_BASIC)).status_code == 200
+    assert (await ask(auth, GOOD_BASIC, client_id="bot")).status_code == 200
+    assert (await ask(auth, GOOD_BASIC.replace("Basic", "bAsIc"))).status_code == 200
+
+
+async def test_client_secret_post(auth: AuthService) -> None:
+    rp = auth.relying_party("app-two")
+    assert (await rp.token(await rp.authorization_code())).status_code == 200
+
+
+async def test_none_for_a_public_client(auth: AuthService) -> None:
+    rp = auth.relying_party("spa")
+    assert (await rp.token(await rp.authorization_code())).status_code == 200
+
+
+async def test_basic_credentials_are_form_encoded_first(auth: AuthService) -> None:
+    assert (await ask(auth, basic(ODD_CLIENT_ID, ODD_SECRET))).status_code == 200
+    bare = "Basic " + base64.b64encode(f"{ODD_CLIENT_ID}:{ODD_SECRET}".encode()).decode()
+    assert error_of(await ask(auth, bare)) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        basic("bot", "of somebody else, which nobody ever guessed"),
+        basic("bot", ""),
+        basic("nobody", secret_of("bot")),
+        basic("", ""),
+        basic("app-two", secret_of("app-two")),  # client_secret_post
+        basic("spa", ""),  # none
+        "Basic",
+        "Basic !",
+        "Basic " + base64.b64encode(b"bot").decode(),
+        "Basic " + base64.b64encode(b"bot:\xff").decode(),
+        "Basic " + base64.b64encode(b"bot:%FF").decode(),
+        "Basic " + base64.b64encode(b"bot:%00").decode(),
+        "Bearer " + secret_of("bot"),
+        "Digest username=bot",
+        GOOD_BASIC + "!",
+    ],
+)
+async def test_who_does_not_prove_to_be_a_client_is_asked_to(auth: AuthService, authorization: str) -> None:
+    response = await ask(auth, authorization)
+    assert error_of(response) == (401, "invalid_client")
+    assert response.headers["www-authenticate"].startswith("Basic ")
+    assert response.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        BOT,  # client_secret_basic
+        {"client_id": "bot"},
+        {"client_secret": secret_of("bot")},
+        {"client_id": "app-two", "client_secret": "of somebody else"},
+        {"client_id": "app-two"},
+        {"client_id": "spa", "client_secret": "x" * 43},
+        {"client_id": "nobody", "client_secret": "x" * 43},
+        {"client_id": "nobody"},
+        {"client_id": "bot\ud800".encode("utf-8", "surrogatepass").decode("latin-1")},
+        {},
+    ],
+)
+async def test_credentials_in_the_body_are_held_to_the_clients_method(
+    auth: AuthService, fields: dict[str, str]
+) -> None:
+    assert error_of(await ask(auth, **fields)) == (401, "invalid_client")
+
+
+async def test_an_unknown_client_cannot_be_told_from_a_wrong_secret(auth: AuthService) -> None:
+    unknown = await ask(auth, basic("nobody", secret_of("bot")))
+    wrong = await ask(auth, basic("bot", secret_of("nobody")))
+    assert (unknown.status_code, unknown.content) == (wrong.status_code, wrong.content)
+
+
+async def test_a_client_presents_itself_once(auth: AuthService) -> None:
+    for response in (
+        await ask(auth, GOOD_BASIC, **BOT),
+        await ask(auth, GOOD_BASIC, client_secret=secret_of("bot")),
+        await ask(auth, GOOD_BASIC, client_id="app-one"),
+        await ask(auth, GOOD_BASIC, GOOD_BASIC),
+    ):
+        assert error_of(response) == (400, "invalid_request")
+
+
+async def test_a_disabled_client_is_nobody_until_it_is_enabled_again(auth: AuthService) -> None:
+    rp = auth.relying_party("bot")
+    tokens = (await rp.client_credentials()).json()
+    await auth.store.write(clients.disable, "bot", by="command", now=auth.clock())
+    await auth.look_again()
+    assert error_of(await rp.client_credentials()) == (401, "invalid_client")
+    await auth.store.write(clients.enable, "bot")
+    await auth.look_again()
+    assert (await rp.client_credentials()).status_code == 200
+    assert (await rp.introspect(tokens["access_token"])).json() == {"active": False}
+
+
+async def test_what_a_disabled_client_holds_is_dead(auth: AuthService) -> None:
+    rp = auth.relying_party("app-one")
+    code, tokens = await rp.authorization_code(), await rp.tokens()
+    await auth.store.write(clients.disable, "app-one", by="command", now=auth.clock())
+    assert (await rp.userinfo(tokens["access_token"])).status_code == 401
+    # Even where this process has not heard of it yet.
+    assert (await rp.refresh(tokens["refresh_token"])).status_code in (400, 401)
+    assert (await rp.token(code)).status_code in (400, 401)
+    await auth.store.write(clients.enable, "app-one")
+    await auth.look_again()
+    assert error_of(await rp.refresh(tokens["refresh_token"])) == (400, "invalid_grant")

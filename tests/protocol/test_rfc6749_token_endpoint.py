@@ -1,0 +1,103 @@
+"""The token endpoint's manners (RFC 6749 §3.2, §5.2): whatever comes is answered in the RFC's form, never by a 500."""
+
+import json
+import re
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from tests.support.auth_service import AuthService
+from tests.support.declared import secret_of
+from tests.support.relying_party import basic, error_of
+
+FORM = "application/x-www-form-urlencoded"
+GOOD = b"grant_type=client_credentials&scope=notes:read"
+
+
+async def ask(
+    auth: AuthService, content: bytes, *, content_type: str | None = FORM, path: str = "/token"
+) -> httpx.Response:
+    headers = {"Authorization": basic("bot", secret_of("bot"))}
+    if content_type is not None:
+        headers["Content-Type"] = content_type
+    return await auth.http().post(path, content=content, headers=headers)
+
+
+@pytest.mark.parametrize("content_type", [FORM, f"{FORM}; charset=utf-8", FORM.upper(), f" {FORM} ;x=y"])
+async def test_a_form_is_a_form_with_any_parameters_of_its_type(auth: AuthService, content_type: str) -> None:
+    assert (await ask(auth, GOOD, content_type=content_type)).status_code == 200
+
+
+@pytest.mark.parametrize("content_type", [None, "application/json", "text/plain", "multipart/form-data; boundary=x"])
+async def test_anything_else_is_not(auth: AuthService, content_type: str | None) -> None:
+    assert error_of(await ask(auth, GOOD, content_type=content_type)) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"", "invalid_request"),
+        (b"scope=notes:read", "invalid_request"),
+        (b"grant_type=&scope=notes:read", "invalid_request"),
+        (b"grant_type=password&username=ada&password=x", "unsupported_grant_type"),
+        (b"grant_type=urn:ietf:params:oauth:grant-type:device_code", "unsupported_grant_type"),
+        (b"grant_type=client_credentials+", "unsupported_grant_type"),
+        (b"grant_type=authorization_code&code=x", "unauthorized_client"),
+        (b"grant_type=refresh_token&refresh_token=x", "unauthorized_client"),
+        (GOOD + b"&grant_type=client_credentials", "invalid_request"),
+        (GOOD + b"&scope=notes:read", "invalid_request"),
+        (GOOD + b"&extension=1&extension=2", "invalid_request"),
+        (GOOD + b"&state=%00", "invalid_request"),
+        (GOOD + b"&state=%FF", "invalid_request"),
+        (GOOD + b"&state=%ED%A0%80", "invalid_request"),  # half a surrogate pair
+        (GOOD + b"&state=\xff", "invalid_request"),
+        (GOOD + "&state=é".encode(), "invalid_request"),
+        (GOOD + b"&x=1" * 200, "invalid_request"),
+        (GOOD + b"%00", "invalid_request"),
+    ],
+)
+async def test_what_is_refused_and_how(auth: AuthService, body: bytes, error: str) -> None:
+    response = await ask(auth, body)
+    assert error_of(response) == (400, error)
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect"])
+async def test_a_body_without_end_is_not_read(auth: AuthService, path: str) -> None:
+    assert (await ask(auth, GOOD + b"&x=" + b"x" * 70_000, path=path)).status_code == 413
+
+
+async def test_an_empty_parameter_is_as_if_left_out(auth: AuthService) -> None:
+    assert (await ask(auth, b"grant_type=client_credentials&scope=&resource=&unknown=")).status_code == 200
+
+
+async def test_parameters_in_the_url_are_not_read(auth: AuthService) -> None:
+    query = urlencode({"grant_type": "client_credentials"})
+    assert error_of(await ask(auth, b"scope=notes:read", path=f"/token?{query}")) == (400, "invalid_request")
+
+
+async def test_a_token_request_is_a_post(auth: AuthService) -> None:
+    response = await auth.http().get("/token?grant_type=client_credentials")
+    assert response.status_code == 405
+    assert response.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect", "/userinfo", "/nowhere"])
+async def test_an_error_description_keeps_to_its_characters_and_repeats_nothing(auth: AuthService, path: str) -> None:
+    """RFC 6749 §5.2: %x20-21 / %x23-5B / %x5D-7E."""
+    evil = '<script>"\\é\n'
+    for body in (
+        {"grant_type": evil},
+        {"grant_type": "client_credentials", "scope": evil},
+        {"grant_type": "client_credentials", "resource": evil},
+        {"grant_type": "client_credentials", evil: evil},
+        {"token": evil},
+        {"access_token": evil},
+    ):
+        response = await ask(auth, urlencode(body).encode(), path=path)
+        assert response.status_code < 500
+        described = json.loads(response.content or b"{}").get("error_description", "")
+        assert re.fullmatch(r"[\x20-\x21\x23-\x5b\x5d-\x7e]*", described)
+        assert "<" not in response.text
