@@ -1,0 +1,85 @@
+"""The docs page: all of it is ours to serve, and none of it is inline."""
+
+import re
+from html.parser import HTMLParser
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from tallystick.asgi import SecurityHeaders
+from tallystick.asgi.docs_page import add_docs_page
+
+
+@pytest.fixture
+def client() -> httpx.AsyncClient:
+    app = FastAPI(title='Notes <&"> API', docs_url=None, redoc_url=None)
+    add_docs_page(
+        app, client_id="notes-docs", scopes=["notes:read", "notes:write"], connect_src=["https://id.example.com"]
+    )
+    app.add_middleware(SecurityHeaders, https=True)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://api.example.com")
+
+
+class Page(HTMLParser):
+    """What a page loads, and the attributes of the element with the id `swagger-ui`."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.options: dict[str, str | None] = {}
+        self.inline = ""
+        self._is_in_script = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._is_in_script = tag in {"script", "style"}
+        attributes = dict(attrs)
+        assert not [name for name in attributes if name.startswith("on") or name == "style"]
+        self.addresses += [value for name in ("src", "href") if (value := attributes.get(name))]
+        if attributes.get("id") == "swagger-ui":
+            self.options = attributes
+
+    def handle_endtag(self, tag: str) -> None:
+        self._is_in_script = False
+
+    def handle_data(self, data: str) -> None:
+        if self._is_in_script:
+            self.inline += data.strip()
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/oauth2-redirect"])
+async def test_a_page_loads_only_what_we_serve(client: httpx.AsyncClient, path: str) -> None:
+    response = await client.get(path)
+    page = Page(response.text)
+    assert page.inline == ""
+    for address in page.addresses:
+        if address != "data:,":  # no icon is asked for
+            loaded = await client.get(str(response.url.join(address)))
+            assert (loaded.status_code, loaded.headers["x-content-type-options"]) == (200, "nosniff")
+
+
+async def test_the_policy_names_our_origin_and_those_it_was_told(client: httpx.AsyncClient) -> None:
+    policy = dict(
+        directive.split(" ", 1)
+        for directive in (await client.get("/docs")).headers["content-security-policy"].split("; ")
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == "'self'"
+    assert policy["connect-src"] == "'self' https://id.example.com"
+    assert policy["frame-ancestors"] == "'none'"
+
+
+async def test_the_options_reach_the_page_as_they_are(client: httpx.AsyncClient) -> None:
+    page = Page((await client.get("/docs")).text)
+    assert page.options["data-client-id"] == "notes-docs"
+    assert page.options["data-scopes"] == "notes:read notes:write"
+    assert page.options["data-openapi-url"] == "/openapi.json"
+
+
+async def test_the_title_is_text(client: httpx.AsyncClient) -> None:
+    assert re.search("<title>Notes &lt;&amp;&quot;&gt; API</title>", (await client.get("/docs")).text)
+
+
+async def test_the_page_is_not_part_of_the_description(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/openapi.json")).json()["paths"] == {}
