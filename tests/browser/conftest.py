@@ -1,0 +1,92 @@
+"""A real Chromium, the processes that `make run` starts, and for each test a browser and a person of its own."""
+
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+
+from deploy.demo.place import Account
+from tests.browser.watch import Watch
+from tests.support.demo import Demo, running_demo
+
+ARTIFACTS = Path("artifacts/browser")
+PATIENCE_MS = 45_000
+
+OpenBrowser = Callable[..., Awaitable[BrowserContext]]
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """With access tokens so short that the apps rotate their refresh token at each request: nobody has to wait."""
+    with running_demo(tmp_path_factory.mktemp("demo"), AUTH_LIFETIMES__ACCESS_TOKEN="45") as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    executable = next(filter(None, map(shutil.which, names)), None)
+    assert executable, "there is no Chromium; `make browser` installs it"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=executable, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+def watch(demo: Demo) -> Watch:
+    return Watch(demo.origins)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_browser(chromium: Browser, watch: Watch, request: pytest.FixtureRequest) -> AsyncIterator[OpenBrowser]:
+    """Makes a browser that knows nothing; the options are those of Playwright's `new_context`.
+
+    When the test is over, a picture of every page is kept, and nothing may have been complained about in any of them.
+    """
+    async with AsyncExitStack() as stack:
+        opened: list[BrowserContext] = []
+
+        async def open_browser(**options: object) -> BrowserContext:
+            context: BrowserContext = await chromium.new_context(**options)  # type: ignore[arg-type]
+            context.set_default_timeout(PATIENCE_MS)
+            stack.push_async_callback(context.close)
+            watch.listen(context)
+            opened.append(context)
+            return context
+
+        yield open_browser
+        pages = [page for context in opened for page in context.pages]
+        for number, page in enumerate(pages):
+            await keep_picture(page, f"{request.node.name}-{number}" if number else request.node.name)
+    watch.judge()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(open_browser: OpenBrowser) -> BrowserContext:
+    return await open_browser(viewport={"width": 1100, "height": 800})
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(browser: BrowserContext) -> Page:
+    return await browser.new_page()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def person(demo: Demo) -> Account:
+    return await demo.add_person()
+
+
+async def keep_picture(page: Page, name: str, *, folder: str = "ends") -> Path:
+    """A screenshot among the artefacts of this run."""
+    path = ARTIFACTS / folder / f"{name}.png"
+    await page.screenshot(path=path, full_page=True)
+    return path

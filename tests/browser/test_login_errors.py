@@ -1,0 +1,172 @@
+"""The login page when something is wrong, or when a person uses it in another way than most."""
+
+import re
+
+import pytest
+from playwright.async_api import BrowserContext, Page, Route, expect
+
+from deploy.demo.place import Account
+from tallystick.clock import system_clock
+from tests.browser.conftest import OpenBrowser
+from tests.browser.steps import expect_signed_in, expect_signed_out, fill_in, go_to_sign_in, sign_in
+from tests.browser.watch import Watch
+from tests.support.demo import Demo
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+STRANGER = "http://stranger.localhost"
+TWO_HOURS = 7200
+
+
+async def expect_error_page(page: Page, error: str, title: str) -> None:
+    await expect(page.locator("#error")).to_have_text(error)
+    await expect(page.locator("h1")).to_have_text(title)
+
+
+async def test_a_wrong_password_and_an_unknown_email_read_the_same(page: Page, demo: Demo, person: Account) -> None:
+    shown = []
+    for email in (person.email, f"nobody-{person.email}"):
+        await go_to_sign_in(page, demo.one)
+        async with page.expect_response(f"{demo.auth}/login") as answer:
+            await fill_in(page, Account(email, "not the password"))
+        await expect(page.get_by_role("alert")).to_have_text("That email and password do not match.")
+        await expect(page.locator("[name=username]")).to_have_value(email)
+        await expect(page.locator("[name=password]")).to_have_value("")
+        shown.append(((await answer.value).status, await page.locator("main").inner_text()))
+    assert shown[0] == shown[1]
+    assert shown[0][0] == 401
+
+
+async def test_after_a_mistake_one_types_the_password_again_and_is_in(page: Page, demo: Demo, person: Account) -> None:
+    await go_to_sign_in(page, demo.one)
+    await fill_in(page, Account(person.email, "not the password"))
+    await expect(page.locator("[name=password]")).to_be_focused()
+    await page.keyboard.type(person.password)
+    await page.keyboard.press("Enter")
+    await expect_signed_in(page, demo.one, person)
+
+
+async def test_after_many_mistakes_one_is_told_how_long_to_wait(page: Page, demo: Demo, person: Account) -> None:
+    await go_to_sign_in(page, demo.one)
+    for _ in range(10):
+        async with page.expect_response(f"{demo.auth}/login") as answer:
+            await fill_in(page, Account(person.email, "not the password"))
+        assert (await answer.value).status == 401
+    await fill_in(page, person)
+    await expect(page.get_by_role("alert")).to_have_text(
+        re.compile(r"^Too many attempts\. Wait \d+ seconds?, then try again\.$")
+    )
+
+
+async def test_a_form_left_open_for_too_long_says_so(page: Page, demo: Demo, person: Account) -> None:
+    forms = await demo.forms(lambda: system_clock() - TWO_HOURS)
+    old = forms.seal("", browser="", started=system_clock() - TWO_HOURS)
+    await page.goto(f"{demo.auth}/login")
+    await page.locator("input[name=request]").evaluate("(field, old) => { field.value = old }", old)
+    await fill_in(page, person)
+    await expect_error_page(page, "invalid_request", "This page was open for too long")
+    await page.goto(demo.auth)
+    await expect(page.get_by_text(person.email)).to_have_count(0)
+
+
+async def test_a_form_that_was_altered_says_so(page: Page, demo: Demo, person: Account) -> None:
+    await go_to_sign_in(page, demo.one)
+    await page.locator("input[name=request]").evaluate("field => { field.value = 'A' + field.value.slice(1) }")
+    await fill_in(page, person)
+    await expect_error_page(page, "invalid_request", "The request is damaged")
+
+
+async def test_a_form_of_another_site_signs_nobody_in(
+    browser: BrowserContext, page: Page, demo: Demo, person: Account, watch: Watch
+) -> None:
+    watch.origins.add(STRANGER)
+    sealed = (await demo.forms(system_clock)).seal("", browser="", started=system_clock())
+    fields = {"request": sealed, "username": person.email, "password": person.password}
+    inputs = "".join(f'<input name="{name}" value="{value}">' for name, value in fields.items())
+
+    async def answer(route: Route) -> None:
+        form = f'<link rel="icon" href="data:,"><form method="post" action="{demo.auth}/login">{inputs}<button>Win</button>'
+        await route.fulfill(body=form, content_type="text/html")
+
+    await browser.route(f"{STRANGER}/**", answer)
+    await page.goto(STRANGER)
+    await page.get_by_role("button", name="Win").click()
+    await expect_error_page(page, "access_denied", "This form did not come from our own page")
+    assert await browser.cookies() == []
+
+
+async def test_the_back_button_leads_back_in(page: Page, demo: Demo, person: Account) -> None:
+    await sign_in(page, demo.one, person)
+    await page.go_back()  # to the login page
+    await page.go_back()
+    await expect_signed_in(page, demo.one, person)
+
+
+async def test_a_login_page_met_by_the_back_button_does_no_harm(page: Page, demo: Demo, person: Account) -> None:
+    await sign_in(page, demo.one, person)
+    await page.go_back()
+    await expect(page).to_have_title("Sign in")
+    await fill_in(page, person)
+    await expect(page).to_have_url(f"{demo.one}/")
+    await page.goto(demo.one)
+    await expect_signed_in(page, demo.one, person)
+
+
+async def test_two_tabs_can_sign_in_one_after_the_other(browser: BrowserContext, demo: Demo, person: Account) -> None:
+    first, second = await browser.new_page(), await browser.new_page()
+    await go_to_sign_in(first, demo.one)
+    await go_to_sign_in(second, demo.one)
+    for page in (first, second):
+        await fill_in(page, person)
+        await expect_signed_in(page, demo.one, person)
+
+
+async def test_an_impatient_person_may_press_the_button_twice(page: Page, demo: Demo, person: Account) -> None:
+    await go_to_sign_in(page, demo.one)
+    await page.fill("[name=username]", person.email)
+    await page.fill("[name=password]", person.password)
+    await page.dblclick("#sign-in")
+    await expect_signed_in(page, demo.one, person)
+
+
+async def test_a_sign_in_that_was_given_up_leaves_the_app_as_it_was(page: Page, demo: Demo) -> None:
+    await go_to_sign_in(page, demo.one)
+    await page.goto(demo.one)
+    await expect_signed_out(page, demo.one)
+
+
+async def test_password_managers_find_their_fields(page: Page, demo: Demo) -> None:
+    await go_to_sign_in(page, demo.one)
+    username, password = page.locator("[name=username]"), page.locator("[name=password]")
+    await expect(username).to_have_attribute("autocomplete", "username")
+    await expect(password).to_have_attribute("autocomplete", "current-password")
+    await expect(password).to_have_attribute("type", "password")
+    assert await username.evaluate("field => field.form === document.querySelector('[name=password]').form")
+
+
+async def test_the_keyboard_alone_is_enough(page: Page, demo: Demo, person: Account) -> None:
+    await page.goto(demo.one)
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_label("Email")).to_be_focused()
+    await page.keyboard.type(person.email)
+    await page.keyboard.press("Tab")
+    await page.keyboard.type(person.password)
+    await page.keyboard.press("Tab")
+    await expect(page.locator("#sign-in")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect_signed_in(page, demo.one, person)
+
+
+async def test_it_all_works_without_javascript(open_browser: OpenBrowser, demo: Demo, person: Account) -> None:
+    page = await (await open_browser(java_script_enabled=False)).new_page()
+    await go_to_sign_in(page, demo.one)
+    await fill_in(page, Account(person.email, "not the password"))
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await fill_in(page, person)
+    await expect_signed_in(page, demo.one, person)
+    await page.fill("#title", "No script wrote this")
+    await page.click("#add-note")
+    await expect(page.get_by_role("heading", name="No script wrote this")).to_be_visible()
+    await page.click("#sign-out-everywhere")
+    await expect_signed_out(page, demo.one)

@@ -1,0 +1,102 @@
+"""One password, two domains: the main way, as a person walks it."""
+
+import re
+
+import pytest
+from playwright.async_api import BrowserContext, Page, expect
+
+from deploy.demo.place import Account
+from tests.browser.conftest import OpenBrowser
+from tests.browser.steps import add_note, expect_signed_in, expect_signed_out, go_to_sign_in, sign_in
+from tests.browser.watch import Watch
+from tests.support.demo import Demo
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+JWT = re.compile(r"eyJ[\w-]+\.eyJ[\w-]+\.")
+
+
+async def test_a_password_typed_once_opens_both_domains(page: Page, demo: Demo, person: Account) -> None:
+    await sign_in(page, demo.one, person)
+    await page.click("#other-app")
+    await expect_signed_out(page, demo.two)
+    await page.click("#sign-in")
+    await expect_signed_in(page, demo.two, person)
+
+
+async def test_a_note_added_in_one_app_is_seen_in_the_other(page: Page, demo: Demo, person: Account) -> None:
+    await sign_in(page, demo.one, person)
+    await add_note(page, "From the first", "with ünïcödé & <b>no markup</b>")
+    await page.goto(demo.two)
+    await page.click("#sign-in")
+    await expect(page.get_by_role("heading", name="From the first")).to_be_visible()
+    await expect(page.locator(".entry .body")).to_have_text("with ünïcödé & <b>no markup</b>")
+    await add_note(page, "From the second")
+    await page.goto(demo.one)
+    await expect(page.locator(".entry h2")).to_have_text(["From the second", "From the first"])
+
+
+async def test_a_note_is_deleted_in_two_steps(page: Page, demo: Demo, person: Account) -> None:
+    await sign_in(page, demo.one, person)
+    await add_note(page, "To keep")
+    await add_note(page, "To lose")
+    entry = page.locator(".entry").filter(has_text="To lose")
+    await entry.locator("summary").click()
+    await entry.get_by_role("button", name="Delete for good").click()
+    await expect(page.locator(".entry h2")).to_have_text(["To keep"])
+
+
+async def test_people_see_their_own_notes_only(open_browser: OpenBrowser, demo: Demo) -> None:
+    for title in ("Mine", "Yours"):
+        page = await (await open_browser()).new_page()
+        await sign_in(page, demo.one, await demo.add_person())
+        await add_note(page, title)
+        await expect(page.locator(".entry h2")).to_have_text([title])
+
+
+async def test_another_browser_is_still_asked_for_the_password(
+    page: Page, open_browser: OpenBrowser, demo: Demo, person: Account
+) -> None:
+    await sign_in(page, demo.one, person)
+    stranger = await (await open_browser()).new_page()
+    await go_to_sign_in(stranger, demo.two)
+
+
+async def test_every_cookie_belongs_to_one_host_and_is_out_of_reach_of_scripts(
+    browser: BrowserContext, page: Page, demo: Demo, person: Account
+) -> None:
+    await sign_in(page, demo.one, person)
+    await page.goto(demo.two)
+    await page.click("#sign-in")
+    await expect_signed_in(page, demo.two, person)
+    cookies = await browser.cookies()
+    assert {cookie["domain"] for cookie in cookies} == {"localhost", "app-one.localhost", "app-two.localhost"}
+    assert all(cookie["httpOnly"] and cookie["sameSite"] == "Lax" for cookie in cookies)
+    one, two = [{cookie["value"] for cookie in await browser.cookies(app)} for app in (demo.one, demo.two)]
+    assert one
+    assert two
+    assert not one & two
+    assert await page.evaluate("document.cookie") == ""
+
+
+async def test_no_token_reaches_the_browser(
+    browser: BrowserContext, page: Page, demo: Demo, person: Account, watch: Watch
+) -> None:
+    bodies: list[str] = []
+    for app in (demo.one, demo.two):
+        await page.goto(app)
+        await page.click("#sign-in")
+        if app == demo.one:
+            await page.fill("[name=username]", person.email)
+            await page.fill("[name=password]", person.password)
+            await page.click("#sign-in")
+        await expect_signed_in(page, app, person)
+        await add_note(page, "A note")
+        bodies.append(await page.content())
+    state = await browser.storage_state(indexed_db=True)
+    assert state.get("origins") == []  # nothing in any storage
+    (session,) = (c for c in await browser.cookies(demo.one) if c["name"] == "session")
+    assert re.fullmatch(r"[\w-]{43}", session["value"])  # 256 random bits, which tell nothing
+    for text in (*bodies, *watch.urls, *(cookie["value"] for cookie in await browser.cookies())):
+        assert not JWT.search(text)
+        assert person.password not in text

@@ -1,0 +1,120 @@
+"""What `make run` starts, on ports and in a folder of its own: real processes, and people made for one test each."""
+
+import os
+import random
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from auth_service.authentication.forms import Forms
+from auth_service.authentication.passwords import Passwords
+from auth_service.config_file import read_config
+from auth_service.sealing import MasterKey
+from auth_service.store import users
+from auth_service.tokens.bootstrap import load_secret
+from deploy.demo.place import Account, Place
+from deploy.demo.servers import ONE, TWO, api_url, auth_url
+from tallystick.clock import Clock, system_clock
+from tallystick.store import Store
+
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass(frozen=True)
+class Demo:
+    place: Place
+
+    @property
+    def auth(self) -> str:
+        return auth_url(self.place)
+
+    @property
+    def api(self) -> str:
+        return api_url(self.place)
+
+    @property
+    def one(self) -> str:
+        return ONE.url(self.place)
+
+    @property
+    def two(self) -> str:
+        return TWO.url(self.place)
+
+    @property
+    def origins(self) -> set[str]:
+        return {self.auth, self.api, self.one, self.two}
+
+    async def add_person(self) -> Account:
+        """Somebody new, so that no test meets the notes, the consents or the wrong passwords of another."""
+        person = Account(f"{secrets.token_hex(6)}@example.com", PASSWORD)
+        async with self._store() as store:
+            await store.write(
+                users.add,
+                email=person.email,
+                password_hash=Passwords.hash(person.password),
+                claims={"name": "Grace Hopper"},
+                roles=[],
+                origin="command",
+                now=system_clock(),
+            )
+        return person
+
+    async def forms(self, clock: Clock) -> Forms:
+        """The auth service's own way to seal forms, at another time."""
+        async with self._store() as store:
+            settings = read_config(self.place.auth_toml)
+            form_keys = await load_secret(store, MasterKey.load(settings.master_key, may_create=False), "form_key")
+        return Forms(form_keys[max(form_keys)], self.auth, clock)
+
+    @asynccontextmanager
+    async def _store(self) -> AsyncIterator[Store]:
+        store = Store.open(read_config(self.place.auth_toml).database_url)
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+@contextmanager
+def running_demo(folder: Path, **environment: str) -> Iterator[Demo]:
+    """From the welcome to a clean stop. `environment` is added to ours."""
+    place = Place(free_ports(4), folder / "var")
+    command = [sys.executable, "-m", "deploy.demo", "--var", str(place.var), "--ports", ",".join(map(str, place.ports))]
+    with ExitStack() as stack:
+        process = stack.enter_context(
+            subprocess.Popen(
+                command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+        )
+        stack.callback(process.send_signal, signal.SIGINT)
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if "Ctrl-C stops it" in line:
+                break
+        else:
+            raise AssertionError("".join(said))
+        yield Demo(place)
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    """Below those that systems give to outgoing connections, so that none is taken before it is used."""
+    found: set[int] = set()
+    while len(found) < count:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        found.add(port)
+    return tuple(found)
