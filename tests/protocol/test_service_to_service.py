@@ -1,0 +1,85 @@
+"""A service calls the notes API as itself: both real services, and the client of examples/notes_bot between them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from examples.notes_bot.client_credentials import ClientCredentials, TokenRefused
+from resource_service.main import create_app
+from resource_service.settings import Settings
+from tallystick.store.migrations import migrate
+from tests.support.auth_service import AuthService
+from tests.support.declared import ISSUER, NOTES, secret_of
+from tests.support.network import Network
+from tests.support.relying_party import RelyingParty
+
+READ_AND_WRITE = "notes:read notes:write"
+
+
+@pytest.fixture
+async def network(auth: AuthService, tmp_path: Path) -> AsyncIterator[Network]:
+    """The auth service, and a notes API that knows it by its metadata and its public keys alone."""
+    database_url = f"sqlite:///{tmp_path}/notes.db"
+    migrate(database_url, "resource_service.migrations")
+    settings = Settings(audience=NOTES, issuer=ISSUER, database_url=database_url)
+    app = create_app(settings, auth.clock, Network({ISSUER: auth.app}))
+    async with app.router.lifespan_context(app):
+        yield Network({ISSUER: auth.app, NOTES: app})
+
+
+@pytest.fixture
+async def notes(network: Network) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=network, base_url=NOTES) as client:
+        yield client
+
+
+def bot(scope: str = READ_AND_WRITE, client_id: str = "bot", secret: str | None = None) -> ClientCredentials:
+    return ClientCredentials(f"{ISSUER}/token", client_id, secret or secret_of(client_id), scope=scope, resource=NOTES)
+
+
+async def test_a_service_writes_and_reads_its_own_notes(notes: httpx.AsyncClient) -> None:
+    auth = bot()
+    assert (await notes.post("/notes", json={"title": "Nightly"}, auth=auth)).status_code == 201
+    page = (await notes.get("/notes", auth=auth)).json()
+    assert [note["title"] for note in page["notes"]] == ["Nightly"]
+    assert (await notes.get("/whoami", auth=auth)).json()["sub"] == "bot"
+
+
+async def test_it_sees_no_persons_notes_and_no_other_services(notes: httpx.AsyncClient, rp: RelyingParty) -> None:
+    assert (await notes.post("/notes", json={"title": "Nightly"}, auth=bot())).status_code == 201
+    ada = {"Authorization": f"Bearer {(await rp.tokens(scope=READ_AND_WRITE))['access_token']}"}
+    assert (await notes.post("/notes", json={"title": "Ada's"}, headers=ada)).status_code == 201
+    for auth, headers, titles in (
+        (bot(), {}, ["Nightly"]),
+        (bot("notes:read", "bot-of-two"), {}, []),
+        (None, ada, ["Ada's"]),
+    ):
+        page = (await notes.get("/notes", auth=auth, headers=headers)).json()
+        assert [note["title"] for note in page["notes"]] == titles
+
+
+async def test_it_can_do_no_more_than_its_scope_says(notes: httpx.AsyncClient) -> None:
+    reader = bot("notes:read")
+    assert (await notes.get("/notes", auth=reader)).status_code == 200
+    refused = await notes.post("/notes", json={"title": "x"}, auth=reader)
+    assert refused.status_code == 403
+    assert 'error="insufficient_scope"' in refused.headers["WWW-Authenticate"]
+    assert 'scope="notes:write"' in refused.headers["WWW-Authenticate"]
+
+
+async def test_it_learns_why_it_gets_no_token(notes: httpx.AsyncClient) -> None:
+    with pytest.raises(TokenRefused, match="invalid_client"):
+        await notes.get("/notes", auth=bot(secret="not the secret of the bot at all"))
+    with pytest.raises(TokenRefused, match="invalid_scope"):
+        await notes.get("/notes", auth=bot("calendar:read"))
+
+
+async def test_when_its_token_is_refused_it_asks_for_another_once(notes: httpx.AsyncClient, auth: AuthService) -> None:
+    its_own = bot()
+    assert (await notes.get("/notes", auth=its_own)).status_code == 200
+    auth.clock.advance(seconds=600)  # by the clock of the services, its token has expired
+    again = await notes.get("/notes", auth=its_own)
+    assert again.status_code == 200
+    assert again.request.headers["Authorization"].startswith("Bearer ")
