@@ -16,8 +16,12 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
     known = await issuing.store.read(token_families.find, token.family_id)
     if known is None:
         raise _refused()
+    # What has been taken from the client since is not given again.
+    granted = " ".join(word for word in known.scope.split() if word in client.scopes)
+    if not granted:
+        raise _refused()
     target = choose_target(
-        narrowed(form.get("scope"), granted=known.scope),
+        narrowed(form.get("scope"), granted=granted),
         asked=form.resources,
         allowed=known.resources,
         registered=await issuing.registry.now(),
