@@ -107,6 +107,20 @@ def redeem(
     )
 
 
+def void(connection: Connection, sub: str, client_id: str, *, now: int) -> None:
+    """No code that this client holds for this user can be redeemed any more."""
+    connection.execute(
+        update(authorization_codes)
+        .where(
+            authorization_codes.c.sub == sub,
+            authorization_codes.c.client_id == client_id,
+            authorization_codes.c.redeemed_at.is_(None),
+            authorization_codes.c.expires_at > now,
+        )
+        .values(expires_at=now)
+    )
+
+
 def _replayed(connection: Connection, code_hash: bytes, *, now: int) -> Replayed | None:
     family_id = connection.execute(
         select(authorization_codes.c.family_id).where(

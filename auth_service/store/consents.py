@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from auth_service.store import token_families
+from auth_service.store import authorization_codes, token_families
 from auth_service.store.tables import clients, consents, users
 
 
@@ -36,6 +36,8 @@ def give(connection: Connection, sub: str, client_id: str, scopes: frozenset[str
 
 def withdraw(connection: Connection, sub: str, client_id: str, *, now: int) -> bool:
     """Forget the consent and end what was given under it; False when there was none."""
+    # The codes first, as a redemption beside this does: it is waited for, and its family is found below.
+    authorization_codes.void(connection, sub, client_id, now=now)
     connection.execute(select(users.c.sub).where(users.c.sub == sub).with_for_update())
     found = connection.execute(delete(consents).where(consents.c.sub == sub, consents.c.client_id == client_id))
     token_families.revoke_of_consent(connection, sub, client_id, now=now)
