@@ -6,7 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.support.notes_api import NotesApi, running_notes_api
+from tests.support.notes_api import APP_ORIGIN, NotesApi, running_notes_api
 
 NOTE = {"title": "Tally", "body": ""}
 NO_NOTE = "/notes/01900000-0000-7000-8000-000000000000"
@@ -168,5 +168,9 @@ async def test_what_nobody_foresaw_is_a_problem_without_details(tmp_path: Path) 
         with engine.begin() as connection:
             connection.execute(text("DROP TABLE notes"))
         engine.dispose()
-        problem = check_problem(await api.caller().get("/notes"), 500)
-        assert "detail" not in problem
+        ada = api.caller("ada")
+        ada.headers["Origin"] = APP_ORIGIN
+        response = await ada.get("/notes")
+        assert "detail" not in check_problem(response, 500)
+        assert response.headers["Access-Control-Allow-Origin"] == APP_ORIGIN
+        assert response.headers["X-Request-ID"]

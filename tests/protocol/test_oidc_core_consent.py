@@ -1,0 +1,113 @@
+"""Consent (OIDC Core §3.1.2.4): clients that are not first-party ask, and are remembered."""
+
+import pytest
+
+from auth_service.store import consents, users
+from tests.support.auth_service import AuthService
+from tests.support.declared import EMAIL, OTHER_EMAIL
+from tests.support.relying_party import RelyingParty, answer_of, error_of
+
+
+@pytest.fixture
+def third_party(auth: AuthService) -> RelyingParty:
+    return auth.relying_party("third-party")
+
+
+async def sub_of_ada(auth: AuthService) -> str:
+    sub = await auth.store.read(users.find_sub, EMAIL)
+    assert sub
+    return sub
+
+
+async def test_the_page_says_who_asks_for_what(third_party: RelyingParty) -> None:
+    page = await third_party.sign_in()
+    for text in (
+        "Third Party",
+        "Read your notes",
+        "notes:read",
+        "Know that it is you",
+        EMAIL,
+        "third-party.example.org",
+    ):
+        assert text in page.text
+
+
+async def test_what_was_allowed_is_not_asked_again(third_party: RelyingParty) -> None:
+    assert "code" in answer_of(await third_party.browser.allow(await third_party.sign_in()))
+    assert "code" in answer_of(await third_party.authorize(prompt="none"))
+    assert "code" in answer_of(await third_party.authorize(scope="openid"))
+
+
+async def test_more_is_asked_again_and_added(third_party: RelyingParty) -> None:
+    await third_party.authorization_code()
+    assert answer_of(await third_party.authorize(scope="openid email", prompt="none"))["error"] == "consent_required"
+    page = await third_party.authorize(scope="openid email")
+    assert 'id="allow"' in page.text
+    await third_party.browser.allow(page)
+    assert "code" in answer_of(await third_party.authorize(scope="openid email notes:read", prompt="none"))
+
+
+async def test_no_is_no(third_party: RelyingParty) -> None:
+    answer = answer_of(await third_party.browser.deny(await third_party.sign_in()))
+    assert answer["error"] == "access_denied"
+    assert answer["state"] == "a state of the client's"
+    assert answer_of(await third_party.authorize(prompt="none"))["error"] == "consent_required"
+
+
+async def test_prompt_consent_asks_whatever_was_allowed_and_whoever_asks(auth: AuthService, rp: RelyingParty) -> None:
+    assert "code" in answer_of(await rp.sign_in())
+    for client_id in ("app-one", "third-party"):
+        client = auth.relying_party(client_id, rp.browser)
+        for _ in range(2):
+            page = await client.authorize(prompt="consent")
+            assert 'id="allow"' in page.text
+            assert "code" in answer_of(await rp.browser.allow(page))
+
+
+async def test_one_persons_consent_is_not_anothers(auth: AuthService, third_party: RelyingParty) -> None:
+    await third_party.authorization_code()
+    elsewhere = auth.relying_party("third-party")
+    page = await elsewhere.browser.sign_in(await elsewhere.authorize(), username=OTHER_EMAIL)
+    assert 'id="allow"' in page.text
+
+
+async def test_a_consent_that_is_withdrawn_ends_what_it_gave(auth: AuthService, third_party: RelyingParty) -> None:
+    tokens = await third_party.tokens(scope="openid offline_access")
+    code = await third_party.authorization_code(scope="openid")
+    assert await auth.store.write(consents.withdraw, await sub_of_ada(auth), "third-party", now=auth.clock())
+    assert error_of(await third_party.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
+    assert (await third_party.userinfo(tokens["access_token"])).status_code == 401
+    assert answer_of(await third_party.authorize(prompt="none"))["error"] == "consent_required"
+    assert error_of(await third_party.token(code)) == (400, "invalid_grant")
+
+
+async def test_the_form_works_only_for_the_login_session_that_it_was_shown_to(
+    auth: AuthService, third_party: RelyingParty
+) -> None:
+    page = await third_party.sign_in()
+    other = auth.relying_party("third-party")
+    await other.browser.sign_in(await other.authorize(), username=OTHER_EMAIL)
+    assert (await other.browser.allow(page)).status_code == 403
+    assert "not signed in" in (await auth.browser().allow(page)).text
+
+
+@pytest.mark.parametrize("csrf", [None, "", "x" * 43, "é"])
+async def test_a_form_without_its_token_does_nothing(third_party: RelyingParty, csrf: str | None) -> None:
+    page = await third_party.sign_in()
+    response = await third_party.browser.submit(page, decision="allow", csrf=csrf)
+    assert response.status_code == 403
+    assert answer_of(await third_party.authorize(prompt="none"))["error"] == "consent_required"
+
+
+async def test_a_token_is_good_for_its_own_question_only(third_party: RelyingParty) -> None:
+    modest = await third_party.sign_in(scope="openid")
+    greedy = await third_party.authorize(scope="openid email notes:write")
+    assert (
+        await third_party.browser.submit(modest, decision="allow", request=greedy.url.params["request"])
+    ).status_code == 403
+
+
+async def test_a_form_of_another_site_does_nothing(third_party: RelyingParty) -> None:
+    page = await third_party.sign_in()
+    for origin in ("https://evil.example", "null"):
+        assert (await third_party.browser.submit(page, decision="allow", origin=origin)).status_code == 403

@@ -1,0 +1,72 @@
+"""Native apps (RFC 8252): any program on the device may pose as one, so the user is always asked."""
+
+import pytest
+
+from tests.support.auth_service import AuthService
+from tests.support.relying_party import RelyingParty, answer_of
+
+
+@pytest.fixture
+def native(auth: AuthService) -> RelyingParty:
+    return auth.relying_party("native")
+
+
+@pytest.mark.parametrize(
+    "redirect_uri",
+    [
+        "http://127.0.0.1/callback",
+        "http://127.0.0.1:51004/callback",
+        "http://[::1]:1234/callback",
+        "http://[::1]:51004/callback",
+        "com.example.native:/callback",
+    ],
+)
+async def test_the_port_of_a_loopback_address_may_vary(native: RelyingParty, redirect_uri: str) -> None:
+    code = await native.authorization_code(redirect_uri=redirect_uri)
+    assert (await native.token(code, redirect_uri=redirect_uri)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "redirect_uri",
+    [
+        "http://localhost:51004/callback",
+        "http://127.0.0.2:51004/callback",
+        "http://127.0.0.1:51004/other",
+        "http://127.0.0.1:51004/callback?x=1",
+        "http://127.0.0.1:510040/callback",
+        "http://127.0.0.1:x/callback",
+        "http://127.0.0.1:51004@evil.example/callback",
+        "http://127.0.0.1.evil.example/callback",
+        "https://127.0.0.1:51004/callback",
+        "com.example.native:/other",
+        "com.example.native://callback",
+    ],
+)
+async def test_nothing_else_of_it_may(native: RelyingParty, redirect_uri: str) -> None:
+    assert "registered" in (await native.authorize(redirect_uri=redirect_uri)).text
+
+
+async def test_the_port_is_part_of_what_the_code_is_bound_to(native: RelyingParty) -> None:
+    code = await native.authorization_code(redirect_uri="http://127.0.0.1:51004/callback")
+    assert (await native.token(code, redirect_uri="http://127.0.0.1:51005/callback")).status_code == 400
+
+
+async def test_the_port_of_other_redirect_uris_may_not_vary(rp: RelyingParty) -> None:
+    assert "registered" in (await rp.authorize(redirect_uri="https://app-one.example.org:8443/callback")).text
+
+
+async def test_the_user_is_asked_every_time_although_it_is_first_party(native: RelyingParty) -> None:
+    page = await native.sign_in()
+    for _ in range(2):
+        assert "A program on this device is asking" in page.text
+        assert "code" in answer_of(await native.browser.allow(page))
+        page = await native.authorize()
+
+
+async def test_so_it_cannot_sign_in_silently(native: RelyingParty) -> None:
+    await native.authorization_code()
+    assert answer_of(await native.authorize(prompt="none"))["error"] == "consent_required"
+
+
+async def test_a_web_app_with_a_secret_is_not_asked_about(rp: RelyingParty) -> None:
+    assert "code" in answer_of(await rp.sign_in())
