@@ -8,6 +8,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.errors import ServerErrorMiddleware
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from tallystick.asgi.allowed_methods import allowed_methods
@@ -45,9 +46,14 @@ class Invalid(HTTPException):
 
 
 def render_problems(app: FastAPI) -> None:
-    """Let `app` answer every refusal, its framework's own included, as problem details."""
-    for refusal in (StarletteHTTPException, RequestValidationError, OAuthError, Exception):
+    """Let `app` answer every refusal, its framework's own included, as problem details.
+
+    Call it before other middleware is added, which then stands around it.
+    """
+    for refusal in (StarletteHTTPException, RequestValidationError, OAuthError):
         app.add_exception_handler(refusal, _problem_response)
+    # A handler for Exception would answer outside of all middleware: without CORS, request id and security headers.
+    app.add_middleware(ServerErrorMiddleware, handler=_problem_response)
 
 
 def faults_of(errors: Sequence[Any]) -> list[Fault]:
