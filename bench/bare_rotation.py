@@ -1,0 +1,57 @@
+"""The transaction of a rotation through the store and its group commit, and nothing else. Its own process.
+
+Arguments: the database file, seconds. Prints how many, in which time, for how much CPU time.
+"""
+
+import asyncio
+import sys
+import time
+
+import uvloop
+from sqlalchemy import select
+
+from auth_service.settings import Lifetimes
+from auth_service.store import tables, token_families
+from auth_service.store.token_families import FamilyLifetime, Rotated
+from tallystick.store import Store
+
+_LIFETIMES = Lifetimes()
+_LIFETIME = FamilyLifetime(
+    refresh_token=_LIFETIMES.refresh_token,
+    family=_LIFETIMES.refresh_token_family,
+    access_token=_LIFETIMES.access_token,
+)
+_FAMILIES = select(tables.token_families.c.family_id, tables.token_families.c.generation).where(
+    tables.token_families.c.sub.is_not(None)
+)
+
+
+async def main(database: str, seconds: float) -> None:
+    store = Store.open(f"sqlite:///{database}")
+    families = await store.read(lambda connection: connection.execute(_FAMILIES).all())
+    cpu, begin = time.process_time(), time.perf_counter()
+    counts = await asyncio.gather(*(_rotate(store, *family, end=begin + seconds) for family in families))
+    print(sum(counts), time.perf_counter() - begin, time.process_time() - cpu)
+    await store.close()
+
+
+async def _rotate(store: Store, family_id: bytes, generation: int, *, end: float) -> int:
+    count = 0
+    while time.perf_counter() < end:
+        rotated = await store.write(
+            token_families.rotate,
+            family_id,
+            generation + count,
+            now=int(time.time()),
+            grace=_LIFETIMES.refresh_token_grace,
+            lifetime=_LIFETIME,
+            login_session_idle=_LIFETIMES.login_session_idle,
+        )
+        if not isinstance(rotated, Rotated):
+            raise RuntimeError("no rotation")
+        count += 1
+    return count
+
+
+if __name__ == "__main__":
+    uvloop.run(main(sys.argv[1], float(sys.argv[2])))

@@ -1,0 +1,184 @@
+"""The tables, one function each. Seconds are kept short: all of them together take some three minutes."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import quantiles
+
+import httpx
+
+from bench.figures import Sample, compare, interleaved, show
+from bench.pair import BOT, SECRET, Pair, basic
+from bench.processes import CORES, SERVER_CORE, Process, free_port, pinned, running
+from bench.rotating import rotate_over_http
+from bench.signing_in import login_form, refresh_tokens
+from bench.wrk import CONNECTIONS, load
+
+ROUNDS = 5
+SECONDS = 2
+CLIENT_CREDENTIALS = "grant_type=client_credentials"
+_HERE = Path(__file__).parent
+_NODE_PROVIDER = _HERE / "node_oidc_provider"
+
+
+def token_endpoint(pair: Pair) -> None:
+    """client_credentials with client_secret_basic, beside what FastAPI and node do at best."""
+    with pair.auth_service() as ours, _hello(pair) as hello, _node(pair) as node:
+        contenders = {
+            "ours: POST /token": lambda: load(
+                ours, "/token", seconds=SECONDS, form=CLIENT_CREDENTIALS, headers=basic(BOT)
+            ),
+            "FastAPI hello-world": lambda: load(hello, "/", seconds=SECONDS),
+        }
+        if node is not None:
+            contenders["node-oidc-provider: POST /token"] = lambda: load(
+                node, "/token", seconds=SECONDS, form=CLIENT_CREDENTIALS, headers=basic(BOT)
+            )
+        samples = interleaved(contenders, rounds=ROUNDS)
+    aims = {"FastAPI hello-world": 0.5, "node-oidc-provider: POST /token": 1.2}
+    show(
+        "Token endpoint: an ES256 access token for a client's own credentials",
+        compare(samples, "ours: POST /token", aims=aims),
+    )
+
+
+def rotation(pair: Pair) -> None:
+    """Durable rotations of a refresh token on SQLite, sixteen at once."""
+    with pair.auth_service() as ours:
+        tokens = refresh_tokens(pair, CONNECTIONS)
+        bare_database = _copy(pair.database)
+        contenders = {
+            "ours: POST /token": lambda: rotate_over_http(ours, tokens, seconds=SECONDS),
+            "the bare transaction": lambda: _told_by("bench.bare_rotation", str(bare_database), str(SECONDS)),
+        }
+        samples = interleaved(contenders, rounds=ROUNDS)
+    show(
+        "Refresh rotation, durable on SQLite, 16 at once",
+        compare(samples, "ours: POST /token", aims={"the bare transaction": 0.5}),
+    )
+
+
+def event_loop(pair: Pair) -> None:
+    """How late the auth service's event loop is while sixteen clients rotate."""
+    port = pair.port
+    command = [sys.executable, "-m", "bench.servers.lagging", str(port), str(pair.auth_toml)]
+    with running(*command, port=port, ready="/readyz", log=pair.folder / "lagging.log") as ours:
+        tokens = refresh_tokens(pair, CONNECTIONS)
+        rotate_over_http(ours, tokens, seconds=1)
+        lags = f"http://127.0.0.1:{port}/-/lag"
+        httpx.get(lags)
+        sample = rotate_over_http(ours, tokens, seconds=2 * SECONDS)
+        milliseconds = json.loads(httpx.get(lags).content)
+    percentiles = quantiles(milliseconds, n=100)
+    row = (
+        f"p50 {percentiles[49]:.1f} ms, p99 {percentiles[98]:.1f} ms, at {sample.per_second:,.0f} rotations per second"
+    )
+    show("Lag of the event loop under 16 concurrent rotations", [row])
+
+
+def verified_get(pair: Pair) -> None:
+    """A token that was verified before, beside the same endpoint without a check."""
+    port = free_port()
+    command = [sys.executable, "-m", "bench.servers.guarded", str(port), pair.issuer]
+    log = pair.folder / "guarded.log"
+    with pair.auth_service(), running(*command, port=port, ready="/open", log=log) as api:
+        headers = {"Authorization": f"Bearer {pair.access_token()}"}
+        contenders = {
+            "ours: GET, token remembered": lambda: load(api, "/verified", seconds=SECONDS, headers=headers),
+            "the same endpoint, no check": lambda: load(api, "/open", seconds=SECONDS, headers=headers),
+        }
+        samples = interleaved(contenders, rounds=ROUNDS)
+    show(
+        "A verified GET with tallystick.fastapi",
+        compare(samples, "ours: GET, token remembered", aims={"the same endpoint, no check": 0.85}),
+    )
+
+
+def logins(pair: Pair) -> None:
+    """POST /login with the right password, on all cores, beside the hash alone."""
+    with pair.auth_service(cores=CORES) as ours:
+        form = login_form(pair)
+        contenders = {
+            "ours: POST /login": lambda: load(
+                ours,
+                "/login",
+                seconds=2 * SECONDS,
+                form=form,
+                headers={"Origin": pair.issuer},
+                connections=4 * len(CORES),
+                cores=CORES,
+            ),
+            "argon2id alone": lambda: _told_by("bench.bare_hashing", str(2 * SECONDS), cores=CORES),
+        }
+        samples = interleaved(contenders, rounds=ROUNDS)
+    show(
+        f"Logins, on {len(CORES)} cores",
+        compare(samples, "ours: POST /login", aims={"argon2id alone": 0.9}),
+    )
+
+
+def memory_and_start(pair: Pair) -> None:
+    """Resident memory of one process, and the time from the command to the first answer, the database being there."""
+    rows = [f"{'':18}{'first answer':>13}{'MB after start':>16}{'MB after 10,000 requests':>26}{'aims':>16}"]
+    with pair.auth_service(cores=CORES) as auth:
+        rows.append(_growth("auth service", auth, "/token", "2 s, 120 MB", form=CLIENT_CREDENTIALS, headers=basic(BOT)))
+        headers = {"Authorization": f"Bearer {pair.access_token()}"}
+        with pair.resource_service(cores=CORES):
+            pass  # makes the database
+        with pair.resource_service(cores=CORES) as notes:
+            rows.append(_growth("notes API", notes, "/notes", "2 s, 90 MB", headers=headers))
+    show("Memory and start of one process", rows)
+
+
+def _growth(
+    name: str, server: Process, path: str, aims: str, *, headers: Mapping[str, str], form: str | None = None
+) -> str:
+    after_start = server.resident_mb
+    count = 0
+    while count < 10_000:
+        count += load(server, path, seconds=SECONDS, form=form, headers=headers).count
+    return f"{name:18}{server.seconds_to_answer:>11.2f} s{after_start:>16.0f}{server.resident_mb:>26.0f}{aims:>16}"
+
+
+@contextmanager
+def _hello(pair: Pair) -> Iterator[Process]:
+    port = free_port()
+    command = [sys.executable, "-m", "bench.servers.hello", str(port)]
+    with running(*command, port=port, ready="/", log=pair.folder / "hello.log") as process:
+        yield process
+
+
+@contextmanager
+def _node(pair: Pair) -> Iterator[Process | None]:
+    """node-oidc-provider, installed as its lock file says; None where there is no node."""
+    if shutil.which("npm") is None:
+        print("node-oidc-provider is left out: there is no npm here")
+        yield None
+        return
+    if not (_NODE_PROVIDER / "node_modules").exists():
+        subprocess.run(["npm", "ci", "--silent"], cwd=_NODE_PROVIDER, check=True)
+    port = free_port()
+    command = ["node", str(_NODE_PROVIDER / "server.js"), str(port)]
+    env = {"NODE_ENV": "production", "BENCH_SECRET": SECRET}
+    ready = "/.well-known/openid-configuration"
+    with running(*command, port=port, ready=ready, log=pair.folder / "node.log", env=env) as process:
+        yield process
+
+
+def _told_by(module: str, *arguments: str, cores: list[int] = SERVER_CORE) -> Sample:
+    command = pinned((sys.executable, "-m", module, *arguments), cores)
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    count, seconds, cpu_seconds = told.split()
+    return Sample(int(count), float(seconds), float(cpu_seconds))
+
+
+def _copy(database: Path) -> Path:
+    copy = database.with_name("bare.db")
+    with sqlite3.connect(database) as source, sqlite3.connect(copy) as target:
+        source.backup(target)
+    return copy
