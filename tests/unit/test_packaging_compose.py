@@ -99,7 +99,7 @@ def test_the_auth_service_trusts_the_proxy_and_nobody_else(services: dict[str, S
 
 
 def test_the_proxy_knows_its_upstreams_by_their_fixed_addresses(services: dict[str, Service]) -> None:
-    known = services["proxy"]["extra_hosts"]
+    known = dict(entry.split(":") for entry in services["proxy"]["extra_hosts"])
     assert {name: services[name]["networks"][name.split("-")[0]]["ipv4_address"] for name in known} == known
     assert {f"server {name}:8000" for name in known} == {
         line.rstrip(";").partition(" max_fails")[0]
