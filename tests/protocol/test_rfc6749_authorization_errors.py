@@ -1,4 +1,4 @@
-"""Refusals at the authorization endpoint (RFC 6749 §4.1.2.1): to the client at a redirect_uri of its own, else a page."""
+"""Refusals at the authorization endpoint (RFC 6749 §4.1.2.1): told to the client where that is safe, else on a page."""
 
 import re
 from typing import Any

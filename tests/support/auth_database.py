@@ -16,14 +16,14 @@ from tallystick.store import Store
 from tallystick.store.migrations import migrate
 from tests.support.clock import MovableClock
 from tests.support.declared import MASTER_KEY, declared_settings
-from tests.support.postgres import PostgreSQL
+from tests.support.postgres import PATIENCE, PostgreSQL
 
 
 def set_up(database_url: str) -> None:
     """What `serve` does before it serves."""
 
     async def fill() -> None:
-        store = Store.open(database_url)
+        store = Store.open(database_url, deadline=PATIENCE)
         await bootstrap(store, MasterKey.load(MASTER_KEY, may_create=False), MovableClock())
         await apply(store, declared_settings(database_url), MovableClock())
         await store.close()

@@ -14,6 +14,7 @@ from auth_service.settings import Settings
 from tallystick.store import Store
 from tests.support.clock import MovableClock
 from tests.support.declared import declared_settings
+from tests.support.postgres import PATIENCE
 from tests.support.relying_party import Browser, RelyingParty
 
 ADDRESS = "192.0.2.1"
@@ -55,7 +56,7 @@ async def running_auth_service(
 ) -> AsyncIterator[AuthService]:
     """The app between its start and its end. `settings` are changes to good ones."""
     declared, clock = declared_settings(database_url, **settings), clock or MovableClock()
-    store = Store.open(database_url)
+    store = Store.open(database_url, deadline=PATIENCE)
     app = create_app(declared, clock)
     try:
         if settings:

@@ -31,9 +31,16 @@ def error_of(response: httpx.Response) -> tuple[int, str]:
 
 def claims_of(token: str) -> dict[str, Any]:
     """What a JWT says, believed without a look at its signature."""
-    payload = token.split(".")[1]
-    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    return claims
+    return _object(token.split(".")[1])
+
+
+def header_of(token: str) -> dict[str, Any]:
+    return _object(token.split(".")[0])
+
+
+def _object(encoded: str) -> dict[str, Any]:
+    members: dict[str, Any] = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    return members
 
 
 class Browser:

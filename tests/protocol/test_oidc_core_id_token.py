@@ -1,0 +1,49 @@
+"""The ID Token (OIDC Core §2): who signed in, when and for whom, and nothing about the person."""
+
+from tests.support.auth_service import AuthService
+from tests.support.clock import MovableClock
+from tests.support.declared import ISSUER
+from tests.support.relying_party import RelyingParty, claims_of, header_of
+
+
+async def test_it_has_protocol_claims_only(rp: RelyingParty, clock: MovableClock) -> None:
+    tokens = await rp.tokens(scope="openid profile email address phone")
+    claims = claims_of(tokens["id_token"])
+    assert claims.pop("sub") == (await rp.userinfo(tokens["access_token"])).json()["sub"]
+    assert len(claims.pop("sid")) >= 16
+    assert claims == {
+        "iss": ISSUER,
+        "aud": "app-one",
+        "iat": clock.now,
+        "exp": clock.now + 300,
+        "auth_time": clock.now,
+        "nonce": "n-0S6_WzA2Mj",
+    }
+    assert header_of(tokens["id_token"])["typ"] == "JWT"
+
+
+async def test_the_nonce_is_the_requests(rp: RelyingParty) -> None:
+    nonce = 'é"\\ \n' + "n" * 500
+    assert claims_of((await rp.tokens(nonce=nonce))["id_token"])["nonce"] == nonce
+    assert "nonce" not in claims_of((await rp.tokens(nonce=None))["id_token"])
+
+
+async def test_auth_time_is_of_the_login_not_of_the_token(rp: RelyingParty, clock: MovableClock) -> None:
+    await rp.sign_in()
+    signed_in = clock.now
+    clock.advance(seconds=1000)
+    claims = claims_of((await rp.tokens())["id_token"])
+    assert (claims["auth_time"], claims["iat"]) == (signed_in, clock.now)
+
+
+async def test_one_login_is_one_sid_for_all_clients(auth: AuthService, rp: RelyingParty) -> None:
+    one = claims_of((await rp.tokens())["id_token"])
+    two = claims_of((await auth.relying_party("app-two", rp.browser).tokens())["id_token"])
+    elsewhere = claims_of((await auth.relying_party("app-one").tokens())["id_token"])
+    assert one["sub"] == two["sub"] == elsewhere["sub"]
+    assert one["sid"] == two["sid"] != elsewhere["sid"]
+
+
+async def test_the_sid_is_not_the_cookie(rp: RelyingParty) -> None:
+    sid = claims_of((await rp.tokens())["id_token"])["sid"]
+    assert all(sid not in value for value in rp.browser.http.cookies.values())

@@ -1,0 +1,150 @@
+"""RP-Initiated Logout 1.0: a client sends the browser to sign out; without a hint of their own, people are asked."""
+
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from tests.support.auth_service import AuthService
+from tests.support.clock import MovableClock
+from tests.support.declared import OTHER_EMAIL
+from tests.support.relying_party import RelyingParty, answer_of
+
+BACK = "https://app-one.example.org/"
+
+
+async def log_out(rp: RelyingParty, **parameters: str) -> httpx.Response:
+    return await rp.browser.open(f"/logout?{urlencode(parameters)}")
+
+
+async def is_signed_in(rp: RelyingParty) -> bool:
+    return "code" in answer_of(await rp.authorize(prompt="none"))
+
+
+async def test_with_the_users_own_hint_it_happens_at_once_and_leads_back(rp: RelyingParty) -> None:
+    hint = (await rp.tokens())["id_token"]
+    response = await log_out(rp, id_token_hint=hint, post_logout_redirect_uri=BACK, state="a b&c")
+    assert (response.status_code, response.headers["location"]) == (303, f"{BACK}?state=a+b%26c")
+    assert not await is_signed_in(rp)
+
+
+async def test_without_an_address_it_ends_on_a_page_of_ours(rp: RelyingParty) -> None:
+    hint = (await rp.tokens())["id_token"]
+    response = await log_out(rp, id_token_hint=hint, client_id="app-one")
+    assert (response.status_code, "You are signed out" in response.text) == (200, True)
+    assert not await is_signed_in(rp)
+
+
+async def test_an_expired_hint_is_a_hint(rp: RelyingParty, clock: MovableClock) -> None:
+    hint = (await rp.tokens())["id_token"]
+    clock.advance(seconds=7 * 3600)
+    assert (await log_out(rp, id_token_hint=hint, post_logout_redirect_uri=BACK)).status_code == 303
+
+
+async def test_it_ends_what_the_login_gave_to_every_client(auth: AuthService, rp: RelyingParty) -> None:
+    two = auth.relying_party("app-two", rp.browser)
+    ones, twos = await rp.tokens(), await two.tokens()
+    await log_out(rp, id_token_hint=ones["id_token"])
+    for client, tokens in ((rp, ones), (two, twos)):
+        assert (await client.refresh(tokens["refresh_token"])).status_code == 400
+        assert (await client.userinfo(tokens["access_token"])).status_code == 401
+
+
+async def test_another_browser_stays_signed_in(auth: AuthService, rp: RelyingParty) -> None:
+    elsewhere = auth.relying_party("app-one")
+    tokens = await elsewhere.tokens()
+    await log_out(rp, id_token_hint=(await rp.tokens())["id_token"])
+    assert await is_signed_in(elsewhere)
+    assert (await elsewhere.refresh(tokens["refresh_token"])).status_code == 200
+
+
+async def test_without_a_hint_the_user_is_asked_and_nothing_leads_back(rp: RelyingParty) -> None:
+    await rp.sign_in()
+    page = await log_out(rp, client_id="app-one", post_logout_redirect_uri=BACK)
+    assert 'id="log-out"' in page.text
+    assert await is_signed_in(rp)
+    confirmed = await rp.browser.submit(page)
+    assert (confirmed.status_code, "You are signed out" in confirmed.text) == (200, True)
+    assert BACK not in confirmed.text
+    assert not await is_signed_in(rp)
+
+
+async def test_with_another_persons_hint_the_user_is_asked_and_then_led_back(
+    auth: AuthService, rp: RelyingParty
+) -> None:
+    hint = (await auth.relying_party("app-one").tokens())["id_token"]
+    await rp.browser.sign_in(await rp.authorize(), username=OTHER_EMAIL)
+    page = await log_out(rp, id_token_hint=hint, post_logout_redirect_uri=BACK)
+    assert "App One" in page.text
+    assert await is_signed_in(rp)
+    assert (await rp.browser.submit(page)).headers["location"] == BACK
+    assert not await is_signed_in(rp)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://evil.example/",
+        "https://app-one.example.org",
+        "https://app-one.example.org/?x=1",
+        "https://app-one.example.org/callback",
+        "https://app-two.example.org/",
+        "javascript:alert(1)",
+    ],
+)
+async def test_an_address_that_is_not_registered_stops_everything(rp: RelyingParty, uri: str) -> None:
+    hint = (await rp.tokens())["id_token"]
+    page = await log_out(rp, id_token_hint=hint, post_logout_redirect_uri=uri)
+    assert (page.status_code, 'id="error">invalid_request<' in page.text) == (400, True)
+    assert "location" not in page.headers
+    assert await is_signed_in(rp)
+
+
+async def test_a_hint_of_another_client_than_the_one_that_asks_is_refused(rp: RelyingParty) -> None:
+    hint = (await rp.tokens())["id_token"]
+    assert (await log_out(rp, id_token_hint=hint, client_id="app-two")).status_code == 400
+    assert await is_signed_in(rp)
+
+
+async def test_a_hint_that_is_no_id_token_of_ours_is_none(rp: RelyingParty) -> None:
+    tokens = await rp.tokens()
+    for hint in (tokens["access_token"], tokens["id_token"][:-4] + "AAAA", "x"):
+        page = await log_out(rp, id_token_hint=hint, post_logout_redirect_uri=BACK)
+        assert 'id="log-out"' in page.text
+    assert await is_signed_in(rp)
+
+
+async def test_the_confirmation_is_good_only_for_who_was_asked(auth: AuthService, rp: RelyingParty) -> None:
+    await rp.sign_in()
+    victim = auth.relying_party("app-one")
+    await victim.sign_in()
+    page = await log_out(rp)
+    assert (await victim.browser.submit(page)).status_code == 403
+    assert await is_signed_in(victim)
+
+
+async def test_a_form_of_another_site_signs_nobody_out(rp: RelyingParty) -> None:
+    await rp.sign_in()
+    page = await log_out(rp)
+    for origin in ("https://evil.example", "null", ""):
+        assert (await rp.browser.submit(page, origin=origin)).status_code == 403
+    assert (await rp.browser.submit(page, csrf="x")).status_code == 403
+    assert await is_signed_in(rp)
+
+
+async def test_it_may_come_by_post(rp: RelyingParty) -> None:
+    hint = (await rp.tokens())["id_token"]
+    begun = await rp.http.post("/logout", data={"id_token_hint": hint, "post_logout_redirect_uri": BACK})
+    assert (await rp.browser.open(begun.headers["location"])).headers["location"] == BACK
+    assert not await is_signed_in(rp)
+
+
+async def test_who_is_not_signed_in_is_signed_out_already(auth: AuthService, rp: RelyingParty) -> None:
+    assert "You are signed out" in (await log_out(rp)).text
+    hint = (await auth.relying_party("app-one").tokens())["id_token"]
+    assert (await log_out(rp, id_token_hint=hint, post_logout_redirect_uri=BACK)).headers["location"] == BACK
+
+
+@pytest.mark.parametrize("query", ["state=%00", "state=%FF", "state=a&state=b"])
+async def test_a_damaged_request_gets_a_page(rp: RelyingParty, query: str) -> None:
+    assert (await rp.browser.open(f"/logout?{query}")).status_code == 400

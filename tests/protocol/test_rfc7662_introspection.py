@@ -1,0 +1,73 @@
+"""Token introspection (RFC 7662): for the token's own client and its API's; to anyone else every token is inactive."""
+
+import pytest
+
+from tests.support.auth_service import AuthService
+from tests.support.clock import MovableClock
+from tests.support.declared import ISSUER
+from tests.support.relying_party import RelyingParty, claims_of, error_of
+
+INACTIVE = {"active": False}
+
+
+async def test_an_access_token_is_told_as_it_is(rp: RelyingParty) -> None:
+    token = (await rp.tokens())["access_token"]
+    response = await rp.introspect(token)
+    assert response.json() == {"active": True, "token_type": "Bearer", **claims_of(token)}
+    assert response.headers["cache-control"] == "no-store"
+
+
+async def test_a_refresh_token_is_told_as_it_is(rp: RelyingParty, clock: MovableClock) -> None:
+    tokens = await rp.tokens()
+    assert (await rp.introspect(tokens["refresh_token"])).json() == {
+        "active": True,
+        "client_id": "app-one",
+        "sub": claims_of(tokens["id_token"])["sub"],
+        "scope": "openid notes:read",
+        "iss": ISSUER,
+        "exp": clock.now + 1_209_600,
+    }
+
+
+async def test_the_api_that_a_token_is_for_may_ask(auth: AuthService, rp: RelyingParty) -> None:
+    api = auth.relying_party("notes-api")
+    tokens = await rp.tokens()
+    assert (await api.introspect(tokens["access_token"])).json()["active"] is True
+    assert (await api.introspect(tokens["refresh_token"])).json() == INACTIVE
+    calendars = await rp.tokens(scope="openid calendar:read")
+    assert (await api.introspect(calendars["access_token"])).json() == INACTIVE
+
+
+async def test_anyone_else_learns_nothing(auth: AuthService, rp: RelyingParty) -> None:
+    tokens = await rp.tokens()
+    for client_id in ("app-two", "bot"):
+        for kind in ("access_token", "refresh_token"):
+            assert (await auth.relying_party(client_id).introspect(tokens[kind])).json() == INACTIVE
+
+
+async def test_a_client_that_cannot_prove_who_it_is_may_not_ask(auth: AuthService) -> None:
+    spa = auth.relying_party("spa")
+    token = (await spa.tokens())["access_token"]
+    assert error_of(await spa.introspect(token)) == (401, "invalid_client")
+    assert error_of(await auth.http().post("/introspect", data={"token": token})) == (401, "invalid_client")
+
+
+async def test_what_is_over_is_inactive(rp: RelyingParty, clock: MovableClock) -> None:
+    tokens = await rp.tokens()
+    rotated = (await rp.refresh(tokens["refresh_token"])).json()
+    assert (await rp.introspect(tokens["refresh_token"])).json() == INACTIVE
+    assert (await rp.introspect(rotated["refresh_token"])).json()["active"] is True
+    clock.advance(seconds=300)
+    assert (await rp.introspect(rotated["access_token"])).json() == INACTIVE
+    await rp.browser.submit(await rp.browser.open("/logout"))
+    assert (await rp.introspect(rotated["refresh_token"])).json() == INACTIVE
+
+
+@pytest.mark.parametrize("token", ["unknown", "un.kno.wn", "A" * 71, "é", "\ud800".encode("utf-8", "surrogatepass")])
+async def test_what_is_no_token_of_ours_is_inactive_or_refused(rp: RelyingParty, token: str | bytes) -> None:
+    response = await rp.introspect(token)  # type: ignore[arg-type]
+    assert (response.status_code, response.json().get("active")) in {(200, False), (400, None)}
+
+
+async def test_an_id_token_is_no_token_here(rp: RelyingParty) -> None:
+    assert (await rp.introspect((await rp.tokens())["id_token"])).json() == INACTIVE

@@ -1,0 +1,63 @@
+"""Access tokens as JWTs (RFC 9068), believed by whoever has the public key."""
+
+import json
+
+import pytest
+
+from tallystick.errors import InvalidToken
+from tallystick.jwk import parse_jwk_set
+from tallystick.jwt import ACCESS_TOKEN, ID_TOKEN, read
+from tests.support.auth_service import AuthService
+from tests.support.clock import MovableClock
+from tests.support.declared import ISSUER, NOTES
+from tests.support.relying_party import RelyingParty, claims_of, header_of
+
+
+async def test_it_says_what_an_api_needs_and_no_more(rp: RelyingParty, clock: MovableClock) -> None:
+    tokens = await rp.tokens(scope="openid email notes:read")
+    claims = claims_of(tokens["access_token"])
+    sub, jti = claims.pop("sub"), claims.pop("jti")
+    assert claims == {
+        "iss": ISSUER,
+        "aud": NOTES,
+        "client_id": "app-one",
+        "iat": clock.now,
+        "exp": clock.now + 300,
+        "auth_time": clock.now,
+        "scope": "openid email notes:read",
+        "roles": ["editor"],
+    }
+    assert sub == claims_of(tokens["id_token"])["sub"]
+    assert len(jti) == 32
+
+
+async def test_its_header_names_type_algorithm_and_key(auth: AuthService, rp: RelyingParty) -> None:
+    header = header_of((await rp.tokens())["access_token"])
+    (jwk,) = (await auth.http().get("/jwks")).json()["keys"]
+    assert header == {"typ": "at+jwt", "alg": "ES256", "kid": jwk["kid"]}
+
+
+async def test_the_published_key_verifies_it(auth: AuthService, rp: RelyingParty) -> None:
+    tokens = await rp.tokens()
+    keys = parse_jwk_set((await auth.http().get("/jwks")).content)
+    assert read(tokens["access_token"], ACCESS_TOKEN, keys.__getitem__) == claims_of(tokens["access_token"])
+
+
+async def test_no_kind_of_token_is_taken_for_the_other(auth: AuthService, rp: RelyingParty) -> None:
+    tokens = await rp.tokens()
+    keys = parse_jwk_set((await auth.http().get("/jwks")).content)
+    with pytest.raises(InvalidToken):
+        read(tokens["id_token"], ACCESS_TOKEN, keys.__getitem__)
+    with pytest.raises(InvalidToken):
+        read(tokens["access_token"], ID_TOKEN, keys.__getitem__)
+
+
+async def test_every_token_has_a_name_of_its_own(rp: RelyingParty) -> None:
+    tokens = [(await rp.tokens())["access_token"] for _ in range(3)]
+    assert len({claims_of(token)["jti"] for token in tokens}) == 3
+
+
+async def test_nothing_personal_is_in_it(rp: RelyingParty) -> None:
+    said = json.dumps(claims_of((await rp.tokens(scope="openid profile email phone"))["access_token"]))
+    for text in ("ada@example.com", "Lovelace", "7946"):
+        assert text not in said
