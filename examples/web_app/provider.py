@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 SCOPE = "openid profile email notes:read notes:write"
 SIGN_IN_AGAIN = "The sign-in took too long, or was begun in another window. Please try once more."
+OTHER_TABS = 2
+"""Sign-ins under way besides the newest: all of them together fit into one cookie."""
 KIND_WORDS = {
     "access_denied": "You chose not to let this app in. Nothing has changed.",
     "login_required": "Please sign in to go on.",
@@ -49,9 +51,12 @@ class Provider:
 
     async def authorization_redirect(self, request: Request) -> Response:
         """To the issuer, with state, nonce and a PKCE challenge; their secrets wait in `request.session`."""
+        other_tabs = _take_sign_ins(request)
         with _answers():
             await self._metadata()
             redirect: Response = await self._app.authorize_redirect(request, self._settings.redirect_uri)
+        # Authlib would forget them, and whoever goes on in another tab be told to start again.
+        request.session.update(other_tabs[-OTHER_TABS:] + _take_sign_ins(request))
         return redirect
 
     async def redeem(self, request: Request) -> tuple[User, Tokens]:
@@ -139,6 +144,11 @@ class Provider:
 
     def _client(self) -> Any:
         return AsyncOAuth2Client(self._settings.client_id, self._settings.client_secret, **self._options)
+
+
+def _take_sign_ins(request: Request) -> list[tuple[str, Any]]:
+    """What Authlib has put aside for each sign-in under way in this browser, the oldest first."""
+    return [(name, request.session.pop(name)) for name in list(request.session) if name.startswith("_state_")]
 
 
 @contextmanager
