@@ -1,6 +1,7 @@
 """A bounded queue of units, and the threads that work it off."""
 
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
@@ -35,9 +36,10 @@ class Lane:
         self._waiting.put(unit)
 
     def close(self, patience: float) -> None:
-        """Finish what waits and end the threads; blocks for at most `patience` seconds each."""
+        """Finish what waits and end the threads; blocks for at most `patience` seconds."""
         self._is_closed = True
         for _ in self._threads:
             self._waiting.put(None)
+        end = time.monotonic() + patience
         for thread in self._threads:
-            thread.join(patience)
+            thread.join(max(0.0, end - time.monotonic()))

@@ -25,6 +25,9 @@ GROUP_SECONDS = 0.005
 BUSY_SECONDS = 5.0
 """How long to wait for another process's write."""
 
+WAL_BYTES = 64 * 1024 * 1024
+"""To which the file beside the database shrinks again after a rush."""
+
 _AWAY = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
@@ -49,6 +52,7 @@ def sqlite_engine(url: str) -> Engine:
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=512)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
         return connection
 
     # Every thread keeps the connection it opened, so there is nothing to pool.
@@ -71,6 +75,33 @@ def _refuse_nul(_c: object, _cursor: object, _sql: object, parameters: object, _
             raise Unstorable("a value holds a NUL character")
 
 
+class _Link:
+    """A thread's connection: opened when it is first needed, and again after it was dropped."""
+
+    def __init__(self, engine: Engine, *, pragma: str) -> None:
+        self._engine = engine
+        self._pragma = pragma
+        self._open: tuple[Connection, sqlite3.Connection] | None = None
+
+    def get(self) -> tuple[Connection, sqlite3.Connection]:
+        if self._open is None:
+            connection = self._engine.connect()
+            driver = connection.connection.driver_connection
+            if not isinstance(driver, sqlite3.Connection):
+                raise TypeError("the engine is not one of sqlite_engine()")
+            driver.execute(f"PRAGMA {self._pragma}")
+            self._open = connection, driver
+        return self._open
+
+    def drop(self) -> None:
+        """Closing the connection rolls back what was open on it."""
+        if self._open is not None:
+            connection, _ = self._open
+            self._open = None
+            connection.invalidate()
+            connection.close()
+
+
 class Reader:
     """The life of one reading thread: each unit sees one moment of the database and can change nothing."""
 
@@ -85,14 +116,15 @@ class Reader:
                 settle([unit])
         link.drop()
 
-    def _run(self, unit: Unit, link: "_Link") -> None:
+    def _run(self, unit: Unit, link: _Link) -> None:
         try:
             connection, driver = link.get()
             driver.execute("BEGIN")
             try:
                 unit.succeed(unit.work(connection))
             finally:
-                driver.execute("COMMIT")  # there is nothing to roll back
+                if driver.in_transaction:
+                    driver.execute("COMMIT")  # there is nothing to roll back
         except BaseException as error:
             failure = _translated(error, writes=False)
             unit.fail(failure)
@@ -120,7 +152,7 @@ class Writer:
             settle(group)
         link.drop()
 
-    def _commit(self, group: list[Unit], followers: Iterator[Unit], link: "_Link") -> None:
+    def _commit(self, group: list[Unit], followers: Iterator[Unit], link: _Link) -> None:
         """Run the first unit and its followers, which are added to `group`, and commit them together."""
         connection, driver = link.get()
         driver.execute("BEGIN IMMEDIATE")  # a plain BEGIN that reads and then writes fails at once when another writes
@@ -162,33 +194,6 @@ def _run_in_savepoint(unit: Unit, connection: Connection, driver: sqlite3.Connec
     driver.execute("RELEASE unit")
 
 
-class _Link:
-    """A thread's connection: opened when it is first needed, and again after it was dropped."""
-
-    def __init__(self, engine: Engine, *, pragma: str) -> None:
-        self._engine = engine
-        self._pragma = pragma
-        self._open: tuple[Connection, sqlite3.Connection] | None = None
-
-    def get(self) -> tuple[Connection, sqlite3.Connection]:
-        if self._open is None:
-            connection = self._engine.connect()
-            driver = connection.connection.driver_connection
-            if not isinstance(driver, sqlite3.Connection):
-                raise TypeError("the engine is not one of sqlite_engine()")
-            driver.execute(f"PRAGMA {self._pragma}")
-            self._open = connection, driver
-        return self._open
-
-    def drop(self) -> None:
-        """Closing the connection rolls back what was open on it."""
-        if self._open is not None:
-            connection, _ = self._open
-            self._open = None
-            connection.invalidate()
-            connection.close()
-
-
 def _group_failure(error: BaseException) -> StoreUnavailable:
     unavailable = StoreUnavailable("the store could not commit")
     unavailable.__cause__ = error
@@ -213,6 +218,5 @@ def _translated(error: BaseException, *, writes: bool) -> BaseException:
 
 
 def _is_away(primary_code: int, *, writes: bool) -> bool:
-    return primary_code in _AWAY and (
-        writes or primary_code != sqlite3.SQLITE_READONLY
-    )  # a reader is so by our own word
+    """A reading connection is read-only by our own word."""
+    return primary_code in _AWAY and (writes or primary_code != sqlite3.SQLITE_READONLY)

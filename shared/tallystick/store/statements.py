@@ -27,8 +27,9 @@ def _pruning(column: Column[int]) -> Delete:
         .order_by(column)
         .limit(bindparam("at_most"))
         .with_for_update(skip_locked=True)  # two who prune at once take different rows; SQLite has no such two
+        .cte("expired", nesting=True)  # PostgreSQL may run a plain subquery several times, and so beyond the limit
     )
-    return delete(table).where(key.in_(expired))
+    return delete(table).where(key.in_(select(*expired.columns)))
 
 
 def lock_parent(connection: Connection, parent: Select[Any]) -> Row[Any] | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection
@@ -48,7 +49,7 @@ def settle(units: Iterable[Unit]) -> None:
     for unit in units:
         by_loop.setdefault(unit._loop, []).append(unit)
     for loop, settled in by_loop.items():
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop was closed, and nobody waits there any longer
             loop.call_soon_threadsafe(_tell_all, settled)
 
 
