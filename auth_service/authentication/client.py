@@ -1,7 +1,6 @@
 """Which client is asking (RFC 6749 §2.3): client_secret_basic, client_secret_post, none."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 from dataclasses import dataclass
@@ -70,7 +69,7 @@ def _basic(authorization: str) -> tuple[str, str]:
         if not colon:
             raise _refused()
         return unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not ASCII, not base64, not UTF-8
         raise _refused() from None
 
 
