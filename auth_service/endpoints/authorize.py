@@ -25,7 +25,7 @@ router = APIRouter(tags=["OAuth 2.1"])
 async def authorize(request: Request, provider: Provided) -> Response:
     """Send the browser on: to sign in, to consent, or back to the client with a code or a refusal."""
     begun = Begun(
-        parse_request(request.url.query),
+        parse_request(query_of(request)),
         started=provider.clock(),
         browser=provider.login_sessions.fingerprint(request),
     )
@@ -42,6 +42,15 @@ async def authorize_by_post(request: Request) -> Response:
         raise MalformedRequest from None
     pairs = [*form.items(), *(("resource", resource) for resource in form.resources)]
     return redirect(f"/authorize?{parse_request(urlencode(pairs)).query}")
+
+
+def query_of(request: Request) -> str:
+    """The query as it was sent. Raises MalformedRequest for bytes that no URL holds (RFC 3986 §2)."""
+    query: bytes = request.scope["query_string"]
+    try:
+        return query.decode("ascii")
+    except UnicodeDecodeError:
+        raise MalformedRequest from None
 
 
 def parse_request(query: str) -> AuthorizationRequest:

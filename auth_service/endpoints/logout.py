@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from auth_service.endpoints.authorize import redirect
+from auth_service.endpoints.authorize import query_of, redirect
 from auth_service.endpoints.our_form import OurForm, read_our_form, signed_in_sender
 from auth_service.form import Form, parse_form, read_form
 from auth_service.pages import page
@@ -30,7 +30,7 @@ class LogoutRequest:
 @router.get("/logout", response_class=Response)
 async def logout(request: Request, provider: Provided) -> Response:
     """Sign out at once when the hint names who is signed in; else ask first, or any link could sign people out."""
-    return await _logout(request, request.url.query, provider)
+    return await _logout(request, query_of(request), provider)
 
 
 @router.post("/logout", response_class=Response)
