@@ -5,13 +5,16 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request, Response
 
 from auth_service.authorization.client import trusted_client
+from auth_service.authorization.interaction import Begun
+from auth_service.authorization.parameters import check_parameters
 from auth_service.authorization.response import with_error
 from auth_service.endpoints.authorize import answer, begun_from, redirect
 from auth_service.endpoints.our_form import open_sealed, read_our_form, signed_in_sender
 from auth_service.pages import page
 from auth_service.pages.refusals import LoginEnded
-from auth_service.provider import Provided
+from auth_service.provider import Provided, Provider
 from auth_service.store import consents
+from auth_service.store.clients import Client
 from auth_service.uris import runs_on_the_device
 from tallystick.errors import AccessDenied
 
@@ -32,7 +35,7 @@ async def consent_page(request: Request, provider: Provided) -> Response:
     """What is asked for, in words of the API that understands each scope."""
     sealed = request.query_params.get("request", "")
     begun = begun_from(open_sealed(sealed, provider))
-    client = await trusted_client(begun.request, provider.registry)
+    client = await _asking_client(begun, provider)
     login_session = await provider.login_sessions.current(request)
     if login_session is None:
         raise LoginEnded
@@ -62,17 +65,25 @@ async def consent(request: Request, provider: Provided) -> Response:
     form = await read_our_form(request, provider)
     login_session = await signed_in_sender(request, form, provider, purpose="consent")
     begun = begun_from(form.sealed)
-    client = await trusted_client(begun.request, provider.registry)
+    client = await _asking_client(begun, provider)
     if form.get("decision") != "allow":
         return redirect(with_error(begun.request, AccessDenied("the user said no"), issuer=provider.issuer))
     given = await provider.store.write(
         consents.give,
         login_session.sub,
         client.client_id,
-        frozenset(begun.request.scopes) & client.scopes,
+        frozenset(begun.request.scopes),
         now=provider.clock(),
     )
     if not given:
         raise LoginEnded
     browser = provider.login_sessions.fingerprint(request)
     return await answer(begun, login_session, provider, browser=browser, just_allowed=True)
+
+
+async def _asking_client(begun: Begun, provider: Provider) -> Client:
+    """Nobody is asked about what the client may not have: the seal says that we carried the request, not that we
+    found it good. Raises the OAuthError of whoever refuses it, shown as a page."""
+    client = await trusted_client(begun.request, provider.registry)
+    check_parameters(begun.request, client, await provider.registry.now(), issuer=provider.issuer)
+    return client

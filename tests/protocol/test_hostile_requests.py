@@ -1,0 +1,65 @@
+"""What no honest client sends: each is refused in the endpoint's own form, and none is an error of ours."""
+
+import re
+
+import httpx
+import pytest
+from starlette.types import Message
+
+from tests.support.auth_service import AuthService
+from tests.support.relying_party import RelyingParty, error_of
+
+
+@pytest.fixture
+def auth_database_url(auth_sqlite_url: str) -> str:
+    """None of this is up to the database."""
+    return auth_sqlite_url
+
+
+@pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect"])
+@pytest.mark.parametrize("credentials", [b"\xe9", b"\xff\xfe==", "é".encode()])
+async def test_credentials_that_are_not_ascii_are_no_credentials(
+    auth: AuthService, path: str, credentials: bytes
+) -> None:
+    headers = {b"authorization": b"Basic " + credentials}
+    response = await auth.http().post(path, data={"token": "x", "grant_type": "client_credentials"}, headers=headers)
+    assert error_of(response) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize("path", ["/authorize", "/logout"])
+@pytest.mark.parametrize("query", [b"state=\xff", "state=é".encode()])
+async def test_a_query_that_no_url_holds_gets_a_page(auth: AuthService, path: str, query: bytes) -> None:
+    status, body = await _get(auth, path, query)
+    assert status == 400
+    assert b"The request is damaged" in body
+
+
+async def _get(auth: AuthService, path: str, query: bytes) -> tuple[int, bytes]:
+    """Straight into the app, for an HTTP client would encode the query first."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": query, "headers": [(b"host", b"x")]}
+    await auth.app(scope, receive, send)
+    return sent[0]["status"], sent[1]["body"]
+
+
+async def test_a_seal_from_another_page_makes_no_consent_page_of_ours(rp: RelyingParty) -> None:
+    """The log-out page seals any query; the consent page must not repeat what the client could never have asked."""
+    await rp.browser.sign_in()
+    query = rp.authorization_url(scope="openid You_have_won").partition("?")[2]
+    sealed = _sealed(await rp.browser.open(f"/logout?{query}"))
+    page = await rp.browser.open(f"/consent?request={sealed}")
+    assert page.status_code == 400
+    assert "You_have_won" not in page.text
+
+
+def _sealed(page: httpx.Response) -> str:
+    found = re.search(r'name="request" value="([^"]+)"', page.text)
+    assert found is not None
+    return found.group(1)
