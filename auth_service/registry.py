@@ -19,18 +19,16 @@ class Registry:
         self._store = store
         self._known: Registered | None = None
         self._read_at = 0.0
-        self._reading = asyncio.Lock()
+        self._reading: asyncio.Task[Registered] | None = None
 
     async def now(self) -> Registered:
         """What is registered, at most a second old. Raises StoreUnavailable."""
-        return self._fresh() or await self._read()
-
-    def _fresh(self) -> Registered | None:
-        return self._known if time.monotonic() - self._read_at < _SECONDS else None
-
-    async def _read(self) -> Registered:
-        async with self._reading:  # one read for all who wait
-            return self._fresh() or await self.read_now()
+        if self._known is not None and time.monotonic() - self._read_at < _SECONDS:
+            return self._known
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self.read_now())
+        # One read for all who wait, and one failure: taking turns at a dead store, the last would wait for minutes.
+        return await asyncio.shield(self._reading)
 
     async def read_now(self) -> Registered:
         """Asks the store, however fresh the last answer is. Raises StoreUnavailable."""
