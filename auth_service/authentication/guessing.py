@@ -49,9 +49,9 @@ async def allow(store: Store, attempt: Attempt, *, now_ms: int) -> int:
     return await store.write(guesses.charge, attempt.buckets, now_ms=now_ms)
 
 
-async def refund(store: Store, attempt: Attempt, *, now_ms: int) -> None:
+async def refund(store: Store, attempt: Attempt) -> None:
     """Take back an attempt whose password was never looked at. A right one is taken back by `logins.succeed`."""
-    await store.write(guesses.refund, attempt.buckets, now_ms=now_ms)
+    await store.write(guesses.refund, attempt.buckets)
 
 
 def _bucket(kind: str, *counted: str, burst: int, interval: int) -> Bucket:

@@ -73,7 +73,7 @@ class SignIn:
             try:
                 verdict = await self._passwords.verify(password, credentials.password_hash if credentials else None)
             except TemporarilyUnavailable:
-                await guessing.refund(self._store, attempt, now_ms=self._clock() * 1000)
+                await guessing.refund(self._store, attempt)
                 raise
             if credentials is None or not verdict.matches:
                 return Refused()

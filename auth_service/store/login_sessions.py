@@ -47,7 +47,6 @@ def begin(
     The browser gets a new id at each login. When `replaces`, the hash of the id it brought, belongs to the same user,
     that session becomes this one under its old sid, so that the user's apps stay signed in; another user's is ended.
     """
-    prune(connection, login_sessions.c.expires_at, now=now)
     alive = select(users.c.sub).where(users.c.sub == sub, users.c.disabled_at.is_(None)).with_for_update(read=True)
     if connection.execute(alive).one_or_none() is None:
         return False
@@ -74,6 +73,8 @@ def begin(
             expires_at=now + lifetime.absolute,
         )
     )
+    # Last: it locks what it deletes in no order, so nothing may be waited for behind it.
+    prune(connection, login_sessions.c.expires_at, now=now)
     return True
 
 

@@ -34,7 +34,7 @@ def succeed(
     )
     if not begun:
         return False
-    guesses.refund(connection, buckets, now_ms=now * 1000)
+    guesses.refund(connection, buckets)
     if better_hash is not None and credentials.password_hash is not None:
         users.upgrade_password_hash(connection, credentials.sub, old=credentials.password_hash, new=better_hash)
     return True
