@@ -25,7 +25,10 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._is_in_headers = True  # a connection that sends nothing counts as slow, too
         self._is_in_body = False
+        self._is_upgrade = False
+        self._raw_bytes = 0  # of headers that are not complete
         self._header_bytes = 0
+        self._hosts = 0
         self._refusal = HTTPStatus.BAD_REQUEST
         self._slow: asyncio.TimerHandle | None = None
 
@@ -47,8 +50,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(self._refusal)
         if was_in_headers and self._is_in_headers:
             # The parser reports a header when it is complete, and would gather an endless one in memory.
-            self._header_bytes += len(data)
-            if self._header_bytes > HEADER_BYTES:
+            self._raw_bytes += len(data)
+            if self._raw_bytes > HEADER_BYTES:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         self._watch_slowness()
 
@@ -69,53 +72,16 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _watch_slowness(self) -> None:
         """A request that arrives whole, as nearly all do, costs no timer."""
-        is_receiving = self._is_in_headers or self._is_in_body
-        if is_receiving and self._slow is None:
-            self._slow = self.loop.call_later(HEADER_SECONDS, self._close_slow)
-        elif not is_receiving:
-            self._stop_watching()
-
-    def _stop_watching(self) -> None:
-        if self._slow is not None:
+        if self._is_in_headers or self._is_in_body:
+            if self._slow is None:
+                self._slow = self.loop.call_later(HEADER_SECONDS, self._close_slow)
+        elif self._slow is not None:
             self._slow.cancel()
             self._slow = None
 
     def _close_slow(self) -> None:
         self._slow = None
         self._refuse(HTTPStatus.REQUEST_TIMEOUT)
-
-    # What the parser finds
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._is_in_headers = True
-        self._header_bytes = 0
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._is_in_headers:  # later they are trailers, which must not pass for headers
-            super().on_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        self._is_in_headers, self._is_in_body = False, True
-        if self.parser.get_method() == b"CONNECT":
-            raise Refused
-        if self.parser.should_upgrade():
-            return
-        self._stop_watching()  # the body has its own time
-        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEADER_BYTES:
-            self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            raise Refused
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):
-            raise Refused  # RFC 9112 §3.2
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self._is_in_body = False
-        if not self.parser.should_upgrade():
-            super().on_message_complete()
-
-    # How it is refused
 
     def _refuse(self, status: HTTPStatus) -> None:
         self._is_in_headers = self._is_in_body = False
@@ -124,3 +90,44 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:  # else it would be taken for another request's answer
             self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
         self.transport.close()
+
+    # What the parser finds
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_in_headers = True
+        self._raw_bytes = self._header_bytes = self._hosts = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """What uvicorn does, counted; its own is not called, because this is where the time of a request goes."""
+        if not self._is_in_headers:
+            return  # a trailer, which must not pass for a header
+        name = name.lower()
+        self._header_bytes += len(name) + len(value) + 4
+        if name == b"host":
+            self._hosts += 1
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self._is_in_headers, self._is_in_body = False, True
+        if self._header_bytes + len(self.url) > HEADER_BYTES:
+            self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            raise Refused
+        if self._hosts != 1 and (self._hosts or self.parser.get_http_version() != "1.0"):
+            raise Refused  # RFC 9112 §3.2
+        self._is_upgrade = self.parser.should_upgrade()
+        if self._is_upgrade:
+            if self.parser.get_method() == b"CONNECT":
+                raise Refused
+            return
+        if self._slow is not None:  # the body has its own time
+            self._slow.cancel()
+            self._slow = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._is_in_body = False
+        if not self._is_upgrade:
+            super().on_message_complete()
