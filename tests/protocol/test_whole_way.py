@@ -1,0 +1,84 @@
+"""Begin here. One person, two clients, one API: sign in once, be known everywhere, sign out once, be gone everywhere.
+
+Each step is a request that one could send by hand, through the real auth service and the real notes API. Only the
+network between them is short: they call each other without a socket.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from resource_service.main import create_app
+from resource_service.settings import Settings
+from tallystick.store.migrations import migrate
+from tests.support.auth_service import AuthService
+from tests.support.declared import ISSUER, NOTES
+from tests.support.network import Network
+from tests.support.relying_party import answer_of
+
+SCOPE = "openid email notes:read notes:write"
+
+
+@pytest.fixture
+async def notes_api(auth: AuthService, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """An API with a database of its own. All it knows of the auth service is an address."""
+    database_url = f"sqlite:///{tmp_path}/notes.db"
+    migrate(database_url, "resource_service.migrations")
+    settings = Settings(audience=NOTES, issuer=ISSUER, database_url=database_url)
+    app = create_app(settings, auth.clock, Network({ISSUER: auth.app}))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=NOTES) as http,
+    ):
+        yield http
+
+
+async def test_one_login_two_clients_one_api(auth: AuthService, notes_api: httpx.AsyncClient) -> None:
+    browser = auth.browser()
+    one = auth.relying_party("app-one", browser)
+    two = auth.relying_party("app-two", browser)
+
+    # Without a token the API says where tokens come from.
+    refused = await notes_api.get("/notes")
+    assert refused.status_code == 401
+    metadata = refused.headers["WWW-Authenticate"].partition('resource_metadata="')[2].strip('"')
+    assert (await notes_api.get(metadata)).json()["authorization_servers"] == [ISSUER]
+
+    # The first client sends the browser to sign in, gets a code back, and trades it for tokens.
+    login_page = await one.authorize(scope=SCOPE)
+    back_at_one = await browser.sign_in(login_page, username="ada@example.com", password="correct horse battery staple")
+    tokens_of_one = (await one.token(answer_of(back_at_one)["code"])).json()
+
+    # Its access token is a key to the API, which never asks the auth service about it.
+    as_one = {"Authorization": f"Bearer {tokens_of_one['access_token']}"}
+    written = await notes_api.post("/notes", json={"title": "Split lengthwise"}, headers=as_one)
+    assert written.status_code == 201
+
+    # The second client, on another domain, gets its code without a page: the login is the browser's.
+    back_at_two = await two.authorize(scope=SCOPE)
+    tokens_of_two = (await two.token(answer_of(back_at_two)["code"])).json()
+    as_two = {"Authorization": f"Bearer {tokens_of_two['access_token']}"}
+    (note,) = (await notes_api.get("/notes", headers=as_two)).json()["notes"]
+    assert note["title"] == "Split lengthwise"
+    assert (await two.userinfo(tokens_of_two["access_token"])).json()["email"] == "ada@example.com"
+
+    # The tokens are short-lived; a refresh token gives new ones, and a new self.
+    auth.clock.advance(seconds=400)
+    assert (await notes_api.get("/notes", headers=as_one)).status_code == 401
+    tokens_of_one = (await one.refresh(tokens_of_one["refresh_token"])).json()
+    as_one = {"Authorization": f"Bearer {tokens_of_one['access_token']}"}
+    assert (await notes_api.get("/notes", headers=as_one)).status_code == 200
+
+    # Signing out of one is signing out of both.
+    await browser.open(f"/logout?id_token_hint={tokens_of_one['id_token']}")
+    for client, tokens in ((one, tokens_of_one), (two, tokens_of_two)):
+        assert (await client.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
+        assert (await client.userinfo(tokens["access_token"])).status_code == 401
+        assert answer_of(await client.authorize(prompt="none"))["error"] == "login_required"
+
+    # An access token that is still running is believed offline until it expires, five minutes at the most.
+    assert (await notes_api.get("/notes", headers=as_one)).status_code == 200
+    auth.clock.advance(seconds=400)
+    assert (await notes_api.get("/notes", headers=as_one)).status_code == 401
