@@ -20,6 +20,9 @@ from types import FrameType
 PATIENCE = 30.0
 """Seconds that the processes have for ending after they were asked; then they are killed."""
 
+REPLACEMENT_SECONDS = 1.0
+"""From one replacement to the next, so that processes that die young do not keep the machine busy being born."""
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 _PID = struct.Struct("=q")
 
@@ -42,8 +45,8 @@ class Worker:
 def supervise(run: Callable[[Worker], int], count: int, on_ready: Callable[[], None]) -> int:
     """Keep `count` processes alive; each exits with what `run(worker)` returns. `on_ready` is called once all serve.
 
-    Returns when all have ended after SIGTERM or SIGINT (0, or 1 if one had to be killed), or when one ended before it
-    was ready, with its status: another would fare no better.
+    Returns when all have ended after SIGTERM or SIGINT (0, or 1 if one had to be killed), or when one ended before all
+    served for the first time, with its status: another would fare no better.
     """
     return _Supervisor(run, count, on_ready).run()
 
@@ -57,6 +60,7 @@ class _Supervisor:
         self._ready: set[int] = set()
         self._status = 0
         self._stopping_since: float | None = None
+        self._next_replacement = 0.0
         self._is_announced = False
         self._life, self._hold = os.pipe()  # nobody writes; the children see its end when we are gone
         self._news, self._tell = os.pipe()
@@ -67,13 +71,14 @@ class _Supervisor:
         with self._signals_to_pipe():
             for _ in range(self._count):
                 self._start_one()
-            while self._living:
+            while self._living or self._stopping_since is None:
                 readable, _, _ = select.select([self._news, self._woken], [], [], 1.0)
                 if self._news in readable:
                     self._hear_news()
                 if self._woken in readable:
                     self._hear_signals()
                 self._bury_the_dead()
+                self._replace()
                 self._lose_patience()
         return self._status
 
@@ -139,17 +144,21 @@ class _Supervisor:
             if not dead:
                 continue
             self._living.discard(pid)
-            was_ready = pid in self._ready
             self._ready.discard(pid)
             if self._stopping_since is not None:
                 continue
             status = os.waitstatus_to_exitcode(wait_status)
-            if was_ready:
+            if self._is_announced:
                 logger.error("process %d ended with status %d and is replaced", pid, status)
-                self._start_one()
             else:
                 self._status = status if status > 0 else 1
                 self._stop()
+
+    def _replace(self) -> None:
+        is_short = self._stopping_since is None and len(self._living) < self._count
+        if is_short and time.monotonic() >= self._next_replacement:
+            self._next_replacement = time.monotonic() + REPLACEMENT_SECONDS
+            self._start_one()
 
     def _lose_patience(self) -> None:
         if self._stopping_since is not None and time.monotonic() > self._stopping_since + PATIENCE:

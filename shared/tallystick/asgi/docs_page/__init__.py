@@ -40,16 +40,14 @@ def add_docs_page(
         return HTMLResponse(page, headers=headers)
 
     app.add_api_route("/docs/oauth2-redirect", _file(_OURS / "oauth2-redirect.html", headers), include_in_schema=False)
-    for folder, name in (
-        (_OURS, "docs.js"),
-        (_OURS, "oauth2-redirect.js"),
-        (_swagger_ui(), "swagger-ui-bundle.js"),
-        (_swagger_ui(), "swagger-ui.css"),
-    ):
-        app.add_api_route(f"/docs/{name}", _file(folder / name), include_in_schema=False)
+    for name in ("docs.js", "oauth2-redirect.js"):
+        app.add_api_route(f"/docs/{name}", _file(_OURS / name, {}), include_in_schema=False)
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css"):  # large, and the same until the next release
+        asset = _file(_swagger_ui() / name, {"cache-control": "max-age=3600"})
+        app.add_api_route(f"/docs/{name}", asset, include_in_schema=False)
 
 
-def _file(path: Path, headers: dict[str, str] | None = None) -> Callable[[], Awaitable[FileResponse]]:
+def _file(path: Path, headers: dict[str, str]) -> Callable[[], Awaitable[FileResponse]]:
     async def serve_file() -> FileResponse:
         return FileResponse(path, headers=headers)
 
