@@ -91,7 +91,7 @@ async def test_no_token_reaches_the_browser(
             await page.fill("[name=password]", person.password)
             await page.click("#sign-in")
         await expect_signed_in(page, app, person)
-        await add_note(page, "A note")
+        await add_note(page, f"Written in {app}")
         bodies.append(await page.content())
     state = await browser.storage_state(indexed_db=True)
     assert state.get("origins") == []  # nothing in any storage

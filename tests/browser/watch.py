@@ -4,8 +4,10 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import BrowserContext, ConsoleMessage, Request, WebError
 
-STATUS_OF_A_PAGE = "Failed to load resource: the server responded with a status of"
-"""Chromium's line in the console for a 4xx or 5xx, which a test looks at by itself."""
+NO_COMPLAINTS = (
+    "Failed to load resource: the server responded with a status of",  # a 4xx or 5xx, which tests look at themselves
+    "Scripts may close only the windows that were opened by them.",  # where a test opened it
+)
 
 
 class Watch:
@@ -28,7 +30,7 @@ class Watch:
 
     def _hear(self, message: ConsoleMessage) -> None:
         # A broken Content-Security-Policy is an error in the console.
-        if message.type in ("error", "warning") and not message.text.startswith(STATUS_OF_A_PAGE):
+        if message.type in ("error", "warning") and not message.text.startswith(NO_COMPLAINTS):
             self._complaints.append(f"console: {message.text}")
 
     def _hear_error(self, error: WebError) -> None:

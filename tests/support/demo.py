@@ -14,7 +14,8 @@ from pathlib import Path
 
 from auth_service.authentication.forms import Forms
 from auth_service.authentication.passwords import Passwords
-from auth_service.config_file import read_config
+from auth_service.config_file import apply, read_config
+from auth_service.declared import DeclaredClient
 from auth_service.sealing import MasterKey
 from auth_service.store import users
 from auth_service.tokens.bootstrap import load_secret
@@ -64,6 +65,13 @@ class Demo:
                 now=system_clock(),
             )
         return person
+
+    async def declare_client(self, **metadata: object) -> None:
+        """Apply the demo's configuration with one client more. The auth service sees it within a second."""
+        settings = read_config(self.place.auth_toml)
+        client = DeclaredClient.model_validate(metadata)
+        async with self._store() as store:
+            await apply(store, settings.model_copy(update={"client": [*settings.client, client]}), system_clock)
 
     async def forms(self, clock: Clock) -> Forms:
         """The auth service's own way to seal forms, at another time."""

@@ -1,0 +1,76 @@
+"""The docs pages: *Authorize* signs in by code and PKCE, and *Execute* calls the API, in a real browser."""
+
+import json
+
+import pytest
+from playwright.async_api import BrowserContext, Locator, Page, expect
+
+from deploy.demo.place import Account
+from tests.browser.steps import fill_in
+from tests.support.demo import Demo
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def press_authorize(browser: BrowserContext, page: Page) -> Page:
+    """From the docs page to the window that opens: the login page."""
+    await page.click("button.authorize.unlocked >> nth=0")
+    async with browser.expect_page() as opened:
+        await page.click(".auth-btn-wrapper button.authorize")
+    return await opened.value
+
+
+async def authorize(browser: BrowserContext, page: Page, person: Account) -> None:
+    window = await press_authorize(browser, page)
+    await fill_in(window, person)
+    async with window.expect_event("close"):
+        await window.click("#allow")
+    await expect(page.get_by_text("Logout", exact=True)).to_be_visible()
+    await page.get_by_text("Close", exact=True).click()
+
+
+async def execute(operation: Locator, body: dict[str, str] | None = None) -> str:
+    """Open an operation, try it out, and return the body of its answer."""
+    await operation.locator(".opblock-summary-control").click()
+    await operation.get_by_role("button", name="Try it out").click()
+    if body is not None:
+        await operation.locator("textarea.body-param__text").fill(json.dumps(body))
+    await operation.get_by_role("button", name="Execute").click()
+    answer = operation.locator(".live-responses-table .response")
+    await expect(answer.locator(".response-col_status")).to_have_text(["200"] if body is None else ["201"])
+    return await answer.locator(".highlight-code").first.inner_text()
+
+
+async def test_one_authorizes_and_tries_the_api_out(
+    browser: BrowserContext, page: Page, demo: Demo, person: Account
+) -> None:
+    await page.goto(f"{demo.api}/docs")
+    await authorize(browser, page, person)
+    add = page.locator(".opblock-post").filter(has=page.locator('[data-path="/notes"]'))
+    look = page.locator(".opblock-get").filter(has=page.locator('[data-path="/notes"]'))
+    assert "From the docs page" in await execute(add, {"title": "From the docs page", "body": "by hand"})
+    assert "From the docs page" in await execute(look)
+
+
+async def test_one_who_denies_is_told_so_and_holds_no_token(
+    browser: BrowserContext, page: Page, demo: Demo, person: Account
+) -> None:
+    await page.goto(f"{demo.api}/docs")
+    window = await press_authorize(browser, page)
+    await fill_in(window, person)
+    async with window.expect_event("close"):
+        await window.click("#deny")
+    await expect(page.locator(".auth-container .errors")).to_contain_text("access_denied")
+    await expect(page.get_by_text("Logout", exact=True)).to_have_count(0)
+
+
+async def test_the_auth_service_has_a_docs_page_too(page: Page, demo: Demo) -> None:
+    await page.goto(f"{demo.auth}/docs")
+    await expect(page.locator('[data-path="/token"]')).to_be_visible()
+    await expect(page.locator('[data-path="/userinfo"]').first).to_be_visible()
+
+
+async def test_without_scripts_one_is_led_to_the_description(page: Page, demo: Demo) -> None:
+    answer = await page.request.get(f"{demo.api}/docs")
+    assert "<noscript>" in await answer.text()
+    assert (await page.request.get(f"{demo.api}/openapi.json")).ok

@@ -1,0 +1,103 @@
+"""Every page in light, in dark and on a phone: pictures are kept, and what can be measured is measured."""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from deploy.demo.place import Account
+from tests.browser.conftest import OpenBrowser, keep_picture
+from tests.browser.steps import add_note, expect_signed_out, fill_in, go_to_sign_in
+from tests.support.demo import Demo
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+LOOKS_JS = (Path(__file__).parent / "looks.js").read_text()
+DESK = {"width": 1100, "height": 800}
+PHONE = {"width": 390, "height": 844}
+
+NOTES = (
+    ("Analytical Engine, note G", "Bernoulli numbers without working out by human head and hands first."),
+    ("A word that is longer than a phone is wide", "Donaudampfschifffahrtselektrizitätenhauptbetriebswerk" * 2),
+    ("Groceries", "tea\ngoat cheese\nink, blue-black"),
+)
+
+
+class Photographer:
+    """Keeps a picture of each page, and a list of what is wrong with them."""
+
+    def __init__(self, page: Page, folder: str) -> None:
+        self._page = page
+        self._folder = folder
+        self.faults: list[str] = []
+
+    async def look(self, name: str) -> None:
+        await keep_picture(self._page, name, folder=self._folder)
+        self.faults += [f"{name}: {fault}" for fault in await self._page.evaluate(LOOKS_JS)]
+
+
+async def look_at_an_app(page: Page, app: str, name: str, photographer: Photographer) -> None:
+    """The page of somebody who is signed in, first empty and then with notes."""
+    await expect(page.locator("#user-email")).to_be_visible()
+    await photographer.look(f"{name}-empty")
+    for title, body in NOTES:
+        await add_note(page, f"{title} ({name})", body)
+    await photographer.look(f"{name}-notes")
+    await page.locator(".behind summary").click()
+    await page.locator(".entry summary").first.click()
+    await photographer.look(f"{name}-unfolded")
+    await page.goto(f"{app}/nowhere")
+    await photographer.look(f"{name}-trouble")
+
+
+@pytest.mark.parametrize(
+    ("look", "options"),
+    [
+        ("light", {"color_scheme": "light", "viewport": DESK}),
+        ("dark", {"color_scheme": "dark", "viewport": DESK}),
+        ("phone", {"color_scheme": "light", "viewport": PHONE, "is_mobile": True, "device_scale_factor": 2}),
+        ("phone-dark", {"color_scheme": "dark", "viewport": PHONE, "is_mobile": True, "device_scale_factor": 2}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_every_page_is_good_to_look_at(
+    look: str, options: dict[str, object], open_browser: OpenBrowser, demo: Demo, person: Account
+) -> None:
+    page = await (await open_browser(reduced_motion="reduce", **options)).new_page()
+    photographer = Photographer(page, look)
+
+    await page.goto(demo.auth)
+    await photographer.look("auth-index")
+    await page.goto(f"{demo.auth}/authorize?client_id=nobody")
+    await photographer.look("auth-error")
+    await page.goto(demo.two)
+    await photographer.look("app-two-welcome")
+    await go_to_sign_in(page, demo.one)
+    await photographer.look("login")
+    await fill_in(page, Account(person.email, "not the password"))
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await photographer.look("login-failed")
+    await fill_in(page, person)
+
+    await look_at_an_app(page, demo.one, "app-one", photographer)
+    await page.goto(demo.two)
+    await page.click("#sign-in")
+    await look_at_an_app(page, demo.two, "app-two", photographer)
+
+    query = f"response_type=code&client_id=notes-docs&redirect_uri={demo.api}/docs/oauth2-redirect"
+    challenge = f"code_challenge={'A' * 43}&code_challenge_method=S256"
+    await page.goto(f"{demo.auth}/authorize?{query}&{challenge}&scope=openid+notes:read+notes:write")
+    await expect(page.locator("#allow")).to_be_visible()
+    await photographer.look("consent")
+    await page.goto(demo.auth)
+    await photographer.look("auth-signed-in")
+    await page.goto(f"{demo.auth}/logout")
+    await photographer.look("logout")
+    await page.click("#log-out")
+    await expect(page).to_have_title("Signed out")
+    await photographer.look("logged-out")
+    await page.goto(demo.one)
+    await expect_signed_out(page, demo.one)
+    await photographer.look("app-one-ended")
+
+    assert not photographer.faults, "\n".join(photographer.faults)
