@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from auth_service.authorization.request import PROMPTS
 from auth_service.endpoints.json_response import json_response
+from auth_service.endpoints.userinfo import SCOPE_CLAIMS
 from auth_service.grants import GRANTS
 from auth_service.provider import Provided
 from auth_service.settings import OIDC_SCOPES
@@ -57,9 +58,7 @@ def metadata_document(issuer: str, *, scopes: list[str]) -> dict[str, Any]:
         "prompt_values_supported": sorted(PROMPTS),
         "claims_supported": [
             *("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "sid"),
-            *("name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile"),
-            *("picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"),
-            *("email", "email_verified", "phone_number", "phone_number_verified", "address"),
+            *(name for names in SCOPE_CLAIMS.values() for name in names),
         ],
         "claims_parameter_supported": False,
         "request_parameter_supported": False,
