@@ -123,8 +123,9 @@ async def test_connections_that_died_while_idle_cost_no_request(store: Store) ->
     assert await store.read(names) == {*map(str, range(30)), *outcomes}
 
 
-async def test_a_unit_whose_connection_dies_under_it_runs_again(store: Store) -> None:
-    """Nothing of it can have been committed, so trying again is right, and doing so twice over is not."""
+async def test_a_unit_whose_old_connection_dies_under_it_runs_again(store: Store, postgresql_url: str) -> None:
+    """Nothing of it can have been committed, so to run it once more is right."""
+    narrow = Store.open(postgresql_url, deadline=10, pool_size=1)
     runs = 0
 
     def die_once(connection: Connection) -> int:
@@ -135,9 +136,10 @@ async def test_a_unit_whose_connection_dies_under_it_runs_again(store: Store) ->
             connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
         return runs
 
-    await store.write(add, "first")
-    assert await store.write(die_once) == 2
+    await narrow.write(add, "first")
+    assert await narrow.write(die_once) == 2
     assert await store.read(names) == {"first", "run 2"}
+    await narrow.close()
 
 
 async def test_a_server_that_is_away_is_unavailable_and_back_without_a_restart_of_ours(server: PostgreSQL) -> None:
