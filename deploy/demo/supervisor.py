@@ -81,7 +81,7 @@ async def supervise(servers: list[Server], when_ready: Callable[[], None], *, lo
         for server in servers:
             running.append(await _start(server, logs))
         stop = asyncio.create_task(asked_to_stop.wait())
-        ready = asyncio.create_task(_all_answer(servers))
+        ready = asyncio.create_task(all_answer(servers))
         endings = [one.ended for one in running]
         await asyncio.wait([stop, ready, *endings], return_when=asyncio.FIRST_COMPLETED)
         if ready.done():
@@ -110,7 +110,8 @@ async def _start(server: Server, logs: Path) -> _Running:
     return _Running(server, process, path)
 
 
-async def _all_answer(servers: list[Server]) -> None:
+async def all_answer(servers: list[Server]) -> None:
+    """Return once every one of `servers` can be used. Raises DemoFailed when one does not answer in time."""
     async with httpx.AsyncClient(trust_env=False, timeout=2) as browser:
         await asyncio.gather(*(_answers(browser, server) for server in servers))
 

@@ -50,20 +50,17 @@ async def look_at_an_app(page: Page, app: str, name: str, photographer: Photogra
     await photographer.look(f"{name}-trouble")
 
 
-@pytest.mark.parametrize(
-    ("look", "options"),
-    [
-        ("light", {"color_scheme": "light", "viewport": DESK}),
-        ("dark", {"color_scheme": "dark", "viewport": DESK}),
-        ("phone", {"color_scheme": "light", "viewport": PHONE, "is_mobile": True, "device_scale_factor": 2}),
-        ("phone-dark", {"color_scheme": "dark", "viewport": PHONE, "is_mobile": True, "device_scale_factor": 2}),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-async def test_every_page_is_good_to_look_at(
-    look: str, options: dict[str, object], open_browser: OpenBrowser, demo: Demo, person: Account
-) -> None:
-    page = await (await open_browser(reduced_motion="reduce", **options)).new_page()
+LOOKS: dict[str, dict[str, object]] = {
+    "light": {"color_scheme": "light", "viewport": DESK},
+    "dark": {"color_scheme": "dark", "viewport": DESK},
+    "phone": {"color_scheme": "light", "viewport": PHONE, "is_mobile": True, "device_scale_factor": 2},
+    "phone-dark": {"color_scheme": "dark", "viewport": PHONE, "is_mobile": True, "device_scale_factor": 2},
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_every_page_is_good_to_look_at(look: str, open_browser: OpenBrowser, demo: Demo, person: Account) -> None:
+    page = await (await open_browser(reduced_motion="reduce", **LOOKS[look])).new_page()
     photographer = Photographer(page, look)
 
     await page.goto(demo.auth)

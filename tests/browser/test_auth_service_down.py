@@ -1,0 +1,93 @@
+"""The auth service is away: whoever holds a live token goes on, even across a restart of the API."""
+
+import os
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from deploy.demo.place import Account, Place
+from deploy.demo.servers import servers_of
+from deploy.demo.supervisor import Server, all_answer
+from tests.browser.steps import add_note, expect_signed_in, sign_in
+from tests.support.demo import Demo, free_ports
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+AUTH_SERVICE, NOTES_API = "auth service", "notes API"
+
+
+class Servers:
+    """Those of the demo one by one, so that one can be away while the others work."""
+
+    def __init__(self, place: Place, stack: ExitStack) -> None:
+        self._servers = {server.name: server for server in servers_of(place)}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._logs = place.logs
+        self._stack = stack
+
+    async def start(self, *names: str) -> None:
+        """All of them when none is named; returns when they answer."""
+        started = [self._servers[name] for name in names or self._servers]
+        for server in started:
+            self._processes[server.name] = self._launch(server)
+        await all_answer(started)
+
+    def _launch(self, server: Server) -> subprocess.Popen[bytes]:
+        with (self._logs / f"{server.port}.log").open("ab") as log:
+            process = subprocess.Popen(
+                server.command, env=os.environ | server.environment, stdout=log, stderr=subprocess.STDOUT
+            )
+        self._stack.enter_context(process)
+        self._stack.callback(process.terminate)
+        return process
+
+    def stop(self, name: str) -> None:
+        self._processes[name].terminate()
+        assert self._processes[name].wait() == 0
+
+    @asynccontextmanager
+    async def without(self, name: str) -> AsyncIterator[None]:
+        self.stop(name)
+        yield
+        await self.start(name)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """One of this file's own, with access tokens that live as long as anywhere."""
+    place = Place(free_ports(4), tmp_path_factory.mktemp("servers") / "var")
+    place.prepare()
+    return Demo(place)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def servers(demo: Demo) -> AsyncIterator[Servers]:
+    with ExitStack() as stack:
+        servers = Servers(demo.place, stack)
+        await servers.start()
+        yield servers
+
+
+async def test_apps_and_api_go_on_with_live_tokens_and_the_login_survives(
+    servers: Servers, page: Page, demo: Demo, person: Account
+) -> None:
+    await sign_in(page, demo.one, person)
+    await add_note(page, "Before")
+    async with servers.without(AUTH_SERVICE):
+        await add_note(page, "While it is away")
+        servers.stop(NOTES_API)
+        await page.reload()
+        await expect(page.get_by_role("status")).to_contain_text("The notes service does not answer")
+        await servers.start(NOTES_API)
+        await page.reload()
+        await add_note(page, "While it is away, and the API was restarted")
+        await expect(page.locator(".entry h2")).to_have_text(
+            ["While it is away, and the API was restarted", "While it is away", "Before"]
+        )
+    await page.goto(demo.two)
+    await page.click("#sign-in")
+    await expect_signed_in(page, demo.two, person)
