@@ -6,15 +6,28 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from auth_service.store import token_families
 from auth_service.store.parents import parents_are_alive
 from auth_service.store.tables import authorization_codes
-from auth_service.store.token_families import Family, FamilyLifetime
+from auth_service.store.token_families import Family, FamilyLifetime, Replayed
 from tallystick.store import prune
 
 _KEEP_SPENT = 86_400  # seconds
+
+_INSERT = insert(authorization_codes)
+_FIND = select(authorization_codes).where(authorization_codes.c.code_hash == bindparam("the_code"))
+_REDEEM = (
+    update(authorization_codes)
+    .where(
+        authorization_codes.c.code_hash == bindparam("the_code"),
+        authorization_codes.c.redeemed_at.is_(None),
+        authorization_codes.c.expires_at > bindparam("now"),
+    )
+    .values(redeemed_at=bindparam("now"), family_id=bindparam("for_family"))
+    .returning(*authorization_codes.c)
+)
 
 
 @dataclass(frozen=True)
@@ -34,40 +47,34 @@ class AuthorizationCode:
     redeemed_at: int | None = None
 
 
-@dataclass(frozen=True)
-class Replayed:
-    """A secret came a second time; what it gave is revoked, and that is committed."""
-
-
 def issue(connection: Connection, code_hash: bytes, code: AuthorizationCode, *, now: int) -> bool:
     """Remember a code; False when the login session, the user or the client has ended meanwhile."""
     prune(connection, authorization_codes.c.prune_at, now=now)
     if not parents_are_alive(connection, client_id=code.client_id, sub=code.sub, sid=code.sid, now=now):
         return False
     connection.execute(
-        insert(authorization_codes).values(
-            code_hash=code_hash,
-            client_id=code.client_id,
-            sub=code.sub,
-            sid=code.sid,
-            redirect_uri=code.redirect_uri,
-            scope=code.scope,
-            resources=code.resources,
-            nonce=code.nonce,
-            code_challenge=code.code_challenge,
-            auth_time=code.auth_time,
-            expires_at=code.expires_at,
-            prune_at=code.expires_at + _KEEP_SPENT,
-        )
+        _INSERT,
+        {
+            "code_hash": code_hash,
+            "client_id": code.client_id,
+            "sub": code.sub,
+            "sid": code.sid,
+            "redirect_uri": code.redirect_uri,
+            "scope": code.scope,
+            "resources": code.resources,
+            "nonce": code.nonce,
+            "code_challenge": code.code_challenge,
+            "auth_time": code.auth_time,
+            "expires_at": code.expires_at,
+            "prune_at": code.expires_at + _KEEP_SPENT,
+        },
     )
     return True
 
 
 def find(connection: Connection, code_hash: bytes) -> AuthorizationCode | None:
     """The code as it was issued, spent or not."""
-    row = connection.execute(
-        select(authorization_codes).where(authorization_codes.c.code_hash == code_hash)
-    ).one_or_none()
+    row = connection.execute(_FIND, {"the_code": code_hash}).one_or_none()
     return None if row is None else _code(row)
 
 
@@ -79,16 +86,7 @@ def redeem(
     One statement decides, so two racing requests cannot both win. Replayed: it was spent before, and what it gave is
     revoked by this same unit (RFC 6749 §4.1.2). None: unknown, expired, or its login session, user or client is gone.
     """
-    row = connection.execute(
-        update(authorization_codes)
-        .where(
-            authorization_codes.c.code_hash == code_hash,
-            authorization_codes.c.redeemed_at.is_(None),
-            authorization_codes.c.expires_at > now,
-        )
-        .values(redeemed_at=now, family_id=family_id)
-        .returning(*authorization_codes.c)
-    ).one_or_none()
+    row = connection.execute(_REDEEM, {"the_code": code_hash, "now": now, "for_family": family_id}).one_or_none()
     if row is None:
         return _replayed(connection, code_hash, now=now)
     if not parents_are_alive(connection, client_id=row.client_id, sub=row.sub, sid=row.sid, now=now):

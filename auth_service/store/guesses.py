@@ -1,8 +1,9 @@
 """How many passwords were tried, as leaky buckets of which only the instant of emptiness is kept."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, func, update
+from sqlalchemy import BigInteger, Connection, bindparam, func, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from auth_service.store.tables import guesses
@@ -38,23 +39,33 @@ def charge(connection: Connection, buckets: list[Bucket], *, now_ms: int) -> int
 def refund(connection: Connection, buckets: list[Bucket]) -> None:
     """Take one try back: the password was right, or was never looked at."""
     for bucket in sorted(buckets, key=lambda bucket: bucket.key):
-        connection.execute(
-            update(guesses)
-            .where(guesses.c.bucket == bucket.key)
-            .values(full_until=guesses.c.full_until - bucket.interval_ms)
-        )
+        connection.execute(_REFUND, {"key": bucket.key, "interval_ms": bucket.interval_ms})
 
 
 def _add(connection: Connection, bucket: Bucket, *, now_ms: int) -> int:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    larger = func.greatest if connection.dialect.name == "postgresql" else func.max
-    statement = (
+    given = {"key": bucket.key, "interval_ms": bucket.interval_ms, "now_ms": now_ms}
+    return int(connection.execute(_ADD[connection.dialect.name], given).scalar_one())
+
+
+def _adding(insert: Any, larger: Any) -> Any:
+    """SQLite and PostgreSQL spell the same statement differently; each form is made once."""
+    return (
         insert(guesses)
-        .values(bucket=bucket.key, full_until=now_ms + bucket.interval_ms)
+        .values(bucket=bindparam("key"), full_until=_NOW_MS + _INTERVAL_MS)
         .on_conflict_do_update(
             index_elements=[guesses.c.bucket],
-            set_={"full_until": larger(guesses.c.full_until, now_ms) + bucket.interval_ms},
+            set_={"full_until": larger(guesses.c.full_until, _NOW_MS) + _INTERVAL_MS},
         )
         .returning(guesses.c.full_until)
     )
-    return int(connection.execute(statement).scalar_one())
+
+
+_NOW_MS = bindparam("now_ms", type_=BigInteger)
+_INTERVAL_MS = bindparam("interval_ms", type_=BigInteger)
+_ADD = {
+    "postgresql": _adding(postgresql.insert, func.greatest),
+    "sqlite": _adding(sqlite.insert, func.max),
+}
+_REFUND = (
+    update(guesses).where(guesses.c.bucket == bindparam("key")).values(full_until=guesses.c.full_until - _INTERVAL_MS)
+)

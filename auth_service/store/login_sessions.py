@@ -3,14 +3,27 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from auth_service.store import token_families
 from auth_service.store.tables import login_sessions, users
-from tallystick.store import prune
+from tallystick.store import lock_parent, prune
 
 _SEEN_EVERY = 60
 """Seconds between two writes of last_seen_at, so that reading a page does not cost a commit."""
+
+_IS_LIVE = (
+    login_sessions.c.ended_at.is_(None),
+    login_sessions.c.expires_at > bindparam("now"),
+    login_sessions.c.last_seen_at > bindparam("seen_since"),
+)
+_FIND = (
+    select(login_sessions, users.c.email, users.c.claims)
+    .join(users, users.c.sub == login_sessions.c.sub)
+    .where(login_sessions.c.cookie_hash == bindparam("the_cookie"), users.c.disabled_at.is_(None), *_IS_LIVE)
+)
+_INSERT = insert(login_sessions)
+_USER = select(users.c.sub).where(users.c.sub == bindparam("sub"), users.c.disabled_at.is_(None))
 
 
 @dataclass(frozen=True)
@@ -47,31 +60,28 @@ def begin(
     The browser gets a new id at each login. When `replaces`, the hash of the id it brought, belongs to the same user,
     that session becomes this one under its old sid, so that the user's apps stay signed in; another user's is ended.
     """
-    alive = select(users.c.sub).where(users.c.sub == sub, users.c.disabled_at.is_(None)).with_for_update(read=True)
-    if connection.execute(alive).one_or_none() is None:
+    if lock_parent(connection, _USER, {"sub": sub}) is None:
         return False
     if replaces is not None:
         continued = connection.execute(
             update(login_sessions)
-            .where(
-                login_sessions.c.cookie_hash == replaces,
-                login_sessions.c.sub == sub,
-                *_is_live(now, lifetime),
-            )
-            .values(cookie_hash=cookie_hash, auth_time=now, last_seen_at=now, expires_at=now + lifetime.absolute)
+            .where(login_sessions.c.cookie_hash == replaces, login_sessions.c.sub == sub, *_IS_LIVE)
+            .values(cookie_hash=cookie_hash, auth_time=now, last_seen_at=now, expires_at=now + lifetime.absolute),
+            {"now": now, "seen_since": now - lifetime.idle},
         )
         if continued.rowcount:
             return True
         end(connection, replaces, now=now)
     connection.execute(
-        insert(login_sessions).values(
-            sid=sid,
-            cookie_hash=cookie_hash,
-            sub=sub,
-            auth_time=now,
-            last_seen_at=now,
-            expires_at=now + lifetime.absolute,
-        )
+        _INSERT,
+        {
+            "sid": sid,
+            "cookie_hash": cookie_hash,
+            "sub": sub,
+            "auth_time": now,
+            "last_seen_at": now,
+            "expires_at": now + lifetime.absolute,
+        },
     )
     # Last: it locks what it deletes in no order, so nothing may be waited for behind it.
     prune(connection, login_sessions.c.expires_at, now=now)
@@ -83,9 +93,7 @@ def find(
 ) -> tuple[LoginSession, bool] | None:
     """The live session of this cookie, and whether it is time to write that it was seen."""
     row = connection.execute(
-        select(login_sessions, users.c.email, users.c.claims)
-        .join(users, users.c.sub == login_sessions.c.sub)
-        .where(login_sessions.c.cookie_hash == cookie_hash, users.c.disabled_at.is_(None), *_is_live(now, lifetime))
+        _FIND, {"the_cookie": cookie_hash, "now": now, "seen_since": now - lifetime.idle}
     ).one_or_none()
     if row is None:
         return None
@@ -112,11 +120,3 @@ def end(connection: Connection, cookie_hash: bytes, *, now: int) -> None:
     ).scalar_one_or_none()
     if ended is not None:
         token_families.revoke_of_login_session(connection, ended, now=now)
-
-
-def _is_live(now: int, lifetime: Lifetime) -> tuple[Any, ...]:
-    return (
-        login_sessions.c.ended_at.is_(None),
-        login_sessions.c.expires_at > now,
-        login_sessions.c.last_seen_at > now - lifetime.idle,
-    )

@@ -1,12 +1,15 @@
 """What a right password changes, in one unit of work."""
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from auth_service.store import guesses, login_sessions, users
 from auth_service.store.guesses import Bucket
 from auth_service.store.login_sessions import Lifetime
 from auth_service.store.tables import users as users_table
 from auth_service.store.users import Credentials
+
+# FOR UPDATE, so that a new password, which signs out everywhere, cannot slip in between the check and the session.
+_CURRENT_HASH = select(users_table.c.password_hash).where(users_table.c.sub == bindparam("sub")).with_for_update()
 
 
 def succeed(
@@ -25,9 +28,7 @@ def succeed(
 
     `credentials` are those the password was checked against. False: they are the user's no longer; nothing was done.
     """
-    # FOR UPDATE, so that a new password, which signs out everywhere, cannot slip in between the check and the session.
-    query = select(users_table.c.password_hash).where(users_table.c.sub == credentials.sub).with_for_update()
-    if connection.execute(query).scalar_one_or_none() != credentials.password_hash:
+    if connection.execute(_CURRENT_HASH, {"sub": credentials.sub}).scalar_one_or_none() != credentials.password_hash:
         return False
     begun = login_sessions.begin(
         connection, cookie_hash, sid=sid, sub=credentials.sub, replaces=replaces, now=now, lifetime=lifetime

@@ -1,9 +1,19 @@
 """Whether that under which something is to be born still lives, and goes on living until the commit."""
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from auth_service.store.tables import clients, login_sessions, users
 from tallystick.store import lock_parent
+
+_CLIENT = select(clients.c.client_id).where(
+    clients.c.client_id == bindparam("client_id"), clients.c.disabled_at.is_(None)
+)
+_USER = select(users.c.sub).where(users.c.sub == bindparam("sub"), users.c.disabled_at.is_(None))
+_LOGIN_SESSION = select(login_sessions.c.sid).where(
+    login_sessions.c.sid == bindparam("sid"),
+    login_sessions.c.ended_at.is_(None),
+    login_sessions.c.expires_at > bindparam("now"),
+)
 
 
 def parents_are_alive(connection: Connection, *, client_id: str, sub: str | None, sid: str | None, now: int) -> bool:
@@ -11,13 +21,10 @@ def parents_are_alive(connection: Connection, *, client_id: str, sub: str | None
 
     A sign-out that runs beside this unit waits for the locks, and then sees the child.
     """
-    alive = [select(clients.c.client_id).where(clients.c.client_id == client_id, clients.c.disabled_at.is_(None))]
+    names = {"client_id": client_id, "sub": sub, "sid": sid, "now": now}
+    parents = [_CLIENT]
     if sub is not None:
-        alive.append(select(users.c.sub).where(users.c.sub == sub, users.c.disabled_at.is_(None)))
+        parents.append(_USER)
     if sid is not None:
-        alive.append(
-            select(login_sessions.c.sid).where(
-                login_sessions.c.sid == sid, login_sessions.c.ended_at.is_(None), login_sessions.c.expires_at > now
-            )
-        )
-    return all(lock_parent(connection, parent) is not None for parent in alive)
+        parents.append(_LOGIN_SESSION)
+    return all(lock_parent(connection, parent, names) is not None for parent in parents)

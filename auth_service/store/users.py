@@ -5,11 +5,15 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from auth_service.store import token_families
 from auth_service.store.tables import login_sessions, users
+
+_FIND_CREDENTIALS = select(users.c.sub, users.c.password_hash).where(
+    users.c.email_key == bindparam("email_key"), users.c.disabled_at.is_(None)
+)
 
 
 @dataclass(frozen=True)
@@ -72,11 +76,7 @@ def add(
 
 def find_credentials(connection: Connection, email: str) -> Credentials | None:
     """Of a user who may sign in."""
-    row = connection.execute(
-        select(users.c.sub, users.c.password_hash).where(
-            users.c.email_key == email_key(email), users.c.disabled_at.is_(None)
-        )
-    ).one_or_none()
+    row = connection.execute(_FIND_CREDENTIALS, {"email_key": email_key(email)}).one_or_none()
     return None if row is None else Credentials(row.sub, row.password_hash)
 
 

@@ -1,6 +1,7 @@
 """Statements that units of work have in common; they run alike on SQLite and PostgreSQL."""
 
 import hashlib
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -32,13 +33,20 @@ def _pruning(column: Column[int]) -> Delete:
     return delete(table).where(key.in_(select(*expired.columns)))
 
 
-def lock_parent(connection: Connection, parent: Select[Any]) -> Row[Any] | None:
+def lock_parent(
+    connection: Connection, parent: Select[Any], parameters: Mapping[str, object] | None = None
+) -> Row[Any] | None:
     """Fetch the one row a new child will belong to, and hold it until the commit (`FOR SHARE`); None if there is none.
 
     On PostgreSQL a unit that creates a child first locks its parents so, or a revocation running beside it misses the
     child. SQLite writes one unit at a time, and SQLAlchemy renders no lock for it.
     """
-    return connection.execute(parent.with_for_update(read=True)).one_or_none()
+    return connection.execute(_locking(parent), parameters).one_or_none()
+
+
+@lru_cache(maxsize=64)
+def _locking(parent: Select[Any]) -> Select[Any]:
+    return parent.with_for_update(read=True)
 
 
 def take_turns(connection: Connection, name: str) -> None:
