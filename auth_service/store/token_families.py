@@ -19,9 +19,8 @@ from sqlalchemy import (
 from auth_service.store.tables import clients, login_sessions, token_families, users
 from tallystick.store import prune
 
-_KEEP_DEAD = (
-    86_400  # seconds after the last token of a family has expired, so that a replay is still told from an unknown
-)
+KEEP_DEAD = 86_400
+"""Seconds after the last token of a family has expired, so that a replay is still told from an unknown token."""
 
 # Statements of the busiest units, made once: putting one together takes SQLAlchemy three times as long as running it.
 _ROLES = select(users.c.roles).where(users.c.sub == token_families.c.sub).scalar_subquery().label("roles")
@@ -76,6 +75,20 @@ _ROTATE = (
     .returning(*token_families.c, _ROLES, _LAST_SEEN_AT)
 )
 
+# A sign-out locks the login session and then its families, a rotation its family first: whoever has the session locked
+# is not waited for, or each would wait for the other.
+_NOTE_SEEN = (
+    update(login_sessions)
+    .where(
+        login_sessions.c.sid.in_(
+            select(login_sessions.c.sid)
+            .where(login_sessions.c.sid == bindparam("the_sid"))
+            .with_for_update(skip_locked=True)
+        )
+    )
+    .values(last_seen_at=bindparam("seen_at"))
+)
+
 
 @dataclass(frozen=True)
 class Family:
@@ -109,7 +122,7 @@ class Rotated:
 
 @dataclass(frozen=True)
 class Replayed:
-    """A refresh token of a generation long gone came back; the family is revoked, and that is committed."""
+    """A code or refresh token that was spent before came back; the family is revoked, and that is committed."""
 
 
 def begin(
@@ -142,7 +155,7 @@ def begin(
             rotated_at=now,
             refresh_expires_at=refresh_expires_at,
             expires_at=expires_at,
-            prune_at=refresh_expires_at + lifetime.access_token + _KEEP_DEAD,
+            prune_at=refresh_expires_at + lifetime.access_token + KEEP_DEAD,
         )
     )
     roles = connection.execute(select(users.c.roles).where(users.c.sub == sub)).scalar_one() if sub else []
@@ -174,16 +187,16 @@ def rotate(
             **alive,
             "spent": generation,
             "latest_expiry": now + lifetime.refresh_token,
-            "kept": lifetime.access_token + _KEEP_DEAD,
+            "kept": lifetime.access_token + KEEP_DEAD,
         },
     ).one_or_none()
     if moved is not None:
         if moved.last_seen_at is not None and moved.last_seen_at <= now - 60:
-            connection.execute(update(login_sessions).where(login_sessions.c.sid == moved.sid).values(last_seen_at=now))
+            connection.execute(_NOTE_SEEN, {"the_sid": moved.sid, "seen_at": now})
         return Rotated(_family(moved))
 
     row = connection.execute(_FIND_LIVE, alive).one_or_none()
-    if row is None or generation > row.generation:
+    if row is None or generation >= row.generation:
         return None
     if generation == row.generation - 1 and now - row.rotated_at <= grace:
         return Rotated(_family(row))
@@ -202,53 +215,6 @@ def find_live(connection: Connection, family_id: bytes, *, now: int, login_sessi
     alive = {"the_family": family_id, "now": now, "seen_since": now - login_session_idle}
     row = connection.execute(_FIND_LIVE, alive).one_or_none()
     return None if row is None else _family(row)
-
-
-def of_client(
-    connection: Connection, client_id: str, family_id: bytes, *, now: int, lifetime: FamilyLifetime
-) -> Family | None:
-    """The one live family under which a client acts for itself; `family_id` is for a new one, should there be none.
-
-    Its tokens are as many as it likes and no row is written for them. None: the client is disabled.
-    """
-    # FOR UPDATE, so that of two first requests one opens the family and the other finds it.
-    client = select(clients.c.client_id).where(clients.c.client_id == client_id, clients.c.disabled_at.is_(None))
-    if connection.execute(client.with_for_update()).one_or_none() is None:
-        return None
-    row = connection.execute(
-        select(*token_families.c, _ROLES).where(
-            token_families.c.client_id == client_id,
-            token_families.c.sub.is_(None),
-            token_families.c.revoked_at.is_(None),
-        )
-    ).one_or_none()
-    if row is not None and row.refresh_expires_at > now + lifetime.refresh_token // 2:
-        return _family(row)
-    if row is not None:
-        # Half of it is over: renewed, or its newest tokens would die with it.
-        expires_at = now + lifetime.family
-        connection.execute(
-            update(token_families)
-            .where(token_families.c.family_id == row.family_id)
-            .values(
-                refresh_expires_at=now + lifetime.refresh_token,
-                expires_at=expires_at,
-                prune_at=expires_at + lifetime.access_token + _KEEP_DEAD,
-            )
-        )
-        return _family(row)
-    return begin(
-        connection,
-        family_id,
-        client_id=client_id,
-        sub=None,
-        sid=None,
-        scope="",
-        resources=[],
-        auth_time=None,
-        now=now,
-        lifetime=lifetime,
-    )
 
 
 def revoke(connection: Connection, family_id: bytes, *, now: int) -> None:

@@ -3,7 +3,7 @@
 import secrets
 from dataclasses import dataclass
 
-from auth_service.store import token_families
+from auth_service.store import own_families
 from auth_service.store.token_families import Family, FamilyLifetime
 from tallystick.clock import Clock
 from tallystick.store import Store
@@ -34,7 +34,7 @@ class OwnFamilies:
         if known is not None and 0 <= now - known.since < _SECONDS:  # below 0 when somebody has set the clock back
             return known.family
         family = await self._store.write(
-            token_families.of_client,
+            own_families.find_or_begin,
             client_id,
             secrets.token_bytes(16),
             now=now,
