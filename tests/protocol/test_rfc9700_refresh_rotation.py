@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.auth_service import AuthService
 from tests.support.clock import MovableClock
-from tests.support.relying_party import RelyingParty, claims_of, error_of
+from tests.support.relying_party import RelyingParty, answered, claims_of, error_of
 
 DAY = 86_400
 GRACE = 60
@@ -80,7 +80,7 @@ async def test_one_family_dies_alone(rp: RelyingParty, clock: MovableClock) -> N
 
 async def test_sixty_refreshes_at_once_have_one_successor(rp: RelyingParty) -> None:
     token = (await rp.tokens())["refresh_token"]
-    responses = await asyncio.gather(*(rp.refresh(token) for _ in range(60)))
+    responses = answered(await asyncio.gather(*(rp.refresh(token) for _ in range(60))))
     assert {response.status_code for response in responses} == {200}
     (successor,) = {response.json()["refresh_token"] for response in responses}
     assert successor != token

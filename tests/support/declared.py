@@ -1,5 +1,6 @@
 """What the auth service of the protocol tests is told: two APIs, two people, and a client of every kind."""
 
+import json
 from typing import Any
 
 from auth_service.settings import Settings
@@ -120,3 +121,21 @@ _GOOD: dict[str, Any] = {
 
 def declared_settings(database_url: str, **changes: object) -> Settings:
     return Settings.model_validate(_GOOD | {"database_url": database_url} | changes)
+
+
+def declared_toml(database_url: str, **changes: object) -> str:
+    """The same as a configuration file."""
+    return "\n".join(
+        f"{key} = {_toml(value)}" for key, value in (_GOOD | {"database_url": database_url} | changes).items()
+    )
+
+
+def _toml(value: object) -> str:
+    """TOML writes text, numbers and lists as JSON does; only a table's members differ."""
+    match value:
+        case dict():
+            return "{ " + ", ".join(f"{json.dumps(key)} = {_toml(member)}" for key, member in value.items()) + " }"
+        case list():
+            return "[" + ", ".join(_toml(member) for member in value) + "]"
+        case _:
+            return json.dumps(value)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Iterable
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
@@ -27,6 +28,11 @@ def answer_of(response: httpx.Response) -> Parameters:
 def error_of(response: httpx.Response) -> tuple[int, str]:
     """How a JSON endpoint refused."""
     return response.status_code, response.json()["error"]
+
+
+def answered(responses: Iterable[httpx.Response]) -> list[httpx.Response]:
+    """Of many at once, those that were not asked to come back later, as some are on a crowded machine."""
+    return [response for response in responses if response.status_code != 503]
 
 
 def claims_of(token: str) -> dict[str, Any]:

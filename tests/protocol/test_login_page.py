@@ -1,0 +1,191 @@
+"""The login page: the one place where a password is typed, and what keeps others from typing there."""
+
+import asyncio
+import hashlib
+import re
+from base64 import b64encode
+from collections import Counter
+
+import httpx
+import pytest
+from sqlalchemy import Connection, select
+
+from auth_service.store import clients, users
+from auth_service.store.tables import users as users_table
+from tests.support.auth_service import AuthService, running_auth_service
+from tests.support.declared import EMAIL, OTHER_EMAIL, PASSWORD
+from tests.support.relying_party import RelyingParty, answer_of
+
+WRONG = "incorrect horse battery staple"
+
+
+def message(page: httpx.Response) -> str:
+    match = re.search(r'role="alert">(.*?)<', page.text)
+    return match[1] if match else ""
+
+
+async def test_the_right_password_leads_back_to_the_client(rp: RelyingParty) -> None:
+    page = await rp.authorize()
+    assert "App One" in page.text
+    assert answer_of(await rp.browser.sign_in(page)).keys() == {"code", "state", "iss"}
+
+
+async def test_without_a_client_it_leads_to_the_front_page(auth: AuthService) -> None:
+    home = await auth.browser().sign_in()
+    assert (home.url.path, "Ada Lovelace" in home.text) == ("/", True)
+
+
+async def test_an_email_is_one_however_it_is_written(auth: AuthService) -> None:
+    assert "Ada Lovelace" in (await auth.browser().sign_in(username=" Ada@Example.COM ")).text
+
+
+async def test_a_wrong_password_shows_the_form_again(rp: RelyingParty) -> None:
+    page = await rp.browser.sign_in(await rp.authorize(), password=WRONG)
+    assert (page.status_code, message(page)) == (401, "That email and password do not match.")
+    assert f'value="{EMAIL}"' in page.text
+    assert WRONG not in page.text
+    assert "code" in answer_of(await rp.browser.sign_in(page))
+
+
+async def test_an_unknown_user_and_a_disabled_one_cannot_be_told_from_a_wrong_password(
+    auth: AuthService, rp: RelyingParty
+) -> None:
+    sub = await auth.store.read(users.find_sub, OTHER_EMAIL)
+    assert sub
+    await auth.store.write(users.disable, sub, by="command", now=auth.clock())
+    page = await rp.authorize()
+    answers = set()
+    for username, password in ((EMAIL, WRONG), ("nobody@example.com", PASSWORD), (OTHER_EMAIL, PASSWORD)):
+        refused = await rp.browser.sign_in(page, username=username, password=password)
+        kept = frozenset(name for name in refused.headers if name != "x-request-id")
+        answers.add((refused.status_code, refused.text.replace(username, "USERNAME"), kept))
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize(
+    ("username", "password"),
+    [
+        ("", ""),
+        (EMAIL, ""),
+        ("", PASSWORD),
+        (EMAIL, PASSWORD + " "),
+        (EMAIL, "x" * 5000),
+        ("x" * 5000, PASSWORD),
+        ("😀" * 60, "😀" * 60),
+        ("' OR 1=1 --", "' OR 1=1 --"),
+    ],
+)
+async def test_whatever_is_typed_is_a_failed_login_at_worst(auth: AuthService, username: str, password: str) -> None:
+    assert (await auth.browser().sign_in(username=username, password=password)).status_code == 401
+
+
+@pytest.mark.parametrize("field", [b"%00", b"%FF", b"%ED%A0%80", b"\xff"])
+async def test_what_is_no_text_is_refused(auth: AuthService, field: bytes) -> None:
+    page = await auth.browser().open("/login")
+    sealed = re.findall(r'name="request" value="(.*?)"', page.text)[0]
+    response = await auth.http().post(
+        "/login",
+        content=b"request=" + sealed.encode() + b"&username=" + field + b"&password=" + field,
+        headers={"Origin": auth.settings.issuer, "Content-Type": "application/x-www-form-urlencoded"},
+    )
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize("origins", [[], ["null"], [""], ["https://evil.example"], ["http://id.example.com"], 2 * [""]])
+async def test_a_form_from_elsewhere_signs_nobody_in(rp: RelyingParty, origins: list[str]) -> None:
+    page = await rp.authorize()
+    sealed = page.url.params["request"]
+    response = await rp.browser.http.post(
+        "/login",
+        data={"request": sealed, "username": EMAIL, "password": PASSWORD},
+        headers=[("Origin", origin) for origin in origins],
+    )
+    assert (response.status_code, "did not come from our own page" in response.text) == (403, True)
+    assert not rp.browser.http.cookies
+
+
+async def test_a_form_is_valid_for_an_hour(auth: AuthService, rp: RelyingParty) -> None:
+    page = await rp.authorize()
+    auth.clock.advance(seconds=3600)
+    assert "code" in answer_of(await rp.browser.sign_in(page))
+    auth.clock.advance(seconds=1)
+    expired = await rp.browser.sign_in(page)
+    assert (expired.status_code, "open for too long" in expired.text) == (400, True)
+    assert (await rp.browser.open(str(page.url))).status_code == 400
+
+
+async def test_the_request_in_the_form_cannot_be_changed(rp: RelyingParty) -> None:
+    page = await rp.authorize()
+    sealed = page.url.params["request"]
+    body, _, tag = sealed.partition(".")
+    flipped = ("A" if body[40] != "A" else "B").join((body[:40], body[41:]))
+    for forged in (f"{flipped}.{tag}", f"{body}.{'A' * 43}", body, f"{body}.", "", ".", "x" * 60_000, None):
+        assert (await rp.browser.submit(page, username=EMAIL, password=PASSWORD, request=forged)).status_code == 400
+    assert not rp.browser.http.cookies
+
+
+async def test_the_request_is_judged_again_after_the_login(auth: AuthService, rp: RelyingParty) -> None:
+    page = await rp.authorize()
+    await auth.store.write(clients.disable, "app-one", by="command", now=auth.clock())
+    await auth.look_again()
+    assert 'id="error">invalid_client<' in (await rp.browser.sign_in(page)).text
+
+
+async def test_ten_wrong_passwords_are_enough_for_one_address(auth: AuthService, rp: RelyingParty) -> None:
+    """Who signed in before from this browser, and who comes from elsewhere, are not locked out with the guesser."""
+    known = auth.relying_party("app-one")
+    await known.sign_in()
+    page = await rp.authorize()
+    statuses = [(await rp.browser.sign_in(page, password=WRONG)).status_code for _ in range(11)]
+    assert Counter(statuses) == {401: 10, 429: 1}
+    throttled = await rp.browser.sign_in(page)
+    assert (throttled.status_code, throttled.headers["retry-after"]) == (429, "30")
+    assert message(throttled) == "Too many attempts. Wait 30 seconds, then try again."
+
+    assert "code" in answer_of(await known.browser.sign_in(await known.authorize(prompt="login")))
+    elsewhere = auth.relying_party("app-one", auth.browser(address="198.51.100.7"))
+    assert "code" in answer_of(await elsewhere.sign_in())
+    auth.clock.advance(seconds=30)
+    assert "code" in answer_of(await rp.browser.sign_in(page))
+
+
+async def test_accounts_that_do_not_exist_are_counted_alike(auth: AuthService) -> None:
+    browser = auth.browser()
+    page = await browser.open("/login")
+    for _ in range(10):
+        await browser.sign_in(page, username="nobody@example.com")
+    assert (await browser.sign_in(page, username="nobody@example.com")).status_code == 429
+
+
+async def test_when_too_many_sign_in_at_once_the_rest_is_asked_to_come_back(auth_sqlite_url: str) -> None:
+    async with running_auth_service(auth_sqlite_url) as auth:
+        browser = auth.browser()
+        page = await browser.open("/login")
+        emails = [f"nobody-{number}@example.com" for number in range(80)]
+        responses = await asyncio.gather(*(browser.sign_in(page, username=email) for email in emails))
+    assert {response.status_code for response in responses} == {401, 503}
+    busy = next(response for response in responses if response.status_code == 503)
+    assert busy.headers["retry-after"] == "1"
+    assert 'id="error">temporarily_unavailable<' in busy.text
+
+
+def django_hash(password: str) -> str:
+    digest = hashlib.pbkdf2_hmac("sha256", password.encode(), b"sea", 1000)
+    return f"pbkdf2_sha256$1000$sea${b64encode(digest).decode()}"
+
+
+def stored_hash(connection: Connection) -> str:
+    password_hash = connection.execute(
+        select(users_table.c.password_hash).where(users_table.c.email == "old@example.com")
+    )
+    return str(password_hash.scalar_one())
+
+
+async def test_another_systems_hash_is_replaced_at_the_first_login(auth_database_url: str) -> None:
+    old = {"email": "old@example.com", "password_hash": django_hash(PASSWORD)}
+    async with running_auth_service(auth_database_url, user=[old]) as auth:
+        assert (await auth.browser().sign_in(username="old@example.com", password=WRONG)).status_code == 401
+        assert (await auth.store.read(stored_hash)).startswith("pbkdf2_sha256$")
+        for _ in range(2):
+            assert "old@example.com" in (await auth.browser().sign_in(username="old@example.com")).text
+            assert (await auth.store.read(stored_hash)).startswith("$argon2id$v=19$m=19456,t=2,p=1$")

@@ -1,0 +1,82 @@
+"""The JWK Set (RFC 7517): a key is published before it signs, and until its last token has expired."""
+
+import pytest
+
+from auth_service.sealing import MasterKey, WrongMasterKey
+from auth_service.tokens.key_ring import KeyRing
+from tests.support.auth_service import AuthService, running_auth_service
+from tests.support.clock import MovableClock
+from tests.support.declared import MASTER_KEY
+from tests.support.relying_party import RelyingParty, answer_of, header_of
+
+AHEAD = 60
+KEPT = 300 + 60  # an access token's lifetime, and the leeway of those who verify
+
+
+@pytest.fixture
+def another_process(auth: AuthService) -> KeyRing:
+    """As `keys rotate` and `keys withdraw` use it."""
+    master_key = MasterKey.load(MASTER_KEY, may_create=False)
+    return KeyRing(auth.store, master_key, clock=auth.clock, ahead=AHEAD, keep_published=KEPT)
+
+
+async def published(rp: RelyingParty) -> list[str]:
+    return [jwk["kid"] for jwk in (await rp.http.get("/jwks")).json()["keys"]]
+
+
+async def test_nothing_private_is_published(rp: RelyingParty) -> None:
+    response = await rp.http.get("/jwks")
+    (jwk,) = response.json()["keys"]
+    assert jwk.keys() == {"kty", "crv", "x", "y", "kid", "use", "alg"}
+    assert (jwk["kty"], jwk["crv"], jwk["alg"], jwk["use"]) == ("EC", "P-256", "ES256", "sig")
+    assert response.headers["content-type"] == "application/jwk-set+json"
+
+
+async def test_a_rotation_publishes_first_and_signs_later(
+    rp: RelyingParty, another_process: KeyRing, clock: MovableClock
+) -> None:
+    (old,) = await published(rp)
+    new = await another_process.rotate()
+    clock.advance(seconds=1)
+    assert await published(rp) == [old, new]
+    before = await rp.tokens()
+    assert header_of(before["access_token"])["kid"] == header_of(before["id_token"])["kid"] == old
+
+    clock.advance(seconds=AHEAD - 1)
+    after = await rp.tokens()
+    assert header_of(after["access_token"])["kid"] == header_of(after["id_token"])["kid"] == new
+    assert (await rp.userinfo(before["access_token"])).status_code == 200
+
+    clock.advance(seconds=KEPT - 1)
+    assert await published(rp) == [old, new]
+    clock.advance(seconds=1)
+    assert await published(rp) == [new]
+    # A hint may be older than any key that is published.
+    assert "code" in answer_of(await rp.authorize(id_token_hint=before["id_token"], prompt="none"))
+
+
+async def test_no_cache_may_hide_a_key_that_signs(rp: RelyingParty) -> None:
+    max_age = int((await rp.http.get("/jwks")).headers["cache-control"].partition("max-age=")[2])
+    assert max_age < AHEAD
+
+
+async def test_a_withdrawn_key_is_nobodys(rp: RelyingParty, another_process: KeyRing, clock: MovableClock) -> None:
+    tokens = await rp.tokens()
+    (stolen,) = await published(rp)
+    assert await another_process.withdraw(stolen)
+    clock.advance(seconds=1)
+    (successor,) = await published(rp)
+    assert successor != stolen
+    assert (await rp.userinfo(tokens["access_token"])).status_code == 401
+    assert (await rp.introspect(tokens["access_token"])).json() == {"active": False}
+    assert answer_of(await rp.authorize(id_token_hint=tokens["id_token"]))["error"] == "invalid_request"
+    # The login and the refresh token were not signed with it, and go on.
+    renewed = (await rp.refresh(tokens["refresh_token"])).json()
+    assert header_of(renewed["access_token"])["kid"] == successor
+    assert (await rp.userinfo(renewed["access_token"])).status_code == 200
+
+
+async def test_a_wrong_master_key_stops_the_start(auth_database_url: str) -> None:
+    with pytest.raises(WrongMasterKey):
+        async with running_auth_service(auth_database_url, master_key="B" * 42 + "A"):
+            pass
