@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 _PRIVATE_USE_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 _URI = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+")  # RFC 3986: nothing to be encoded first
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _LOOPBACK_WITH_PORT = re.compile(r"http://(?:127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?(?=/|\?|\Z)")
 
 
@@ -59,9 +60,11 @@ def runs_on_the_device(uri: str) -> bool:
 
 
 def origin_of(uri: str) -> str | None:
-    """The web origin as a browser sends it, or None for a private-use scheme."""
+    """The web origin as a browser writes it, without the scheme's own port (RFC 6454 §6.2); None for other schemes."""
     url = urlsplit(uri)
-    return f"{url.scheme}://{url.netloc.lower()}" if url.scheme in ("http", "https") else None
+    if url.scheme not in _DEFAULT_PORTS:
+        return None
+    return f"{url.scheme}://{url.netloc.lower().removesuffix(f':{_DEFAULT_PORTS[url.scheme]}')}"
 
 
 def _without_port(uri: str) -> str:

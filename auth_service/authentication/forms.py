@@ -6,17 +6,16 @@ Nothing is stored for a browser in which nobody has signed in: what has to be re
 import hmac
 import json
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
 from auth_service.authentication.mac import mac
+from auth_service.uris import origin_of
 from tallystick import base64url
 from tallystick.clock import Clock
 
 _LIFETIME = 3600
 _MOST_CHARACTERS = 65_536
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class FormForged(ValueError):
@@ -45,7 +44,7 @@ class Forms:
 
     def __init__(self, form_key: bytes, issuer: str, clock: Clock) -> None:
         self._key = form_key
-        self._origin = _origin(issuer)
+        self._origin = origin_of(issuer)
         self._clock = clock
 
     def seal(self, query: str, *, browser: str, started: int) -> str:
@@ -85,9 +84,3 @@ class Forms:
         stranger's sandboxed frame sends as well.
         """
         return request.headers.getlist("origin") == [self._origin]
-
-
-def _origin(issuer: str) -> str:
-    """As a browser writes it: without the scheme's own port (RFC 6454 §6.2)."""
-    url = urlsplit(issuer)
-    return issuer.removesuffix(f":{url.port}") if url.port == _DEFAULT_PORTS[url.scheme] else issuer

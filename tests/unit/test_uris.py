@@ -129,18 +129,6 @@ def test_a_program_on_the_device_is_told_by_its_redirect_uri(uri: str, expected:
 
 
 @pytest.mark.parametrize(
-    ("uri", "origin"),
-    [
-        ("https://App.example.com:8443/callback", "https://app.example.com:8443"),
-        ("http://[::1]:1234/callback", "http://[::1]:1234"),
-        ("com.example.app:/callback", None),
-    ],
-)
-def test_the_origin_is_what_a_browser_sends(uri: str, origin: str | None) -> None:
-    assert origin_of(uri) == origin
-
-
-@pytest.mark.parametrize(
     ("host", "expected"),
     [
         ("localhost", True),
@@ -157,3 +145,18 @@ def test_the_origin_is_what_a_browser_sends(uri: str, origin: str | None) -> Non
 )
 def test_loopback_is_loopback_only(host: str, expected: bool) -> None:
     assert is_loopback_host(host) == expected
+
+
+@pytest.mark.parametrize(
+    ("uri", "origin"),
+    [
+        ("https://spa.example/callback", "https://spa.example"),
+        ("https://SPA.example:443/callback", "https://spa.example"),
+        ("http://localhost:80/", "http://localhost"),
+        ("https://spa.example:8443/callback?x=1", "https://spa.example:8443"),
+        ("http://[::1]:1234/callback", "http://[::1]:1234"),
+        ("com.example.app:/callback", None),
+    ],
+)
+def test_an_origin_is_what_a_browser_sends(uri: str, origin: str | None) -> None:
+    assert origin_of(uri) == origin

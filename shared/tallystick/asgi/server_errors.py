@@ -3,6 +3,7 @@
 import json
 import logging
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tallystick.errors import OAuthError, TemporarilyUnavailable
@@ -33,6 +34,8 @@ class ServerErrors:
 
         try:
             await self._app(scope, receive, watching_send)
+        except ClientDisconnect:
+            pass  # who hangs up before the body is through gets no answer, and no line in the log
         except Exception as error:
             if not isinstance(error, OAuthError):
                 logger.exception("unexpected error")
