@@ -50,8 +50,9 @@ def watch(demo: Demo) -> Watch:
 async def open_browser(chromium: Browser, watch: Watch, request: pytest.FixtureRequest) -> AsyncIterator[OpenBrowser]:
     """Makes a browser that knows nothing; the options are those of Playwright's `new_context`.
 
-    When the test is over, a picture of every page is kept, and nothing may have been complained about in any of them.
+    In the end nothing may have been complained about in any of them. Of a test that failed, pictures are kept.
     """
+    failed_before = request.session.testsfailed
     async with AsyncExitStack() as stack:
         opened: list[BrowserContext] = []
 
@@ -64,9 +65,9 @@ async def open_browser(chromium: Browser, watch: Watch, request: pytest.FixtureR
             return context
 
         yield open_browser
-        pages = [page for context in opened for page in context.pages]
-        for number, page in enumerate(pages):
-            await keep_picture(page, f"{request.node.name}-{number}" if number else request.node.name)
+        if request.session.testsfailed > failed_before:
+            for number, page in enumerate(page for context in opened for page in context.pages):
+                await keep_picture(page, f"{request.node.name}-{number}", folder="failed")
     watch.judge()
 
 
@@ -85,8 +86,6 @@ async def person(demo: Demo) -> Account:
     return await demo.add_person()
 
 
-async def keep_picture(page: Page, name: str, *, folder: str = "ends") -> Path:
+async def keep_picture(page: Page, name: str, *, folder: str) -> None:
     """A screenshot among the artefacts of this run."""
-    path = ARTIFACTS / folder / f"{name}.png"
-    await page.screenshot(path=path, full_page=True)
-    return path
+    await page.screenshot(path=ARTIFACTS / folder / f"{name}.png", full_page=True)
