@@ -10,6 +10,10 @@ from auth_service.uris import check_redirect_uri
 from tallystick.scope import parse_scope
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+\z")]
+AddressPart = Annotated[
+    str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x09\x0b\x0c\x0e-\x1f\x7f]+\z")
+]
+"""Lines of an address may be parted by line breaks (OIDC Core §5.1.1)."""
 ClientId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+\z")]
 """Printable ASCII without a space. RFC 6749 App. A.1 would let a space through, and two clients look alike."""
 
@@ -125,7 +129,7 @@ class DeclaredUser(_Declared):
     phone_number: Name | None = None
     phone_number_verified: bool | None = None
     address: (
-        dict[Literal["formatted", "street_address", "locality", "region", "postal_code", "country"], Name] | None
+        dict[Literal["formatted", "street_address", "locality", "region", "postal_code", "country"], AddressPart] | None
     ) = None
 
     @model_validator(mode="after")

@@ -51,6 +51,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         summary="An OpenID Provider and OAuth 2.1 authorization server.",
         version="0.1.0",
         lifespan=_lifespan(settings, clock),
+        redirect_slashes=False,  # they are 307s, which send a form along, to whatever Host the caller named
         docs_url=None,
         redoc_url=None,
     )

@@ -16,6 +16,9 @@ app = typer.Typer(help="People who can sign in.", no_args_is_help=True)
 EmailArgument = Annotated[str, typer.Argument(metavar="EMAIL")]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
+_PASSWORD_CHARACTERS = 8
+"""At least (NIST SP 800-63B §5.1.1.2)."""
+
 
 @app.command()
 def add(email: EmailArgument, config: Config, password_stdin: PasswordStdin = False) -> None:
@@ -100,8 +103,8 @@ async def find(service: Service, email: str) -> str:
 def _new_password_hash(password_stdin: bool) -> str:
     try:
         password = _read_password() if password_stdin else _ask_password()
-        if not password:
-            refuse("the password is empty")
+        if len(password) < _PASSWORD_CHARACTERS:
+            refuse(f"the password needs at least {_PASSWORD_CHARACTERS} characters")
         return Passwords.hash(password)
     except UnicodeDecodeError:
         refuse("the password is not UTF-8 text")

@@ -41,7 +41,7 @@ def choose_target(
     if api is None and audience != issuer:
         raise InvalidTarget("the resource is not an API known here")
     understood = OIDC_SCOPES if api is None else api.scopes.keys()
-    if asked and not allowed and understood.isdisjoint(words):
+    if understood.isdisjoint(words):
         raise InvalidTarget("nothing was granted for this resource")
     return Target(audience, " ".join(word for word in words if word in OIDC_SCOPES or word in understood))
 

@@ -13,13 +13,17 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 access_logger = logging.getLogger("tallystick.access")
 
+_ASKED_BY_MACHINES = frozenset({"/healthz", "/readyz", "/jwks"})
+"""Every few seconds, by every prober and verifier; while all is well, a line for each would hide the others."""
+
 _WELL_FORMED = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 
 
 class RequestId:
     """Take a well-formed X-Request-ID from the request or make one, and send it back.
 
-    Logs method, path, status and milliseconds on `tallystick.access`; never the query, which may hold a code or token.
+    Logs method, path, status and milliseconds on `tallystick.access`, at DEBUG what machines ask all day; never the
+    query, which may hold a code or token.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -44,14 +48,15 @@ class RequestId:
         try:
             await self._app(scope, receive, send_with_id)
         finally:
-            if access_logger.isEnabledFor(logging.INFO):
+            level = logging.DEBUG if status < 400 and scope["path"] in _ASKED_BY_MACHINES else logging.INFO
+            if access_logger.isEnabledFor(level):
                 fields = {
                     "method": scope["method"],
                     "path": scope["path"][:256],
                     "status": status,
                     "milliseconds": round((time.perf_counter() - begin) * 1000, 1),
                 }
-                access_logger.info("request", extra={"fields": fields})
+                access_logger.log(level, "request", extra={"fields": fields})
 
 
 def _given(scope: Scope) -> bytes | None:

@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from tallystick.store.errors import StoreUnavailable
 from tallystick.store.statements import take_turns
@@ -45,7 +45,12 @@ def _alone(engine: Engine) -> Iterator[Connection]:
             _begin_alone(connection)
         except (DBAPIError, OSError) as error:
             raise StoreUnavailable("the database cannot be migrated") from error
-        yield connection
+        try:
+            yield connection
+        except OperationalError as error:
+            if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
+                raise  # a mistake in a migration, which wants its traceback
+            raise StoreUnavailable("the disk is full") from error
 
 
 def _begin_alone(connection: Connection) -> None:

@@ -41,6 +41,7 @@ def postgresql_engine(url: str, *, patience: float) -> Engine:
         "keepalives_interval": "1",
         "keepalives_count": "3",
         "application_name": "tallystick",
+        "client_encoding": "UTF8",  # a database in SQL_ASCII would otherwise answer in bytes
     }
     conninfo = make_conninfo("", **{**defaults, **given})
 
