@@ -203,7 +203,7 @@ async def test_a_user_is_added_disabled_enabled_and_given_a_password(command_lin
 
 def test_an_email_belongs_to_one_user(on_sqlite: CommandLine) -> None:
     assert on_sqlite.run("apply").status == 0
-    assert "already" in on_sqlite.run("user", "add", "ADA@example.com", "--password-stdin", typed="x").refused(1)
+    assert "already" in on_sqlite.run("user", "add", "ADA@example.com", "--password-stdin", typed="battery staple").refused(1)
 
 
 def test_a_client_is_listed_disabled_and_enabled(command_line: CommandLine) -> None:
@@ -242,8 +242,8 @@ def test_an_unknown_name_is_one_line(on_sqlite: CommandLine, arguments: tuple[st
 @pytest.mark.parametrize(
     ("typed", "options", "reason"),
     [
-        ("", ["--password-stdin"], "empty"),
-        ("\n", ["--password-stdin"], "empty"),
+        ("", ["--password-stdin"], "at least 8"),
+        ("\n", ["--password-stdin"], "at least 8"),
         ("p" * 1025, ["--password-stdin"], "1024"),
         ("anything", [], "--password-stdin"),
     ],
