@@ -42,6 +42,7 @@ async def _rotate(store: Store, family_id: bytes, generation: int, *, end: float
             token_families.rotate,
             family_id,
             generation + count,
+            lambda family: family,
             now=int(time.time()),
             grace=_LIFETIMES.refresh_token_grace,
             lifetime=_LIFETIME,

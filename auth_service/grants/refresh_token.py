@@ -1,38 +1,39 @@
 """grant_type=refresh_token (RFC 6749 §6), rotated at each use (RFC 9700 §4.14.2)."""
 
 from auth_service.form import Form
-from auth_service.grants.audience import choose_target, narrowed
+from auth_service.grants.audience import Target, choose_target, narrowed
 from auth_service.store import token_families
 from auth_service.store.clients import Client
-from auth_service.store.token_families import Rotated
+from auth_service.store.token_families import Family, Rotated
 from auth_service.tokens import refresh_token
 from auth_service.tokens.issuing import Issuing, TokenResponse
 from tallystick.errors import InvalidGrant
 
 
 async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenResponse:
-    """Everything that could refuse the request is judged against the family as it stands, before the rotation."""
+    """Whatever could refuse the request is judged with the family at hand; a refused attempt spends nothing."""
     token = refresh_token.read(form.require("refresh_token"), client.client_id, keys=issuing.refresh_keys)
-    known = await issuing.store.read(token_families.find, token.family_id)
-    if known is None:
-        raise _refused()
-    # What has been taken from the client since is not given again.
-    granted = " ".join(word for word in known.scope.split() if word in client.scopes)
-    if not granted:
-        raise _refused()
-    target = choose_target(
-        narrowed(form.get("scope"), granted=granted),
-        asked=form.resources,
-        allowed=known.resources,
-        registered=await issuing.registry.now(),
-        issuer=issuing.issuer,
-    )
+    registered = await issuing.registry.now()
     await issuing.key_ring.signing_key()  # none to sign with: say so before anything is rotated
+
+    def target_of(family: Family) -> Target:
+        # What has been taken from the client since is not given again.
+        granted = " ".join(word for word in family.scope.split() if word in client.scopes)
+        if not granted:
+            raise _refused()
+        return choose_target(
+            narrowed(form.get("scope"), granted=granted),
+            asked=form.resources,
+            allowed=family.resources,
+            registered=registered,
+            issuer=issuing.issuer,
+        )
 
     rotated = await issuing.store.write(
         token_families.rotate,
         token.family_id,
         token.generation,
+        target_of,
         now=issuing.clock(),
         grace=issuing.lifetimes.refresh_token_grace,
         lifetime=issuing.family_lifetime,
@@ -41,6 +42,7 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
     if not isinstance(rotated, Rotated):
         raise _refused()
 
+    target = target_of(rotated.family)
     response = await issuing.access_token(rotated.family, audience=target.audience, scope=target.scope)
     response["refresh_token"] = issuing.refresh_token(rotated.family, client)
     if "openid" in target.scope.split():

@@ -1,5 +1,6 @@
 """The token family: all that one redeemed code gave, or one client acting for itself. It is what lives and dies."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,6 +167,7 @@ def rotate(
     connection: Connection,
     family_id: bytes,
     generation: int,
+    judge: Callable[[Family], object],
     *,
     now: int,
     grace: int,
@@ -177,6 +179,9 @@ def rotate(
     `family_id` (16 bytes) and `generation` come from a refresh token whose MAC has been checked; times are seconds. One
     behind and within `grace` of the last rotation: Rotated with the current generation again, so that a lost response
     does no harm. A rotation counts as activity in the login session.
+
+    `judge` refuses the request by raising, and then nothing has changed: it sees the live family without a read of its
+    own, which would cost as much as the rotation. It may be called more than once.
 
     Replayed: further behind, or later; the family is revoked. None: no such live family. RFC 9700 §4.14.2.
     """
@@ -191,15 +196,19 @@ def rotate(
         },
     ).one_or_none()
     if moved is not None:
+        rotated = Rotated(_family(moved))
+        judge(rotated.family)
         if moved.last_seen_at is not None and moved.last_seen_at <= now - 60:
             connection.execute(_NOTE_SEEN, {"the_sid": moved.sid, "seen_at": now})
-        return Rotated(_family(moved))
+        return rotated
 
     row = connection.execute(_FIND_LIVE, alive).one_or_none()
     if row is None or generation >= row.generation:
         return None
+    family = _family(row)
+    judge(family)
     if generation == row.generation - 1 and now - row.rotated_at <= grace:
-        return Rotated(_family(row))
+        return Rotated(family)
     revoke(connection, family_id, now=now)
     return Replayed()
 
