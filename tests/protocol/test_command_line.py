@@ -203,7 +203,9 @@ async def test_a_user_is_added_disabled_enabled_and_given_a_password(command_lin
 
 def test_an_email_belongs_to_one_user(on_sqlite: CommandLine) -> None:
     assert on_sqlite.run("apply").status == 0
-    assert "already" in on_sqlite.run("user", "add", "ADA@example.com", "--password-stdin", typed="battery staple").refused(1)
+    assert "already" in on_sqlite.run(
+        "user", "add", "ADA@example.com", "--password-stdin", typed="battery staple"
+    ).refused(1)
 
 
 def test_a_client_is_listed_disabled_and_enabled(command_line: CommandLine) -> None:
