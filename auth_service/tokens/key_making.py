@@ -15,10 +15,12 @@ from tallystick.jwk import SigningKey, public_jwk, thumbprint_of
 
 
 def make_key(master_key: MasterKey, *, published_at: int, signs_from: int) -> StoredKey:
-    """A new key for ES256."""
-    private_key = generate_private_key(SECP256R1())
-    public_key = private_key.public_key()
-    kid = thumbprint_of(public_key)
+    """A new key for ES256. Its `kid` never begins with a dash, which `keys withdraw KID` would take for an option."""
+    kid = "-"
+    while kid.startswith("-"):
+        private_key = generate_private_key(SECP256R1())
+        public_key = private_key.public_key()
+        kid = thumbprint_of(public_key)
     der = private_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     return StoredKey(
         kid=kid,

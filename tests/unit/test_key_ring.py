@@ -10,6 +10,7 @@ from auth_service.sealing import MasterKey, WrongMasterKey
 from auth_service.store import keys
 from auth_service.store.tables import metadata
 from auth_service.tokens.bootstrap import bootstrap, load_secret
+from auth_service.tokens.key_making import make_key
 from auth_service.tokens.key_ring import KeyRing
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.store import Store, StoreUnavailable
@@ -192,3 +193,8 @@ async def test_a_wrong_master_key_is_refused_and_adds_nothing(ring: KeyRing, sto
     with pytest.raises(WrongMasterKey):
         await load_secret(store, OTHER_MASTER_KEY, "refresh_key")
     assert await store.read(keys.load_all) == before
+
+
+def test_no_kid_looks_like_an_option() -> None:
+    kids = {make_key(MASTER_KEY, published_at=0, signs_from=0).kid for _ in range(500)}
+    assert not [kid for kid in kids if kid.startswith("-")]
