@@ -1,13 +1,14 @@
 """A small service behind the real server: `python -m tests.support.small_server PORT WORKERS [FAULT]`.
 
 FAULT: `misconfigured` or `broken` for a factory, `lifespan` for a lifespan, that fails; a number for the seconds in
-which headers have to be sent.
+which headers have to be sent. A connection without a request is kept alive five times as long.
 """
 
 import asyncio
 import json
 import os
 import sys
+from importlib import import_module
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -56,6 +57,8 @@ def factory(fault: str) -> ASGIApp:
             return failing_app
         case seconds if seconds:
             tallystick.server.protocol.HEADER_SECONDS = float(seconds)
+            serving = import_module("tallystick.server.serve")  # as an attribute, this name is the function in it
+            vars(serving)["KEEP_ALIVE_SECONDS"] = 5 * float(seconds)
     return app
 
 

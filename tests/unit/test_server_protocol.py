@@ -21,7 +21,7 @@ def port() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def hasty_port() -> Iterator[int]:
-    """A server that waits for headers, and for bodies, a fifth of a second."""
+    """A server that waits for headers, and for bodies, a fifth of a second; for another request, a whole one."""
     with running("tests.support.small_server", "0", "1", "0.2") as process:
         yield port_of(process)
 
@@ -110,7 +110,16 @@ def test_a_long_address_is_refused(port: int) -> None:
     assert ask(port, b"GET /?" + b"a" * 33_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n")[0] == 431
 
 
-@pytest.mark.parametrize("begin", [b"GET / HTTP/1.1\r\nA: ", b"GET /"])
+@pytest.mark.parametrize(
+    "begin",
+    [
+        b"GET / HTTP/1.1\r\nA: ",
+        b"GET /",
+        b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nA: ",
+        b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n1;",
+    ],
+    ids=["header", "address", "trailer", "chunk extension"],
+)
 def test_headers_without_an_end_are_not_gathered(port: int, begin: bytes) -> None:
     with Caller(port) as caller:
         caller.send(begin)
@@ -142,6 +151,14 @@ def test_a_connection_between_two_requests_may_rest(hasty_port: int) -> None:
         for _ in range(2):
             caller.send(b"GET /0.5 HTTP/1.1\r\n" + HOST + b"\r\n")  # an answer may take its time, too
             assert caller.answer()[0] == 200
+
+
+def test_line_breaks_between_two_requests_do_not_keep_a_connection_open(hasty_port: int) -> None:
+    with Caller(hasty_port) as caller:
+        caller.send(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert caller.answer()[0] == 200
+        caller.send(b"\r\n")
+        assert caller.is_closed()
 
 
 @pytest.mark.parametrize(
@@ -192,6 +209,13 @@ def test_an_upgrade_is_declined_by_going_on(port: int, upgrade: bytes) -> None:
             assert seen(caller.answer()[2])["body"] == body.decode()
         caller.send(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
         assert caller.answer()[0] == 200
+
+
+def test_many_offers_in_one_breath_are_declined_one_by_one(port: int) -> None:
+    offer = b"GET / HTTP/1.1\r\n" + HOST + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    with Caller(port) as caller:
+        caller.send(offer * 400)
+        assert [caller.answer()[0] for _ in range(400)] == [200] * 400
 
 
 def test_a_tunnel_is_refused(port: int) -> None:

@@ -26,7 +26,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_in_headers = True  # a connection that sends nothing counts as slow, too
         self._is_in_body = False
         self._is_upgrade = False
-        self._raw_bytes = 0  # of headers that are not complete
+        self._unfinished_bytes = 0  # that came since a request's headers, a part of its body, or it all was complete
         self._header_bytes = 0
         self._hosts = 0
         self._refusal = HTTPStatus.BAD_REQUEST
@@ -42,33 +42,33 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
-        was_in_headers = self._is_in_headers
+        self._unfinished_bytes += len(data)
         try:
             self._parse(data)
         except httptools.HttpParserError:
             self._refuse(self._refusal)
-        if was_in_headers and self._is_in_headers:
-            # The parser reports a header when it is complete, and would gather an endless one in memory.
-            self._raw_bytes += len(data)
-            if self._raw_bytes > HEADER_BYTES:
-                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        # The parser reports a header or trailer when it is complete, and would gather an endless one in memory.
+        if self._unfinished_bytes > HEADER_BYTES:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         self._watch_slowness()
 
-    def _parse(self, data: bytes) -> None:
+    def _parse(self, data: bytes | memoryview) -> None:
         """A client that offers an upgrade (Java's offers h2c with any request) is taken at its HTTP/1.1 word.
 
         The parser stops at such a request's headers, so they are put to a new one without the offer. To go on behind
         them would read the request's body as another request.
         """
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as offer:
-            method, version = self.parser.get_method(), self.parser.get_http_version().encode()
-            head = [b"%s %s HTTP/%s" % (method, self.url, version)]
-            head += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
-            self.parser = httptools.HttpRequestParser(self)
-            self._parse(b"\r\n".join((*head, b"", data[offer.args[0] :])))
+        while data:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as offer:
+                data = memoryview(data)[offer.args[0] :]
+                method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+                head = [b"%s %s HTTP/%s" % (method, self.url, version)]
+                head += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.feed_data(b"\r\n".join((*head, b"", b"")))
 
     def _watch_slowness(self) -> None:
         """A request that arrives whole, as nearly all do, costs no timer."""
@@ -95,8 +95,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._unset_keepalive_if_required()  # not by the line breaks that may come before, or they would keep it open
         self._is_in_headers = True
-        self._raw_bytes = self._header_bytes = self._hosts = 0
+        self._header_bytes = self._hosts = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """What uvicorn does, counted; its own is not called, because this is where the time of a request goes."""
@@ -112,6 +113,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._is_in_headers, self._is_in_body = False, True
+        self._unfinished_bytes = 0
         if self._header_bytes + len(self.url) > HEADER_BYTES:
             self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             raise Refused
@@ -127,7 +129,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self._slow = None
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        self._unfinished_bytes = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         self._is_in_body = False
+        self._unfinished_bytes = 0
         if not self._is_upgrade:
             super().on_message_complete()
