@@ -77,7 +77,10 @@ async def test_what_a_unit_raises_reaches_its_caller_and_rolls_back_that_unit_al
         store.write(add, "d"),
         return_exceptions=True,
     )
-    assert [type(outcome) for outcome in outcomes] == [str, InvalidGrant, str, IntegrityError, str]
+    # Of the two that add the same name, PostgreSQL may run either first.
+    kinds = [type(outcome) for outcome in outcomes]
+    assert [*kinds[1:3], kinds[4]] == [InvalidGrant, str, str]
+    assert {kinds[0], kinds[3]} == {str, IntegrityError}
     assert await store.read(names) == ["a", "c", "d"]
 
 
