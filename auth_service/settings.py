@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from auth_service.declared import DeclaredApi, DeclaredClient, DeclaredUser
-from auth_service.uris import is_loopback_host
 from tallystick.server.database_url import DatabaseUrl
+from tallystick.urls import is_loopback
 
 
 def _issuer(value: str) -> str:
@@ -23,7 +23,7 @@ def _issuer(value: str) -> str:
         raise ValueError("is not a URL") from None
     if url.scheme not in ("https", "http") or not host:
         raise ValueError("must be an https URL")
-    if url.scheme == "http" and not is_loopback_host(host):
+    if url.scheme == "http" and not is_loopback(host):
         raise ValueError("must be https, because plain http is for loopback only")
     if value != f"{url.scheme}://{url.netloc}" or url.username is not None or value != value.lower():
         raise ValueError("must be an origin in lower case: no path, query, fragment, user or trailing slash")

@@ -1,23 +1,14 @@
 """Which addresses a client may name, and when two of them are one (RFC 6749 §3.1.2, RFC 8252 §7, RFC 9700 §4.1)."""
 
-import ipaddress
 import re
 from urllib.parse import urlsplit
+
+from tallystick.urls import is_loopback
 
 _PRIVATE_USE_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 _URI = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+")  # RFC 3986: nothing to be encoded first
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LOOPBACK_WITH_PORT = re.compile(r"http://(?:127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?(?=/|\?|\Z)")
-
-
-def is_loopback_host(host: str) -> bool:
-    """localhost, a name under it, or a loopback address (RFC 6761 §6.3). `host` is without port and brackets."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_redirect_uri(uri: str, *, is_native: bool, is_public: bool) -> str:
@@ -35,7 +26,7 @@ def check_redirect_uri(uri: str, *, is_native: bool, is_public: bool) -> str:
         if not url.hostname or url.username is not None:
             raise ValueError("must name a host, and no user")
         _ = url.port  # raises ValueError when it is not a port
-        if url.scheme == "http" and not is_loopback_host(url.hostname):
+        if url.scheme == "http" and not is_loopback(url.hostname):
             raise ValueError("must be https, because plain http is for loopback only")
     elif not (is_native and is_public and _PRIVATE_USE_SCHEME.fullmatch(url.scheme)):
         raise ValueError(
@@ -56,7 +47,7 @@ def is_registered(uri: str, registered: list[str]) -> bool:
 def runs_on_the_device(uri: str) -> bool:
     """Whether the code goes to a program on the user's machine, as which any other there could pose (RFC 8252 §8.6)."""
     url = urlsplit(uri)
-    return url.scheme not in ("http", "https") or is_loopback_host(url.hostname or "")
+    return url.scheme not in ("http", "https") or is_loopback(url.hostname or "")
 
 
 def origin_of(uri: str) -> str | None:

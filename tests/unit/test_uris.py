@@ -2,7 +2,8 @@
 
 import pytest
 
-from auth_service.uris import check_redirect_uri, is_loopback_host, is_registered, origin_of, runs_on_the_device
+from auth_service.uris import check_redirect_uri, is_registered, origin_of, runs_on_the_device
+from tallystick.urls import is_loopback
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ def test_a_program_on_the_device_is_told_by_its_redirect_uri(uri: str, expected:
     ],
 )
 def test_loopback_is_loopback_only(host: str, expected: bool) -> None:
-    assert is_loopback_host(host) == expected
+    assert is_loopback(host) == expected
 
 
 @pytest.mark.parametrize(
