@@ -6,8 +6,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from tallystick.server.database_url import DatabaseUrl
-from tallystick.urls import check_url
+from tallystick.urls import check_identifier, check_url
 
+Identifier = Annotated[str, AfterValidator(check_identifier)]
 Url = Annotated[str, AfterValidator(check_url)]
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.:\[\]-]+\z")]
 """As browsers write it in the Origin header (RFC 6454 §6.2): lower case, without path or trailing slash."""
@@ -16,9 +17,9 @@ Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.:\[\]-]+\z
 class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    audience: Url
+    audience: Identifier
     """The URL of this API, byte for byte as the tokens name it."""
-    issuer: Url
+    issuer: Identifier
     jwks_uri: Url | None = None
     """Found through the issuer's metadata when left out."""
     jwks_file: Path | None = None

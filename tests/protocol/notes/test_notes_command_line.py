@@ -33,6 +33,8 @@ def test_it_serves_from_its_line_until_sigterm(tmp_path: Path, workers: int) -> 
         ("", "audience"),
         ('audience = "http://localhost:1"\nissuer = "http://localhost:1"\nextra = 1', "extra"),
         ('audience = "http://localhost:1"\nissuer = "http://id.example.com"', "https"),
+        ('audience = "http://localhost:1"\nissuer = "http://localhost:1?a"', "query"),
+        ('audience = "http://localhost:1?a"\nissuer = "http://localhost:1"', "query"),
         ('audience = "http://localhost:1"\nissuer = "http://localhost:1"\ndatabase_url = "mysql://x"', "database_url"),
         ('audience = "http://localhost:1"\nissuer = "http://localhost:1"\nallowed_origins = ["*"]', "allowed_origins"),
         (
