@@ -2,20 +2,16 @@
 
 import os
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tallystick.urls import check_identifier
+
 
 def _base(url: str) -> str:
     """A URL that paths are appended to: https, or http where the traffic never leaves this machine."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    is_local = host in ("localhost", "127.0.0.1", "::1") or host.endswith(".localhost")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_local):
-        raise ValueError("must be an https URL (http only on localhost)")
-    return url.rstrip("/")
+    return check_identifier(url).rstrip("/")
 
 
 BaseUrl = Annotated[str, AfterValidator(_base)]

@@ -220,7 +220,7 @@ def test_the_idlest_app_session_makes_room(
     assert remembered.find(second) is None
 
 
-@pytest.mark.parametrize("url", ["http://id.example.com", "ftp://localhost", "localhost:8000", ""])
+@pytest.mark.parametrize("url", ["http://id.example.com", "ftp://localhost", "localhost:8000", "https://id?a", ""])
 def test_plain_http_is_for_this_machine_only(settings: Settings, url: str) -> None:
-    with pytest.raises(ValueError, match="must be an https URL"):
+    with pytest.raises(ValueError, match="issuer"):
         Settings(**settings.model_dump() | {"issuer": url})
