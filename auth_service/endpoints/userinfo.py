@@ -8,9 +8,10 @@ from auth_service.endpoints.documented import refusals
 from auth_service.endpoints.json_response import json_response
 from auth_service.form import read_form
 from auth_service.provider import Provided, Provider
-from auth_service.store import token_families, users
+from auth_service.store import users
 from auth_service.store.users import User
 from auth_service.tokens import access_token
+from auth_service.tokens.presented import live_family
 from tallystick.bearer import bearer_token, require_scopes
 from tallystick.claims import AccessTokenClaims
 from tallystick.errors import InvalidBearerRequest, InvalidRequest, InvalidToken
@@ -64,12 +65,7 @@ async def live_user(token: str, provider: Provider) -> tuple[AccessTokenClaims, 
         family_id = access_token.family_id_of(claims)
     except ValueError:
         raise InvalidToken("the token is malformed") from None
-    family = await provider.store.read(
-        token_families.find_live,
-        family_id,
-        now=now,
-        login_session_idle=provider.settings.lifetimes.login_session_idle,
-    )
+    family = await live_family(family_id, provider.issuing)
     user = None
     if family is not None and family.sub is not None:
         user = await provider.store.read(users.find, family.sub)
