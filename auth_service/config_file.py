@@ -56,6 +56,7 @@ def _declaration(settings: Settings) -> Declaration:
         apis={api.audience: _api(api) for api in settings.api},
         clients={client.client_id: _client(client) for client in settings.client},
         users={email_key(user.email): _user(user) for user in settings.user},
+        origins={client.client_id: client.web_origins for client in settings.client},
     )
 
 

@@ -6,32 +6,92 @@ within that second.
 
 import asyncio
 import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
-from auth_service.store import registered
+from auth_service.store import clients, registered
+from auth_service.store.clients import Client
 from auth_service.store.registered import Registered
 from tallystick.store import Store
 
 _SECONDS = 1.0
+_MOST = 10_000
+"""Answers remembered of one kind: strangers may ask for as many names as they like."""
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Registry:
+    """All of it raises StoreUnavailable when the answer is not remembered and the store is away."""
+
     def __init__(self, store: Store) -> None:
-        self._store = store
-        self._known: Registered | None = None
-        self._read_at = 0.0
-        self._reading: asyncio.Task[Registered] | None = None
+        self._apis: _Remembered[None, Registered] = _Remembered(lambda _: store.read(registered.load))
+        self._clients: _Remembered[str, Client | None] = _Remembered(lambda name: store.read(clients.find, name))
+        self._origins: _Remembered[str, bool] = _Remembered(lambda name: store.read(clients.is_public_origin, name))
 
     async def now(self) -> Registered:
-        """What is registered, at most a second old. Raises StoreUnavailable."""
-        if self._known is not None and time.monotonic() - self._read_at < _SECONDS:
-            return self._known
-        if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self.read_now())
-        # One read for all who wait, and one failure: taking turns at a dead store, the last would wait for minutes.
-        return await asyncio.shield(self._reading)
+        """The APIs, at most a second old."""
+        return await self._apis.of(None)
+
+    async def client(self, client_id: str) -> Client | None:
+        """The client as it was at most a second ago; None when there is none, or it is disabled."""
+        return await self._clients.of(client_id)
+
+    async def is_public_origin(self, origin: str) -> bool:
+        """Whether a page of this web origin belongs to a public client."""
+        return await self._origins.of(origin)
 
     async def read_now(self) -> Registered:
-        """Asks the store, however fresh the last answer is. Raises StoreUnavailable."""
-        known = self._known = await self._store.read(registered.load)
-        self._read_at = time.monotonic()
-        return known
+        """Forget everything and ask the store."""
+        for remembered in (self._apis, self._clients, self._origins):
+            remembered.forget()
+        return await self.now()
+
+    def forget(self, client_id: str) -> None:
+        """This process has changed the client."""
+        self._clients.forget(client_id)
+        self._origins.forget()
+
+
+class _Remembered(Generic[K, V]):
+    """The answers to questions of one kind, for a second each; the oldest go first when there are too many."""
+
+    def __init__(self, ask: Callable[[K], Awaitable[V]]) -> None:
+        self._ask = ask
+        self._known: OrderedDict[K, tuple[V, float]] = OrderedDict()
+        self._asking: dict[K, asyncio.Task[V]] = {}
+
+    async def of(self, name: K) -> V:
+        known = self._known.get(name)
+        if known is not None and time.monotonic() - known[1] < _SECONDS:
+            return known[0]
+        asking = self._asking.get(name)
+        if asking is None:
+            asking = self._asking[name] = asyncio.create_task(self._ask_and_remember(name))
+            asking.add_done_callback(lambda done: self._done(name, done))
+        # One question for all who wait, and one failure: taking turns at a dead store, the last would wait for minutes.
+        return await asyncio.shield(asking)
+
+    def forget(self, *names: K) -> None:
+        """These answers, or all; a question that is under way is asked anew by whoever comes next."""
+        for name in names or [*self._known, *self._asking]:
+            self._known.pop(name, None)
+            self._asking.pop(name, None)
+
+    async def _ask_and_remember(self, name: K) -> V:
+        begun = asyncio.current_task()
+        answer = await self._ask(name)
+        if self._asking.get(name) is begun:
+            self._known[name] = answer, time.monotonic()
+            self._known.move_to_end(name)
+            if len(self._known) > _MOST:
+                self._known.popitem(last=False)
+        return answer
+
+    def _done(self, name: K, done: asyncio.Task[V]) -> None:
+        if self._asking.get(name) is done:
+            del self._asking[name]
+        if not done.cancelled():
+            done.exception()  # all who waited may have given up; it has been told to those who have not

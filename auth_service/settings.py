@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from auth_service.declared import DeclaredApi, DeclaredClient, DeclaredUser
+from auth_service.oidc_scopes import OIDC_SCOPES
 from tallystick.server.database_url import DatabaseUrl
 from tallystick.urls import is_loopback
 
@@ -113,6 +114,3 @@ class Settings(_Frozen):
             if unknown := [scope for scope in client.scope.split() if scope not in owned]:
                 raise ValueError(f"client {client.client_id!r} names the scope {unknown[0]!r}, which no [[api]] owns")
         return self
-
-
-OIDC_SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})

@@ -32,7 +32,7 @@ async def authenticate(request: Request, form: Form, registry: Registry) -> Clie
     presents itself twice.
     """
     presented = _presented(request, form)
-    client = (await registry.now()).clients.get(presented.client_id)
+    client = await registry.client(presented.client_id)
     expected = (client.secret_hash if client else None) or _ABSENT
     secret = (presented.client_secret or "").encode("utf-8", "surrogatepass")
     matches = hmac.compare_digest(hashlib.sha256(secret).digest(), expected)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from auth_service.acr import PASSWORD
 from auth_service.authentication import guessing
 from auth_service.authentication.guessing import Attempt
 from auth_service.authentication.known_device import KnownDevices
@@ -85,6 +86,7 @@ class SignIn:
                 buckets=attempt.buckets,
                 cookie_hash=hash_cookie(cookie),
                 sid=secrets.token_urlsafe(16),
+                acr=PASSWORD,
                 replaces=self._login_sessions.cookie_hash(request),
                 now=self._clock(),
                 lifetime=self._login_sessions.lifetime,

@@ -9,7 +9,7 @@ from auth_service.uris import is_registered
 
 async def trusted_client(request: AuthorizationRequest, registry: Registry) -> Client:
     """The client whose registered redirect_uri this is. Raises a PageRefusal otherwise."""
-    client = (await registry.now()).clients.get(request.client_id or "")
+    client = await registry.client(request.client_id or "")
     if client is None:
         raise UnknownClient
     if request.redirect_uri is None:

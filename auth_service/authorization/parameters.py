@@ -3,7 +3,7 @@
 import re
 
 from auth_service.authorization.request import PROMPTS, AuthorizationRequest
-from auth_service.settings import OIDC_SCOPES
+from auth_service.oidc_scopes import OIDC_SCOPES
 from auth_service.store.clients import Client
 from auth_service.store.registered import Registered
 from tallystick.errors import (
@@ -61,7 +61,7 @@ def check_code_challenge(request: AuthorizationRequest, client: Client) -> None:
     code_challenge = request.form.get("code_challenge")
     method = request.form.get("code_challenge_method")
     if code_challenge is None:
-        if client.require_pkce or client.is_public:
+        if client.require_pkce:
             raise InvalidRequest("code_challenge is missing")
         if method is not None:
             raise InvalidRequest("code_challenge_method without a code_challenge")

@@ -7,6 +7,7 @@ import typer
 
 from auth_service.commands.service import Config, Service, refuse, run
 from auth_service.store import keys
+from auth_service.tokens.key_making import ALGORITHMS
 from auth_service.tokens.key_states import key_states
 
 app = typer.Typer(help="Signing keys.", no_args_is_help=True)
@@ -21,9 +22,9 @@ def list_keys(config: Config) -> None:
 
 @app.command()
 def rotate(config: Config) -> None:
-    """Publish a new key, which will sign once every verifier can know it."""
-    kid = run(config, _rotate)
-    typer.echo(f"published {kid}" if kid else "a new key waits already")
+    """Publish a new key for each algorithm, which will sign once every verifier can know it."""
+    for alg, kid in run(config, _rotate).items():
+        typer.echo(f"published {kid} for {alg}" if kid else f"a new key for {alg} waits already")
 
 
 @app.command()
@@ -45,8 +46,9 @@ async def _list(service: Service) -> list[str]:
     return [f"{row.kid}  {row.alg}  {states.of(row):<9}  {_time(row.signs_from)}" for row in rows]
 
 
-async def _rotate(service: Service) -> str | None:
-    return await (await service.key_ring()).rotate()
+async def _rotate(service: Service) -> dict[str, str | None]:
+    key_ring = await service.key_ring()
+    return {alg: await key_ring.rotate(alg) for alg in ALGORITHMS}
 
 
 def _time(seconds: int) -> str:

@@ -10,6 +10,7 @@ from auth_service.authorization.parameters import check_parameters
 from auth_service.authorization.response import with_error
 from auth_service.endpoints.authorize import answer, begun_from, redirect
 from auth_service.endpoints.our_form import open_sealed, read_our_form, signed_in_sender
+from auth_service.oidc_scopes import OIDC_SCOPE_TEXTS
 from auth_service.pages import page
 from auth_service.pages.refusals import LoginEnded
 from auth_service.provider import Provided, Provider
@@ -19,15 +20,6 @@ from auth_service.uris import runs_on_the_device
 from tallystick.errors import AccessDenied
 
 router = APIRouter(include_in_schema=False)
-
-OIDC_SCOPE_TEXTS = {
-    "openid": "Know that it is you",
-    "profile": "See your name and profile",
-    "email": "See your email address",
-    "address": "See your postal address",
-    "phone": "See your phone number",
-    "offline_access": "Stay signed in after you sign out here",
-}
 
 
 @router.get("/consent", response_class=Response)

@@ -58,8 +58,7 @@ async def _form_again(form: OurForm, provider: Provider, failure: str, *, status
 async def _form(
     provider: Provider, sealed: str, query: str, *, username: str, failure: str | None = None, status: int = 200
 ) -> Response:
-    registered = await provider.registry.now()
-    client = registered.clients.get(parse_request(query).client_id or "")
+    client = await provider.registry.client(parse_request(query).client_id or "")
     return page(
         "login",
         status=status,

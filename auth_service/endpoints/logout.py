@@ -93,7 +93,7 @@ async def _parse(query: str, provider: Provider) -> LogoutRequest:
         return LogoutRequest(None, None, None)
     if form.get("client_id", hint.aud) != hint.aud:
         raise MalformedRequest
-    client = (await provider.registry.now()).clients.get(hint.aud)
+    client = await provider.registry.client(hint.aud)
     return LogoutRequest(hint.sub, client, _continue_url(form, client))
 
 

@@ -8,8 +8,8 @@ from auth_service.authorization.request import PROMPTS
 from auth_service.endpoints.json_response import json_response
 from auth_service.endpoints.userinfo import SCOPE_CLAIMS
 from auth_service.grants import GRANTS
+from auth_service.oidc_scopes import OIDC_SCOPES
 from auth_service.provider import Provided
-from auth_service.settings import OIDC_SCOPES
 
 router = APIRouter(tags=["Metadata"])
 

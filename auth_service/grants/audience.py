@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from auth_service.settings import OIDC_SCOPES
+from auth_service.oidc_scopes import OIDC_SCOPES
 from auth_service.store.registered import Registered
 from tallystick.errors import InvalidScope, InvalidTarget
 from tallystick.scope import parse_scope

@@ -2,7 +2,7 @@
 
 from auth_service.form import Form
 from auth_service.grants.audience import choose_target
-from auth_service.settings import OIDC_SCOPES
+from auth_service.oidc_scopes import OIDC_SCOPES
 from auth_service.store.clients import Client
 from auth_service.store.registered import Registered
 from auth_service.tokens.issuing import Issuing, TokenResponse

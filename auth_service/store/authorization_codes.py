@@ -42,7 +42,9 @@ class AuthorizationCode:
     resources: list[str]
     nonce: str | None
     code_challenge: str | None
+    claims: dict[str, Any] | None
     auth_time: int
+    acr: str | None
     expires_at: int
     redeemed_at: int | None = None
 
@@ -64,7 +66,9 @@ def issue(connection: Connection, code_hash: bytes, code: AuthorizationCode, *, 
             "resources": code.resources,
             "nonce": code.nonce,
             "code_challenge": code.code_challenge,
+            "claims": code.claims,
             "auth_time": code.auth_time,
+            "acr": code.acr,
             "expires_at": code.expires_at,
             "prune_at": code.expires_at + _KEEP_SPENT,
         },
@@ -99,7 +103,9 @@ def redeem(
         sid=None if "offline_access" in row.scope.split() else row.sid,
         scope=row.scope,
         resources=row.resources,
+        claims=row.claims,
         auth_time=row.auth_time,
+        acr=row.acr,
         now=now,
         lifetime=lifetime,
     )
@@ -141,7 +147,9 @@ def _code(row: Any) -> AuthorizationCode:
         resources=row.resources,
         nonce=row.nonce,
         code_challenge=row.code_challenge,
+        claims=row.claims,
         auth_time=row.auth_time,
+        acr=row.acr,
         expires_at=row.expires_at,
         redeemed_at=row.redeemed_at,
     )

@@ -1,27 +1,54 @@
 """The RFC 6749 clients, and who they are in RFC 7591's words."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from auth_service.store import token_families
-from auth_service.store.tables import clients
+from auth_service.store.tables import client_origins, clients
+
+REGISTRATION = "registration"
+"""As the origin of a client: it registered itself, and what it says of itself is a stranger's word."""
+
+_FIND = select(clients).where(clients.c.client_id == bindparam("the_client"), clients.c.disabled_at.is_(None))
+_IS_ORIGIN = (
+    select(client_origins.c.origin)
+    .join(clients, clients.c.client_id == client_origins.c.client_id)
+    .where(client_origins.c.origin == bindparam("the_origin"), clients.c.disabled_at.is_(None))
+    .limit(1)
+)
 
 
 @dataclass(frozen=True)
 class Client:
-    """A registered client that is not disabled. `secret_hash` is SHA-256, None for a public client."""
+    """A client that is not disabled. `secret_hash` is SHA-256; None when it has keys instead, or is public."""
 
     client_id: str
     secret_hash: bytes | None
+    origin: str
+    is_unused: bool
     client_name: str
+    client_uri: str | None
+    logo_uri: str | None
+    policy_uri: str | None
+    tos_uri: str | None
+    application_type: str
     redirect_uris: list[str]
     post_logout_redirect_uris: list[str]
+    initiate_login_uri: str | None
+    backchannel_logout_uri: str | None
     grant_types: frozenset[str]
-    token_endpoint_auth_method: str
-    application_type: str
     scope: str
+    token_endpoint_auth_method: str
+    token_endpoint_auth_signing_alg: str | None
+    jwks: dict[str, Any] | None
+    jwks_uri: str | None
+    id_token_signed_response_alg: str
+    userinfo_signed_response_alg: str | None
+    default_max_age: int | None
+    default_acr_values: list[str]
     require_pkce: bool
     first_party: bool
 
@@ -32,6 +59,11 @@ class Client:
     @property
     def scopes(self) -> frozenset[str]:
         return frozenset(self.scope.split())
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether those who run the service made it, so that its addresses may be trusted."""
+        return self.origin != REGISTRATION
 
 
 @dataclass(frozen=True)
@@ -44,18 +76,24 @@ class ClientRow:
     is_disabled: bool
 
 
-def load_all(connection: Connection) -> dict[str, Client]:
-    """Every client that is not disabled, by client_id."""
-    rows = connection.execute(select(clients).where(clients.c.disabled_at.is_(None)))
-    return {row.client_id: _client(row) for row in rows}
-
-
 def find(connection: Connection, client_id: str) -> Client | None:
     """A client that is not disabled."""
-    row = connection.execute(
-        select(clients).where(clients.c.client_id == client_id, clients.c.disabled_at.is_(None))
-    ).one_or_none()
+    row = connection.execute(_FIND, {"the_client": client_id}).one_or_none()
     return None if row is None else _client(row)
+
+
+def is_public_origin(connection: Connection, origin: str) -> bool:
+    """Whether a public client has a page of this web origin."""
+    return connection.execute(_IS_ORIGIN, {"the_origin": origin}).one_or_none() is not None
+
+
+def set_origins(connection: Connection, client_id: str, origins: Collection[str]) -> None:
+    """In place of those it had: from where a public client's pages may call us."""
+    connection.execute(delete(client_origins).where(client_origins.c.client_id == client_id))
+    if origins:
+        connection.execute(
+            insert(client_origins), [{"origin": origin, "client_id": client_id} for origin in sorted(set(origins))]
+        )
 
 
 def list_rows(connection: Connection) -> list[ClientRow]:
@@ -96,13 +134,28 @@ def _client(row: Any) -> Client:
     return Client(
         client_id=row.client_id,
         secret_hash=None if row.secret_hash is None else bytes(row.secret_hash),
+        origin=row.origin,
+        is_unused=row.prune_at is not None,
         client_name=metadata.get("client_name") or row.client_id,
+        client_uri=metadata.get("client_uri"),
+        logo_uri=metadata.get("logo_uri"),
+        policy_uri=metadata.get("policy_uri"),
+        tos_uri=metadata.get("tos_uri"),
+        application_type=metadata["application_type"],
         redirect_uris=metadata["redirect_uris"],
         post_logout_redirect_uris=metadata["post_logout_redirect_uris"],
+        initiate_login_uri=metadata.get("initiate_login_uri"),
+        backchannel_logout_uri=metadata.get("backchannel_logout_uri"),
         grant_types=frozenset(metadata["grant_types"]),
-        token_endpoint_auth_method=metadata["token_endpoint_auth_method"],
-        application_type=metadata["application_type"],
         scope=metadata["scope"],
+        token_endpoint_auth_method=metadata["token_endpoint_auth_method"],
+        token_endpoint_auth_signing_alg=metadata.get("token_endpoint_auth_signing_alg"),
+        jwks=metadata.get("jwks"),
+        jwks_uri=metadata.get("jwks_uri"),
+        id_token_signed_response_alg=metadata.get("id_token_signed_response_alg", "ES256"),
+        userinfo_signed_response_alg=metadata.get("userinfo_signed_response_alg"),
+        default_max_age=metadata.get("default_max_age"),
+        default_acr_values=metadata.get("default_acr_values", []),
         require_pkce=metadata["require_pkce"],
-        first_party=metadata["first_party"],
+        first_party=metadata.get("first_party", False),
     )

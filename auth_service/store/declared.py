@@ -1,6 +1,6 @@
 """What the configuration file declares against what the store holds: the difference, and how it is made good."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,11 +19,15 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Declaration:
-    """The rows that shall be there: APIs by audience, clients by client_id, users by `email_key`."""
+    """The rows that shall be there: APIs by audience, clients by client_id, users by `email_key`.
+
+    `origins` are the web origins of the clients' pages that may call us from a script, by client_id.
+    """
 
     apis: Mapping[str, Values]
     clients: Mapping[str, Values]
     users: Mapping[str, Values]
+    origins: Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,8 @@ def apply(
             case "api":
                 _change_api(connection, change, declaration.apis.get(change.key, {}), now=now)
             case "client":
-                _change_client(connection, change, declaration.clients.get(change.key, {}), now=now)
+                values, origins = declaration.clients.get(change.key, {}), declaration.origins.get(change.key, ())
+                _change_client(connection, change, values, origins, now=now)
             case "user":
                 values = declaration.users.get(change.key, {})
                 _change_user(connection, change, values, password_hashes.get(change.key), now=now)
@@ -129,13 +134,17 @@ def _change_api(connection: Connection, change: Change, values: Values, *, now: 
             connection.execute(update(t.apis).where(row).values(disabled_at=now))
 
 
-def _change_client(connection: Connection, change: Change, values: Values, *, now: int) -> None:
+def _change_client(
+    connection: Connection, change: Change, values: Values, origins: Collection[str], *, now: int
+) -> None:
     match change.verb:
         case "create":
             row = insert(t.clients).values(client_id=change.key, origin=ORIGIN, created_at=now, **values)
             connection.execute(row)
+            clients.set_origins(connection, change.key, origins)
         case "update":
             connection.execute(update(t.clients).where(t.clients.c.client_id == change.key).values(**values))
+            clients.set_origins(connection, change.key, origins)
         case "enable":
             clients.enable(connection, change.key)
         case "disable":

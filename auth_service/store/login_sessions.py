@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from auth_service.acr import PASSWORD
 from auth_service.store import token_families
 from auth_service.store.tables import login_sessions, users
 from tallystick.store import lock_parent, prune
@@ -34,6 +35,7 @@ class LoginSession:
     sub: str
     email: str
     auth_time: int
+    acr: str
     claims: dict[str, Any]
 
 
@@ -51,6 +53,7 @@ def begin(
     *,
     sid: str,
     sub: str,
+    acr: str,
     replaces: bytes | None,
     now: int,
     lifetime: Lifetime,
@@ -66,7 +69,9 @@ def begin(
         continued = connection.execute(
             update(login_sessions)
             .where(login_sessions.c.cookie_hash == replaces, login_sessions.c.sub == sub, *_IS_LIVE)
-            .values(cookie_hash=cookie_hash, auth_time=now, last_seen_at=now, expires_at=now + lifetime.absolute),
+            .values(
+                cookie_hash=cookie_hash, auth_time=now, acr=acr, last_seen_at=now, expires_at=now + lifetime.absolute
+            ),
             {"now": now, "seen_since": now - lifetime.idle},
         )
         if continued.rowcount:
@@ -79,6 +84,7 @@ def begin(
             "cookie_hash": cookie_hash,
             "sub": sub,
             "auth_time": now,
+            "acr": acr,
             "last_seen_at": now,
             "expires_at": now + lifetime.absolute,
         },
@@ -97,7 +103,14 @@ def find(
     ).one_or_none()
     if row is None:
         return None
-    session = LoginSession(sid=row.sid, sub=row.sub, email=row.email, auth_time=row.auth_time, claims=row.claims)
+    session = LoginSession(
+        sid=row.sid,
+        sub=row.sub,
+        email=row.email,
+        auth_time=row.auth_time,
+        acr=row.acr or PASSWORD,
+        claims=row.claims,
+    )
     return session, row.last_seen_at <= now - _SEEN_EVERY
 
 

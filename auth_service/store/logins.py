@@ -20,6 +20,7 @@ def succeed(
     buckets: list[Bucket],
     cookie_hash: bytes,
     sid: str,
+    acr: str,
     replaces: bytes | None,
     now: int,
     lifetime: Lifetime,
@@ -31,7 +32,7 @@ def succeed(
     if connection.execute(_CURRENT_HASH, {"sub": credentials.sub}).scalar_one_or_none() != credentials.password_hash:
         return False
     begun = login_sessions.begin(
-        connection, cookie_hash, sid=sid, sub=credentials.sub, replaces=replaces, now=now, lifetime=lifetime
+        connection, cookie_hash, sid=sid, sub=credentials.sub, acr=acr, replaces=replaces, now=now, lifetime=lifetime
     )
     if not begun:
         return False

@@ -34,7 +34,9 @@ def find_or_begin(
         sid=None,
         scope="",
         resources=[],
+        claims=None,
         auth_time=None,
+        acr=None,
         now=now,
         lifetime=lifetime,
     )

@@ -23,10 +23,36 @@ clients = Table(
     Column("client_id", Text, primary_key=True),
     Column("secret_hash", LargeBinary),  # SHA-256 of a secret of at least 32 characters; NULL for a public client
     Column("metadata", JSON, nullable=False),  # the RFC 7591 fields
-    Column("origin", Text, nullable=False),  # "file": the configuration's to change
+    Column("origin", Text, nullable=False),  # "file": the configuration's to change; "registration": its own
     Column("created_at", BigInteger, nullable=False),
     Column("disabled_at", BigInteger),
     Column("disabled_by", Text),  # "file" or "command": a start must not undo what a person did
+    Column("registration_token_hash", LargeBinary),  # SHA-256; RFC 7592's registration_access_token
+    Column("prune_at", BigInteger, index=True),  # registered and never used; NULL from its first use on
+)
+
+client_origins = Table(  # the web pages of public clients, which may call us from a script
+    "client_origins",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    Column("client_id", Text, ForeignKey("clients.client_id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+client_assertions = Table(  # each jti counts once (RFC 7523 §3)
+    "client_assertions",
+    metadata,
+    Column("client_id", Text, ForeignKey("clients.client_id", ondelete="CASCADE"), primary_key=True),
+    Column("jti_hash", LargeBinary, primary_key=True),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+client_logos = Table(  # fetched once, served by us
+    "client_logos",
+    metadata,
+    Column("client_id", Text, ForeignKey("clients.client_id", ondelete="CASCADE"), primary_key=True),
+    Column("logo_uri", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
 )
 
 users = Table(
@@ -52,9 +78,30 @@ login_sessions = Table(
     Column("cookie_hash", LargeBinary, nullable=False, unique=True),
     Column("sub", Text, ForeignKey("users.sub", ondelete="CASCADE"), nullable=False, index=True),
     Column("auth_time", BigInteger, nullable=False),
+    Column("acr", Text),  # how the user was authenticated; NULL: by password, before we wrote it down
     Column("last_seen_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),  # the absolute limit
     Column("ended_at", BigInteger),
+)
+
+login_session_clients = Table(  # whom to tell when a login session ends (Back-Channel Logout)
+    "login_session_clients",
+    metadata,
+    Column("sid", Text, ForeignKey("login_sessions.sid", ondelete="CASCADE"), primary_key=True),
+    Column("client_id", Text, ForeignKey("clients.client_id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+logout_deliveries = Table(  # logout tokens on their way; a row goes when the client has taken it, or at give_up_at
+    "logout_deliveries",
+    metadata,
+    Column("delivery_id", LargeBinary, primary_key=True),  # 16 random bytes
+    Column("client_id", Text, ForeignKey("clients.client_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("sub", Text, nullable=False),
+    Column("sid", Text, nullable=False),
+    Column("ended_at", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("attempt_at", BigInteger, nullable=False, index=True),  # when somebody shall try; pushed on by who does
+    Column("give_up_at", BigInteger, nullable=False, index=True),
 )
 
 authorization_codes = Table(
@@ -69,7 +116,9 @@ authorization_codes = Table(
     Column("resources", JSON, nullable=False),
     Column("nonce", Text),
     Column("code_challenge", Text),
+    Column("claims", JSON),  # OIDC Core §5.5, as far as we answer it
     Column("auth_time", BigInteger, nullable=False),
+    Column("acr", Text),
     Column("expires_at", BigInteger, nullable=False),
     Column("prune_at", BigInteger, nullable=False, index=True),  # spent codes are kept for a day, to notice replays
     Column("redeemed_at", BigInteger),
@@ -85,7 +134,9 @@ token_families = Table(
     Column("sid", Text, index=True),  # NULL: offline_access, it outlives the login session
     Column("scope", Text, nullable=False),
     Column("resources", JSON, nullable=False),
+    Column("claims", JSON),
     Column("auth_time", BigInteger),
+    Column("acr", Text),
     Column("generation", Integer, nullable=False),
     Column("rotated_at", BigInteger, nullable=False),
     Column("refresh_expires_at", BigInteger, nullable=False),  # moves with each rotation, never past expires_at

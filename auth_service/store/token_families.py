@@ -101,7 +101,9 @@ class Family:
     sid: str | None
     scope: str
     resources: list[str]
+    claims: dict[str, Any] | None
     auth_time: int | None
+    acr: str | None
     generation: int
     refresh_expires_at: int
     roles: list[str]
@@ -135,7 +137,9 @@ def begin(
     sid: str | None,
     scope: str,
     resources: list[str],
+    claims: dict[str, Any] | None,
     auth_time: int | None,
+    acr: str | None,
     now: int,
     lifetime: FamilyLifetime,
 ) -> Family:
@@ -151,7 +155,9 @@ def begin(
             sid=sid,
             scope=scope,
             resources=resources,
+            claims=claims,
             auth_time=auth_time,
+            acr=acr,
             generation=0,
             rotated_at=now,
             refresh_expires_at=refresh_expires_at,
@@ -160,7 +166,9 @@ def begin(
         )
     )
     roles = connection.execute(select(users.c.roles).where(users.c.sub == sub)).scalar_one() if sub else []
-    return Family(family_id, client_id, sub, sid, scope, resources, auth_time, 0, refresh_expires_at, roles)
+    return Family(
+        family_id, client_id, sub, sid, scope, resources, claims, auth_time, acr, 0, refresh_expires_at, roles
+    )
 
 
 def rotate(
@@ -263,7 +271,9 @@ def _family(row: Any) -> Family:
         sid=row.sid,
         scope=row.scope,
         resources=row.resources,
+        claims=row.claims,
         auth_time=row.auth_time,
+        acr=row.acr,
         generation=row.generation,
         refresh_expires_at=row.refresh_expires_at,
         roles=row.roles or [],

@@ -31,6 +31,8 @@ def claims_for(family: Family, *, issuer: str, audience: str, scope: str, now: i
     }
     if family.auth_time is not None:
         claims["auth_time"] = family.auth_time
+    if family.acr is not None:
+        claims["acr"] = family.acr
     if family.roles:
         claims["roles"] = family.roles
     return claims

@@ -1,10 +1,11 @@
 """What must be in the store before a token can be issued: a key to sign with, and secrets to make MACs with."""
 
+import asyncio
 import secrets
 
 from auth_service.sealing import MasterKey
 from auth_service.store import keys
-from auth_service.tokens.key_making import make_key, open_key
+from auth_service.tokens.key_making import ALGORITHMS, make_key, open_key
 from tallystick.clock import Clock
 from tallystick.store import Store
 
@@ -13,13 +14,17 @@ SECRETS = ("refresh_key", "form_key")
 
 
 async def bootstrap(store: Store, master_key: MasterKey, clock: Clock) -> None:
-    """Make the first signing key and the secrets when there are none.
+    """Make the first signing keys and the secrets when there are none.
 
     Raises WrongMasterKey when `master_key` does not open what is there; nothing has been added then.
     """
     await _check(store, master_key)
     now = clock()
-    await store.write(keys.add_first, make_key(master_key, published_at=now, signs_from=now))
+    known = {row.alg for row in await store.read(keys.load_all) if row.withdrawn_at is None}
+    for alg in ALGORITHMS:
+        if alg not in known:
+            key = await asyncio.to_thread(make_key, master_key, alg, published_at=now, signs_from=now)
+            await store.write(keys.add_first, key)
     for name in SECRETS:
         await store.write(keys.add_first_secret, name, master_key.seal(secrets.token_bytes(32), name=f"{name} 1"))
     await _check(store, master_key)  # of two first starts with different master keys, the later one is refused here

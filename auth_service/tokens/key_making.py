@@ -1,7 +1,9 @@
 """Signing keys as they are made, sealed, and opened again."""
 
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as generate_ec_key
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa_key
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -14,18 +16,28 @@ from auth_service.store.keys import StoredKey
 from tallystick.jwk import SigningKey, public_jwk, thumbprint_of
 
 
-def make_key(master_key: MasterKey, *, published_at: int, signs_from: int) -> StoredKey:
-    """A new key for ES256. Its `kid` never begins with a dash, which `keys withdraw KID` would take for an option."""
+ALGORITHMS = ("ES256", "RS256")
+"""There is a key for each. Access tokens are ES256; ID Tokens as their client wants them, and OpenID Connect demands
+that it may want RS256 (OIDC Discovery §3)."""
+
+_RSA_BITS = 2048
+
+
+def make_key(master_key: MasterKey, alg: str, *, published_at: int, signs_from: int) -> StoredKey:
+    """A new key for one of ALGORITHMS; RS256 takes a tenth of a second or more, so not on an event loop.
+
+    Its `kid` never begins with a dash, which `keys withdraw KID` would take for an option.
+    """
     kid = "-"
     while kid.startswith("-"):
-        private_key = generate_private_key(SECP256R1())
+        private_key = generate_ec_key(SECP256R1()) if alg == "ES256" else generate_rsa_key(65_537, _RSA_BITS)
         public_key = private_key.public_key()
         kid = thumbprint_of(public_key)
     der = private_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     return StoredKey(
         kid=kid,
-        alg="ES256",
-        public_jwk=public_jwk(public_key, kid=kid, alg="ES256"),
+        alg=alg,
+        public_jwk=public_jwk(public_key, kid=kid, alg=alg),
         private_key=master_key.seal(der, name=f"signing key {kid}"),
         published_at=published_at,
         signs_from=signs_from,

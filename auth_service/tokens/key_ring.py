@@ -59,10 +59,10 @@ class KeyRing:
         """Every key that was not withdrawn, by kid: an `id_token_hint` may be long expired (RP-Initiated Logout §2)."""
         return (await self._current()).believed
 
-    async def rotate(self) -> str | None:
+    async def rotate(self, alg: str = "ES256") -> str | None:
         """Publish a new key that will sign from `ahead` seconds on; its kid, or None when one waits already."""
         now = self._clock()
-        key = make_key(self._master_key, published_at=now, signs_from=now + self._ahead)
+        key = await asyncio.to_thread(make_key, self._master_key, alg, published_at=now, signs_from=now + self._ahead)
         was_added = await self._store.write(keys.add, key)
         self._read_again_at = 0
         return key.kid if was_added else None
@@ -72,8 +72,11 @@ class KeyRing:
 
         False when there is no such key, or it was withdrawn before.
         """
+        alg = next((row.alg for row in await self._store.read(keys.load_all) if row.kid == kid), None)
+        if alg is None:
+            return False
         now = self._clock()
-        replacement = make_key(self._master_key, published_at=now, signs_from=now)
+        replacement = await asyncio.to_thread(make_key, self._master_key, alg, published_at=now, signs_from=now)
         was_withdrawn = await self._store.write(keys.withdraw, kid, replacement, now=now)
         self._read_again_at = 0
         return was_withdrawn

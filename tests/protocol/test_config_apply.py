@@ -155,7 +155,9 @@ async def test_what_is_disabled_loses_what_it_held(store: Store, clock: MovableC
             sid=None,
             scope="openid",
             resources=[],
+            claims=None,
             auth_time=None,
+            acr=None,
             now=clock(),
             lifetime=lifetime,
         )
@@ -237,7 +239,7 @@ async def test_a_bad_secret_stops_everything(
 ) -> None:
     with pytest.raises(Misconfigured, match=reason):
         await apply(store, settings(**changes), clock)
-    assert await store.read(clients.load_all) == {}
+    assert await store.read(clients.list_rows) == []
 
 
 async def test_secrets_may_stand_elsewhere(

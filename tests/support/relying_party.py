@@ -61,7 +61,7 @@ class Browser:
 
     async def submit(self, page: httpx.Response, *, origin: str | None = None, **fields: str | None) -> httpx.Response:
         """Press the button of the page's form, with `fields` filled in; None takes a hidden one out."""
-        form = _Form.on(page)
+        form = HtmlForm.on(page)
         filled = {name: value for name, value in (form.fields | fields).items() if value is not None}
         headers = {"Origin": self.issuer if origin is None else origin}
         return await self._follow(await self.http.post(form.action, data=filled, headers=headers))
@@ -186,7 +186,7 @@ def _changed(parameters: dict[str, Any], changes: dict[str, Any]) -> dict[str, A
     return {name: value for name, value in (parameters | changes).items() if value is not None}
 
 
-class _Form(HTMLParser):
+class HtmlForm(HTMLParser):
     """The one form of a page."""
 
     def __init__(self) -> None:
@@ -195,7 +195,7 @@ class _Form(HTMLParser):
         self.fields: dict[str, str | None] = {}
 
     @classmethod
-    def on(cls, page: httpx.Response) -> "_Form":
+    def on(cls, page: httpx.Response) -> "HtmlForm":
         form = cls()
         form.feed(page.text)
         assert form.action, page.text

@@ -25,7 +25,8 @@ AUTH_SERVICE = [
     ["migrations"],
     ["settings"],
     ["declared"],
-    ["form", "sealing", "uris"],
+    ["client_metadata"],
+    ["acr", "form", "oidc_scopes", "sealing", "uris"],
 ]
 """From the top down. What stands in one line does not import its neighbours."""
 

@@ -209,6 +209,7 @@ async def test_a_password_changed_meanwhile_lets_nobody_in_with_the_old_one(hous
             buckets=[],
             cookie_hash=b"h" * 32,
             sid="sid",
+            acr="pwd",
             replaces=None,
             now=house.clock(),
             lifetime=house.login_sessions.lifetime,

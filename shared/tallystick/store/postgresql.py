@@ -17,7 +17,7 @@ from tallystick.store.unit import Unit, settle
 
 Driver = psycopg.Connection[tuple[Any, ...]]
 
-ATTEMPTS = 8
+ATTEMPTS = 10
 """How often a unit is tried when the database asks for it (serialization failure, deadlock)."""
 
 _TRY_AGAIN = {"40001", "40P01"}
@@ -127,7 +127,7 @@ def _run(unit: Unit, link: _Link) -> None:
             was_stale = was_open and not link.is_open and not isinstance(error, _LostInCommit)
             if unit.is_abandoned or not (was_stale or _sqlstate(error) in _TRY_AGAIN):
                 return
-            time.sleep(random.uniform(0, 0.002 * 2**attempt))  # noqa: S311 - parts those who collided
+            time.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - parts those who collided
 
 
 def _transact(unit: Unit, link: _Link) -> Any:
