@@ -1,0 +1,117 @@
+"""3rd-Party-Init OP, and what the certification asks of a registration (docs/conformance.md)."""
+
+from typing import Any
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from tests.conformance.checks import id_token_alg, is_https
+from tests.conformance.suite import CALLBACK, Suite
+
+INITIATE = "https://suite.example.net/test/a/initiate"
+
+
+async def test_third_party_init_login(dynamic_suite: Suite) -> None:
+    """The address is told again, at the registration and whenever the client asks."""
+    client = await dynamic_suite.client(initiate_login_uri=INITIATE)
+    assert client.registration["initiate_login_uri"] == INITIATE
+    read = await dynamic_suite.http.get(
+        client.registration["registration_client_uri"],
+        headers={"Authorization": f"Bearer {client.registration['registration_access_token']}"},
+    )
+    assert (read.status_code, read.headers["content-type"]) == (200, "application/json")
+    assert read.json()["initiate_login_uri"] == INITIATE
+
+
+async def test_third_party_init_login_nohttps(dynamic_suite: Suite) -> None:
+    response = await dynamic_suite.register(initiate_login_uri=INITIATE.replace("https", "http"))
+    assert (response.status_code, response.json()["error"]) == (400, "invalid_client_metadata")
+
+
+async def test_a_registration_ends_when_its_client_says_so(dynamic_suite: Suite) -> None:
+    registration = (await dynamic_suite.client()).registration
+    assert is_https(registration["registration_client_uri"])
+    bearer = {"Authorization": f"Bearer {registration['registration_access_token']}"}
+    assert (await dynamic_suite.http.delete(registration["registration_client_uri"], headers=bearer)).status_code == 204
+    assert (await dynamic_suite.http.get(registration["registration_client_uri"], headers=bearer)).status_code == 401
+
+
+async def test_a_client_that_names_no_scope_may_have_all_of_openid_connect(dynamic_suite: Suite) -> None:
+    client = await dynamic_suite.client(grant_types=["authorization_code", "refresh_token"])
+    scope = "openid profile email address phone offline_access"
+    login = await dynamic_suite.log_in(client, scope=scope, prompt="consent")
+    assert login.tokens["refresh_token"]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "errors"),
+    [
+        ({"redirect_uris": [f"{CALLBACK}#fragment"]}, ("invalid_redirect_uri", "invalid_client_metadata")),
+        ({"redirect_uris": ["http://suite.example.net/callback"]}, ("invalid_redirect_uri",)),
+        ({"redirect_uris": []}, ("invalid_redirect_uri", "invalid_client_metadata")),
+        ({"id_token_signed_response_alg": "none"}, ("invalid_client_metadata",)),
+        ({"response_types": ["id_token token"]}, ("invalid_client_metadata",)),
+    ],
+)
+async def test_what_no_client_may_be(dynamic_suite: Suite, metadata: dict[str, Any], errors: tuple[str, ...]) -> None:
+    response = await dynamic_suite.register(**metadata)
+    assert response.status_code == 400
+    assert response.json()["error"] in errors
+
+
+async def test_id_token_rs256(dynamic_suite: Suite) -> None:
+    """The algorithm a client registers is the one it gets."""
+    for alg in ("RS256", "ES256"):
+        client = await dynamic_suite.client(id_token_signed_response_alg=alg)
+        assert id_token_alg((await dynamic_suite.log_in(client)).id_token) == alg
+
+
+async def test_redirect_uris_with_a_query(dynamic_suite: Suite) -> None:
+    """Kept as it was registered; added to or changed, it is another address."""
+    registered = f"{CALLBACK}?foo=bar"
+    client = await dynamic_suite.client(redirect_uris=[registered])
+    await dynamic_suite.log_in(client)
+    for other in (CALLBACK, f"{CALLBACK}?foo=other", f"{registered}&more=1"):
+        page = await dynamic_suite.arrive(dynamic_suite.parameters(client, redirect_uri=other))
+        assert (page.status_code, 'id="error"' in page.text) == (400, True)
+
+
+async def test_ensure_redirect_uri_in_authorization_request(dynamic_suite: Suite) -> None:
+    client = await dynamic_suite.client(redirect_uris=[CALLBACK, f"{CALLBACK}/2"])
+    page = await dynamic_suite.arrive(dynamic_suite.parameters(client, redirect_uri=None))
+    assert (page.status_code, 'id="error"' in page.text) == (400, True)
+
+
+async def test_policy_and_terms_are_linked_where_the_user_decides(dynamic_suite: Suite) -> None:
+    links = {"policy_uri": "https://suite.example.net/policy", "tos_uri": "https://suite.example.net/terms"}
+    client = await dynamic_suite.client(**links)
+    login_page = await dynamic_suite.arrive(dynamic_suite.parameters(client))
+    consent_page = await dynamic_suite.person.sign_in(login_page)
+    for page in (login_page, consent_page):
+        assert all(f'href="{uri}"' in page.text for uri in links.values())
+
+
+async def test_an_assertion_for_the_issuer_is_for_us(dynamic_suite: Suite) -> None:
+    """The module ensure-client-assertion-with-iss-aud-succeeds; the plan private-key-jwt names the token endpoint."""
+    client = await dynamic_suite.client(method="private_key_jwt")
+    code = (await dynamic_suite.authorize(client))["code"]
+    response = await dynamic_suite.redeem(
+        client, code, client_assertion=dynamic_suite.assertion(client, aud=dynamic_suite.issuer)
+    )
+    assert response.status_code == 200
+
+
+async def test_userinfo_rs256(dynamic_suite: Suite) -> None:
+    assert "RS256" in dynamic_suite.metadata["userinfo_signing_alg_values_supported"]
+    client = await dynamic_suite.client(userinfo_signed_response_alg="RS256")
+    code = (await dynamic_suite.authorize(client))["code"]
+    token = (await dynamic_suite.redeem(client, code)).json()["access_token"]
+    response = await dynamic_suite.http.get(
+        dynamic_suite.metadata["userinfo_endpoint"], headers={"Authorization": f"Bearer {token}"}
+    )
+    assert response.headers["content-type"].partition(";")[0] == "application/jwt"
+    keys: Any = dynamic_suite.jwks
+    read = jwt.decode(response.text, KeySet.import_key_set(keys), ["RS256"])
+    assert (read.claims["iss"], read.claims["aud"]) == (dynamic_suite.issuer, client.client_id)
+    assert "nonce" not in read.claims
