@@ -15,7 +15,6 @@ from auth_service.sealing import MasterKey
 from auth_service.store.keys import StoredKey
 from tallystick.jwk import SigningKey, public_jwk, thumbprint_of
 
-
 ALGORITHMS = ("ES256", "RS256")
 """There is a key for each. Access tokens are ES256; ID Tokens as their client wants them, and OpenID Connect demands
 that it may want RS256 (OIDC Discovery §3)."""
