@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from auth_service.uris import check_redirect_uri, origin_of
 from tallystick.scope import parse_scope
@@ -39,10 +40,10 @@ class ClientMetadata(BaseModel):
     logo_uri: Url | None = None
     policy_uri: Url | None = None
     tos_uri: Url | None = None
-    contacts: list[Name] = []
+    contacts: list[Name] = Field(default=[], max_length=20)
     application_type: Literal["web", "native"] = "web"
     redirect_uris: list[str] = []
-    post_logout_redirect_uris: list[str] = []
+    post_logout_redirect_uris: list[Annotated[str, Field(max_length=2000)]] = Field(default=[], max_length=100)
     initiate_login_uri: Url | None = None
     backchannel_logout_uri: Url | None = None
     backchannel_logout_session_required: bool = False
@@ -56,7 +57,7 @@ class ClientMetadata(BaseModel):
     userinfo_signed_response_alg: SigningAlg | None = None
     default_max_age: Annotated[int, Field(ge=0, le=10**9)] | None = None
     require_auth_time: bool = False
-    default_acr_values: list[Name] = []
+    default_acr_values: list[Name] = Field(default=[], max_length=20)
     require_pkce: bool = True
 
     @property
@@ -80,7 +81,8 @@ class ClientMetadata(BaseModel):
                 try:
                     check_redirect_uri(uri, is_native=self.application_type == "native", is_public=self.is_public)
                 except ValueError as reason:
-                    raise ValueError(f"{field}: {uri!r} {reason}") from None
+                    context = {"field": field, "uri": repr(uri), "reason": str(reason)}
+                    raise PydanticCustomError("redirect_uri", "{field}: {uri} {reason}", context) from None
         return self
 
     @model_validator(mode="after")

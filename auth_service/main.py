@@ -22,12 +22,14 @@ from auth_service.endpoints import (
     login,
     logout,
     metadata,
+    register,
     revoke,
     token,
     userinfo,
 )
 from auth_service.provider import Provider
 from auth_service.refused import not_found, refused
+from auth_service.registration.registrations import Registrations
 from auth_service.registry import Registry
 from auth_service.sealing import MasterKey
 from auth_service.settings import Settings
@@ -66,6 +68,7 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
         login,
         consent,
         logout,
+        register,
         home,
         health,
     ):
@@ -138,6 +141,7 @@ async def _provider(settings: Settings, store: Store, passwords: Passwords, cloc
         settings=settings,
         store=store,
         registry=registry,
+        registrations=Registrations(settings.registration, store, registry, clock, issuer=settings.issuer),
         key_ring=key_ring,
         issuing=issuing,
         sign_in=SignIn(store, passwords, login_sessions, known_devices, clock),

@@ -1,4 +1,4 @@
-"""The scopes that are OpenID Connect's own, and no API's (OIDC Core §3.1.2.1, §5.4, §11)."""
+"""The scopes that are OpenID Connect's own, and no API's, and the claims they tell (OIDC Core §3.1.2.1, §5.4, §11)."""
 
 OIDC_SCOPE_TEXTS = {
     "openid": "Know that it is you",
@@ -11,3 +11,17 @@ OIDC_SCOPE_TEXTS = {
 """With what the user is told that each of them allows."""
 
 OIDC_SCOPES = frozenset(OIDC_SCOPE_TEXTS)
+
+SCOPE_CLAIMS = {
+    "profile": (
+        *("name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile"),
+        *("picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"),
+    ),
+    "email": ("email", "email_verified"),
+    "address": ("address",),
+    "phone": ("phone_number", "phone_number_verified"),
+}
+"""What is known of a user, by the scope that a user is asked for before it is told."""
+
+CLAIM_SCOPES = {name: scope for scope, names in SCOPE_CLAIMS.items() for name in names}
+"""The same from the other side: the scope to which each claim belongs."""

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from auth_service.authentication.forms import Forms
 from auth_service.authentication.login_session import LoginSessions
 from auth_service.authentication.sign_in import SignIn
+from auth_service.registration.registrations import Registrations
 from auth_service.registry import Registry
 from auth_service.settings import Settings
 from auth_service.tokens.issuing import Issuing
@@ -21,6 +22,7 @@ class Provider:
     settings: Settings
     store: Store
     registry: Registry
+    registrations: Registrations
     key_ring: KeyRing
     issuing: Issuing
     sign_in: SignIn

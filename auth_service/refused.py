@@ -47,7 +47,7 @@ def _headers(refusal: OAuthError) -> dict[str, str]:
         return {"WWW-Authenticate": 'Basic realm="token endpoint", charset="UTF-8"'}  # RFC 6749 §5.2
     if isinstance(refusal, BearerError):
         return {"WWW-Authenticate": challenge(refusal)}
-    if isinstance(refusal, TemporarilyUnavailable):
+    if isinstance(refusal, TemporarilyUnavailable):  # TooManyRequests, too
         return {"Retry-After": str(refusal.retry_after)}
     return {}
 

@@ -14,11 +14,9 @@ Accounts that do not exist are counted like those that do. No bucket makes anyon
 those who fill it stop.
 """
 
-import hashlib
-import ipaddress
 from dataclasses import dataclass
 
-from auth_service.authentication.mac import unambiguous
+from auth_service.authentication.buckets import bucket, network_of
 from auth_service.store import guesses
 from auth_service.store.guesses import Bucket
 from tallystick.store import Store
@@ -35,12 +33,12 @@ class Attempt:
     @property
     def buckets(self) -> list[Bucket]:
         if self.known_since is not None:
-            return [_bucket("known device", self.email_key, self.known_since, burst=10, interval=30)]
-        network = _network(self.address)
+            return [bucket("known device", self.email_key, self.known_since, burst=10, interval=30)]
+        network = network_of(self.address)
         return [
-            _bucket("account and address", self.email_key, network, burst=10, interval=30),
-            _bucket("address", network, burst=100, interval=1),
-            _bucket("account", self.email_key, burst=100, interval=10),
+            bucket("account and address", self.email_key, network, burst=10, interval=30),
+            bucket("address", network, burst=100, interval=1),
+            bucket("account", self.email_key, burst=100, interval=10),
         ]
 
 
@@ -52,18 +50,3 @@ async def allow(store: Store, attempt: Attempt, *, now_ms: int) -> int:
 async def refund(store: Store, attempt: Attempt) -> None:
     """Take back an attempt whose password was never looked at. A right one is taken back by `logins.succeed`."""
     await store.write(guesses.refund, attempt.buckets)
-
-
-def _bucket(kind: str, *counted: str, burst: int, interval: int) -> Bucket:
-    return Bucket(hashlib.sha256(unambiguous(kind, *counted)).digest(), burst=burst, interval_ms=interval * 1000)
-
-
-def _network(address: str) -> str:
-    """What one subscriber has of the address space: an IPv4 address, or the 2^64 addresses of an IPv6 network."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return "unknown"
-    if isinstance(ip, ipaddress.IPv6Address):
-        return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
-    return str(ip)

@@ -45,12 +45,12 @@ def next_interaction(
     browser: str,
     allowed: frozenset[str],
     just_allowed: bool,
-    hinted_sub: str | None,
+    expected_subs: frozenset[str] | None,
 ) -> Interaction:
     """The next step of a request.
 
     `browser` is the cookie's fingerprint now; `allowed` what the user allowed this client before, `just_allowed` that
-    it was on the page to which this very request led; `hinted_sub` the user whom the client expects.
+    it was on the page to which this very request led; `expected_subs` the users whom the client expects, if it says.
 
     Raises LoginRequired or ConsentRequired when a page is needed and prompt=none forbids one (OIDC Core §3.1.2.6).
     """
@@ -58,8 +58,8 @@ def next_interaction(
     may_ask = "none" not in request.prompts
     if (
         login_session is None
-        or (hinted_sub is not None and login_session.sub != hinted_sub)
-        or not _login_is_fresh(begun, login_session, browser=browser)
+        or (expected_subs is not None and login_session.sub not in expected_subs)
+        or not _login_is_fresh(begun, client, login_session, browser=browser)
     ):
         if may_ask:
             return NeedsLogin()
@@ -71,10 +71,11 @@ def next_interaction(
     return Proceed(login_session)
 
 
-def _login_is_fresh(begun: Begun, login_session: LoginSession, *, browser: str) -> bool:
+def _login_is_fresh(begun: Begun, client: Client, login_session: LoginSession, *, browser: str) -> bool:
     if login_session.auth_time >= begun.started and browser != begun.browser:
         return True  # this very request brought the user to the login page, or another did since
-    max_age = begun.request.max_age
+    asked = begun.request.max_age
+    max_age = client.default_max_age if asked is None else asked  # OIDC Registration §2
     if begun.request.prompts & {"login", "select_account"} or max_age == 0:
         return False
     return max_age is None or begun.started - login_session.auth_time <= max_age
@@ -86,4 +87,10 @@ def _consent_is_due(request: AuthorizationRequest, client: Client, allowed: froz
         return True
     if "consent" in request.prompts:
         return True
-    return not client.first_party and not allowed.issuperset(request.scopes)
+    return not client.first_party and not allowed.issuperset(scopes_to_allow(request, client))
+
+
+def scopes_to_allow(request: AuthorizationRequest, client: Client) -> tuple[str, ...]:
+    """What the user is asked about: the scopes, and those whose claims are asked for one by one."""
+    beside = request.claims.within(client.scopes).scopes
+    return tuple(dict.fromkeys([*request.scopes, *sorted(beside)]))

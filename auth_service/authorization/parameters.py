@@ -2,6 +2,7 @@
 
 import re
 
+from auth_service.acr import ACR_VALUES
 from auth_service.authorization.request import PROMPTS, AuthorizationRequest
 from auth_service.oidc_scopes import OIDC_SCOPES
 from auth_service.store.clients import Client
@@ -14,6 +15,7 @@ from tallystick.errors import (
     RequestNotSupported,
     RequestURINotSupported,
     UnauthorizedClient,
+    UnmetAuthenticationRequirements,
     UnsupportedResponseType,
 )
 from tallystick.scope import parse_scope
@@ -33,6 +35,7 @@ def check_parameters(request: AuthorizationRequest, client: Client, registered: 
     check_code_challenge(request, client)
     check_scope(request, client)
     check_prompt(request)
+    check_claims(request)
     check_resources(request, client, registered, issuer=issuer)
 
 
@@ -42,8 +45,8 @@ def check_response_type(request: AuthorizationRequest) -> None:
         raise InvalidRequest("response_type is missing")
     if response_type != "code":
         raise UnsupportedResponseType("the only response_type is code")
-    if request.form.get("response_mode", "query") != "query":
-        raise InvalidRequest("the only response_mode is query")
+    if request.response_mode is None:
+        raise InvalidRequest("the response_modes are query and form_post")
 
 
 def check_unsupported(request: AuthorizationRequest) -> None:
@@ -90,6 +93,17 @@ def check_prompt(request: AuthorizationRequest) -> None:
         raise InvalidRequest("prompt none stands alone")
     if not _MAX_AGE.fullmatch(request.form.get("max_age", "0")):
         raise InvalidRequest("max_age must be a number of seconds")
+
+
+def check_claims(request: AuthorizationRequest) -> None:
+    """A way to authenticate that is demanded and that we do not have is a refusal (OIDC Core §5.5.1.1).
+
+    Raises InvalidRequest for a malformed `claims`. One that is only wished for, by `acr_values` or without essential,
+    is answered with what there is.
+    """
+    demanded = request.claims.essential_acrs
+    if demanded is not None and demanded.isdisjoint(ACR_VALUES):
+        raise UnmetAuthenticationRequirements("none of the demanded acr values can be met")
 
 
 def check_resources(request: AuthorizationRequest, client: Client, registered: Registered, *, issuer: str) -> None:

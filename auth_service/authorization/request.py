@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+from auth_service.authorization.claims_request import ClaimsRequest
 from auth_service.form import Form, parse_form
 from tallystick.errors import InvalidRequest
 
 MAX_QUERY = 8192
 """Characters. The query travels in URLs of ours while the user signs in, and a URL has its limits, too."""
 
+RESPONSE_MODES = ("query", "form_post")
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 
 
@@ -40,6 +42,18 @@ class AuthorizationRequest:
     def max_age(self) -> int | None:
         text = self.form.get("max_age")
         return None if text is None else int(text)
+
+    @property
+    def claims(self) -> ClaimsRequest:
+        """Raises InvalidRequest."""
+        text = self.form.get("claims")
+        return ClaimsRequest() if text is None else ClaimsRequest.parse(text)
+
+    @property
+    def response_mode(self) -> str | None:
+        """The one asked for, if we know it (OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode §2)."""
+        asked = self.form.get("response_mode", "query")
+        return asked if asked in RESPONSE_MODES else None
 
     @property
     def scopes(self) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
-"""How the answer goes back to the client: on its redirect_uri, with `state` and `iss` (RFC 6749 §4.1.2, RFC 9207)."""
+"""How the answer goes back to the client: to its redirect_uri, with `state` and `iss` (RFC 6749 §4.1.2, RFC 9207)."""
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from auth_service.authorization.request import AuthorizationRequest
@@ -11,6 +12,20 @@ from auth_service.store.clients import Client
 from auth_service.store.login_sessions import LoginSession
 from tallystick.errors import LoginRequired, OAuthError
 from tallystick.store import Store
+
+
+@dataclass(frozen=True)
+class AuthorizationResponse:
+    """`parameters` on their way to `redirect_uri`: in its query, or by a form that the browser posts there."""
+
+    redirect_uri: str
+    parameters: dict[str, str]
+    is_form_post: bool
+
+    @property
+    def url(self) -> str:
+        """The redirect_uri with the parameters behind what was registered."""
+        return f"{self.redirect_uri}{'&' if '?' in self.redirect_uri else '?'}{urlencode(self.parameters)}"
 
 
 async def issue_code(
@@ -30,11 +45,12 @@ async def issue_code(
             resources=list(request.form.resources),
             nonce=request.form.get("nonce"),
             code_challenge=request.form.get("code_challenge"),
-            claims=None,
+            claims=request.claims.within(client.scopes).stored(),
             auth_time=login_session.auth_time,
             acr=login_session.acr,
             expires_at=now + lifetime,
         ),
+        is_first_use=client.is_unused,
         now=now,
     )
     if not issued:
@@ -42,19 +58,22 @@ async def issue_code(
     return code
 
 
-def with_code(request: AuthorizationRequest, code: str, *, issuer: str) -> str:
-    """Where the browser goes with the code."""
-    return _answer(request, {"code": code}, issuer=issuer)
+def with_code(request: AuthorizationRequest, code: str, *, issuer: str) -> AuthorizationResponse:
+    """The browser goes back with the code."""
+    return _response(request, {"code": code}, issuer=issuer)
 
 
-def with_error(request: AuthorizationRequest, refusal: OAuthError, *, issuer: str) -> str:
-    """Where the browser goes with a refusal."""
-    return _answer(request, {"error": refusal.error, "error_description": refusal.description}, issuer=issuer)
+def with_error(request: AuthorizationRequest, refusal: OAuthError, *, issuer: str) -> AuthorizationResponse:
+    """The browser goes back with a refusal."""
+    return _response(request, {"error": refusal.error, "error_description": refusal.description}, issuer=issuer)
 
 
-def _answer(request: AuthorizationRequest, parameters: dict[str, str], *, issuer: str) -> str:
+def _response(request: AuthorizationRequest, parameters: dict[str, str], *, issuer: str) -> AuthorizationResponse:
     if request.state is not None:
         parameters["state"] = request.state
     parameters["iss"] = issuer
-    uri = request.redirect_uri or ""
-    return f"{uri}{'&' if '?' in uri else '?'}{urlencode({k: v for k, v in parameters.items() if v})}"
+    return AuthorizationResponse(
+        redirect_uri=request.redirect_uri or "",
+        parameters={name: value for name, value in parameters.items() if value},
+        is_form_post=request.response_mode == "form_post",
+    )

@@ -9,11 +9,13 @@ from auth_service.authorization.client import trusted_client
 from auth_service.authorization.interaction import Begun, NeedsConsent, NeedsLogin, Proceed, next_interaction
 from auth_service.authorization.parameters import check_parameters
 from auth_service.authorization.request import AuthorizationRequest
-from auth_service.authorization.response import issue_code, with_code, with_error
+from auth_service.authorization.response import AuthorizationResponse, issue_code, with_code, with_error
 from auth_service.form import read_form
+from auth_service.pages import form_post_page
 from auth_service.pages.refusals import MalformedRequest
 from auth_service.provider import Provided, Provider
 from auth_service.store import consents
+from auth_service.store.clients import Client
 from auth_service.store.login_sessions import LoginSession
 from auth_service.tokens import id_token
 from tallystick.errors import InvalidRequest, OAuthError, TemporarilyUnavailable
@@ -89,7 +91,7 @@ async def answer(
             browser=browser,
             allowed=allowed,
             just_allowed=just_allowed,
-            hinted_sub=await _hinted_sub(request, provider),
+            expected_subs=await _expected_subs(request, provider),
         )
         match interaction:
             case NeedsLogin():
@@ -99,11 +101,17 @@ async def answer(
             case Proceed(login_session=live):
                 lifetime = provider.settings.lifetimes.code
                 code = await issue_code(request, client, live, provider.store, now=provider.clock(), lifetime=lifetime)
-                return redirect(with_code(request, code, issuer=provider.issuer))
+                return back_to_client(with_code(request, code, issuer=provider.issuer), client)
     except TemporarilyUnavailable:
         raise  # a page, from which the person can try again
     except OAuthError as refusal:
-        return redirect(with_error(request, refusal, issuer=provider.issuer))
+        return back_to_client(with_error(request, refusal, issuer=provider.issuer), client)
+
+
+def back_to_client(response: AuthorizationResponse, client: Client) -> Response:
+    if response.is_form_post:
+        return form_post_page(response.redirect_uri, response.parameters, client_name=client.client_name)
+    return redirect(response.url)
 
 
 def to_page(path: str, begun: Begun, provider: Provider) -> Response:
@@ -117,12 +125,14 @@ def redirect(url: str) -> Response:
     return Response(status_code=303, headers=headers)
 
 
-async def _hinted_sub(request: AuthorizationRequest, provider: Provider) -> str | None:
+async def _expected_subs(request: AuthorizationRequest, provider: Provider) -> frozenset[str] | None:
+    """The users of whom one has to be signed in: by the id_token_hint, or by the claims parameter (§5.5.1)."""
+    expected = request.claims.subs
     id_token_hint = request.form.get("id_token_hint")
     if id_token_hint is None:
-        return None
+        return expected
     keys = await provider.key_ring.hint_keys()
     hint = id_token.read_hint(id_token_hint, issuer=provider.issuer, keys=keys)
     if hint is None or hint.aud != request.client_id:
         raise InvalidRequest("the id_token_hint is not an ID Token of this client's from here")
-    return hint.sub
+    return frozenset({hint.sub}) if expected is None else expected & {hint.sub}

@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request, Response
 
 from auth_service.authorization.client import trusted_client
-from auth_service.authorization.interaction import Begun
+from auth_service.authorization.interaction import Begun, scopes_to_allow
 from auth_service.authorization.parameters import check_parameters
 from auth_service.authorization.response import with_error
-from auth_service.endpoints.authorize import answer, begun_from, redirect
+from auth_service.endpoints.authorize import answer, back_to_client, begun_from
 from auth_service.endpoints.our_form import open_sealed, read_our_form, signed_in_sender
 from auth_service.oidc_scopes import OIDC_SCOPE_TEXTS
 from auth_service.pages import page
@@ -40,11 +40,11 @@ async def consent_page(request: Request, provider: Provided) -> Response:
             "request": sealed,
             "csrf": provider.forms.csrf_token(login_session.sid, "consent", sealed),
         },
-        client_name=client.client_name,
+        client=client,
         user_email=login_session.email,
         scopes=[
             (scope, owner[scope].scopes[scope] if scope in owner else OIDC_SCOPE_TEXTS.get(scope, scope))
-            for scope in begun.request.scopes
+            for scope in scopes_to_allow(begun.request, client)
         ],
         redirect_host=urlsplit(redirect_uri).netloc or urlsplit(redirect_uri).scheme,
         is_native=client.is_public and runs_on_the_device(redirect_uri),
@@ -59,12 +59,13 @@ async def consent(request: Request, provider: Provided) -> Response:
     begun = begun_from(form.sealed)
     client = await _asking_client(begun, provider)
     if form.get("decision") != "allow":
-        return redirect(with_error(begun.request, AccessDenied("the user said no"), issuer=provider.issuer))
+        refusal = with_error(begun.request, AccessDenied("the user said no"), issuer=provider.issuer)
+        return back_to_client(refusal, client)
     given = await provider.store.write(
         consents.give,
         login_session.sub,
         client.client_id,
-        frozenset(begun.request.scopes),
+        frozenset(scopes_to_allow(begun.request, client)),
         now=provider.clock(),
     )
     if not given:

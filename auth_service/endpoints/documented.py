@@ -6,8 +6,9 @@ _REFUSALS = {
     400: "The request was refused (RFC 6749 §5.2).",
     401: "The client, or the access token, could not be authenticated.",
     403: "The access token does not have the scope that this needs.",
+    404: "There is nothing here.",
     413: "The body is too large.",
-    429: "Too many attempts.",
+    429: "Too many attempts; Retry-After says when to come back.",
     503: "Something that we need is away for a moment; Retry-After says when to come back.",
 }
 
@@ -35,3 +36,9 @@ def form_body(*, required: list[str], **fields: str) -> dict[str, Any]:
         "properties": {name: {"type": "string", "description": text} for name, text in fields.items()},
     }
     return {"requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": schema}}}}
+
+
+def json_body(description: str) -> dict[str, Any]:
+    """`openapi_extra=` for one JSON object, whose members the RFC names."""
+    schema = {"type": "object", "description": description}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

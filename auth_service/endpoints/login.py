@@ -64,7 +64,7 @@ async def _form(
         status=status,
         action="/login",
         hidden={"request": sealed},
-        client_name=client.client_name if client else None,
+        client=client,
         username=username,
         failure=failure,
     )

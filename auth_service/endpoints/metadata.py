@@ -4,12 +4,13 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from auth_service.authorization.request import PROMPTS
+from auth_service.acr import ACR_VALUES
+from auth_service.authorization.request import PROMPTS, RESPONSE_MODES
 from auth_service.endpoints.json_response import json_response
-from auth_service.endpoints.userinfo import SCOPE_CLAIMS
 from auth_service.grants import GRANTS
-from auth_service.oidc_scopes import OIDC_SCOPES
+from auth_service.oidc_scopes import OIDC_SCOPES, SCOPE_CLAIMS
 from auth_service.provider import Provided
+from auth_service.tokens.key_making import ALGORITHMS
 
 router = APIRouter(tags=["Metadata"])
 
@@ -30,13 +31,18 @@ async def oauth_authorization_server(provider: Provided) -> Response:
 
 async def _metadata(provider: Provided) -> Response:
     registered = await provider.registry.now()
-    document = metadata_document(provider.issuer, scopes=sorted({*OIDC_SCOPES, *registered.owner}))
+    document = metadata_document(
+        provider.issuer,
+        scopes=sorted({*OIDC_SCOPES, *registered.owner}),
+        is_open_for_registration=provider.registrations.is_open,
+    )
     return json_response(document, headers={"Cache-Control": "public, max-age=60"})
 
 
-def metadata_document(issuer: str, *, scopes: list[str]) -> dict[str, Any]:
+def metadata_document(issuer: str, *, scopes: list[str], is_open_for_registration: bool) -> dict[str, Any]:
     """Registered names only, and only what is true."""
-    return {
+    registration = {"registration_endpoint": f"{issuer}/register"} if is_open_for_registration else {}
+    return registration | {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
         "token_endpoint": f"{issuer}/token",
@@ -47,20 +53,25 @@ def metadata_document(issuer: str, *, scopes: list[str]) -> dict[str, Any]:
         "end_session_endpoint": f"{issuer}/logout",
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": list(RESPONSE_MODES),
         "grant_types_supported": list(GRANTS),
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["ES256"],
+        "acr_values_supported": list(ACR_VALUES),
+        "id_token_signing_alg_values_supported": list(ALGORITHMS),
+        "userinfo_signing_alg_values_supported": list(ALGORITHMS),
         "token_endpoint_auth_methods_supported": [*CONFIDENTIAL_METHODS, "none"],
         "revocation_endpoint_auth_methods_supported": [*CONFIDENTIAL_METHODS, "none"],
         "introspection_endpoint_auth_methods_supported": CONFIDENTIAL_METHODS,
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": sorted(PROMPTS),
         "claims_supported": [
-            *("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "sid"),
+            *("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "sid"),
             *(name for names in SCOPE_CLAIMS.values() for name in names),
         ],
-        "claims_parameter_supported": False,
+        "claim_types_supported": ["normal"],
+        "claims_parameter_supported": True,
+        "display_values_supported": ["page"],
+        "ui_locales_supported": ["en"],
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
         "authorization_response_iss_parameter_supported": True,

@@ -1,5 +1,6 @@
 """/userinfo: who the user is, as far as the token's scope tells (OIDC Core §5.3)."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -9,25 +10,15 @@ from auth_service.endpoints.json_response import json_response
 from auth_service.form import read_form
 from auth_service.provider import Provided, Provider
 from auth_service.store import users
-from auth_service.store.users import User
+from auth_service.store.clients import Client
 from auth_service.tokens import access_token
 from auth_service.tokens.presented import live_family
+from auth_service.tokens.user_claims import claims_of, of_scopes
+from tallystick import jwt
 from tallystick.bearer import bearer_token, require_scopes
-from tallystick.claims import AccessTokenClaims
 from tallystick.errors import InvalidBearerRequest, InvalidRequest, InvalidToken
 
 router = APIRouter(tags=["OpenID Connect"])
-
-SCOPE_CLAIMS = {
-    "profile": (
-        *("name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile"),
-        *("picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"),
-    ),
-    "email": ("email", "email_verified"),
-    "address": ("address",),
-    "phone": ("phone_number", "phone_number_verified"),
-}
-"""OIDC Core §5.4."""
 
 
 @router.get("/userinfo", response_class=Response, responses=refusals(400, 401, 403, 503))
@@ -52,13 +43,26 @@ async def userinfo_by_post(request: Request, provider: Provided) -> Response:
 
 
 async def _userinfo(token: str, provider: Provider) -> Response:
-    claims, user = await live_user(token, provider)
-    require_scopes(claims, ["openid"])
-    return json_response(user_claims(user, claims.scopes))
+    told = await _told(token, provider)
+    alg = told.client.userinfo_signed_response_alg
+    if alg is None:
+        return json_response(told.claims)
+    key = await provider.key_ring.signing_key(alg)
+    signed = jwt.sign({"iss": provider.issuer, "aud": told.client.client_id, **told.claims}, key, typ="JWT")
+    return Response(signed, headers={"Cache-Control": "no-store"}, media_type="application/jwt")
 
 
-async def live_user(token: str, provider: Provider) -> tuple[AccessTokenClaims, User]:
-    """The user behind an access token of ours whose family is alive. Raises InvalidToken."""
+@dataclass(frozen=True)
+class _Told:
+    client: Client
+    claims: dict[str, Any]
+
+
+async def _told(token: str, provider: Provider) -> _Told:
+    """What an access token of ours opens, if it carries `openid` and all that it lives under is alive.
+
+    Raises InvalidToken or InsufficientScope.
+    """
     now = provider.clock()
     claims = access_token.read(token, issuer=provider.issuer, keys=await provider.key_ring.verification_keys(), now=now)
     try:
@@ -66,16 +70,12 @@ async def live_user(token: str, provider: Provider) -> tuple[AccessTokenClaims, 
     except ValueError:
         raise InvalidToken("the token is malformed") from None
     family = await live_family(family_id, provider.issuing)
+    client = await provider.registry.client(claims.client_id)
     user = None
     if family is not None and family.sub is not None:
         user = await provider.store.read(users.find, family.sub)
-    if user is None:
+    if family is None or user is None or client is None:
         raise InvalidToken("the token was revoked, or belongs to no user")
-    return claims, user
-
-
-def user_claims(user: User, scopes: frozenset[str]) -> dict[str, Any]:
-    """Those claims of the scopes that the user has; what is unknown is left out, never null."""
-    known = {**user.claims, "email": user.email, "updated_at": user.updated_at}
-    names = [name for scope, names in SCOPE_CLAIMS.items() if scope in scopes for name in names]
-    return {"sub": user.sub} | {name: known[name] for name in names if name in known}
+    require_scopes(claims, ["openid"])
+    names = [*of_scopes(claims.scopes), *(family.claims or {}).get("userinfo", [])]
+    return _Told(client, {"sub": user.sub} | claims_of(user, names))

@@ -29,7 +29,7 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
         registered=await issuing.registry.now(),
         issuer=issuing.issuer,
     )
-    await issuing.key_ring.signing_key()  # none to sign with: say so while the code can still be used
+    await issuing.keys_are_there(client)  # or say so while the code can still be used
 
     family = await issuing.store.write(
         authorization_codes.redeem,
@@ -43,7 +43,7 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
 
     response = await issuing.access_token(family, audience=target.audience, scope=target.scope)
     if "openid" in code.scope.split():
-        response["id_token"] = await issuing.id_token(family, sid=code.sid, nonce=code.nonce)
+        response["id_token"] = await issuing.id_token(family, client, sid=code.sid, nonce=code.nonce)
     if "refresh_token" in client.grant_types:
         response["refresh_token"] = issuing.refresh_token(family, client)
     return response

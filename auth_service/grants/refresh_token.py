@@ -14,7 +14,7 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
     """Whatever could refuse the request is judged with the family at hand; a refused attempt spends nothing."""
     token = refresh_token.read(form.require("refresh_token"), client.client_id, keys=issuing.refresh_keys)
     registered = await issuing.registry.now()
-    await issuing.key_ring.signing_key()  # none to sign with: say so before anything is rotated
+    await issuing.keys_are_there(client)  # or say so before anything is rotated
 
     def target_of(family: Family) -> Target:
         # What has been taken from the client since is not given again.
@@ -46,7 +46,7 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
     response = await issuing.access_token(rotated.family, audience=target.audience, scope=target.scope)
     response["refresh_token"] = issuing.refresh_token(rotated.family, client)
     if "openid" in target.scope.split():
-        response["id_token"] = await issuing.id_token(rotated.family, sid=rotated.family.sid)
+        response["id_token"] = await issuing.id_token(rotated.family, client, sid=rotated.family.sid)
     return response
 
 

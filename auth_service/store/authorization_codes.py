@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from auth_service.store import token_families
+from auth_service.store import clients, token_families
 from auth_service.store.parents import parents_are_alive
 from auth_service.store.tables import authorization_codes
 from auth_service.store.token_families import Family, FamilyLifetime, Replayed
@@ -49,9 +49,14 @@ class AuthorizationCode:
     redeemed_at: int | None = None
 
 
-def issue(connection: Connection, code_hash: bytes, code: AuthorizationCode, *, now: int) -> bool:
-    """Remember a code; False when the login session, the user or the client has ended meanwhile."""
+def issue(connection: Connection, code_hash: bytes, code: AuthorizationCode, *, is_first_use: bool, now: int) -> bool:
+    """Remember a code; False when the login session, the user or the client has ended meanwhile.
+
+    `is_first_use`: the client registered itself and had none so far, and is kept from now on.
+    """
     prune(connection, authorization_codes.c.prune_at, now=now)
+    if is_first_use:
+        clients.keep(connection, code.client_id)
     if not parents_are_alive(connection, client_id=code.client_id, sub=code.sub, sid=code.sid, now=now):
         return False
     connection.execute(

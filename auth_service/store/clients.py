@@ -82,6 +82,11 @@ def find(connection: Connection, client_id: str) -> Client | None:
     return None if row is None else _client(row)
 
 
+def keep(connection: Connection, client_id: str) -> None:
+    """The client is used, and so not pruned any more."""
+    connection.execute(update(clients).where(clients.c.client_id == client_id).values(prune_at=None))
+
+
 def is_public_origin(connection: Connection, origin: str) -> bool:
     """Whether a public client has a page of this web origin."""
     return connection.execute(_IS_ORIGIN, {"the_origin": origin}).one_or_none() is not None

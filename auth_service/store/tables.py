@@ -23,7 +23,7 @@ clients = Table(
     Column("client_id", Text, primary_key=True),
     Column("secret_hash", LargeBinary),  # SHA-256 of a secret of at least 32 characters; NULL for a public client
     Column("metadata", JSON, nullable=False),  # the RFC 7591 fields
-    Column("origin", Text, nullable=False),  # "file": the configuration's to change; "registration": its own
+    Column("origin", Text, nullable=False, index=True),  # "file": the configuration's to change; or "registration"
     Column("created_at", BigInteger, nullable=False),
     Column("disabled_at", BigInteger),
     Column("disabled_by", Text),  # "file" or "command": a start must not undo what a person did

@@ -1,4 +1,4 @@
-"""ID Tokens: protocol claims only; who the user is, is told by userinfo (OIDC Core §2, §5.4)."""
+"""ID Tokens: protocol claims, and of the user only what was asked for by name (OIDC Core §2, §5.4, §5.5)."""
 
 from collections.abc import Mapping
 
@@ -33,6 +33,8 @@ def claims_for(
         "exp": now + lifetime,
         "auth_time": family.auth_time,
     }
+    if family.acr is not None:
+        claims["acr"] = family.acr
     if sid is not None:
         claims["sid"] = sid
     if nonce is not None:

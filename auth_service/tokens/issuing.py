@@ -6,11 +6,13 @@ from typing import Any
 
 from auth_service.registry import Registry
 from auth_service.settings import Lifetimes
+from auth_service.store import users
 from auth_service.store.clients import Client
 from auth_service.store.token_families import Family, FamilyLifetime
 from auth_service.tokens import access_token, id_token, refresh_token
 from auth_service.tokens.key_ring import KeyRing
 from auth_service.tokens.own_families import OwnFamilies
+from auth_service.tokens.user_claims import claims_of
 from tallystick import jwt
 from tallystick.clock import Clock
 from tallystick.store import Store
@@ -33,6 +35,11 @@ class Issuing:
     refresh_keys: Mapping[int, bytes]
     clock: Clock
 
+    async def keys_are_there(self, client: Client) -> None:
+        """Before anything is spent: there is a key for each kind of token. Raises TemporarilyUnavailable."""
+        for alg in {"ES256", client.id_token_signed_response_alg}:
+            await self.key_ring.signing_key(alg)
+
     async def access_token(self, family: Family, *, audience: str, scope: str) -> TokenResponse:
         """The members of a token response that every grant has.
 
@@ -54,11 +61,15 @@ class Issuing:
             "scope": scope,
         }
 
-    async def id_token(self, family: Family, *, sid: str | None, nonce: str | None = None) -> str:
-        key = await self.key_ring.signing_key()
+    async def id_token(self, family: Family, client: Client, *, sid: str | None, nonce: str | None = None) -> str:
+        """By the algorithm that the client is registered with, and with the claims it asked for by name."""
+        key = await self.key_ring.signing_key(client.id_token_signed_response_alg)
         claims = id_token.claims_for(
             family, issuer=self.issuer, sid=sid, nonce=nonce, now=self.clock(), lifetime=self.lifetimes.id_token
         )
+        if names := (family.claims or {}).get("id_token"):
+            user = await self.store.read(users.find, family.sub or "")
+            claims = (claims_of(user, names) if user else {}) | claims
         return jwt.sign(claims, key, typ="JWT")
 
     def refresh_token(self, family: Family, client: Client) -> str:

@@ -10,13 +10,17 @@ OAuthError                         400
 ├── UnsupportedTokenType           400  RFC 7009 §2.2.1
 ├── InvalidScope                   400  RFC 6749 §4.1.2.1, §5.2
 ├── InvalidTarget                  400  RFC 8707 §2
+├── InvalidRedirectURI             400  RFC 7591 §3.2.2
+├── InvalidClientMetadata          400  RFC 7591 §3.2.2
 ├── AccessDenied                   400  RFC 6749 §4.1.2.1
 ├── LoginRequired                  400  OIDC Core §3.1.2.6
 ├── ConsentRequired                400  OIDC Core §3.1.2.6
+├── UnmetAuthenticationRequirements 400 OIDC Core Unmet Authentication Requirements 1.0
 ├── RequestNotSupported            400  OIDC Core §3.1.2.6
 ├── RequestURINotSupported         400  OIDC Core §3.1.2.6
 ├── RegistrationNotSupported       400  OIDC Core §3.1.2.6
 ├── TemporarilyUnavailable         503  RFC 6749 §4.1.2.1
+│   └── TooManyRequests            429  RFC 6585 §4
 └── BearerError                         RFC 6750 §3.1
     ├── MissingToken               401  no error code: nothing was wrong with what was not sent
     ├── InvalidToken               401
@@ -79,6 +83,14 @@ class InvalidTarget(OAuthError):
     error = "invalid_target"
 
 
+class InvalidRedirectURI(OAuthError):
+    error = "invalid_redirect_uri"
+
+
+class InvalidClientMetadata(OAuthError):
+    error = "invalid_client_metadata"
+
+
 class AccessDenied(OAuthError):
     error = "access_denied"
 
@@ -89,6 +101,10 @@ class LoginRequired(OAuthError):
 
 class ConsentRequired(OAuthError):
     error = "consent_required"
+
+
+class UnmetAuthenticationRequirements(OAuthError):
+    error = "unmet_authentication_requirements"
 
 
 class RequestNotSupported(OAuthError):
@@ -112,6 +128,12 @@ class TemporarilyUnavailable(OAuthError):
     def __init__(self, description: str = "", *, retry_after: int = 1) -> None:
         super().__init__(description)
         self.retry_after = retry_after
+
+
+class TooManyRequests(TemporarilyUnavailable):
+    """One caller asks for more than its share; `retry_after` says when there is room again."""
+
+    status = 429
 
 
 class BearerError(OAuthError):

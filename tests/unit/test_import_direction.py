@@ -18,7 +18,7 @@ AUTH_SERVICE = [
     ["refused", "cors"],
     ["endpoints"],
     ["provider"],
-    ["authorization", "grants", "config_file"],
+    ["authorization", "grants", "registration", "config_file"],
     ["authentication", "tokens"],
     ["registry"],
     ["store", "pages"],

@@ -14,6 +14,7 @@ def upgrade() -> None:
     op.add_column("clients", sa.Column("registration_token_hash", sa.LargeBinary(), nullable=True))
     op.add_column("clients", sa.Column("prune_at", sa.BigInteger(), nullable=True))
     op.create_index(op.f("ix_clients_prune_at"), "clients", ["prune_at"], unique=False)
+    op.create_index(op.f("ix_clients_origin"), "clients", ["origin"], unique=False)
     op.add_column("login_sessions", sa.Column("acr", sa.Text(), nullable=True))
     for table in ("authorization_codes", "token_families"):
         op.add_column(table, sa.Column("claims", sa.JSON(), nullable=True))

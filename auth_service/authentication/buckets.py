@@ -1,0 +1,23 @@
+"""What is counted of a stranger, and whom one stranger's address stands for."""
+
+import hashlib
+import ipaddress
+
+from auth_service.authentication.mac import unambiguous
+from auth_service.store.guesses import Bucket
+
+
+def bucket(kind: str, *counted: str, burst: int, interval: int) -> Bucket:
+    """A leaky bucket for what is `counted`: `burst` are free, then one in `interval` seconds."""
+    return Bucket(hashlib.sha256(unambiguous(kind, *counted)).digest(), burst=burst, interval_ms=interval * 1000)
+
+
+def network_of(address: str) -> str:
+    """What one subscriber has of the address space: an IPv4 address, or the 2^64 addresses of an IPv6 network."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(ip, ipaddress.IPv6Address):
+        return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
+    return str(ip)

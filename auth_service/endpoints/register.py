@@ -1,0 +1,66 @@
+"""/register: clients register themselves (RFC 7591) and look after their registration (RFC 7592)."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.exceptions import HTTPException
+
+from auth_service.endpoints.documented import json_body, refusals
+from auth_service.endpoints.json_response import json_response
+from auth_service.provider import Provided
+from auth_service.registration.request import parse_registration
+from tallystick.bearer import bearer_token
+from tallystick.errors import InvalidClientMetadata
+
+router = APIRouter(tags=["Registration"])
+
+_BODY = json_body("client metadata (RFC 7591 §2)")
+
+
+@router.post(
+    "/register",
+    status_code=201,
+    response_class=Response,
+    responses=refusals(400, 401, 404, 413, 429, 503),
+    openapi_extra=_BODY,
+)
+async def register(request: Request, provider: Provided) -> Response:
+    """Register a client. Depending on the configuration this needs the initial access token."""
+    registrations = provider.registrations
+    if not registrations.is_offered:
+        raise HTTPException(404)
+    if registrations.needs_token:
+        registrations.check_initial_access_token(bearer_token(request.headers.getlist("authorization")))
+    address = request.client.host if request.client else ""
+    return json_response(await registrations.register(await _metadata(request), address=address), 201)
+
+
+@router.get("/register/{client_id}", response_class=Response, responses=refusals(400, 401, 503))
+async def read(client_id: str, request: Request, provider: Provided) -> Response:
+    """What is registered, for the client itself by its registration access token."""
+    token = bearer_token(request.headers.getlist("authorization"))
+    return json_response(await provider.registrations.read(client_id, token))
+
+
+@router.put(
+    "/register/{client_id}", response_class=Response, responses=refusals(400, 401, 413, 503), openapi_extra=_BODY
+)
+async def replace(client_id: str, request: Request, provider: Provided) -> Response:
+    """Put other metadata in place of all that was registered."""
+    token = bearer_token(request.headers.getlist("authorization"))
+    return json_response(await provider.registrations.replace(client_id, token, await _metadata(request)))
+
+
+@router.delete("/register/{client_id}", status_code=204, response_class=Response, responses=refusals(400, 401, 503))
+async def remove(client_id: str, request: Request, provider: Provided) -> Response:
+    """End the registration, and all that the client holds."""
+    token = bearer_token(request.headers.getlist("authorization"))
+    await provider.registrations.remove(client_id, token)
+    return Response(status_code=204, headers={"Cache-Control": "no-store"})
+
+
+async def _metadata(request: Request) -> dict[str, Any]:
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise InvalidClientMetadata("the body must be application/json")
+    return parse_registration(await request.body())

@@ -1,0 +1,176 @@
+"""From what a client says of itself to a client, and back."""
+
+import hashlib
+import hmac
+import secrets
+from typing import Any
+
+from auth_service.authentication.buckets import bucket, network_of
+from auth_service.registration.request import RegisteredMetadata, check_update, judge
+from auth_service.registry import Registry
+from auth_service.settings import Registration as RegistrationSettings
+from auth_service.store import guesses, registrations
+from auth_service.store.registrations import Registration
+from tallystick.clock import Clock
+from tallystick.errors import InvalidClientMetadata, InvalidToken, TemporarilyUnavailable, TooManyRequests
+from tallystick.server import Misconfigured, resolve_secret
+from tallystick.store import Store
+
+KEEP_UNUSED = 86_400
+"""Seconds after which a client goes that was never used."""
+MOST = 10_000
+"""Clients that registered themselves."""
+_TOKEN_CHARACTERS = 32
+
+ClientInformation = dict[str, Any]
+"""RFC 7591 §3.2.1."""
+
+
+class Registrations:
+    """Raises StoreUnavailable when the store is away. A `token` is what stands behind Bearer."""
+
+    def __init__(
+        self, settings: RegistrationSettings, store: Store, registry: Registry, clock: Clock, *, issuer: str
+    ) -> None:
+        self._require_pkce = settings.require_pkce
+        self._is_open_to_all = settings.mode == "open"
+        self._initial_access_token = initial_access_token(settings)
+        self._store = store
+        self._registry = registry
+        self._clock = clock
+        self._issuer = issuer
+        self.is_offered = settings.mode != "off"
+        """Whether there is an endpoint, be it one that refuses everybody."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody can register: all, or who has the initial access token."""
+        return self.is_offered and (self._is_open_to_all or self._initial_access_token is not None)
+
+    @property
+    def needs_token(self) -> bool:
+        return not self._is_open_to_all
+
+    def check_initial_access_token(self, token: str) -> None:
+        """RFC 7591 §3. Raises InvalidToken, for every token when none was configured."""
+        expected = self._initial_access_token
+        if expected is None or not hmac.compare_digest(_hash(token), _hash(expected)):
+            raise InvalidToken("this is not the initial access token")
+
+    async def register(self, request: dict[str, Any], *, address: str) -> ClientInformation:
+        """A new client. Raises InvalidRedirectURI, InvalidClientMetadata, TooManyRequests or TemporarilyUnavailable."""
+        metadata = await self._judge(request)
+        if self._is_open_to_all:
+            await self._charge(address)
+        client_id, token = secrets.token_hex(16), secrets.token_urlsafe(32)
+        secret = secrets.token_urlsafe(32) if metadata.has_secret else None
+        registration = Registration(
+            client_id=client_id,
+            token_hash=_hash(token),
+            secret_hash=None if secret is None else _hash(secret),
+            metadata=metadata.model_dump(),
+            origins=metadata.web_origins,
+            created_at=self._clock(),
+        )
+        if not await self._store.write(registrations.add, registration, keep_unused=KEEP_UNUSED, most=MOST):
+            raise TemporarilyUnavailable("there are as many registered clients as there may be", retry_after=3600)
+        self._registry.forget(client_id)
+        return self._information(registration, token=token, secret=secret)
+
+    async def read(self, client_id: str, token: str) -> ClientInformation:
+        """RFC 7592 §2.1, without the secret, which is nowhere any more. Raises InvalidToken."""
+        return self._information(await self._find(client_id, token), token=token)
+
+    async def replace(self, client_id: str, token: str, request: dict[str, Any]) -> ClientInformation:
+        """RFC 7592 §2.2. A client that had no secret and now needs one gets one; any other keeps what it has.
+
+        Raises InvalidToken, InvalidRedirectURI or InvalidClientMetadata.
+        """
+        before = await self._find(client_id, token)
+        check_update(request, client_id=client_id)
+        claimed = request.get("client_secret")
+        if claimed is not None and not (isinstance(claimed, str) and _is_secret(claimed, before.secret_hash)):
+            raise InvalidClientMetadata("client_secret must be the client's own")
+        metadata = await self._judge(request)
+        secret = None
+        secret_hash = before.secret_hash if metadata.has_secret else None
+        if metadata.has_secret and secret_hash is None:
+            secret = secrets.token_urlsafe(32)
+            secret_hash = _hash(secret)
+        after = Registration(
+            client_id=client_id,
+            token_hash=before.token_hash,
+            secret_hash=secret_hash,
+            metadata=metadata.model_dump(),
+            origins=metadata.web_origins,
+            created_at=before.created_at,
+        )
+        if not await self._store.write(registrations.replace, after):
+            raise _unknown()
+        self._registry.forget(client_id)
+        return self._information(after, token=token, secret=secret)
+
+    async def remove(self, client_id: str, token: str) -> None:
+        """RFC 7592 §2.3: nothing of the client is left, and no token of it is good. Raises InvalidToken."""
+        await self._find(client_id, token)
+        await self._store.write(registrations.remove, client_id)
+        self._registry.forget(client_id)
+
+    async def _find(self, client_id: str, token: str) -> Registration:
+        found = await self._store.read(registrations.find, client_id)
+        # Compared in either case: who has no token learns nothing of which clients exist.
+        matches = hmac.compare_digest(_hash(token), found.token_hash if found else _hash(""))
+        if found is None or not matches:
+            raise _unknown()
+        return found
+
+    async def _judge(self, request: dict[str, Any]) -> RegisteredMetadata:
+        known_scopes = frozenset((await self._registry.now()).owner)
+        return judge(request, require_pkce=self._require_pkce, known_scopes=known_scopes)
+
+    async def _charge(self, address: str) -> None:
+        """Of one address 200 registrations are free, then one in 20 seconds: less than go again because unused."""
+        counted = bucket("registration", network_of(address), burst=200, interval=20)
+        wait = await self._store.write(guesses.charge, [counted], now_ms=self._clock() * 1000)
+        if wait:
+            raise TooManyRequests("too many clients were registered from this address", retry_after=-(-wait // 1000))
+
+    def _information(self, registration: Registration, *, token: str, secret: str | None = None) -> ClientInformation:
+        information = {name: value for name, value in registration.metadata.items() if value is not None}
+        del information["require_pkce"]  # ours, and no name that is registered
+        information |= {
+            "client_id": registration.client_id,
+            "client_id_issued_at": registration.created_at,
+            "registration_client_uri": f"{self._issuer}/register/{registration.client_id}",
+            "registration_access_token": token,
+        }
+        if registration.secret_hash is not None:
+            information["client_secret_expires_at"] = 0  # never
+        if secret is not None:
+            information["client_secret"] = secret
+        return information
+
+
+def initial_access_token(settings: RegistrationSettings) -> str | None:
+    """The one that was configured. Raises Misconfigured for one that could be guessed."""
+    if settings.initial_access_token is None:
+        return None
+    try:
+        token = resolve_secret(settings.initial_access_token)
+    except Misconfigured as reason:
+        raise Misconfigured(f"registration.initial_access_token: {reason}") from reason
+    if len(token) < _TOKEN_CHARACTERS:
+        raise Misconfigured(f"registration.initial_access_token needs at least {_TOKEN_CHARACTERS} characters")
+    return token
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def _is_secret(claimed: str, secret_hash: bytes | None) -> bool:
+    return secret_hash is not None and hmac.compare_digest(_hash(claimed), secret_hash)
+
+
+def _unknown() -> InvalidToken:
+    return InvalidToken("there is no such client, or this is not its token")

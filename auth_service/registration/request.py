@@ -1,0 +1,110 @@
+"""What a client says of itself, judged (RFC 7591 §2, §3.1; OIDC Registration §2)."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from auth_service.client_metadata import ClientMetadata, Scope, SigningAlg
+from auth_service.oidc_scopes import OIDC_SCOPES
+from tallystick.errors import InvalidClientMetadata, InvalidRedirectURI
+from tallystick.scope import parse_scope
+from tallystick.strict_json import parse_object
+
+_OF_THE_SERVER = frozenset(
+    {"client_id_issued_at", "client_secret_expires_at", "registration_access_token", "registration_client_uri"}
+)
+"""What only we may say; an update must not hold it (RFC 7592 §2.2)."""
+
+_NOT_DONE_HERE = (
+    *("id_token_encrypted_response_alg", "userinfo_encrypted_response_alg", "authorization_signed_response_alg"),
+    *("require_signed_request_object", "require_pushed_authorization_requests"),
+    *("dpop_bound_access_tokens", "tls_client_certificate_bound_access_tokens"),
+)
+"""What a client may count on for its safety. Other fields that we do not know are ignored, as RFC 7591 §2 asks."""
+
+_ADDRESSES = ("client_uri", "logo_uri", "policy_uri", "tos_uri", "initiate_login_uri", "jwks_uri")
+_OURS_TO_EXPLAIN = frozenset(
+    {"literal_error", "missing", "string_type", "bool_type", "int_type", "list_type", "dict_type", "too_long"}
+)
+"""Kinds of mistakes whose text repeats nothing of what was sent."""
+
+
+class RegisteredMetadata(ClientMetadata):
+    """ClientMetadata from a stranger: each field of its own type, and nothing that only we may grant.
+
+    Who names no scope may ask for all of OpenID Connect's; who names no algorithm gets RS256 (OIDC Registration §2).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    redirect_uris: list[Annotated[str, Field(max_length=2000)]] = Field(default=[], max_length=20)
+    response_types: list[Literal["code"]] = Field(default=["code"], min_length=1, max_length=1)
+    subject_type: Literal["public"] = "public"
+    scope: Scope = " ".join(sorted(OIDC_SCOPES))
+    id_token_signed_response_alg: SigningAlg = "RS256"  # noqa: S105
+
+    @model_validator(mode="after")
+    def _addresses_are_https(self) -> Self:
+        for field in (*_ADDRESSES, "backchannel_logout_uri"):
+            if not (getattr(self, field) or "https:").startswith("https:"):
+                raise PydanticCustomError("plain_http", "{field} must be an https URL", {"field": field})
+        return self
+
+    @model_validator(mode="after")
+    def _asks_for_users_only(self) -> Self:
+        if "client_credentials" in self.grant_types:
+            raise ValueError("the grant client_credentials is for clients that the configuration declares")
+        return self
+
+
+def parse_registration(body: bytes) -> dict[str, Any]:
+    """The members of a request, those that are null left out: they mean nothing (RFC 7592 §2.2).
+
+    Raises InvalidClientMetadata for what is not one JSON object.
+    """
+    try:
+        return {name: value for name, value in parse_object(body).items() if value is not None}
+    except ValueError:
+        raise InvalidClientMetadata("the body must be one JSON object") from None
+
+
+def judge(request: dict[str, Any], *, require_pkce: bool, known_scopes: frozenset[str]) -> RegisteredMetadata:
+    """The metadata to register. `known_scopes` are those of the APIs.
+
+    Raises InvalidRedirectURI or InvalidClientMetadata; the description names the field, and none of its contents.
+    """
+    for name in _NOT_DONE_HERE:
+        if request.get(name):
+            raise InvalidClientMetadata(f"{name} is not supported")
+    try:
+        metadata = RegisteredMetadata.model_validate(request | {"require_pkce": require_pkce})
+    except ValidationError as mistakes:
+        raise _refusal(mistakes.errors(include_url=False)[0]) from None
+    if not (OIDC_SCOPES | known_scopes).issuperset(parse_scope(metadata.scope)):
+        raise InvalidClientMetadata("scope names one that no API here understands")
+    return metadata
+
+
+def check_update(request: dict[str, Any], *, client_id: str) -> None:
+    """An update names its client and nothing that is ours to say (RFC 7592 §2.2). Raises InvalidClientMetadata."""
+    if request.get("client_id") != client_id:
+        raise InvalidClientMetadata("client_id must be the client's own")
+    if not _OF_THE_SERVER.isdisjoint(request):
+        raise InvalidClientMetadata(f"an update must not hold any of {', '.join(sorted(_OF_THE_SERVER))}")
+
+
+def _refusal(mistake: ErrorDetails) -> InvalidClientMetadata | InvalidRedirectURI:
+    field = str(mistake["loc"][0]) if mistake["loc"] else ""
+    match mistake["type"]:
+        case "redirect_uri":
+            context = mistake["ctx"]
+            kind = InvalidRedirectURI if context["field"] == "redirect_uris" else InvalidClientMetadata
+            return kind(f"{context['field']}: one of them {context['reason']}")
+        case "plain_http":
+            return InvalidClientMetadata(mistake["msg"])
+        case "value_error" if not field:  # of a validator over all fields, in words of ours
+            return InvalidClientMetadata(mistake["msg"].removeprefix("Value error, "))
+        case kind_of_mistake if kind_of_mistake in _OURS_TO_EXPLAIN:
+            return InvalidClientMetadata(f"{field}: {mistake['msg']}")
+    return InvalidClientMetadata(f"{field} is malformed")

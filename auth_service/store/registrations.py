@@ -1,0 +1,89 @@
+"""Clients that registered themselves, as long as they are used or new, and never more than so many."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from auth_service.store.clients import REGISTRATION, set_origins
+from auth_service.store.tables import clients
+from tallystick.store import prune, take_turns
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A client's registration, and the SHA-256 of the token by which the client looks after it (RFC 7592)."""
+
+    client_id: str
+    token_hash: bytes
+    secret_hash: bytes | None
+    metadata: dict[str, Any]
+    origins: Collection[str]
+    created_at: int
+
+
+def add(connection: Connection, registration: Registration, *, keep_unused: int, most: int) -> bool:
+    """Register a client; False when there are `most` already. Unless it is used it goes after `keep_unused` seconds."""
+    take_turns(connection, "registrations")
+    now = registration.created_at
+    prune(connection, clients.c.prune_at, now=now)
+    known = connection.execute(select(func.count()).select_from(clients).where(clients.c.origin == REGISTRATION))
+    if known.scalar_one() >= most:
+        return False
+    connection.execute(
+        insert(clients).values(
+            client_id=registration.client_id,
+            secret_hash=registration.secret_hash,
+            metadata=registration.metadata,
+            origin=REGISTRATION,
+            created_at=now,
+            registration_token_hash=registration.token_hash,
+            prune_at=now + keep_unused,
+        )
+    )
+    set_origins(connection, registration.client_id, registration.origins)
+    return True
+
+
+def find(connection: Connection, client_id: str) -> Registration | None:
+    """Of a client that registered itself and is not disabled. The `origins` are not looked up."""
+    row = connection.execute(
+        select(clients).where(
+            clients.c.client_id == client_id,
+            clients.c.disabled_at.is_(None),
+            clients.c.registration_token_hash.is_not(None),
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    return Registration(
+        client_id=row.client_id,
+        token_hash=bytes(row.registration_token_hash),
+        secret_hash=None if row.secret_hash is None else bytes(row.secret_hash),
+        metadata=row.metadata,
+        origins=(),
+        created_at=row.created_at,
+    )
+
+
+def replace(connection: Connection, registration: Registration) -> bool:
+    """The client is from now on what it says; False when it was deleted or disabled meanwhile."""
+    changed = connection.execute(
+        update(clients)
+        .where(
+            clients.c.client_id == registration.client_id,
+            clients.c.registration_token_hash == registration.token_hash,
+            clients.c.disabled_at.is_(None),
+        )
+        .values(secret_hash=registration.secret_hash, metadata=registration.metadata)
+    )
+    if changed.rowcount == 0:
+        return False
+    set_origins(connection, registration.client_id, registration.origins)
+    return True
+
+
+def remove(connection: Connection, client_id: str) -> None:
+    """The client, its consents, codes and token families are gone."""
+    connection.execute(delete(clients).where(clients.c.client_id == client_id))
