@@ -6,6 +6,7 @@ import secrets
 from auth_service.sealing import MasterKey
 from auth_service.store import keys
 from auth_service.tokens.key_making import ALGORITHMS, make_key, open_key
+from auth_service.tokens.key_states import key_states
 from tallystick.clock import Clock
 from tallystick.store import Store
 
@@ -20,9 +21,9 @@ async def bootstrap(store: Store, master_key: MasterKey, clock: Clock) -> None:
     """
     await _check(store, master_key)
     now = clock()
-    known = {row.alg for row in await store.read(keys.load_all) if row.withdrawn_at is None}
+    signing = key_states(await store.read(keys.load_all), {}, now=now, keep_published=0).signing
     for alg in ALGORITHMS:
-        if alg not in known:
+        if alg not in signing:
             key = await asyncio.to_thread(make_key, master_key, alg, published_at=now, signs_from=now)
             await store.write(keys.add_first, key)
     for name in SECRETS:

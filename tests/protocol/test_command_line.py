@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from auth_service.__main__ import app
 from auth_service.authentication.passwords import Passwords
 from auth_service.store import users
+from auth_service.tokens.key_making import ALGORITHMS
 from tallystick.store import Store
 
 PATIENCE = 60.0
@@ -148,29 +149,37 @@ def test_a_plan_is_applied_once(command_line: CommandLine) -> None:
 
 def test_one_command_migrates_applies_and_serves_and_a_rotation_is_soon_published(command_line: CommandLine) -> None:
     with serving(command_line, "--workers", "2") as url:
-        (first,) = published_kids(url)
+        first = published_kids(url)
         assert command_line.run("plan").output == "nothing to change\n"
         rotated = command_line.spawn("keys", "rotate")
         assert (rotated.status, rotated.errors) == (0, "")
         end = time.monotonic() + PATIENCE
-        while len(kids := published_kids(url)) < 2 and time.monotonic() < end:
+        while len(kids := published_kids(url)) < 4 and time.monotonic() < end:
             time.sleep(0.1)
-        assert rotated.output == f"published {(kids - {first}).pop()}\n"
+        assert {line.split()[1] for line in rotated.output.splitlines()} == kids - first
 
 
 def test_keys_are_listed_rotated_and_withdrawn(command_line: CommandLine) -> None:
     rotated = command_line.run("keys", "rotate")
     assert rotated.status == 0
     again = command_line.run("keys", "rotate")
-    assert (again.status, again.output) == (0, "a new key waits already\n")
-    states = {line.split()[2]: line.split()[0] for line in command_line.run("keys", "list").output.splitlines()}
-    assert states.keys() == {"signing", "waiting"}
-    assert rotated.output == f"published {states['waiting']}\n"
-    assert command_line.run("keys", "withdraw", states["signing"]).status == 0
-    listed = [line.split()[:3] for line in command_line.run("keys", "list").output.splitlines()]
-    assert sorted(state for _, _, state in listed) == ["signing", "waiting", "withdrawn"]
-    assert [states["signing"], "ES256", "withdrawn"] in listed
-    assert "no key" in command_line.run("keys", "withdraw", states["signing"]).refused(1)
+    waits = "".join(f"a new key for {alg} waits already\n" for alg in ALGORITHMS)
+    assert (again.status, again.output) == (0, waits)
+    kids = {(alg, state): kid for kid, alg, state in listed_keys(command_line)}
+    assert kids.keys() == {(alg, state) for alg in ALGORITHMS for state in ("signing", "waiting")}
+    assert rotated.output == "".join(f"published {kids[alg, 'waiting']} for {alg}\n" for alg in ALGORITHMS)
+    stolen = kids["ES256", "signing"]
+    assert command_line.run("keys", "withdraw", stolen).status == 0
+    listed = listed_keys(command_line)
+    assert sorted(state for _, alg, state in listed if alg == "ES256") == ["signing", "waiting", "withdrawn"]
+    assert (stolen, "ES256", "withdrawn") in listed
+    assert "no key" in command_line.run("keys", "withdraw", stolen).refused(1)
+
+
+def listed_keys(command_line: CommandLine) -> list[tuple[str, str, str]]:
+    """kid, algorithm and state of each."""
+    lines = [line.split() for line in command_line.run("keys", "list").output.splitlines()]
+    return [(line[0], line[1], line[2]) for line in lines]
 
 
 async def test_a_user_is_added_disabled_enabled_and_given_a_password(command_line: CommandLine) -> None:
@@ -305,5 +314,7 @@ def test_a_wrong_master_key_is_refused_and_a_lost_one_is_not_replaced(on_sqlite:
 async def test_many_first_starts_at_once_agree(command_line: CommandLine) -> None:
     ended = await asyncio.gather(*(asyncio.to_thread(command_line.spawn, "keys", "rotate") for _ in range(3)))
     assert [one.status for one in ended] == [0, 0, 0], ended
-    listed = await asyncio.to_thread(command_line.run, "keys", "list")
-    assert sorted(line.split()[2] for line in listed.output.splitlines()) == ["signing", "waiting"]
+    listed = await asyncio.to_thread(listed_keys, command_line)
+    assert sorted((alg, state) for _, alg, state in listed) == [
+        (alg, state) for alg in ALGORITHMS for state in ("signing", "waiting")
+    ]

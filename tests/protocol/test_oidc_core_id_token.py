@@ -1,5 +1,6 @@
 """The ID Token (OIDC Core §2): who signed in, when and for whom, and nothing about the person."""
 
+from auth_service.acr import PASSWORD as PASSWORD_ACR
 from tests.support.auth_service import AuthService
 from tests.support.clock import MovableClock
 from tests.support.declared import ISSUER
@@ -17,6 +18,7 @@ async def test_it_has_protocol_claims_only(rp: RelyingParty, clock: MovableClock
         "iat": clock.now,
         "exp": clock.now + 300,
         "auth_time": clock.now,
+        "acr": PASSWORD_ACR,
         "nonce": "n-0S6_WzA2Mj",
     }
     assert header_of(tokens["id_token"])["typ"] == "JWT"

@@ -11,12 +11,17 @@ REGISTERED = {
     *("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "registration_endpoint", "scopes_supported"),
     *("response_types_supported", "response_modes_supported", "grant_types_supported"),
     *("token_endpoint_auth_methods_supported", "token_endpoint_auth_signing_alg_values_supported"),
+    *("revocation_endpoint_auth_signing_alg_values_supported",),
+    *("introspection_endpoint_auth_signing_alg_values_supported",),
     *("service_documentation", "revocation_endpoint", "revocation_endpoint_auth_methods_supported"),
     *("introspection_endpoint", "introspection_endpoint_auth_methods_supported", "code_challenge_methods_supported"),
     # OpenID Connect Discovery 1.0 §3
     *("userinfo_endpoint", "acr_values_supported", "subject_types_supported", "id_token_signing_alg_values_supported"),
     *("claims_supported", "claims_parameter_supported", "request_parameter_supported"),
     *("request_uri_parameter_supported", "require_request_uri_registration", "ui_locales_supported"),
+    *("userinfo_signing_alg_values_supported", "display_values_supported", "claim_types_supported"),
+    # Back-Channel Logout 1.0 §2.1
+    *("backchannel_logout_supported", "backchannel_logout_session_supported"),
     # RP-Initiated Logout 1.0 §2.1, Initiating User Registration 1.0 §4.1, RFC 9207 §3
     *("end_session_endpoint", "prompt_values_supported", "authorization_response_iss_parameter_supported"),
 }

@@ -40,9 +40,14 @@ def another(store: Store, clock: MovableClock) -> KeyRing:
 
 
 async def published(ring: KeyRing) -> set[str]:
-    kids = {jwk["kid"] for jwk in json.loads(await ring.jwks())["keys"]}
-    assert kids == set(await ring.verification_keys())
-    return kids
+    """The kids of ES256; those of RS256 are alike in all."""
+    jwks = json.loads(await ring.jwks())["keys"]
+    assert {jwk["kid"] for jwk in jwks} == set(await ring.verification_keys())
+    return {jwk["kid"] for jwk in jwks if jwk["alg"] == "ES256"}
+
+
+async def hinted(ring: KeyRing) -> set[str]:
+    return {kid for kid, key in (await ring.hint_keys()).items() if key.alg == "ES256"}
 
 
 async def test_the_first_key_signs_at_once(ring: KeyRing) -> None:
@@ -53,8 +58,21 @@ async def test_the_first_key_signs_at_once(ring: KeyRing) -> None:
 
 
 async def test_nothing_private_is_published(ring: KeyRing) -> None:
-    (jwk,) = json.loads(await ring.jwks())["keys"]
-    assert jwk.keys() == {"kty", "crv", "x", "y", "kid", "use", "alg"}
+    es256, rs256 = sorted(json.loads(await ring.jwks())["keys"], key=lambda jwk: str(jwk["alg"]))
+    assert es256.keys() == {"kty", "crv", "x", "y", "kid", "use", "alg"}
+    assert rs256.keys() == {"kty", "n", "e", "kid", "use", "alg"}
+
+
+@pytest.mark.parametrize("alg", ["ES256", "RS256"])
+async def test_each_algorithm_has_a_key_of_its_own(ring: KeyRing, clock: MovableClock, alg: str) -> None:
+    """OpenID Connect demands that RS256 be offered; neither rotates with the other."""
+    other = "RS256" if alg == "ES256" else "ES256"
+    before, of_other = await ring.signing_key(alg), await ring.signing_key(other)
+    assert before.alg == alg
+    new = await ring.rotate(alg)
+    clock.advance(seconds=AHEAD)
+    assert (await ring.signing_key(alg)).kid == new != before.kid
+    assert await ring.signing_key(other) == of_other
 
 
 async def test_a_new_key_is_published_ahead_of_its_first_signature(ring: KeyRing, clock: MovableClock) -> None:
@@ -76,7 +94,7 @@ async def test_a_retired_key_stays_published_until_its_last_token_has_expired(
     assert await published(ring) == {old, new}
     clock.advance(seconds=1)
     assert await published(ring) == {new}
-    assert set(await ring.hint_keys()) == {old, new}
+    assert await hinted(ring) == {old, new}
 
 
 async def test_rotating_while_a_key_waits_adds_none(ring: KeyRing, clock: MovableClock) -> None:
@@ -97,7 +115,7 @@ async def test_withdrawing_the_key_that_signs_makes_another_sign_at_once(ring: K
     assert await ring.withdraw(withdrawn)
     key = await ring.signing_key()
     assert key.kid != withdrawn
-    assert await published(ring) == {key.kid} == set(await ring.hint_keys())
+    assert await published(ring) == {key.kid} == await hinted(ring)
 
 
 async def test_a_retired_key_does_not_come_back_when_its_successor_is_withdrawn(
@@ -110,7 +128,7 @@ async def test_a_retired_key_does_not_come_back_when_its_successor_is_withdrawn(
     await ring.withdraw(successor)
     assert (await ring.signing_key()).kid not in (retired, successor)
     assert retired not in await published(ring)
-    assert retired in await ring.hint_keys()
+    assert retired in await hinted(ring)
 
 
 @pytest.mark.parametrize("state", ["waiting", "retired"])
@@ -126,7 +144,7 @@ async def test_withdrawing_a_key_that_does_not_sign_leaves_the_one_that_does(
     assert await ring.withdraw(withdrawn)
     clock.advance(seconds=AHEAD)
     assert (await ring.signing_key()).kid == signing
-    assert await published(ring) == {signing} == set(await ring.hint_keys())
+    assert await published(ring) == {signing} == await hinted(ring)
 
 
 async def test_only_a_key_that_is_there_can_be_withdrawn_and_only_once(ring: KeyRing) -> None:
@@ -177,9 +195,11 @@ async def test_a_second_start_makes_nothing_new(ring: KeyRing, store: Store, clo
     assert before == (await store.read(keys.load_all), await load_secret(store, MASTER_KEY, "refresh_key"))
 
 
-async def test_many_first_starts_make_one_key_and_one_of_each_secret(store: Store, clock: MovableClock) -> None:
+async def test_many_first_starts_make_one_key_for_each_algorithm_and_one_of_each_secret(
+    store: Store, clock: MovableClock
+) -> None:
     await asyncio.gather(*(bootstrap(store, MASTER_KEY, clock) for _ in range(5)))
-    assert len(await store.read(keys.load_all)) == 1
+    assert sorted(row.alg for row in await store.read(keys.load_all)) == ["ES256", "RS256"]
     refresh_key, form_key = [await load_secret(store, MASTER_KEY, name) for name in ("refresh_key", "form_key")]
     assert refresh_key.keys() == form_key.keys() == {1}
     assert len(refresh_key[1]) == len(form_key[1]) == 32
