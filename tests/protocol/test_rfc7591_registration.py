@@ -1,0 +1,293 @@
+"""Dynamic client registration (RFC 7591, OIDC Registration): who may, what a stranger may say, and how many."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from auth_service.registration import registrations
+from auth_service.registration.registrations import KEEP_UNUSED
+from auth_service.store import clients
+from tests.support.auth_service import AuthService, running_auth_service
+from tests.support.clock import MovableClock
+from tests.support.relying_party import RelyingParty, answer_of, basic, error_of
+
+CALLBACK = "https://new.example.org/callback"
+GOOD: dict[str, Any] = {"client_name": "A new app", "redirect_uris": [CALLBACK]}
+INITIAL_ACCESS_TOKEN = "the initial access token, which is long enough"
+
+
+@pytest.fixture
+async def op(auth_database_url: str, clock: MovableClock) -> Any:
+    """Open to anybody."""
+    async with running_auth_service(auth_database_url, clock, registration={"mode": "open"}) as running:
+        yield running
+
+
+@pytest.fixture
+async def guarded(auth_sqlite_url: str, clock: MovableClock) -> Any:
+    """Open to whoever has the initial access token."""
+    registration = {"mode": "token", "initial_access_token": INITIAL_ACCESS_TOKEN}
+    async with running_auth_service(auth_sqlite_url, clock, registration=registration) as running:
+        yield running
+
+
+async def register(op: AuthService, **changes: Any) -> httpx.Response:
+    """A good request, but for `changes`."""
+    return await op.http().post("/register", json=GOOD | changes)
+
+
+async def new_client(op: AuthService, **changes: Any) -> dict[str, Any]:
+    response = await register(op, **changes)
+    assert response.status_code == 201, response.text
+    information: dict[str, Any] = response.json()
+    return information
+
+
+def relying_party(op: AuthService, information: dict[str, Any]) -> RelyingParty:
+    rp = op.relying_party("app-one")
+    rp.client_id = information["client_id"]
+    rp.client_secret = information.get("client_secret")
+    rp.method = information["token_endpoint_auth_method"]
+    rp.redirect_uri = information["redirect_uris"][0]
+    return rp
+
+
+async def test_the_answer_says_all_that_was_registered(op: AuthService, clock: MovableClock) -> None:
+    response = await register(op, contacts=["makers@example.org"])
+    assert (response.status_code, response.headers["cache-control"]) == (201, "no-store")
+    information = response.json()
+    for name in ("client_id", "client_secret", "registration_access_token"):
+        assert len(information.pop(name)) >= 32
+    assert information.pop("registration_client_uri").startswith(f"{op.settings.issuer}/register/")
+    assert information == GOOD | {
+        "contacts": ["makers@example.org"],
+        "client_id_issued_at": clock.now,
+        "client_secret_expires_at": 0,
+        "application_type": "web",
+        "response_types": ["code"],
+        "grant_types": ["authorization_code"],
+        "post_logout_redirect_uris": [],
+        "token_endpoint_auth_method": "client_secret_basic",
+        "scope": "address email offline_access openid phone profile",
+        "subject_type": "public",
+        "id_token_signed_response_alg": "RS256",
+        "backchannel_logout_session_required": False,
+        "default_acr_values": [],
+        "require_auth_time": False,
+    }
+
+
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post", "none"])
+async def test_a_registered_client_signs_people_in_after_asking_them(op: AuthService, method: str) -> None:
+    rp = relying_party(op, await new_client(op, token_endpoint_auth_method=method))
+    page = await rp.browser.sign_in(await rp.authorize(scope="openid email"))
+    assert 'id="allow"' in page.text
+    assert "A new app" in page.text
+    tokens = await rp.tokens(scope="openid email")
+    assert (await rp.userinfo(tokens["access_token"])).json()["email"]
+
+
+async def test_only_what_was_given_is_stored(op: AuthService) -> None:
+    """The secret and the token are nowhere in the store, but as hashes."""
+    information = await new_client(op)
+    stored = await op.store.read(clients.find, information["client_id"])
+    assert stored is not None
+    assert information["client_secret"] not in repr(stored)
+    assert not stored.first_party
+    assert not stored.is_declared
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"redirect_uris": ["http://new.example.org/callback"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["https://new.example.org/callback#x"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["javascript:alert(1)"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["data:text/html,x"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["com.example.app:/callback"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["https://user@new.example.org/callback"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["https://new.example.org/ callback"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["/callback"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["https://new.example.org/" + "a" * 2000]}, "invalid_client_metadata"),
+        ({"redirect_uris": [CALLBACK] * 21}, "invalid_client_metadata"),
+        ({"redirect_uris": CALLBACK}, "invalid_client_metadata"),
+        ({"redirect_uris": [5]}, "invalid_client_metadata"),
+        ({"redirect_uris": []}, "invalid_client_metadata"),
+        ({"post_logout_redirect_uris": ["http://new.example.org/"]}, "invalid_client_metadata"),
+        ({"client_name": ""}, "invalid_client_metadata"),
+        ({"client_name": "two\nlines"}, "invalid_client_metadata"),
+        ({"client_name": 5}, "invalid_client_metadata"),
+        ({"client_uri": "http://new.example.org"}, "invalid_client_metadata"),
+        ({"client_uri": "javascript:alert(1)"}, "invalid_client_metadata"),
+        ({"policy_uri": "https://"}, "invalid_client_metadata"),
+        ({"logo_uri": "http://127.0.0.1/logo.png"}, "invalid_client_metadata"),
+        ({"jwks_uri": "http://localhost/jwks"}, "invalid_client_metadata"),
+        ({"backchannel_logout_uri": "http://127.0.0.1/logout"}, "invalid_client_metadata"),
+        ({"initiate_login_uri": "http://new.example.org/login"}, "invalid_client_metadata"),
+        ({"response_types": ["token"]}, "invalid_client_metadata"),
+        ({"response_types": []}, "invalid_client_metadata"),
+        ({"grant_types": ["implicit"]}, "invalid_client_metadata"),
+        ({"grant_types": ["password"]}, "invalid_client_metadata"),
+        ({"grant_types": ["client_credentials"]}, "invalid_client_metadata"),
+        ({"grant_types": ["authorization_code", "client_credentials"]}, "invalid_client_metadata"),
+        ({"grant_types": ["refresh_token"]}, "invalid_client_metadata"),
+        ({"token_endpoint_auth_method": "client_secret_jwt"}, "invalid_client_metadata"),
+        ({"token_endpoint_auth_method": "private_key_jwt"}, "invalid_client_metadata"),
+        ({"scope": "openid admin"}, "invalid_client_metadata"),
+        ({"scope": 'open"id'}, "invalid_client_metadata"),
+        ({"subject_type": "pairwise"}, "invalid_client_metadata"),
+        ({"id_token_signed_response_alg": "none"}, "invalid_client_metadata"),
+        ({"id_token_signed_response_alg": "HS256"}, "invalid_client_metadata"),
+        ({"userinfo_signed_response_alg": "none"}, "invalid_client_metadata"),
+        ({"id_token_encrypted_response_alg": "RSA-OAEP"}, "invalid_client_metadata"),
+        ({"dpop_bound_access_tokens": True}, "invalid_client_metadata"),
+        ({"default_max_age": -1}, "invalid_client_metadata"),
+        ({"default_max_age": "300"}, "invalid_client_metadata"),
+        ({"jwks": {"keys": []}, "jwks_uri": "https://new.example.org/jwks"}, "invalid_client_metadata"),
+        ({"jwks": "keys"}, "invalid_client_metadata"),
+    ],
+    ids=str,
+)
+async def test_one_fault_is_a_refusal_that_repeats_nothing(op: AuthService, change: dict[str, Any], error: str) -> None:
+    response = await register(op, **change)
+    assert error_of(response) == (400, error)
+    description = response.json()["error_description"]
+    assert description
+    assert all(" " <= character <= "~" and character not in '"\\' for character in description)
+    assert "new.example.org" not in description
+
+
+async def test_what_only_the_operator_may_grant_is_ignored(op: AuthService) -> None:
+    information = await new_client(
+        op, first_party=True, require_pkce=False, client_id="app-one", client_secret="chosen", origin="file"
+    )
+    assert information["client_id"] != "app-one"
+    assert information["client_secret"] != "chosen"
+    assert "first_party" not in information
+    stored = await op.store.read(clients.find, information["client_id"])
+    assert stored is not None
+    assert (stored.first_party, stored.require_pkce, stored.is_declared) == (False, True, False)
+
+
+async def test_unknown_fields_and_nulls_are_ignored(op: AuthService) -> None:
+    information = await new_client(op, **{"client_name#ja": "アプリ", "software_id": "x", "logo_uri": None})
+    assert information.keys().isdisjoint({"client_name#ja", "software_id", "logo_uri"})
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type"),
+    [
+        (b"", "application/json"),
+        (b"{", "application/json"),
+        (b"[]", "application/json"),
+        (b'{"redirect_uris": ["https://a.example/"], "redirect_uris": []}', "application/json"),
+        (b'{"client_name": "\\ud800"}', "application/json"),
+        (b"\xff\xfe", "application/json"),
+        (b"[" * 10_000, "application/json"),
+        (b'{"redirect_uris": ["https://a.example/"]}', "text/plain"),
+        (b"redirect_uris=https://a.example/", "application/x-www-form-urlencoded"),
+    ],
+)
+async def test_what_is_no_json_object_is_refused(op: AuthService, content: bytes, content_type: str) -> None:
+    response = await op.http().post("/register", content=content, headers={"Content-Type": content_type})
+    assert error_of(response) == (400, "invalid_client_metadata")
+
+
+async def test_the_scopes_of_apis_may_be_asked_for_and_are_asked_of_the_user(op: AuthService) -> None:
+    rp = relying_party(op, await new_client(op, scope="openid notes:read"))
+    page = await rp.browser.sign_in(await rp.authorize(scope="openid notes:read"))
+    assert "Read your notes" in page.text
+    assert answer_of(await rp.authorize(scope="openid notes:write"))["error"] == "invalid_scope"
+
+
+async def test_pages_of_a_public_client_may_call_from_a_script(op: AuthService) -> None:
+    await new_client(op, token_endpoint_auth_method="none")
+    await op.look_again()
+    response = await op.http().post("/token", headers={"Origin": "https://new.example.org"}, data={})
+    assert response.headers["access-control-allow-origin"] == "https://new.example.org"
+
+
+# Who may
+
+
+async def test_who_has_no_initial_access_token_registers_nothing(guarded: AuthService) -> None:
+    without = await register(guarded)
+    assert (without.status_code, without.headers["www-authenticate"]) == (401, "Bearer")
+    for token in ("wrong", INITIAL_ACCESS_TOKEN + "x", INITIAL_ACCESS_TOKEN[:-1]):
+        wrong = await guarded.http().post("/register", json=GOOD, headers={"Authorization": f"Bearer {token}"})
+        assert error_of(wrong) == (401, "invalid_token")
+    right = {"Authorization": f"Bearer {INITIAL_ACCESS_TOKEN}"}
+    assert (await guarded.http().post("/register", json=GOOD, headers=right)).status_code == 201
+
+
+async def test_it_is_published_exactly_when_somebody_can_register(
+    op: AuthService, guarded: AuthService, auth: AuthService
+) -> None:
+    async def published(service: AuthService) -> str | None:
+        metadata = (await service.http().get("/.well-known/openid-configuration")).json()
+        return metadata.get("registration_endpoint")
+
+    assert await published(op) == await published(guarded) == f"{op.settings.issuer}/register"
+    assert await published(auth) is None  # by token, and none is configured
+    refused = await auth.http().post("/register", json=GOOD, headers={"Authorization": "Bearer anything"})
+    assert error_of(refused) == (401, "invalid_token")
+
+
+async def test_switched_off_it_is_not_there(auth_sqlite_url: str) -> None:
+    async with running_auth_service(auth_sqlite_url, registration={"mode": "off"}) as off:
+        assert (await register(off)).status_code == 404
+
+
+# How many
+
+
+async def test_there_are_never_more_than_so_many(op: AuthService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registrations, "MOST", 2)
+    for _ in range(2):
+        await new_client(op)
+    response = await register(op)
+    assert error_of(response) == (503, "temporarily_unavailable")
+    assert int(response.headers["retry-after"]) > 0
+
+
+async def test_a_client_that_is_never_used_goes_after_a_day(op: AuthService, clock: MovableClock) -> None:
+    unused, used = await new_client(op), await new_client(op)
+    rp = relying_party(op, used)
+    await rp.tokens(scope="openid")
+    clock.advance(seconds=KEEP_UNUSED)
+    await new_client(op)
+    await op.look_again()
+    assert (await relying_party(op, unused).authorize(scope="openid")).status_code == 400
+    assert 'id="sign-in"' in (await rp.authorize(scope="openid")).text
+
+
+async def test_one_address_cannot_take_all_the_room(op: AuthService, clock: MovableClock) -> None:
+    http, elsewhere = op.http(), op.http("198.51.100.7")
+    for _ in range(200):
+        assert (await http.post("/register", json=GOOD)).status_code == 201
+    refused = await http.post("/register", json=GOOD)
+    assert (refused.status_code, refused.json()["error"]) == (429, "temporarily_unavailable")
+    assert 0 < int(refused.headers["retry-after"]) <= 20
+    assert (await elsewhere.post("/register", json=GOOD)).status_code == 201
+    clock.advance(seconds=int(refused.headers["retry-after"]))
+    assert (await http.post("/register", json=GOOD)).status_code == 201
+
+
+async def test_a_refused_request_counts_for_nothing(op: AuthService) -> None:
+    http = op.http()
+    for _ in range(201):
+        assert (await http.post("/register", json=GOOD | {"redirect_uris": []})).status_code == 400
+    assert (await http.post("/register", json=GOOD)).status_code == 201
+
+
+async def test_a_client_id_is_one_that_a_command_line_takes(op: AuthService) -> None:
+    information = await new_client(op)
+    assert information["client_id"].isalnum()
+
+
+async def test_the_secret_is_the_clients_own(op: AuthService) -> None:
+    one, two = await new_client(op), await new_client(op)
+    headers = {"Authorization": basic(one["client_id"], two["client_secret"])}
+    response = await op.http().post("/token", data={"grant_type": "authorization_code", "code": "x"}, headers=headers)
+    assert error_of(response) == (401, "invalid_client")

@@ -1,0 +1,119 @@
+"""A client looks after its registration (RFC 7592), by its registration access token alone."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from auth_service.store import clients
+from tests.protocol.test_rfc7591_registration import GOOD, new_client, relying_party
+from tests.support.auth_service import AuthService, running_auth_service
+from tests.support.clock import MovableClock
+from tests.support.relying_party import error_of
+
+
+@pytest.fixture
+async def op(auth_database_url: str, clock: MovableClock) -> Any:
+    async with running_auth_service(auth_database_url, clock, registration={"mode": "open"}) as running:
+        yield running
+
+
+async def call(
+    op: AuthService, method: str, information: dict[str, Any], json: object = None, *, token: str | None = None
+) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {token or information['registration_access_token']}"}
+    return await op.http().request(method, information["registration_client_uri"], headers=headers, json=json)
+
+
+async def test_a_client_reads_what_is_registered(op: AuthService) -> None:
+    information = await new_client(op)
+    read = await call(op, "GET", information)
+    assert (read.status_code, read.headers["cache-control"]) == (200, "no-store")
+    assert read.json() == {name: value for name, value in information.items() if name != "client_secret"}
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+async def test_nobody_else_does_anything_to_it(op: AuthService, method: str) -> None:
+    information, another = await new_client(op), await new_client(op)
+    body = GOOD | {"client_id": information["client_id"]} if method == "PUT" else None
+    uri = information["registration_client_uri"]
+    without = await op.http().request(method, uri, json=body)
+    assert (without.status_code, without.headers["www-authenticate"]) == (401, "Bearer")
+    for token in (another["registration_access_token"], information["client_secret"], "x"):
+        assert error_of(await call(op, method, information, body, token=token)) == (401, "invalid_token")
+    unknown = information | {"registration_client_uri": f"{uri}x"}
+    declared = information | {"registration_client_uri": uri.replace(information["client_id"], "app-one")}
+    for elsewhere in (unknown, declared):
+        assert error_of(await call(op, method, elsewhere, body)) == (401, "invalid_token")
+    assert (await call(op, "GET", information)).json()["client_name"] == GOOD["client_name"]
+
+
+async def test_an_update_replaces_everything(op: AuthService) -> None:
+    information = await new_client(op, policy_uri="https://new.example.org/policy", scope="openid email")
+    other = {"client_id": information["client_id"], "redirect_uris": ["https://new.example.org/other"]}
+    updated = (await call(op, "PUT", information, other)).json()
+    assert updated["redirect_uris"] == other["redirect_uris"]
+    assert updated.keys().isdisjoint({"policy_uri", "client_name", "client_secret"})
+    assert "profile" in updated["scope"]
+    old, new = relying_party(op, information), relying_party(op, updated | {"client_secret": None})
+    assert (await old.authorize(scope="openid")).status_code == 400
+    assert 'id="sign-in"' in (await new.authorize(scope="openid")).text
+    new.client_secret = information["client_secret"]  # it keeps the one it has
+    assert (await new.tokens(scope="openid"))["access_token"]
+
+
+async def test_who_needs_a_secret_and_has_none_gets_one(op: AuthService) -> None:
+    public = await new_client(op, token_endpoint_auth_method="none")
+    assert "client_secret" not in public
+    change = GOOD | {"client_id": public["client_id"]}
+    confidential = (await call(op, "PUT", public, change)).json()
+    assert (confidential["client_secret_expires_at"], len(confidential["client_secret"])) == (0, 43)
+    assert (await relying_party(op, confidential).tokens(scope="openid"))["access_token"]
+    again = (await call(op, "PUT", public, change | {"token_endpoint_auth_method": "none"})).json()
+    assert again.keys().isdisjoint({"client_secret", "client_secret_expires_at"})
+    assert (await relying_party(op, again).tokens(scope="openid"))["access_token"]
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"client_id": "another"}, "invalid_client_metadata"),
+        ({"client_id": None}, "invalid_client_metadata"),
+        ({"client_secret": "another"}, "invalid_client_metadata"),
+        ({"client_secret": 5}, "invalid_client_metadata"),
+        ({"registration_access_token": "x"}, "invalid_client_metadata"),
+        ({"client_id_issued_at": 5}, "invalid_client_metadata"),
+        ({"redirect_uris": ["http://new.example.org/"]}, "invalid_redirect_uri"),
+        ({"grant_types": ["client_credentials"]}, "invalid_client_metadata"),
+    ],
+    ids=str,
+)
+async def test_a_refused_update_changes_nothing(op: AuthService, change: dict[str, Any], error: str) -> None:
+    information = await new_client(op)
+    update = GOOD | {"client_id": information["client_id"], "client_name": "Another name"}
+    assert error_of(await call(op, "PUT", information, update | change)) == (400, error)
+    assert (await call(op, "GET", information)).json()["client_name"] == GOOD["client_name"]
+    assert (await call(op, "PUT", information, update | {"client_secret": information["client_secret"]})).is_success
+
+
+async def test_who_leaves_takes_everything_along(op: AuthService) -> None:
+    information = await new_client(op, grant_types=["authorization_code", "refresh_token"])
+    rp = relying_party(op, information)
+    tokens = await rp.tokens(scope="openid offline_access")
+    waiting = await rp.authorization_code(scope="openid")
+    deleted = await call(op, "DELETE", information)
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    assert (await rp.userinfo(tokens["access_token"])).status_code == 401
+    assert error_of(await rp.refresh(tokens["refresh_token"])) == (401, "invalid_client")
+    assert error_of(await rp.token(waiting)) == (401, "invalid_client")
+    assert error_of(await call(op, "GET", information)) == (401, "invalid_token")
+    assert error_of(await call(op, "DELETE", information)) == (401, "invalid_token")
+    assert await op.store.read(clients.find, information["client_id"]) is None
+
+
+async def test_a_client_that_was_disabled_cannot_look_after_itself(op: AuthService, clock: MovableClock) -> None:
+    information = await new_client(op)
+    await op.store.write(clients.disable, information["client_id"], by="command", now=clock.now)
+    for method in ("GET", "PUT", "DELETE"):
+        body = GOOD | {"client_id": information["client_id"]} if method == "PUT" else None
+        assert error_of(await call(op, method, information, body)) == (401, "invalid_token")
