@@ -105,7 +105,8 @@ async def test_another_user_than_the_one_asked_for_is_not_let_through(rp: Relyin
     assert "code" in answer_of(await rp.authorize(**right, prompt="none"))
     among = asking(id_token={"sub": {"values": ["someone", sub]}})
     assert "code" in answer_of(await rp.authorize(**among, prompt="none"))
-    for wrong in ({"value": "someone"}, {"values": ["someone", "else"]}, {"value": 5}, {"values": []}):
+    others: list[dict[str, Any]] = [{"value": "someone"}, {"values": ["someone", "else"]}, {"value": 5}, {"values": []}]
+    for wrong in others:
         answer = answer_of(await rp.authorize(**asking(id_token={"sub": wrong}), prompt="none"))
         assert answer["error"] == "login_required"
     page = await rp.authorize(**asking(id_token={"sub": {"value": "someone"}}))

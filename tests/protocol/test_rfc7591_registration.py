@@ -224,7 +224,7 @@ async def test_who_has_no_initial_access_token_registers_nothing(guarded: AuthSe
 async def test_it_is_published_exactly_when_somebody_can_register(
     op: AuthService, guarded: AuthService, auth: AuthService
 ) -> None:
-    async def published(service: AuthService) -> str | None:
+    async def published(service: AuthService) -> Any:
         metadata = (await service.http().get("/.well-known/openid-configuration")).json()
         return metadata.get("registration_endpoint")
 
