@@ -7,6 +7,9 @@ import httpx
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
+from auth_service.authentication.client import ClientAuthentication
+from auth_service.authentication.client_assertion import ClientAssertions
+from auth_service.authentication.client_keys import ClientKeys
 from auth_service.authentication.forms import Forms
 from auth_service.authentication.known_device import KnownDevices
 from auth_service.authentication.login_session import LoginSessions
@@ -98,10 +101,12 @@ def _lifespan(
         store = Store.open(settings.database_url)
         passwords = Passwords()
         outgoing = Outgoing(settings.outgoing, outgoing_transport)
+        client_keys = ClientKeys(outgoing, clock)
         try:
-            app.state.provider = await _provider(settings, store, passwords, outgoing, clock)
+            app.state.provider = await _provider(settings, store, passwords, outgoing, client_keys, clock)
             yield
         finally:
+            await client_keys.aclose()
             await outgoing.aclose()
             passwords.close()
             await store.close()
@@ -110,7 +115,12 @@ def _lifespan(
 
 
 async def _provider(
-    settings: Settings, store: Store, passwords: Passwords, outgoing: Outgoing, clock: Clock
+    settings: Settings,
+    store: Store,
+    passwords: Passwords,
+    outgoing: Outgoing,
+    client_keys: ClientKeys,
+    clock: Clock,
 ) -> Provider:
     lifetimes = settings.lifetimes
     master_key = MasterKey.load(settings.master_key, may_create=False)
@@ -138,6 +148,7 @@ async def _provider(
         refresh_keys=await load_secret(store, master_key, "refresh_key"),
         clock=clock,
     )
+    assertions = ClientAssertions(issuer=settings.issuer, store=store, registry=registry, keys=client_keys, clock=clock)
     form_keys = await load_secret(store, master_key, "form_key")
     form_key = form_keys[max(form_keys)]
     login_sessions = LoginSessions(
@@ -153,6 +164,7 @@ async def _provider(
         registry=registry,
         key_ring=key_ring,
         issuing=issuing,
+        client_authentication=ClientAuthentication(registry, assertions),
         sign_in=SignIn(store, passwords, login_sessions, known_devices, clock),
         login_sessions=login_sessions,
         forms=Forms(form_key, settings.issuer, clock),

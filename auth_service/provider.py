@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from auth_service.authentication.client import ClientAuthentication
 from auth_service.authentication.forms import Forms
 from auth_service.authentication.login_session import LoginSessions
 from auth_service.authentication.sign_in import SignIn
@@ -24,6 +25,7 @@ class Provider:
     registry: Registry
     key_ring: KeyRing
     issuing: Issuing
+    client_authentication: ClientAuthentication
     sign_in: SignIn
     login_sessions: LoginSessions
     forms: Forms

@@ -30,7 +30,7 @@ _THUMBPRINT_MEMBERS = {  # in the order of RFC 7638 §3.2, RFC 8037 §2
     "OKP": ("crv", "kty", "x"),
     "RSA": ("e", "kty", "n"),
 }
-_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 VerifyingKey = EllipticCurvePublicKey | RSAPublicKey | Ed25519PublicKey
 
@@ -137,7 +137,7 @@ def parse_jwk(jwk: object, *, kid_may_be_absent: bool = False) -> PublicKey:
     """
     if not isinstance(jwk, dict):
         raise ValueError("not an object")
-    if not _PRIVATE_MEMBERS.isdisjoint(jwk):
+    if not PRIVATE_MEMBERS.isdisjoint(jwk):
         raise ValueError("a private key that was published is nobody's any more")
     if jwk.get("use", "sig") != "sig":
         raise ValueError("not for signatures")

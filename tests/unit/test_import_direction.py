@@ -29,7 +29,7 @@ AUTH_SERVICE = [
     ["settings"],
     ["declared"],
     ["client_metadata"],
-    ["acr", "form", "oidc_scopes", "sealing", "uris"],
+    ["acr", "client_jwks", "form", "oidc_scopes", "sealing", "uris"],
 ]
 """From the top down. What stands in one line does not import its neighbours."""
 
