@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from auth_service.client_jwks import check_client_jwks
 from auth_service.uris import check_redirect_uri, origin_of
 from tallystick.scope import parse_scope
 from tallystick.urls import check_url
@@ -21,6 +22,7 @@ def _scope(value: str) -> str:
 Scope = Annotated[str, AfterValidator(_scope)]
 Url = Annotated[str, StringConstraints(max_length=2000), AfterValidator(check_url)]
 """https, or http on loopback; without a fragment."""
+Jwks = Annotated[dict[str, Any], AfterValidator(check_client_jwks)]
 GrantType = Literal["authorization_code", "refresh_token", "client_credentials"]
 AuthMethod = Literal["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
 AssertionAlg = Literal["ES256", "RS256", "PS256", "EdDSA"]
@@ -51,7 +53,7 @@ class ClientMetadata(BaseModel):
     scope: Scope = ""
     token_endpoint_auth_method: AuthMethod = "client_secret_basic"  # noqa: S105
     token_endpoint_auth_signing_alg: AssertionAlg | None = None
-    jwks: dict[str, Any] | None = None
+    jwks: Jwks | None = None
     jwks_uri: Url | None = None
     id_token_signed_response_alg: SigningAlg = "ES256"  # noqa: S105
     userinfo_signed_response_alg: SigningAlg | None = None

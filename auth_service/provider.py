@@ -5,9 +5,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from auth_service.authentication.client import ClientAuthentication
 from auth_service.authentication.forms import Forms
 from auth_service.authentication.login_session import LoginSessions
 from auth_service.authentication.sign_in import SignIn
+from auth_service.outgoing import Outgoing
 from auth_service.registration.registrations import Registrations
 from auth_service.registry import Registry
 from auth_service.settings import Settings
@@ -25,9 +27,11 @@ class Provider:
     registrations: Registrations
     key_ring: KeyRing
     issuing: Issuing
+    client_authentication: ClientAuthentication
     sign_in: SignIn
     login_sessions: LoginSessions
     forms: Forms
+    outgoing: Outgoing
     clock: Clock
 
     @property

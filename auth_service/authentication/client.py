@@ -1,4 +1,4 @@
-"""Which client is asking (RFC 6749 §2.3): client_secret_basic, client_secret_post, none."""
+"""Which client is asking (RFC 6749 §2.3): client_secret_basic, client_secret_post, private_key_jwt, none."""
 
 import base64
 import hashlib
@@ -8,6 +8,7 @@ from urllib.parse import unquote_plus
 
 from starlette.requests import Request
 
+from auth_service.authentication.client_assertion import JWT_BEARER, ClientAssertions
 from auth_service.form import Form
 from auth_service.registry import Registry
 from auth_service.store.clients import Client
@@ -25,22 +26,40 @@ class Presented:
     token_endpoint_auth_method: str
 
 
-async def authenticate(request: Request, form: Form, registry: Registry) -> Client:
-    """The client that makes this request. A client uses the one method it is registered with.
+class ClientAuthentication:
+    """For every endpoint at which clients call: a client uses the one method it is registered with."""
 
-    Raises InvalidClient when it is unknown or cannot prove itself, alike for every reason; InvalidRequest when it
-    presents itself twice.
-    """
-    presented = _presented(request, form)
-    client = await registry.client(presented.client_id)
-    expected = (client.secret_hash if client else None) or _ABSENT
-    secret = (presented.client_secret or "").encode("utf-8", "surrogatepass")
-    matches = hmac.compare_digest(hashlib.sha256(secret).digest(), expected)
-    if client is None or presented.token_endpoint_auth_method != client.token_endpoint_auth_method:
+    def __init__(self, registry: Registry, assertions: ClientAssertions) -> None:
+        self._registry = registry
+        self._assertions = assertions
+
+    async def authenticate(self, request: Request, form: Form) -> Client:
+        """The client that makes this request.
+
+        Raises InvalidClient when it is unknown or cannot prove itself, alike for every reason; InvalidRequest when it
+        presents itself twice.
+        """
+        if "client_assertion" in form or "client_assertion_type" in form:
+            return await self._assertions.authenticate(_assertion(request, form), form.get("client_id"))
+        presented = _presented(request, form)
+        client = await self._registry.client(presented.client_id)
+        expected = (client.secret_hash if client else None) or _ABSENT
+        secret = (presented.client_secret or "").encode("utf-8", "surrogatepass")
+        matches = hmac.compare_digest(hashlib.sha256(secret).digest(), expected)
+        if client is None or presented.token_endpoint_auth_method != client.token_endpoint_auth_method:
+            raise _refused()
+        if not client.is_public and not (matches and client.secret_hash):
+            raise _refused()
+        return client
+
+
+def _assertion(request: Request, form: Form) -> str:
+    if "authorization" in request.headers or "client_secret" in form:
+        raise InvalidRequest("the client must authenticate in one way only")
+    assertion = form.require("client_assertion")
+    if form.require("client_assertion_type") != JWT_BEARER:
         raise _refused()
-    if not client.is_public and not (matches and client.secret_hash):
-        raise _refused()
-    return client
+    return assertion
 
 
 def _presented(request: Request, form: Form) -> Presented:

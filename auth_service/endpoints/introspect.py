@@ -4,7 +4,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from auth_service.authentication.client import authenticate
 from auth_service.endpoints.documented import form_body, refusals
 from auth_service.endpoints.json_response import json_response
 from auth_service.form import read_form
@@ -27,7 +26,7 @@ _INACTIVE = {"active": False}
 async def introspect(request: Request, provider: Provided) -> Response:
     """For the token's own client, or one that its API lists; to anybody else every token is inactive."""
     form = await read_form(request)
-    client = await authenticate(request, form, provider.registry)
+    client = await provider.client_authentication.authenticate(request, form)
     if client.is_public:
         raise InvalidClient("introspection needs a client that can prove who it is")
     match await recognize(form.require("token"), client, provider.issuing):

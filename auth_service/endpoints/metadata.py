@@ -11,10 +11,13 @@ from auth_service.grants import GRANTS
 from auth_service.oidc_scopes import OIDC_SCOPES, SCOPE_CLAIMS
 from auth_service.provider import Provided
 from auth_service.tokens.key_making import ALGORITHMS
+from tallystick.jwt import CLIENT_ASSERTION
 
 router = APIRouter(tags=["Metadata"])
 
-CONFIDENTIAL_METHODS = ["client_secret_basic", "client_secret_post"]
+CONFIDENTIAL_METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+AUTHENTICATED = ("token", "revocation", "introspection")
+ASSERTION_ALGORITHMS = sorted(CLIENT_ASSERTION.algorithms)
 
 
 @router.get("/.well-known/openid-configuration", response_class=Response)
@@ -62,6 +65,7 @@ def metadata_document(issuer: str, *, scopes: list[str], is_open_for_registratio
         "token_endpoint_auth_methods_supported": [*CONFIDENTIAL_METHODS, "none"],
         "revocation_endpoint_auth_methods_supported": [*CONFIDENTIAL_METHODS, "none"],
         "introspection_endpoint_auth_methods_supported": CONFIDENTIAL_METHODS,
+        **{f"{name}_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS for name in AUTHENTICATED},
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": sorted(PROMPTS),
         "claims_supported": [

@@ -2,7 +2,6 @@
 
 from fastapi import APIRouter, Request, Response
 
-from auth_service.authentication.client import authenticate
 from auth_service.endpoints.documented import form_body, refusals
 from auth_service.form import read_form
 from auth_service.provider import Provided
@@ -22,7 +21,7 @@ router = APIRouter(tags=["OAuth 2.1"])
 async def revoke(request: Request, provider: Provided) -> Response:
     """End the token's family. 200 for what is unknown or dead, too: it is what the client wanted (RFC 7009 §2.2)."""
     form = await read_form(request)
-    client = await authenticate(request, form, provider.registry)
+    client = await provider.client_authentication.authenticate(request, form)
     presented = await recognize(form.require("token"), client, provider.issuing)
     if isinstance(presented, PresentedAccessToken) and presented.claims.client_id != client.client_id:
         raise InvalidGrant("the token was issued to another client")

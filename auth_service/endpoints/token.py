@@ -2,7 +2,6 @@
 
 from fastapi import APIRouter, Request, Response
 
-from auth_service.authentication.client import authenticate
 from auth_service.endpoints.documented import form_body, refusals
 from auth_service.endpoints.json_response import json_response
 from auth_service.endpoints.plain_route import PlainRoute
@@ -29,13 +28,15 @@ router = APIRouter(tags=["OAuth 2.1"], route_class=PlainRoute)
         resource="the API that the access token is for (RFC 8707)",
         client_id="with client_secret_post, or of a public client",
         client_secret="with client_secret_post",  # noqa: S106
+        client_assertion="with private_key_jwt (RFC 7523 §2.2)",
+        client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
     ),
 )
 async def token(request: Request) -> Response:
     """Trade an authorization code, a refresh token or a client's own credentials for tokens (RFC 6749 §3.2)."""
     provider = provider_of(request)
     form = await read_form(request)
-    client = await authenticate(request, form, provider.registry)
+    client = await provider.client_authentication.authenticate(request, form)
     grant_type = form.require("grant_type")
     grant = GRANTS.get(grant_type)
     if grant is None:

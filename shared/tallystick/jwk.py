@@ -1,10 +1,10 @@
 """Keys and their JSON form: JWK (RFC 7517), the members of each kind (RFC 7518 §6), and thumbprints (RFC 7638).
 
-Two kinds exist here: P-256 for ES256, and RSA of at least 2048 bits for RS256.
+Three kinds exist here: P-256 for ES256, RSA of at least 2048 bits for RS256 and PS256, and Ed25519 for EdDSA.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePublicKey,
     EllipticCurvePublicNumbers,
 )
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, RSAPublicNumbers
 
 from tallystick import base64url
@@ -23,20 +24,34 @@ MAX_KID_LENGTH = 128
 RSA_KEY_SIZES = range(2048, 8192 + 1)  # bits: smaller is weak, larger is a way to keep a verifier busy
 
 _COORDINATE_BYTES = 32  # P-256; always full length, leading zeros included (RFC 7518 §6.2.1.2)
-_THUMBPRINT_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}  # in the order of RFC 7638 §3.2
+_ED25519_BYTES = 32
+_THUMBPRINT_MEMBERS = {  # in the order of RFC 7638 §3.2, RFC 8037 §2
+    "EC": ("crv", "kty", "x", "y"),
+    "OKP": ("crv", "kty", "x"),
+    "RSA": ("e", "kty", "n"),
+}
+PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+
+VerifyingKey = EllipticCurvePublicKey | RSAPublicKey | Ed25519PublicKey
 
 
 @dataclass(frozen=True)
 class PublicKey:
-    """A key that verifies signatures of one algorithm. Raises ValueError when the key is of another kind."""
+    """A key that verifies signatures. `alg`: of this algorithm only; None: of any that a key of its kind is for.
+
+    Raises ValueError when the key is of another kind.
+    """
 
     kid: str
-    alg: str
-    key: EllipticCurvePublicKey | RSAPublicKey
+    alg: str | None
+    key: VerifyingKey
 
     def __post_init__(self) -> None:
-        if self.alg != algorithm_of(self.key):
+        if self.alg not in (None, *algorithms_of(self.key)):
             raise ValueError(f"this key is not for {self.alg}")
+
+    def is_for(self, alg: str) -> bool:
+        return alg == self.alg if self.alg is not None else alg in algorithms_of(self.key)
 
 
 @dataclass(frozen=True)
@@ -48,7 +63,7 @@ class SigningKey:
     private_key: EllipticCurvePrivateKey | RSAPrivateKey
 
     def __post_init__(self) -> None:
-        if self.alg != algorithm_of(self.private_key.public_key()):
+        if self.alg not in algorithms_of(self.private_key.public_key()):
             raise ValueError(f"this key is not for {self.alg}")
 
     @property
@@ -56,22 +71,27 @@ class SigningKey:
         return PublicKey(self.kid, self.alg, self.private_key.public_key())
 
 
-def algorithm_of(key: EllipticCurvePublicKey | RSAPublicKey) -> str:
-    """The one algorithm that a key is used with (RFC 8725 §3.1). Raises ValueError for another curve or size."""
+def algorithms_of(key: VerifyingKey) -> tuple[str, ...]:
+    """What keys of this kind are used with (RFC 7518 §3.1, RFC 8037 §3.1). Raises ValueError for another curve or size.
+
+    The kinds have no algorithm in common, so no signature is ever checked in another's way (RFC 8725 §3.1).
+    """
     match key:
         case EllipticCurvePublicKey() if isinstance(key.curve, SECP256R1):
-            return "ES256"
+            return ("ES256",)
         case RSAPublicKey() if key.key_size in RSA_KEY_SIZES:
-            return "RS256"
-    raise ValueError("only P-256, and RSA of 2048 to 8192 bits")
+            return ("RS256", "PS256")
+        case Ed25519PublicKey():
+            return ("EdDSA",)
+    raise ValueError("only P-256, Ed25519, and RSA of 2048 to 8192 bits")
 
 
-def public_jwk(key: EllipticCurvePublicKey | RSAPublicKey, *, kid: str, alg: str) -> dict[str, str]:
+def public_jwk(key: VerifyingKey, *, kid: str, alg: str) -> dict[str, str]:
     """The JWK that is published for a key that signs tokens."""
     return {**_public_members(key), "kid": kid, "use": "sig", "alg": alg}
 
 
-def thumbprint_of(key: EllipticCurvePublicKey | RSAPublicKey) -> str:
+def thumbprint_of(key: VerifyingKey) -> str:
     """The `kid` we give a key: two services that hold the same key call it the same."""
     return thumbprint(_public_members(key))
 
@@ -80,7 +100,7 @@ def thumbprint(jwk: Mapping[str, str]) -> str:
     """The SHA-256 thumbprint of a public JWK, base64url (RFC 7638 §3). Raises ValueError when a member is missing."""
     members = _THUMBPRINT_MEMBERS.get(jwk.get("kty", ""))
     if members is None or not all(isinstance(jwk.get(name), str) for name in members):
-        raise ValueError("no public EC or RSA key")
+        raise ValueError("no public EC, OKP or RSA key")
     canonical = json.dumps({name: jwk[name] for name in members}, separators=(",", ":"))
     return base64url.encode(sha256(canonical.encode()).digest())
 
@@ -91,39 +111,49 @@ def parse_jwk_set(document: bytes) -> dict[str, PublicKey]:
     Entries that we cannot use (another kind, use or curve, no `kid`) are skipped, as RFC 7517 §5 asks; of two with
     the same `kid` the first counts. Raises ValueError when the document is no JWK Set at all.
     """
-    entries = parse_object(document).get("keys")
-    if not isinstance(entries, list):
-        raise ValueError("not a JWK Set")
     keys: dict[str, PublicKey] = {}
-    for entry in entries:
-        try:
-            key = _parse_jwk(entry)
-        except ValueError:
-            continue
+    for key in usable_keys(parse_object(document)):
         keys.setdefault(key.kid, key)
     return keys
 
 
-def _parse_jwk(jwk: object) -> PublicKey:
+def usable_keys(jwk_set: Mapping[str, object], *, kid_may_be_absent: bool = False) -> Iterator[PublicKey]:
+    """The keys of a JWK Set, in its order; what we cannot use is skipped. Raises ValueError when it is none."""
+    entries = jwk_set.get("keys")
+    if not isinstance(entries, list):
+        raise ValueError("not a JWK Set")
+    for entry in entries:
+        try:
+            key = parse_jwk(entry, kid_may_be_absent=kid_may_be_absent)
+        except ValueError:
+            continue
+        yield key
+
+
+def parse_jwk(jwk: object, *, kid_may_be_absent: bool = False) -> PublicKey:
+    """A public key for signatures. One without a `kid` goes by its thumbprint, where it may be without.
+
+    Raises ValueError, which says what is wrong and shows nothing of the key.
+    """
     if not isinstance(jwk, dict):
         raise ValueError("not an object")
-    if "d" in jwk or "k" in jwk:
+    if not PRIVATE_MEMBERS.isdisjoint(jwk):
         raise ValueError("a private key that was published is nobody's any more")
     if jwk.get("use", "sig") != "sig":
         raise ValueError("not for signatures")
     if "key_ops" in jwk and not (isinstance(jwk["key_ops"], list) and "verify" in jwk["key_ops"]):
         raise ValueError("not for verifying")
-    kid = jwk.get("kid")
+    key = _parse_key(jwk)
+    kid = thumbprint_of(key) if kid_may_be_absent and "kid" not in jwk else jwk.get("kid")
     if not (isinstance(kid, str) and 0 < len(kid) <= MAX_KID_LENGTH):
         raise ValueError("no usable kid")
-    key = _parse_key(jwk)
-    alg = jwk.get("alg", algorithm_of(key))
-    if not isinstance(alg, str):
+    alg = jwk.get("alg")
+    if "alg" in jwk and not isinstance(alg, str):
         raise ValueError("alg is not text")
     return PublicKey(kid, alg, key)
 
 
-def _parse_key(jwk: Mapping[str, object]) -> EllipticCurvePublicKey | RSAPublicKey:
+def _parse_key(jwk: Mapping[str, object]) -> VerifyingKey:
     match jwk:
         case {"kty": "EC", "crv": "P-256", "x": str(x), "y": str(y)}:
             point = base64url.decode(x), base64url.decode(y)
@@ -136,10 +166,17 @@ def _parse_key(jwk: Mapping[str, object]) -> EllipticCurvePublicKey | RSAPublicK
             if modulus.bit_length() not in RSA_KEY_SIZES or exponent.bit_length() > 32:
                 raise ValueError("RSA of 2048 to 8192 bits, with a small exponent")
             return RSAPublicNumbers(exponent, modulus).public_key()
-    raise ValueError("neither P-256 nor RSA")
+        case {"kty": "OKP", "crv": "Ed25519", "x": str(x)}:
+            encoded = base64url.decode(x)
+            if len(encoded) != _ED25519_BYTES:
+                raise ValueError("a key of the wrong length")
+            return Ed25519PublicKey.from_public_bytes(encoded)
+    raise ValueError("neither P-256, RSA nor Ed25519")
 
 
-def _public_members(key: EllipticCurvePublicKey | RSAPublicKey) -> dict[str, str]:
+def _public_members(key: VerifyingKey) -> dict[str, str]:
+    if isinstance(key, Ed25519PublicKey):
+        return {"kty": "OKP", "crv": "Ed25519", "x": base64url.encode(key.public_bytes_raw())}
     if isinstance(key, EllipticCurvePublicKey):
         point = key.public_numbers()
         x, y = (base64url.encode(number.to_bytes(_COORDINATE_BYTES)) for number in (point.x, point.y))

@@ -5,9 +5,10 @@ The only file that imports PyJWT, and only for its signature algorithms: as a re
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from jwt import get_algorithm_by_name
 
@@ -22,7 +23,7 @@ UNBELIEVED = "the token is malformed, expired, or not issued for this use"
 # What a token must never bring along: keys or addresses of keys to believe it by, and changes to how it is to be read.
 _FORBIDDEN_HEADERS = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip"})
 _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-_ALGORITHMS = {alg: get_algorithm_by_name(alg) for alg in ("ES256", "RS256")}
+_ALGORITHMS = {alg: get_algorithm_by_name(alg) for alg in ("ES256", "RS256", "PS256", "EdDSA")}
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,27 @@ class Profile:
 
     typ: frozenset[str]
     typ_may_be_absent: bool = False
+    kid_may_be_absent: bool = False
     algorithms: frozenset[str] = frozenset({"ES256"})
     max_bytes: int = 8192
 
 
 ACCESS_TOKEN = Profile(typ=frozenset({"at+jwt", "application/at+jwt"}))  # RFC 9068 §2.1
 ID_TOKEN = Profile(typ=frozenset({"jwt"}), typ_may_be_absent=True, algorithms=frozenset({"ES256", "RS256"}))
+CLIENT_ASSERTION = Profile(  # RFC 7523 §3; its next edition names the type, and until then there is none
+    typ=frozenset({"jwt", "client-authentication+jwt"}),
+    typ_may_be_absent=True,
+    kid_may_be_absent=True,
+    algorithms=frozenset({"ES256", "RS256", "PS256", "EdDSA"}),
+)
 
 
 @dataclass(frozen=True)
 class Header:
-    """The JOSE header of a token, well-formed for its profile. Nothing in it has been verified."""
+    """The JOSE header of a token, well-formed for its profile. Nothing in it has been verified.
+
+    `kid` is "" where there is none, which few profiles allow.
+    """
 
     alg: str
     kid: str
@@ -70,20 +81,45 @@ def read(token: str, profile: Profile, key_for: Callable[[str], PublicKey]) -> d
         encoded_header, encoded_payload, encoded_signature = _parts(token, profile)
         header = _parse_header(encoded_header, profile)
         key = key_for(header.kid)
-        if key.alg != header.alg:
+        if not key.is_for(header.alg):
             raise ValueError("the key is for another algorithm")
         signing_input = f"{encoded_header}.{encoded_payload}".encode()
-        if not _ALGORITHMS[key.alg].verify(signing_input, key.key, base64url.decode(encoded_signature)):
+        if not _ALGORITHMS[header.alg].verify(signing_input, key.key, base64url.decode(encoded_signature)):
             raise ValueError("the signature is not the key's")
         return parse_object(base64url.decode(encoded_payload))
     except (ValueError, KeyError) as refused:
         raise InvalidToken(UNBELIEVED) from refused
 
 
+def read_by_any(token: str, profile: Profile, keys: Iterable[PublicKey]) -> dict[str, object]:
+    """The same, by whichever of `keys` signed it. Each costs a verification, so the caller has bounded them."""
+    for key in keys:
+        with suppress(InvalidToken):
+            return read(token, profile, partial(_whatever_the_kid, key))
+    raise InvalidToken(UNBELIEVED)
+
+
+def _whatever_the_kid(key: PublicKey, _kid: str) -> PublicKey:
+    return key
+
+
 def read_header(token: str, profile: Profile) -> Header:
     """Which key the token names, for those who may have to fetch it before they `read`. Raises InvalidToken."""
     try:
         return _parse_header(_parts(token, profile)[0], profile)
+    except ValueError as refused:
+        raise InvalidToken(UNBELIEVED) from refused
+
+
+def read_unverified(token: str, profile: Profile) -> dict[str, object]:
+    """What anybody may have written, for those who must know whose key to take before they `read`.
+
+    Raises InvalidToken for a token that is not of this profile.
+    """
+    try:
+        encoded_header, encoded_payload, _ = _parts(token, profile)
+        _parse_header(encoded_header, profile)
+        return parse_object(base64url.decode(encoded_payload))
     except ValueError as refused:
         raise InvalidToken(UNBELIEVED) from refused
 
@@ -105,7 +141,9 @@ def _parse_header(encoded: str, profile: Profile) -> Header:
         raise ValueError("a token of another type")
     if not (isinstance(alg, str) and alg in profile.algorithms):
         raise ValueError("an algorithm that we do not use")
-    if not (isinstance(kid, str) and 0 < len(kid) <= MAX_KID_LENGTH):
+    if profile.kid_may_be_absent and "kid" not in header:
+        kid = ""
+    elif not (isinstance(kid, str) and 0 < len(kid) <= MAX_KID_LENGTH):
         raise ValueError("no usable kid")
     return Header(alg, kid)
 

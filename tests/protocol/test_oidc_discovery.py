@@ -15,6 +15,8 @@ REGISTERED = {
     *("introspection_endpoint_auth_signing_alg_values_supported",),
     *("service_documentation", "revocation_endpoint", "revocation_endpoint_auth_methods_supported"),
     *("introspection_endpoint", "introspection_endpoint_auth_methods_supported", "code_challenge_methods_supported"),
+    "revocation_endpoint_auth_signing_alg_values_supported",
+    "introspection_endpoint_auth_signing_alg_values_supported",
     # OpenID Connect Discovery 1.0 §3
     *("userinfo_endpoint", "acr_values_supported", "subject_types_supported", "id_token_signing_alg_values_supported"),
     *("claims_supported", "claims_parameter_supported", "request_parameter_supported"),

@@ -23,10 +23,13 @@ AUTH_SERVICE = [
     ["registry"],
     ["store", "pages"],
     ["migrations"],
+    ["outgoing"],
+    ["pinned_transport"],
+    ["public_addresses"],
     ["settings"],
     ["declared"],
     ["client_metadata"],
-    ["acr", "form", "oidc_scopes", "sealing", "uris"],
+    ["acr", "client_jwks", "form", "oidc_scopes", "sealing", "uris"],
 ]
 """From the top down. What stands in one line does not import its neighbours."""
 

@@ -1,17 +1,20 @@
 """Keys as JSON: RFC 7517, RFC 7518 §6, RFC 7638."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tallystick import base64url
-from tallystick.jwk import PublicKey, SigningKey, parse_jwk_set, public_jwk, thumbprint, thumbprint_of
+from tallystick.jwk import PublicKey, SigningKey, parse_jwk, parse_jwk_set, public_jwk, thumbprint, thumbprint_of
 from tests.support.token_issuer import jwk_set, new_rsa_key, new_signing_key
 
 KEY = new_signing_key()
 RSA_KEY = new_rsa_key()
+ED25519 = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+"""RFC 8037 App. A.2."""
 
 
 def as_jwk(key: SigningKey = KEY) -> dict[str, Any]:
@@ -62,7 +65,48 @@ def _x(key: ec.EllipticCurvePrivateKey) -> int:
 
 def test_alg_and_use_may_be_left_out() -> None:
     entry = {name: value for name, value in as_jwk().items() if name not in ("alg", "use")}
-    assert parse(entry) == {KEY.kid: KEY.public}
+    assert parse(entry) == {KEY.kid: replace(KEY.public, alg=None)}
+
+
+def test_a_key_is_for_the_algorithm_it_names_or_for_those_of_its_kind() -> None:
+    rsa_without_alg = {name: value for name, value in as_jwk(RSA_KEY).items() if name != "alg"}
+    for jwk, algorithms in (
+        (as_jwk(), {"ES256"}),
+        (as_jwk(RSA_KEY), {"RS256"}),
+        ({**as_jwk(RSA_KEY), "alg": "PS256"}, {"PS256"}),
+        (rsa_without_alg, {"RS256", "PS256"}),
+        (ED25519, {"EdDSA"}),
+    ):
+        key = parse_jwk(jwk, kid_may_be_absent=True)
+        assert {alg for alg in ("ES256", "RS256", "PS256", "EdDSA", "none", "HS256") if key.is_for(alg)} == algorithms
+
+
+def test_an_ed25519_key_is_read_back_and_has_a_thumbprint() -> None:
+    key = parse_jwk(ED25519, kid_may_be_absent=True)
+    assert key.kid == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"  # RFC 8037 App. A.3
+    assert public_jwk(key.key, kid=key.kid, alg="EdDSA").items() >= ED25519.items()
+
+
+def test_a_key_without_a_kid_goes_by_its_thumbprint_where_it_may_be_without() -> None:
+    jwk = {name: value for name, value in as_jwk().items() if name != "kid"}
+    assert parse_jwk(jwk, kid_may_be_absent=True) == KEY.public
+    with pytest.raises(ValueError, match="kid"):
+        parse_jwk(jwk)
+    with pytest.raises(ValueError, match="kid"):
+        parse_jwk({**jwk, "kid": None}, kid_may_be_absent=True)
+
+
+@pytest.mark.parametrize("member", ["d", "p", "q", "dp", "dq", "qi", "oth", "k"])
+def test_a_private_key_is_refused_by_a_reason_that_does_not_show_it(member: str) -> None:
+    with pytest.raises(ValueError, match="private") as reason:
+        parse_jwk({**as_jwk(RSA_KEY), member: "c2VjcmV0"})
+    assert "c2VjcmV0" not in str(reason.value)
+
+
+@pytest.mark.parametrize("fault", [{"x": ""}, {"x": "AAAA"}, {"x": 5}, {"crv": "Ed448"}, {"crv": "X25519"}])
+def test_another_key_of_its_type_is_no_ed25519_key(fault: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"Ed25519|length"):
+        parse_jwk({**ED25519, **fault}, kid_may_be_absent=True)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +149,9 @@ def test_a_key_that_cannot_be_used_is_skipped(fault: dict[str, object]) -> None:
         {"e": base64url.encode(b"\x02")},
         {"e": base64url.encode(b"\x01")},
         {"e": base64url.encode(b"\xff" * 256)},
-        {"alg": "PS256"},
+        {"alg": "RS512"},
+        {"alg": "ES256"},
+        {"alg": None},
     ],
 )
 def test_a_weak_or_monstrous_rsa_key_is_skipped(fault: dict[str, object]) -> None:

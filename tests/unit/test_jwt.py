@@ -14,7 +14,18 @@ from jwt import get_algorithm_by_name
 from tallystick import base64url
 from tallystick.errors import InvalidToken
 from tallystick.jwk import parse_jwk_set
-from tallystick.jwt import ACCESS_TOKEN, ID_TOKEN, Header, Profile, read, read_header, sign
+from tallystick.jwt import (
+    ACCESS_TOKEN,
+    CLIENT_ASSERTION,
+    ID_TOKEN,
+    Header,
+    Profile,
+    read,
+    read_by_any,
+    read_header,
+    read_unverified,
+    sign,
+)
 from tests.support.token_issuer import ABSENT, jwk_set, jws, new_rsa_key, new_signing_key
 
 KEY = replace(new_signing_key(), kid="the-p256-key")  # a kid that names tests alike in every worker
@@ -236,6 +247,55 @@ def test_no_number_out_of_the_ordinary_is_a_signature(r: int, s: int) -> None:
     signing_input = GOOD.rpartition(".")[0]
     with pytest.raises(InvalidToken):
         read_access_token(f"{signing_input}.{base64url.encode(r.to_bytes(32) + s.to_bytes(32))}")
+
+
+def assertion(**header: object) -> str:
+    return jws(json.dumps({"alg": "ES256", **header}), json.dumps(CLAIMS), KEY)
+
+
+@pytest.mark.parametrize("typ", [{}, {"typ": "JWT"}, {"typ": "client-authentication+jwt"}])
+def test_a_client_assertion_needs_no_kid_and_no_typ(typ: dict[str, object]) -> None:
+    for token in (assertion(**typ), assertion(kid=KEY.kid, **typ)):
+        assert read_by_any(token, CLIENT_ASSERTION, [RSA_KEY.public, KEY.public]) == CLAIMS
+    assert read_header(assertion(**typ), CLIENT_ASSERTION) == Header("ES256", "")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"kid": ""},
+        {"kid": None},
+        {"kid": 5},
+        {"kid": "k" * 129},
+        {"typ": "at+jwt"},
+        {"typ": None},
+        {"alg": "HS256"},
+        {"alg": "none"},
+        {"jwk": {}},
+        {"jku": "https://evil.example/keys"},
+        {"x5c": []},
+        {"crit": ["exp"]},
+        {"b64": False},
+    ],
+)
+def test_a_client_assertion_is_otherwise_as_strict_as_any(header: dict[str, object]) -> None:
+    with pytest.raises(InvalidToken):
+        read_by_any(assertion(**header), CLIENT_ASSERTION, [KEY.public])
+    with pytest.raises(InvalidToken):
+        read_unverified(assertion(**header), CLIENT_ASSERTION)
+
+
+def test_none_of_the_keys_that_may_be_tried_is_the_one() -> None:
+    for keys in ([], [RSA_KEY.public, new_signing_key().public]):
+        with pytest.raises(InvalidToken):
+            read_by_any(assertion(), CLIENT_ASSERTION, keys)
+
+
+def test_what_is_not_verified_is_read_for_whose_key_to_take() -> None:
+    spoilt = f"{assertion().rpartition('.')[0]}.AAAA"
+    assert read_unverified(spoilt, CLIENT_ASSERTION) == CLAIMS
+    with pytest.raises(InvalidToken):
+        read_unverified(spoilt, ACCESS_TOKEN)
 
 
 def test_a_token_longer_than_its_profile_is_refused() -> None:

@@ -1,0 +1,114 @@
+"""A client that signs assertions with a library that is not ours, and the place where its keys are."""
+
+import json
+import secrets
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from joserfc import jws
+from joserfc.errors import SecurityWarning
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+
+from tests.support.clock import MovableClock
+from tests.support.declared import ISSUER
+from tests.support.token_issuer import ABSENT
+
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+JWKS_URI = "https://client.example.org/keys"
+
+
+def new_key(alg: str, kid: str | None = "k1", /, **members: str) -> Key:
+    """A key for `alg`; `members` go into its JWK beside the `kid`."""
+    parameters: Any = members | ({} if kid is None else {"kid": kid})
+    match alg:
+        case "ES256":
+            return ECKey.generate_key("P-256", parameters)
+        case "EdDSA":
+            return OKPKey.generate_key("Ed25519", parameters)
+        case _:
+            return RSAKey.generate_key(2048, parameters)
+
+
+def jwk_of(key: Key) -> dict[str, Any]:
+    return dict(key.as_dict(private=False))
+
+
+@dataclass
+class AssertingClient:
+    """`assertion` is good but for the changes; a change to ABSENT leaves the claim or header out."""
+
+    client_id: str
+    clock: MovableClock
+    key: Key = field(default_factory=lambda: new_key("ES256"))
+    alg: str = "ES256"
+
+    def declared(self, **changes: object) -> dict[str, object]:
+        """As the configuration file has it, with its key in it."""
+        return {
+            "client_id": self.client_id,
+            "token_endpoint_auth_method": "private_key_jwt",
+            "jwks": {"keys": [jwk_of(self.key)]},
+            "grant_types": ["client_credentials"],
+            "scope": "notes:read",
+        } | changes
+
+    def at_jwks_uri(self, **changes: object) -> dict[str, object]:
+        """The same with its keys at JWKS_URI."""
+        return self.declared(jwks=None, jwks_uri=JWKS_URI, **changes)
+
+    def assertion(self, header: dict[str, object] | None = None, /, **claims: object) -> str:
+        now = self.clock.now
+        good = {
+            "iss": self.client_id,
+            "sub": self.client_id,
+            "aud": ISSUER,
+            "jti": secrets.token_urlsafe(16),
+            "iat": now,
+            "exp": now + 60,
+        }
+        return self.sign(json.dumps(_changed(good, claims)), header)
+
+    def sign(self, payload: str, header: dict[str, object] | None = None) -> str:
+        kid = self.key.kid
+        good: dict[str, object] = {"alg": self.alg} if kid is None else {"alg": self.alg, "kid": kid}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SecurityWarning)  # of the name EdDSA, which RFC 9864 retires
+            return jws.serialize_compact(_changed(good, header or {}), payload, self.key, algorithms=[self.alg])
+
+    def fields(self, assertion: str | None = None, **changes: str) -> dict[str, str]:
+        """A request for a token of its own."""
+        return {
+            "grant_type": "client_credentials",
+            "client_assertion_type": JWT_BEARER,
+            "client_assertion": assertion or self.assertion(),
+        } | changes
+
+
+class KeysHost:
+    """Answers at JWKS_URI with `keys`, or with `document` and `status`; `is_away` refuses connections."""
+
+    def __init__(self, *keys: Key) -> None:
+        self.keys = list(keys)
+        self.document: bytes | None = None
+        self.status = 200
+        self.headers: dict[str, str] = {}
+        self.is_away = False
+        self.urls: list[str] = []
+        self.transport = httpx.MockTransport(self._answer)
+
+    @property
+    def fetches(self) -> int:
+        return len(self.urls)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.urls.append(str(request.url))
+        if self.is_away:
+            raise httpx.ConnectError("connection refused")
+        document = self.document or json.dumps({"keys": [jwk_of(key) for key in self.keys]}).encode()
+        return httpx.Response(self.status, content=document, headers=self.headers)
+
+
+def _changed(members: dict[str, object], changes: dict[str, object]) -> dict[str, Any]:
+    return {name: value for name, value in (members | changes).items() if value is not ABSENT}
