@@ -149,9 +149,9 @@ class LogoutDelivery:
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._under_way[task]
         self.wake()  # its place is free
-        if not task.cancelled() and (failure := task.exception()) is not None:
-            if not isinstance(failure, TemporarilyUnavailable):  # of that the store has told; the lease runs out
-                _log.error("an attempt to deliver a logout token broke down", exc_info=failure)
+        failure = None if task.cancelled() else task.exception()
+        if failure is not None and not isinstance(failure, TemporarilyUnavailable):  # of that the store has told
+            _log.error("an attempt to deliver a logout token broke down", exc_info=failure)
 
     async def _attempt(self, delivery: Delivery) -> None:
         client = await self._registry.client(delivery.client_id)

@@ -27,6 +27,7 @@ from auth_service.endpoints import (
     token,
     userinfo,
 )
+from auth_service.logout_delivery import LogoutDelivery
 from auth_service.outgoing import Outgoing
 from auth_service.provider import Provider
 from auth_service.refused import not_found, refused
@@ -99,8 +100,9 @@ def _lifespan(
         passwords = Passwords()
         outgoing = Outgoing(settings.outgoing, outgoing_transport)
         try:
-            app.state.provider = await _provider(settings, store, passwords, outgoing, clock)
-            yield
+            provider = app.state.provider = await _provider(settings, store, passwords, outgoing, clock)
+            async with provider.logout_delivery.running():
+                yield
         finally:
             await outgoing.aclose()
             passwords.close()
@@ -157,5 +159,8 @@ async def _provider(
         login_sessions=login_sessions,
         forms=Forms(form_key, settings.issuer, clock),
         outgoing=outgoing,
+        logout_delivery=LogoutDelivery(
+            issuer=settings.issuer, store=store, registry=registry, key_ring=key_ring, outgoing=outgoing, clock=clock
+        ),
         clock=clock,
     )

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from auth_service.authentication.forms import Forms
 from auth_service.authentication.login_session import LoginSessions
 from auth_service.authentication.sign_in import SignIn
+from auth_service.logout_delivery import LogoutDelivery
 from auth_service.outgoing import Outgoing
 from auth_service.registry import Registry
 from auth_service.settings import Settings
@@ -28,6 +29,7 @@ class Provider:
     login_sessions: LoginSessions
     forms: Forms
     outgoing: Outgoing
+    logout_delivery: LogoutDelivery
     clock: Clock
 
     @property
