@@ -31,6 +31,7 @@ from auth_service.endpoints import (
     token,
     userinfo,
 )
+from auth_service.logout_delivery import LogoutDelivery
 from auth_service.outgoing import Outgoing
 from auth_service.provider import Provider
 from auth_service.refused import not_found, refused
@@ -106,8 +107,9 @@ def _lifespan(
         outgoing = Outgoing(settings.outgoing, outgoing_transport)
         client_keys = ClientKeys(outgoing, clock)
         try:
-            app.state.provider = await _provider(settings, store, passwords, outgoing, client_keys, clock)
-            yield
+            provider = app.state.provider = await _provider(settings, store, passwords, outgoing, client_keys, clock)
+            async with provider.logout_delivery.running():
+                yield
         finally:
             await client_keys.aclose()
             await outgoing.aclose()
@@ -173,5 +175,8 @@ async def _provider(
         login_sessions=login_sessions,
         forms=Forms(form_key, settings.issuer, clock),
         outgoing=outgoing,
+        logout_delivery=LogoutDelivery(
+            issuer=settings.issuer, store=store, registry=registry, key_ring=key_ring, outgoing=outgoing, clock=clock
+        ),
         clock=clock,
     )

@@ -9,6 +9,7 @@ from auth_service.authentication.client import ClientAuthentication
 from auth_service.authentication.forms import Forms
 from auth_service.authentication.login_session import LoginSessions
 from auth_service.authentication.sign_in import SignIn
+from auth_service.logout_delivery import LogoutDelivery
 from auth_service.outgoing import Outgoing
 from auth_service.registration.registrations import Registrations
 from auth_service.registry import Registry
@@ -32,6 +33,7 @@ class Provider:
     login_sessions: LoginSessions
     forms: Forms
     outgoing: Outgoing
+    logout_delivery: LogoutDelivery
     clock: Clock
 
     @property

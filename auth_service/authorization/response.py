@@ -51,6 +51,7 @@ async def issue_code(
             expires_at=now + lifetime,
         ),
         is_first_use=client.is_unused,
+        hears_of_logout=client.backchannel_logout_uri is not None,
         now=now,
     )
     if not issued:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from auth_service.store import clients, token_families
+from auth_service.store import clients, logout_deliveries, token_families
 from auth_service.store.parents import parents_are_alive
 from auth_service.store.tables import authorization_codes
 from auth_service.store.token_families import Family, FamilyLifetime, Replayed
@@ -49,10 +49,19 @@ class AuthorizationCode:
     redeemed_at: int | None = None
 
 
-def issue(connection: Connection, code_hash: bytes, code: AuthorizationCode, *, is_first_use: bool, now: int) -> bool:
+def issue(
+    connection: Connection,
+    code_hash: bytes,
+    code: AuthorizationCode,
+    *,
+    is_first_use: bool,
+    hears_of_logout: bool,
+    now: int,
+) -> bool:
     """Remember a code; False when the login session, the user or the client has ended meanwhile.
 
-    `is_first_use`: the client registered itself and had none so far, and is kept from now on.
+    `is_first_use`: the client registered itself and had none so far, and is kept from now on. `hears_of_logout`: it is
+    to be told when the login session ends (Back-Channel Logout §2.3).
     """
     prune(connection, authorization_codes.c.prune_at, now=now)
     if is_first_use:
@@ -78,6 +87,8 @@ def issue(connection: Connection, code_hash: bytes, code: AuthorizationCode, *, 
             "prune_at": code.expires_at + _KEEP_SPENT,
         },
     )
+    if hears_of_logout:
+        logout_deliveries.remember(connection, code.sid, code.client_id)
     return True
 
 

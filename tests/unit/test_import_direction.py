@@ -18,7 +18,7 @@ AUTH_SERVICE = [
     ["refused", "cors"],
     ["endpoints"],
     ["provider"],
-    ["authorization", "grants", "registration", "config_file"],
+    ["authorization", "grants", "registration", "config_file", "logout_delivery"],
     ["authentication", "tokens"],
     ["registry"],
     ["store", "pages"],
