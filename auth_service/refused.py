@@ -29,6 +29,7 @@ async def refused(request: Request, refusal: Exception) -> Response:
         error=shown.error,
         title=shown.title,
         text=shown.text,
+        again=shown.again,
         request_id=request_id.get(),
     )
 

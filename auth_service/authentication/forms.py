@@ -22,10 +22,6 @@ class FormForged(ValueError):
     """We have not sealed this, or not so."""
 
 
-class FormExpired(ValueError):
-    """We have, more than an hour ago."""
-
-
 @dataclass(frozen=True)
 class Sealed:
     """An authorization request on its way through the login page.
@@ -37,6 +33,14 @@ class Sealed:
     query: str
     started: int
     browser: str
+
+
+class FormExpired(ValueError):
+    """We have sealed this, more than an hour ago."""
+
+    def __init__(self, sealed: Sealed) -> None:
+        super().__init__("sealed more than an hour ago")
+        self.sealed = sealed
 
 
 class Forms:
@@ -66,7 +70,7 @@ class Forms:
             raise FormForged("not sealed by us")
         opened = Sealed(*json.loads(text))
         if self._clock() - opened.started > _LIFETIME:
-            raise FormExpired("sealed more than an hour ago")
+            raise FormExpired(opened)
         return opened
 
     def csrf_token(self, sid: str, purpose: str, subject: str) -> str:

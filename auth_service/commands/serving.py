@@ -31,6 +31,8 @@ def serve(config: Config, host: Host = None, port: Port = 8000, workers: Workers
         run_with(settings, _prepare)
         if workers > 1 and settings.database_url.startswith("sqlite"):
             _log.warning("several workers on one SQLite file are correct, but no faster than one; PostgreSQL is")
+        if settings.registration.mode != "off" and not settings.registration.require_pkce:
+            _log.warning("clients that register themselves need no PKCE: registration.require_pkce is false")
         status = serve_app(partial(create_app, settings), name=NAME, host=host, port=port, workers=workers)
     raise typer.Exit(status)
 

@@ -26,7 +26,7 @@ router = APIRouter(include_in_schema=False)
 async def consent_page(request: Request, provider: Provided) -> Response:
     """What is asked for, in words of the API that understands each scope."""
     sealed = request.query_params.get("request", "")
-    begun = begun_from(open_sealed(sealed, provider))
+    begun = begun_from(await open_sealed(sealed, provider))
     client = await _asking_client(begun, provider)
     login_session = await provider.login_sessions.current(request)
     if login_session is None:

@@ -20,7 +20,7 @@ async def login_page(request: Request, provider: Provided) -> Response:
         sealed_text = provider.forms.seal(
             "", browser=provider.login_sessions.fingerprint(request), started=provider.clock()
         )
-    query = open_sealed(sealed_text, provider).query
+    query = (await open_sealed(sealed_text, provider)).query
     hint = parse_request(query).form.get("login_hint", "")
     return await _form(provider, sealed_text, query, username=hint[:254])
 

@@ -1,12 +1,13 @@
 """Forms of our own pages: from our origin, sealed by us, and in time."""
 
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlencode
 
 from fastapi import Request
 
 from auth_service.authentication.forms import FormExpired as SealExpired
 from auth_service.authentication.forms import FormForged, Sealed
-from auth_service.form import Form, read_form
+from auth_service.form import Form, parse_form, read_form
 from auth_service.pages.refusals import ForeignForm, FormExpired, LoginEnded, MalformedRequest
 from auth_service.provider import Provider
 from auth_service.store.login_sessions import LoginSession
@@ -40,17 +41,17 @@ async def read_our_form(request: Request, provider: Provider) -> OurForm:
         raise ForeignForm
     try:
         form = await read_form(request)
-        return OurForm(form, open_sealed(form.require("request"), provider))
+        return OurForm(form, await open_sealed(form.require("request"), provider))
     except InvalidRequest:
         raise MalformedRequest from None
 
 
-def open_sealed(text: str, provider: Provider) -> Sealed:
+async def open_sealed(text: str, provider: Provider) -> Sealed:
     """Raises FormExpired, or MalformedRequest for what we did not seal."""
     try:
         return provider.forms.open(text)
-    except SealExpired:
-        raise FormExpired from None
+    except SealExpired as expired:
+        raise FormExpired(again=await _where_to_begin(expired.sealed, provider)) from None
     except FormForged:
         raise MalformedRequest from None
 
@@ -63,3 +64,10 @@ async def signed_in_sender(request: Request, form: OurForm, provider: Provider, 
     if not provider.forms.check_csrf_token(form.get("csrf", ""), login_session.sid, purpose, form["request"]):
         raise ForeignForm
     return login_session
+
+
+async def _where_to_begin(sealed: Sealed, provider: Provider) -> str | None:
+    """The client's initiate_login_uri, from which it sends the user to us anew (OIDC Core §4); None if it has none."""
+    client = await provider.registry.client(parse_form(sealed.query).get("client_id", ""))
+    uri = client.initiate_login_uri if client else None
+    return uri and f"{uri}{'&' if '?' in uri else '?'}{urlencode({'iss': provider.issuer})}"

@@ -14,11 +14,18 @@ from tallystick.errors import OAuthError
 
 
 class PageRefusal(OAuthError):
-    """`title` and `text` are for the person; `error` is the OAuth code for whoever mends it."""
+    """`title` and `text` are for the person; `error` is the OAuth code for whoever mends it.
+
+    `again` is where the app begins anew, if it has said so.
+    """
 
     error = "invalid_request"
     title: ClassVar[str] = "This did not work"
     text: ClassVar[str] = "The request could not be understood. Go back to the app and try again."
+
+    def __init__(self, description: str = "", *, again: str | None = None) -> None:
+        super().__init__(description)
+        self.again = again
 
 
 class UnknownClient(PageRefusal):

@@ -291,3 +291,14 @@ async def test_the_secret_is_the_clients_own(op: AuthService) -> None:
     headers = {"Authorization": basic(one["client_id"], two["client_secret"])}
     response = await op.http().post("/token", data={"grant_type": "authorization_code", "code": "x"}, headers=headers)
     assert error_of(response) == (401, "invalid_client")
+
+
+async def test_an_expired_form_leads_back_to_where_the_client_begins(op: AuthService, clock: MovableClock) -> None:
+    """OIDC Core §4: the client is told by whom the user is to be signed in."""
+    information = await new_client(op, initiate_login_uri="https://new.example.org/login?from=us")
+    rp = relying_party(op, information)
+    login_page = await rp.authorize(scope="openid")
+    clock.advance(seconds=3601)
+    page = await rp.browser.sign_in(login_page)
+    assert page.status_code == 400
+    assert 'href="https://new.example.org/login?from=us&amp;iss=https%3A%2F%2Fid.example.com"' in page.text
