@@ -24,12 +24,14 @@ from auth_service.endpoints import (
     introspect,
     jwks,
     login,
+    logo,
     logout,
     metadata,
     revoke,
     token,
     userinfo,
 )
+from auth_service.logos import Logos
 from auth_service.outgoing import Outgoing
 from auth_service.provider import Provider
 from auth_service.refused import not_found, refused
@@ -76,6 +78,7 @@ def create_app(
         login,
         consent,
         logout,
+        logo,
         home,
         health,
     ):
@@ -102,11 +105,13 @@ def _lifespan(
         passwords = Passwords()
         outgoing = Outgoing(settings.outgoing, outgoing_transport)
         client_keys = ClientKeys(outgoing, clock)
+        logos = Logos(outgoing, store, clock)
         try:
-            app.state.provider = await _provider(settings, store, passwords, outgoing, client_keys, clock)
+            app.state.provider = await _provider(settings, store, passwords, outgoing, client_keys, logos, clock)
             yield
         finally:
             await client_keys.aclose()
+            await logos.aclose()
             await outgoing.aclose()
             passwords.close()
             await store.close()
@@ -120,6 +125,7 @@ async def _provider(
     passwords: Passwords,
     outgoing: Outgoing,
     client_keys: ClientKeys,
+    logos: Logos,
     clock: Clock,
 ) -> Provider:
     lifetimes = settings.lifetimes
@@ -169,5 +175,6 @@ async def _provider(
         login_sessions=login_sessions,
         forms=Forms(form_key, settings.issuer, clock),
         outgoing=outgoing,
+        logos=logos,
         clock=clock,
     )

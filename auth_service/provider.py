@@ -9,6 +9,7 @@ from auth_service.authentication.client import ClientAuthentication
 from auth_service.authentication.forms import Forms
 from auth_service.authentication.login_session import LoginSessions
 from auth_service.authentication.sign_in import SignIn
+from auth_service.logos import Logos
 from auth_service.outgoing import Outgoing
 from auth_service.registry import Registry
 from auth_service.settings import Settings
@@ -30,6 +31,7 @@ class Provider:
     login_sessions: LoginSessions
     forms: Forms
     outgoing: Outgoing
+    logos: Logos
     clock: Clock
 
     @property
