@@ -33,6 +33,9 @@ class Form(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         return self._values[name]
 
+    def __contains__(self, name: object) -> bool:  # Mapping's own raises and catches for each name that is not there
+        return name in self._values
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
 

@@ -24,6 +24,7 @@ from auth_service.endpoints import (
     introspect,
     jwks,
     login,
+    logo,
     logout,
     metadata,
     register,
@@ -31,6 +32,7 @@ from auth_service.endpoints import (
     token,
     userinfo,
 )
+from auth_service.logos import Logos
 from auth_service.logout_delivery import LogoutDelivery
 from auth_service.outgoing import Outgoing
 from auth_service.provider import Provider
@@ -80,6 +82,7 @@ def create_app(
         consent,
         logout,
         register,
+        logo,
         home,
         health,
     ):
@@ -106,12 +109,16 @@ def _lifespan(
         passwords = Passwords()
         outgoing = Outgoing(settings.outgoing, outgoing_transport)
         client_keys = ClientKeys(outgoing, clock)
+        logos = Logos(outgoing, store, clock)
         try:
-            provider = app.state.provider = await _provider(settings, store, passwords, outgoing, client_keys, clock)
+            provider = app.state.provider = await _provider(
+                settings, store, passwords, outgoing, client_keys, logos, clock
+            )
             async with provider.logout_delivery.running():
                 yield
         finally:
             await client_keys.aclose()
+            await logos.aclose()
             await outgoing.aclose()
             passwords.close()
             await store.close()
@@ -125,6 +132,7 @@ async def _provider(
     passwords: Passwords,
     outgoing: Outgoing,
     client_keys: ClientKeys,
+    logos: Logos,
     clock: Clock,
 ) -> Provider:
     lifetimes = settings.lifetimes
@@ -178,5 +186,6 @@ async def _provider(
         logout_delivery=LogoutDelivery(
             issuer=settings.issuer, store=store, registry=registry, key_ring=key_ring, outgoing=outgoing, clock=clock
         ),
+        logos=logos,
         clock=clock,
     )

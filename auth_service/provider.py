@@ -9,6 +9,7 @@ from auth_service.authentication.client import ClientAuthentication
 from auth_service.authentication.forms import Forms
 from auth_service.authentication.login_session import LoginSessions
 from auth_service.authentication.sign_in import SignIn
+from auth_service.logos import Logos
 from auth_service.logout_delivery import LogoutDelivery
 from auth_service.outgoing import Outgoing
 from auth_service.registration.registrations import Registrations
@@ -34,6 +35,7 @@ class Provider:
     forms: Forms
     outgoing: Outgoing
     logout_delivery: LogoutDelivery
+    logos: Logos
     clock: Clock
 
     @property

@@ -6,6 +6,7 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from tests.conformance.plan import PLANS, Plan
+from tests.conformance.site import Site
 from tests.conformance.suite import CALLBACK, POST_LOGOUT, Suite
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
@@ -41,11 +42,17 @@ def key() -> RSAKey:
 
 
 @pytest.fixture
-async def op(auth_sqlite_url: str, clock: MovableClock) -> AsyncIterator[AuthService]:
+def site() -> Site:
+    """What the suite publishes, and what it is sent."""
+    return Site()
+
+
+@pytest.fixture
+async def op(auth_sqlite_url: str, clock: MovableClock, site: Site) -> AsyncIterator[AuthService]:
     """The provider under test; which database it has makes no difference to what it says."""
     registration = {"mode": "open", "require_pkce": False}
     async with running_auth_service(
-        auth_sqlite_url, clock, client=STATIC_CLIENTS, registration=registration
+        auth_sqlite_url, clock, site, client=STATIC_CLIENTS, registration=registration
     ) as running:
         yield running
 

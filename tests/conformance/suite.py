@@ -126,7 +126,8 @@ class Suite:
             "contacts": ["certification@example.net"],
             "jwks": {"keys": [self._key.as_dict(private=False) | {"use": "sig"}]},
         } | metadata
-        request["jwks"]["keys"][0].pop("kid", None)
+        if request["jwks"] is not None:
+            request["jwks"]["keys"][0].pop("kid", None)
         return await self.http.post(
             self.metadata["registration_endpoint"], json={k: v for k, v in request.items() if v is not None}
         )

@@ -1,13 +1,21 @@
 """3rd-Party-Init OP, and what the certification asks of a registration (docs/conformance.md)."""
 
+import json
 from typing import Any
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import KeySet
+from joserfc.jwk import ECKey, KeySet
+from joserfc.jws import extract_compact
 
-from tests.conformance.checks import id_token_alg, is_https
+from auth_service.sealing import MasterKey
+from auth_service.tokens.key_ring import KeyRing
+from tests.conformance.checks import check_token_response, id_token_alg, is_https
+from tests.conformance.site import Site
 from tests.conformance.suite import CALLBACK, Suite
+from tests.support.clock import MovableClock
+from tests.support.declared import MASTER_KEY
+from tests.support.images import png
 
 INITIATE = "https://suite.example.net/test/a/initiate"
 
@@ -115,3 +123,60 @@ async def test_userinfo_rs256(dynamic_suite: Suite) -> None:
     read = jwt.decode(response.text, KeySet.import_key_set(keys), ["RS256"])
     assert (read.claims["iss"], read.claims["aud"]) == (dynamic_suite.issuer, client.client_id)
     assert "nonce" not in read.claims
+
+
+async def test_the_logo_is_shown_on_the_login_page(dynamic_suite: Suite, site: Site) -> None:
+    """Fetched from the suite, and served from the provider's own origin."""
+    logo = png()
+    site.documents["https://suite.example.net/logo.png"] = "image/png", logo
+    client = await dynamic_suite.client(logo_uri="https://suite.example.net/logo.png")
+    page = await dynamic_suite.arrive(dynamic_suite.parameters(client))
+    source = f"/logo?client_id={client.client_id}"
+    assert f'<img class="logo" src="{source}"' in page.text
+    assert (await dynamic_suite.http.get(source)).content == logo
+
+
+async def test_keys_at_a_jwks_uri(dynamic_suite: Suite, site: Site, clock: MovableClock) -> None:
+    """The modules registration-jwks-uri and refresh-token-rp-key-rotation: a new kid is found out by looking again."""
+    uri = "https://suite.example.net/test/a/jwks"
+    keys = [ECKey.generate_key("P-256", {"kid": kid, "alg": "ES256", "use": "sig"}) for kid in ("one", "two")]
+
+    def publish(key: ECKey) -> None:
+        document = {"keys": [key.as_dict(private=False)]}
+        site.documents[uri] = "application/json", json.dumps(document).encode()
+
+    def assertion(key: ECKey) -> str:
+        claims = dict.fromkeys(("iss", "sub"), client.client_id) | {"aud": dynamic_suite.metadata["token_endpoint"]}
+        claims |= {"jti": f"{key.kid} {clock.now}", "exp": clock.now + 60}
+        return jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key)
+
+    publish(keys[0])
+    client = await dynamic_suite.client(
+        method="private_key_jwt", jwks=None, jwks_uri=uri, grant_types=["authorization_code", "refresh_token"]
+    )
+    code = (await dynamic_suite.authorize(client, scope="openid offline_access", prompt="consent"))["code"]
+    tokens = check_token_response(await dynamic_suite.redeem(client, code, client_assertion=assertion(keys[0])))
+    publish(keys[1])
+    clock.advance(seconds=60)
+    refreshed = await dynamic_suite.call(
+        client,
+        grant_type="refresh_token",
+        refresh_token=tokens["refresh_token"],
+        client_assertion=assertion(keys[1]),
+    )
+    check_token_response(refreshed)
+
+
+async def test_the_providers_keys_rotate(dynamic_suite: Suite, clock: MovableClock) -> None:
+    """The module server-rotate-keys: a new kid signs, and the old one is still listed."""
+    client = await dynamic_suite.client()
+    before = await dynamic_suite.log_in(client)
+    master_key = MasterKey.load(MASTER_KEY, may_create=False)
+    ring = KeyRing(dynamic_suite.op.store, master_key, clock=clock, ahead=60, keep_published=360)
+    new = await ring.rotate("RS256")
+    clock.advance(seconds=60)
+    await dynamic_suite.discover()
+    after = await dynamic_suite.log_in(client)
+    old, current = (extract_compact(login.id_token.encode()).headers()["kid"] for login in (before, after))
+    assert current == new != old
+    assert {old, new} <= {key["kid"] for key in dynamic_suite.jwks["keys"]}
