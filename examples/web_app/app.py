@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from examples.web_app import backchannel_logout, notes, sign_in
+from examples.web_app import backchannel_logout, delete_all, notes, sign_in
 from examples.web_app.errors import SessionEnded, SignInFailed, Trouble
 from examples.web_app.logout_token import LogoutTokens
 from examples.web_app.notes_api import NotesAPI
@@ -49,7 +49,7 @@ def create_app(
             yield
 
     app = FastAPI(title=settings.name, lifespan=lifespan, openapi_url=None, max_body_size=256 * 1024)
-    for router in (sign_in.router, backchannel_logout.router, notes.router):
+    for router in (sign_in.router, backchannel_logout.router, notes.router, delete_all.router):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_exception_handler(Trouble, trouble_response)

@@ -80,7 +80,7 @@ def test_a_logout_token_ends_the_app_session_and_the_browser_is_told(
     assert "Your login has ended" not in browser.get("/").text, "said once"
 
 
-@pytest.mark.parametrize("path", ["/notes", "/notes/1/delete", "/sign-out"])
+@pytest.mark.parametrize("path", ["/notes", "/notes/1/delete", "/delete-all-notes", "/sign-out"])
 def test_a_form_of_a_session_that_ended_leads_to_the_same_words(
     browser: TestClient, app_session: AppSession, sign: Callable[..., str], far_side: FarSide, path: str
 ) -> None:

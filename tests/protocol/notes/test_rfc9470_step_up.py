@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.notes_api import APP_ORIGIN, NotesApi
+from tests.support.token_issuer import ABSENT
 
 NOTE = {"title": "Tally", "body": ""}
 
@@ -21,8 +22,7 @@ async def test_a_fresh_login_deletes_all(quick_api: NotesApi, age: int) -> None:
 
 @pytest.mark.parametrize("age", [301, 86_400, -61, None])
 async def test_another_login_deletes_nothing_and_is_told_why(api: NotesApi, age: int | None) -> None:
-    login = {} if age is None else {"auth_time": api.clock.now - age}
-    ada = api.caller("ada", **login)
+    ada = api.caller("ada", auth_time=ABSENT if age is None else api.clock.now - age)
     await ada.post("/notes", json=NOTE)
     refused = await ada.delete("/notes")
     assert refused.status_code == 401
