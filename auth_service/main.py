@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+import httpx
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
@@ -26,6 +27,8 @@ from auth_service.endpoints import (
     token,
     userinfo,
 )
+from auth_service.logout_delivery import LogoutDelivery
+from auth_service.outgoing import Outgoing
 from auth_service.provider import Provider
 from auth_service.refused import not_found, refused
 from auth_service.registry import Registry
@@ -44,13 +47,18 @@ from tallystick.errors import OAuthError
 from tallystick.store import Store
 
 
-def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
-    """The whole auth service as an ASGI app. Its store must have been migrated, and what is declared applied to it."""
+def create_app(
+    settings: Settings, clock: Clock = system_clock, outgoing_transport: httpx.AsyncBaseTransport | None = None
+) -> FastAPI:
+    """The whole auth service as an ASGI app. Its store must have been migrated, and what is declared applied to it.
+
+    `outgoing_transport` is how the addresses that clients gave are reached, when not by the network.
+    """
     app = FastAPI(
         title="Tallystick auth service",
         summary="An OpenID Provider and OAuth 2.1 authorization server.",
         version="0.1.0",
-        lifespan=_lifespan(settings, clock),
+        lifespan=_lifespan(settings, clock, outgoing_transport),
         redirect_slashes=False,  # they are 307s, which send a form along, to whatever Host the caller named
         docs_url=None,
         redoc_url=None,
@@ -83,22 +91,29 @@ def create_app(settings: Settings, clock: Clock = system_clock) -> FastAPI:
     return app
 
 
-def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    settings: Settings, clock: Clock, outgoing_transport: httpx.AsyncBaseTransport | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         store = Store.open(settings.database_url)
         passwords = Passwords()
+        outgoing = Outgoing(settings.outgoing, outgoing_transport)
         try:
-            app.state.provider = await _provider(settings, store, passwords, clock)
-            yield
+            provider = app.state.provider = await _provider(settings, store, passwords, outgoing, clock)
+            async with provider.logout_delivery.running():
+                yield
         finally:
+            await outgoing.aclose()
             passwords.close()
             await store.close()
 
     return lifespan
 
 
-async def _provider(settings: Settings, store: Store, passwords: Passwords, clock: Clock) -> Provider:
+async def _provider(
+    settings: Settings, store: Store, passwords: Passwords, outgoing: Outgoing, clock: Clock
+) -> Provider:
     lifetimes = settings.lifetimes
     master_key = MasterKey.load(settings.master_key, may_create=False)
     registry = Registry(store)
@@ -143,5 +158,9 @@ async def _provider(settings: Settings, store: Store, passwords: Passwords, cloc
         sign_in=SignIn(store, passwords, login_sessions, known_devices, clock),
         login_sessions=login_sessions,
         forms=Forms(form_key, settings.issuer, clock),
+        outgoing=outgoing,
+        logout_delivery=LogoutDelivery(
+            issuer=settings.issuer, store=store, registry=registry, key_ring=key_ring, outgoing=outgoing, clock=clock
+        ),
         clock=clock,
     )

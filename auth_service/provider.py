@@ -8,6 +8,8 @@ from fastapi import Depends, Request
 from auth_service.authentication.forms import Forms
 from auth_service.authentication.login_session import LoginSessions
 from auth_service.authentication.sign_in import SignIn
+from auth_service.logout_delivery import LogoutDelivery
+from auth_service.outgoing import Outgoing
 from auth_service.registry import Registry
 from auth_service.settings import Settings
 from auth_service.tokens.issuing import Issuing
@@ -26,6 +28,8 @@ class Provider:
     sign_in: SignIn
     login_sessions: LoginSessions
     forms: Forms
+    outgoing: Outgoing
+    logout_delivery: LogoutDelivery
     clock: Clock
 
     @property

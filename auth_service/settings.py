@@ -4,6 +4,8 @@ The names are the contract's. A mistake stops the start with one line; nothing h
 """
 
 import ipaddress
+import re
+import ssl
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -33,6 +35,31 @@ def _issuer(value: str) -> str:
 
 def _network(value: str) -> str:
     ipaddress.ip_network(value)
+    return value
+
+
+_HOST = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
+
+
+def _host(value: str) -> str:
+    """Compared byte for byte with the host of a URL, so it is written as that is."""
+    match = _HOST.fullmatch(value)
+    if match is None or not 0 < int(match[1] or 1) < 65536:
+        raise ValueError("must be a host in lower case, or host:port; an IPv6 address stands in brackets")
+    return value
+
+
+def _ca_file(value: str) -> str:
+    if value:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            context.load_verify_locations(cafile=value)
+        except ssl.SSLError:
+            raise ValueError("holds no certificate in PEM") from None
+        except OSError as error:
+            raise ValueError(f"cannot be read: {error.strerror}") from None
+        if not context.cert_store_stats()["x509"]:
+            raise ValueError("holds no certificate in PEM")
     return value
 
 
@@ -73,8 +100,14 @@ class Registration(_Frozen):
 
 
 class Outgoing(_Frozen):
-    allow_hosts: list[str] = []
-    ca_file: str = ""
+    """For requests to addresses that clients gave us. `allow_hosts`: `host` for all its ports, or `host:port`."""
+
+    allow_hosts: list[Annotated[str, AfterValidator(_host)]] = []
+    ca_file: Annotated[str, AfterValidator(_ca_file)] = ""
+
+    def allows(self, host: str, port: int) -> bool:
+        """Whether `host`, in lower case and an IPv6 address in brackets, is an exception to "public addresses only"."""
+        return host in self.allow_hosts or f"{host}:{port}" in self.allow_hosts
 
 
 class Settings(_Frozen):

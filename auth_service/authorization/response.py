@@ -35,6 +35,7 @@ async def issue_code(
             acr=login_session.acr,
             expires_at=now + lifetime,
         ),
+        hears_of_logout=client.backchannel_logout_uri is not None,
         now=now,
     )
     if not issued:

@@ -31,6 +31,7 @@ async def login(request: Request, provider: Provided) -> Response:
     form = await read_our_form(request, provider)
     match await provider.sign_in(request, email=form.get("username", ""), password=form.get("password", "")):
         case SignedIn() as signed_in:
+            provider.logout_delivery.wake()  # whoever was signed in here before may have been signed out
             response = await _go_on(form, signed_in, provider)
             provider.sign_in.set_cookies(response, signed_in)
             return response

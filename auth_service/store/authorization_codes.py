@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from auth_service.store import token_families
+from auth_service.store import logout_deliveries, token_families
 from auth_service.store.parents import parents_are_alive
 from auth_service.store.tables import authorization_codes
 from auth_service.store.token_families import Family, FamilyLifetime, Replayed
@@ -49,8 +49,13 @@ class AuthorizationCode:
     redeemed_at: int | None = None
 
 
-def issue(connection: Connection, code_hash: bytes, code: AuthorizationCode, *, now: int) -> bool:
-    """Remember a code; False when the login session, the user or the client has ended meanwhile."""
+def issue(
+    connection: Connection, code_hash: bytes, code: AuthorizationCode, *, hears_of_logout: bool, now: int
+) -> bool:
+    """Remember a code; False when the login session, the user or the client has ended meanwhile.
+
+    `hears_of_logout`: the client is to be told when the login session ends (Back-Channel Logout §2.3).
+    """
     prune(connection, authorization_codes.c.prune_at, now=now)
     if not parents_are_alive(connection, client_id=code.client_id, sub=code.sub, sid=code.sid, now=now):
         return False
@@ -73,6 +78,8 @@ def issue(connection: Connection, code_hash: bytes, code: AuthorizationCode, *, 
             "prune_at": code.expires_at + _KEEP_SPENT,
         },
     )
+    if hears_of_logout:
+        logout_deliveries.remember(connection, code.sid, code.client_id)
     return True
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from auth_service.store import token_families
+from auth_service.store import logout_deliveries, token_families
 from auth_service.store.tables import client_origins, clients
 
 REGISTRATION = "registration"
@@ -114,6 +114,7 @@ def disable(connection: Connection, client_id: str, *, by: str, now: int) -> boo
         .values(disabled_at=now, disabled_by=by)
         .returning(clients.c.client_id)
     ).one_or_none()
+    logout_deliveries.drop(connection, client_id)
     token_families.revoke_of_client(connection, client_id, now=now)
     return found is not None
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from auth_service.acr import PASSWORD
-from auth_service.store import token_families
+from auth_service.store import logout_deliveries, token_families
 from auth_service.store.tables import login_sessions, users
 from tallystick.store import lock_parent, prune
 
@@ -124,7 +124,7 @@ def seen(connection: Connection, sid: str, *, now: int) -> None:
 
 
 def end(connection: Connection, cookie_hash: bytes, *, now: int) -> None:
-    """Sign out: the session, and every token family that lives under it, end in this one unit."""
+    """Sign out: the session, and every token family that lives under it, end in this one unit; its clients are told."""
     ended = connection.execute(
         update(login_sessions)
         .where(login_sessions.c.cookie_hash == cookie_hash, login_sessions.c.ended_at.is_(None))
@@ -132,4 +132,5 @@ def end(connection: Connection, cookie_hash: bytes, *, now: int) -> None:
         .returning(login_sessions.c.sid)
     ).scalar_one_or_none()
     if ended is not None:
+        logout_deliveries.enqueue(connection, [ended], now=now)  # first: it waits for who deletes a client
         token_families.revoke_of_login_session(connection, ended, now=now)

@@ -95,13 +95,14 @@ logout_deliveries = Table(  # logout tokens on their way; a row goes when the cl
     "logout_deliveries",
     metadata,
     Column("delivery_id", LargeBinary, primary_key=True),  # 16 random bytes
-    Column("client_id", Text, ForeignKey("clients.client_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("client_id", Text, ForeignKey("clients.client_id", ondelete="CASCADE"), nullable=False),
     Column("sub", Text, nullable=False),
     Column("sid", Text, nullable=False),
     Column("ended_at", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("attempt_at", BigInteger, nullable=False, index=True),  # when somebody shall try; pushed on by who does
+    Column("attempt_at", BigInteger, nullable=False),  # when somebody shall try; pushed on by who does
     Column("give_up_at", BigInteger, nullable=False, index=True),
+    Index("ix_logout_deliveries_client_id_attempt_at", "client_id", "attempt_at"),  # each client's own queue
 )
 
 authorization_codes = Table(

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from auth_service.store import token_families
+from auth_service.store import logout_deliveries, token_families
 from auth_service.store.tables import login_sessions, users
 
 _FIND_CREDENTIALS = select(users.c.sub, users.c.password_hash).where(
@@ -103,14 +103,16 @@ def set_password_hash(connection: Connection, sub: str, password_hash: str, *, n
 
 
 def sign_out(connection: Connection, sub: str, *, now: int) -> None:
-    """End all of a user's login sessions and token families, offline ones included."""
+    """End all of a user's login sessions and token families, offline ones included; the sessions' clients are told."""
     # The row is locked first, so that a login or a redemption beside this either is seen here or sees this.
     connection.execute(select(users.c.sub).where(users.c.sub == sub).with_for_update())
-    connection.execute(
+    ended = connection.execute(
         update(login_sessions)
         .where(login_sessions.c.sub == sub, login_sessions.c.ended_at.is_(None))
         .values(ended_at=now)
-    )
+        .returning(login_sessions.c.sid)
+    ).scalars()
+    logout_deliveries.enqueue(connection, list(ended), now=now)  # first: it waits for who deletes a client
     token_families.revoke_of_user(connection, sub, now=now)
 
 

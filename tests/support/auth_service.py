@@ -52,12 +52,15 @@ class AuthService:
 
 @asynccontextmanager
 async def running_auth_service(
-    database_url: str, clock: MovableClock | None = None, **settings: object
+    database_url: str,
+    clock: MovableClock | None = None,
+    outgoing_transport: httpx.AsyncBaseTransport | None = None,
+    **settings: object,
 ) -> AsyncIterator[AuthService]:
     """The app between its start and its end. `settings` are changes to good ones."""
     declared, clock = declared_settings(database_url, **settings), clock or MovableClock()
     store = Store.open(database_url, deadline=PATIENCE)
-    app = create_app(declared, clock)
+    app = create_app(declared, clock, outgoing_transport)
     try:
         if settings:
             await apply(store, declared, clock)

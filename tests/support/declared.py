@@ -1,6 +1,7 @@
 """What the auth service of the protocol tests is told: two APIs, two people, and a client of every kind."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from auth_service.settings import Settings
@@ -117,6 +118,11 @@ _GOOD: dict[str, Any] = {
         {"email": OTHER_EMAIL, "password": PASSWORD},
     ],
 }
+
+
+def clients_with(changes: Mapping[str, Mapping[str, object]]) -> list[dict[str, object]]:
+    """The clients above, some of them changed: `changes` by client_id."""
+    return [client | changes.get(str(client["client_id"]), {}) for client in _CLIENTS]
 
 
 def declared_settings(database_url: str, **changes: object) -> Settings:

@@ -83,6 +83,14 @@ def test_any_other_issuer_is_refused(issuer: str, reason: str) -> None:
         ({"colour": "green"}, "extra_forbidden"),
         ({"lifetimes": {"access_tokens": 300}}, "extra_forbidden"),
         ({"lifetimes": {"access_token": 0}}, "greater than or equal to 1"),
+        ({"outgoing": {"allow_hosts": ["App.example.org"]}}, "a host in lower case"),
+        ({"outgoing": {"allow_hosts": ["https://app.example.org"]}}, "a host in lower case"),
+        ({"outgoing": {"allow_hosts": ["app.example.org/"]}}, "a host in lower case"),
+        ({"outgoing": {"allow_hosts": ["*.example.org:x"]}}, "a host in lower case"),
+        ({"outgoing": {"allow_hosts": ["app.example.org:65536"]}}, "a host in lower case"),
+        ({"outgoing": {"allow_hosts": ["app.example.org:0"]}}, "a host in lower case"),
+        ({"outgoing": {"allow_hosts": ["::1"]}}, "in brackets"),
+        ({"outgoing": {"allow_hosts": [""]}}, "a host in lower case"),
         ({"trusted_proxies": ["localhost"]}, "does not appear to be an IPv4 or IPv6 network"),
         ({"database_url": "mysql://host/db"}, "must begin with sqlite:/// or postgresql://"),
         ({"client": [APP, APP]}, "'app' is declared twice"),
@@ -155,6 +163,39 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
     read = read_config(file)
     assert read.issuer == "https://login.example.com"
     assert (read.lifetimes.code, read.lifetimes.access_token) == (30, 120)
+
+
+def test_an_exception_for_outgoing_requests_is_an_exact_host_and_perhaps_one_port() -> None:
+    allow_hosts = ["app.example.org", "127.0.0.1:8443", "[::1]:8443"]
+    outgoing = settings(outgoing={"allow_hosts": allow_hosts}).outgoing
+    assert outgoing.allows("app.example.org", 443)
+    assert outgoing.allows("app.example.org", 8443)
+    assert outgoing.allows("127.0.0.1", 8443)
+    assert outgoing.allows("[::1]", 8443)
+    assert not outgoing.allows("127.0.0.1", 443)
+    assert not outgoing.allows("an.app.example.org", 443)
+    assert not outgoing.allows("app.example.org.", 443)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "cannot be read: No such file"),
+        ("", "holds no certificate"),
+        ("a certificate\n", "holds no certificate"),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "holds no certificate"),
+    ],
+)
+def test_a_ca_file_without_a_certificate_stops_the_start_in_one_line(
+    tmp_path: Path, content: str | None, reason: str
+) -> None:
+    ca_file, config = tmp_path / "ca.pem", tmp_path / "tallystick.toml"
+    if content is not None:
+        ca_file.write_text(content)
+    config.write_text(f'issuer = "https://id.example.com"\n[outgoing]\nca_file = "{ca_file}"\n')
+    with pytest.raises(Misconfigured, match=f"outgoing.ca_file: {reason}") as refusal:
+        read_config(config)
+    assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("content", ["issuer = ", 'issuer = "https://id.example.com"\ncolour = "green"\n', ""])

@@ -66,5 +66,5 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["client_id"], ["clients.client_id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("delivery_id"),
     )
-    for column in ("client_id", "attempt_at", "give_up_at"):
-        op.create_index(op.f(f"ix_logout_deliveries_{column}"), "logout_deliveries", [column], unique=False)
+    op.create_index(op.f("ix_logout_deliveries_give_up_at"), "logout_deliveries", ["give_up_at"], unique=False)
+    op.create_index("ix_logout_deliveries_client_id_attempt_at", "logout_deliveries", ["client_id", "attempt_at"])

@@ -1,0 +1,167 @@
+"""Requests to the addresses that clients gave us: their keys, logos and logout endpoints (design.md §4.11).
+
+An address from the configuration file is trusted. One that a stranger registered must not become our hand inside our
+own network, so it is https and leads to public addresses only, unless `[outgoing] allow_hosts` names its host.
+Either kind gets little time and few bytes, and neither is followed to where it redirects.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from auth_service.pinned_transport import PinnedTransport
+from auth_service.settings import Outgoing as OutgoingSettings
+from tallystick.urls import is_loopback
+
+SECONDS = 5.0
+"""For one request from its first byte to its last, the wait for a connection included."""
+CONNECT_SECONDS = 2.0
+MOST_CONNECTIONS = 16
+"""To strangers' addresses at once; and as many to trusted ones, so that the one kind never waits for the other."""
+MOST_POSTED_BYTES = 4096
+"""Kept of the answer to a POST, which is told by its status."""
+
+_PORTS = {"http": 80, "https": 443}
+_TIMEOUT = httpx.Timeout(SECONDS, connect=CONNECT_SECONDS).as_dict()
+_HEADERS = {
+    "User-Agent": "tallystick",
+    "Accept-Encoding": "identity",  # the bytes on the wire are the bytes held
+    "Connection": "close",
+}
+
+
+class OutgoingFailed(Exception):
+    """For every reason. `str()` is one line for the log: of the address it has the origin, for a path may be secret."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Any answer, a refusal or redirect included. `media_type` is in lower case, without parameters; "" for none."""
+
+    status: int
+    media_type: str
+    body: bytes
+
+
+class Outgoing:
+    """Speaks through transports, without an HTTP client around them: no cookies, no redirects, no proxies."""
+
+    def __init__(self, settings: OutgoingSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        """`transport` stands in for the network, name look-ups included. `settings` have been checked."""
+        self._settings = settings
+        self._trusted, self._strangers = (transport, transport) if transport else self._transports()
+
+    async def get(self, url: str, *, is_trusted: bool, accept: str, most_bytes: int) -> Answer:
+        """The answer to a GET. Raises OutgoingFailed, for a body of more than `most_bytes` or encoded, too."""
+        return await self._ask("GET", url, is_trusted=is_trusted, accept=accept, most_bytes=most_bytes)
+
+    async def post(self, url: str, form: Mapping[str, str], *, is_trusted: bool) -> Answer:
+        """The answer to a form. Of its body the beginning is kept, as it came. Raises OutgoingFailed."""
+        return await self._ask("POST", url, is_trusted=is_trusted, accept="*/*", form=form)
+
+    async def aclose(self) -> None:
+        await self._trusted.aclose()
+        await self._strangers.aclose()
+
+    def _transports(self) -> tuple[httpx.AsyncBaseTransport, httpx.AsyncBaseTransport]:
+        tls = tls_context(self._settings.ca_file)
+        trusted = PinnedTransport(tls, may_be_private=lambda url: True, most_connections=MOST_CONNECTIONS)
+        strangers = PinnedTransport(tls, may_be_private=self._is_allowed, most_connections=MOST_CONNECTIONS)
+        return trusted, strangers
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        is_trusted: bool,
+        accept: str,
+        form: Mapping[str, str] | None = None,
+        most_bytes: int | None = None,
+    ) -> Answer:
+        origin = "the address"
+        try:
+            headers = {**_HEADERS, "Accept": accept}
+            request = httpx.Request(method, url, headers=headers, data=form, extensions={"timeout": _TIMEOUT})
+            origin = _origin(request.url)
+            self._check(request.url, is_trusted=is_trusted)
+            async with asyncio.timeout(SECONDS):
+                transport = self._trusted if is_trusted else self._strangers
+                response = await transport.handle_async_request(request)
+                try:
+                    return await _read(response, most_bytes)
+                finally:
+                    await response.aclose()
+        except TimeoutError:
+            raise OutgoingFailed(f"{origin}: no complete answer within {SECONDS:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as failure:
+            raise OutgoingFailed(f"{origin}: {_one_line(failure)}") from failure
+
+    def _check(self, url: httpx.URL, *, is_trusted: bool) -> None:
+        """Raises ValueError for an address that is refused before anybody is asked for its number.
+
+        Of a stranger's ports only 443 and those above 1023: the others belong to services that are not the web's, and
+        to knock there with a stranger's name for a greeting is to be taken for an attacker.
+        """
+        if (
+            url.scheme not in _PORTS
+            or not url.host
+            or url.userinfo
+            or not 0 < (443 if url.port is None else url.port) < 65536
+        ):
+            raise ValueError("must be an http(s) address with a host and no user")
+        if self._is_allowed(url):
+            return
+        if url.scheme == "http" and not (is_trusted and is_loopback(url.host)):
+            raise ValueError("must be https")
+        if not is_trusted and url.port is not None and url.port <= 1023:
+            raise ValueError("the port must be 443 or above 1023")
+
+    def _is_allowed(self, url: httpx.URL) -> bool:
+        return self._settings.allows(_host(url), _PORTS[url.scheme] if url.port is None else url.port)
+
+
+def tls_context(ca_file: str) -> ssl.SSLContext:
+    """What certificates are judged by: the system's authorities, and those in `ca_file` besides."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # 1.3 is taken wherever the other side has it
+    if ca_file:
+        context.load_verify_locations(cafile=ca_file)
+    return context
+
+
+async def _read(response: httpx.Response, most_bytes: int | None) -> Answer:
+    """Raises ValueError for more than `most_bytes`; without such a bound the beginning is all that is read."""
+    if most_bytes is not None and response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise ValueError("the answer is encoded, which was not asked for")
+    most = MOST_POSTED_BYTES if most_bytes is None else most_bytes
+    body = bytearray()
+    if not isinstance(response.stream, httpx.AsyncByteStream):
+        raise TypeError("the transport is not an asynchronous one")
+    async for chunk in response.stream:  # as it came: nothing is ever decompressed
+        body += chunk
+        if len(body) > most:
+            if most_bytes is not None:
+                raise ValueError(f"the answer has more than {most} bytes")
+            break
+    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return Answer(response.status_code, media_type, bytes(body[:most]))
+
+
+def _host(url: httpx.URL) -> str:
+    """As a URL writes it: an IPv6 address in brackets."""
+    host = url.raw_host.decode("ascii")
+    return f"[{host}]" if ":" in host else host
+
+
+def _origin(url: httpx.URL) -> str:
+    return f"{url.scheme}://{_host(url)[:260]}{'' if url.port is None else f':{url.port}'}"
+
+
+def _one_line(failure: Exception) -> str:
+    """The other side has a say in some of these texts, and the log is ours."""
+    text = str(failure) or type(failure).__name__
+    return "".join(character if character.isprintable() else " " for character in text)[:200]

@@ -1,0 +1,309 @@
+"""OpenID Connect Back-Channel Logout 1.0: the clients of a login session are told of its end, and by what token."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
+from sqlalchemy import Connection, delete, func, insert, select
+
+from auth_service.store import clients, users
+from auth_service.store import tables as t
+from tests.support.auth_service import AuthService, running_auth_service
+from tests.support.clock import MovableClock
+from tests.support.declared import EMAIL, OTHER_EMAIL
+from tests.support.logout_receivers import HOSTS, LogoutReceivers, listening_clients
+from tests.support.relying_party import RelyingParty, claims_of, header_of
+
+ONE, TWO, THIRD = HOSTS
+HOUR = 3600
+
+
+@pytest.fixture
+def receivers() -> LogoutReceivers:
+    return LogoutReceivers()
+
+
+@pytest.fixture
+async def auth(auth_database_url: str, clock: MovableClock, receivers: LogoutReceivers) -> AsyncIterator[AuthService]:
+    async with running_auth_service(auth_database_url, clock, receivers, client=listening_clients()) as running:
+        yield running
+
+
+async def log_out(rp: RelyingParty, id_token: str) -> None:
+    assert "You are signed out" in (await rp.browser.open(f"/logout?id_token_hint={id_token}")).text
+
+
+def sub_of(auth: AuthService, email: str = EMAIL) -> Any:
+    return auth.store.read(users.find_sub, email)
+
+
+# The token
+
+
+async def test_a_logout_token_says_this_and_nothing_else(
+    auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, clock: MovableClock
+) -> None:
+    id_token = (await rp.tokens())["id_token"]
+    clock.advance(seconds=100)
+    await log_out(rp, id_token)
+    (claims,) = await receivers.told(ONE)
+    (token,) = receivers.tokens(ONE)
+    assert header_of(token).keys() == {"typ", "alg", "kid"}
+    assert len(claims.pop("jti")) >= 22
+    said = claims_of(id_token)
+    assert claims == {
+        "iss": auth.settings.issuer,
+        "aud": "app-one",
+        "sub": said["sub"],
+        "sid": said["sid"],
+        "iat": clock(),
+        "exp": clock() + 120,
+        "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+    }
+
+
+async def test_it_is_signed_by_the_algorithm_of_the_clients_id_tokens(
+    auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers
+) -> None:
+    two = auth.relying_party("app-two", rp.browser)
+    await two.tokens()
+    await log_out(rp, (await rp.tokens())["id_token"])
+    keys = KeySet.import_key_set((await auth.http().get("/jwks")).json())
+    for host, alg in ((ONE, "ES256"), (TWO, "RS256")):
+        await receivers.told(host)
+        (token,) = receivers.tokens(host)
+        assert header_of(token)["alg"] == alg
+        assert jwt.decode(token, keys, [alg]).claims == claims_of(token)
+
+
+async def test_it_is_no_credential_here(auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers) -> None:
+    """Nor a hint: what the client was told it cannot use against another login of the user."""
+    await log_out(rp, (await rp.tokens())["id_token"])
+    await receivers.told(ONE)
+    (token,) = receivers.tokens(ONE)
+    assert (await rp.userinfo(token)).status_code == 401
+    await rp.tokens()
+    assert 'id="log-out"' in (await rp.browser.open(f"/logout?id_token_hint={token}")).text
+
+
+# Who is told
+
+
+async def test_every_client_of_the_session_is_told_and_of_no_other_session(
+    auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers
+) -> None:
+    two, elsewhere = auth.relying_party("app-two", rp.browser), auth.relying_party("app-one")
+    id_token = (await rp.tokens())["id_token"]
+    await two.tokens()
+    await rp.tokens()  # a second code makes no second row
+    await auth.relying_party("no-refresh", rp.browser).tokens()  # has no address to be told at
+    others = (await elsewhere.tokens())["id_token"]
+    await log_out(rp, id_token)
+    sid = claims_of(id_token)["sid"]
+    for host, client_id in ((ONE, "app-one"), (TWO, "app-two")):
+        (claims,) = await receivers.told(host)
+        assert (claims["sid"], claims["aud"]) == (sid, client_id)
+    await log_out(elsewhere, others)
+    assert [claims["sid"] for claims in await receivers.told(ONE, 2)] == [sid, claims_of(others)["sid"]]
+    assert receivers.requests.keys() == {ONE, TWO}
+    await _nothing_waits(auth)
+
+
+async def test_a_client_that_never_redeemed_its_code_is_told_too(rp: RelyingParty, receivers: LogoutReceivers) -> None:
+    await rp.authorization_code()
+    await rp.browser.submit(await rp.browser.open("/logout"))
+    await receivers.told(ONE)
+
+
+async def test_a_second_logout_tells_nobody(auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers) -> None:
+    id_token = (await rp.tokens())["id_token"]
+    cookie = dict(rp.browser.http.cookies)
+    await log_out(rp, id_token)
+    rp.browser.http.cookies.update(cookie)
+    await log_out(rp, id_token)
+    await auth.store.write(users.sign_out, await sub_of(auth), now=auth.clock())
+    await receivers.told(ONE)
+    await _nothing_waits(auth)
+    assert len(receivers.requests[ONE]) == 1
+
+
+def _disable(connection: Connection, sub: str, *, now: int) -> None:
+    users.disable(connection, sub, by="command", now=now)
+
+
+def _new_password(connection: Connection, sub: str, *, now: int) -> None:
+    users.set_password_hash(connection, sub, "another hash", now=now)
+
+
+@pytest.mark.parametrize("unit", [users.sign_out, _disable, _new_password])
+async def test_what_ends_all_logins_of_a_user_tells_the_clients_of_each(
+    auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, unit: Callable[..., None]
+) -> None:
+    """By a command, which is another process."""
+    here, elsewhere = await rp.tokens(), await auth.relying_party("app-one").tokens()
+    other = auth.relying_party("app-one")
+    await other.browser.sign_in(await other.authorize(), username=OTHER_EMAIL)
+    await auth.store.write(unit, await sub_of(auth), now=auth.clock())
+    told = {claims["sid"] for claims in await receivers.told(ONE, 2)}
+    assert told == {claims_of(tokens["id_token"])["sid"] for tokens in (here, elsewhere)}
+    await _nothing_waits(auth)
+    assert len(receivers.requests[ONE]) == 2
+
+
+async def test_another_users_login_in_the_browser_ends_the_session_and_tells(
+    auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers
+) -> None:
+    first = claims_of((await rp.tokens())["id_token"])
+    page = await rp.authorize(prompt="login")
+    assert (await rp.browser.sign_in(page, username=OTHER_EMAIL)).status_code == 303
+    (claims,) = await receivers.told(ONE)
+    assert (claims["sub"], claims["sid"]) == (first["sub"], first["sid"])
+
+
+async def test_the_same_users_new_login_goes_on_with_the_session_and_tells_nobody(
+    auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, clock: MovableClock
+) -> None:
+    await rp.tokens()
+    clock.advance(seconds=5)
+    await rp.browser.sign_in(await rp.authorize(prompt="login"))
+    await _nothing_waits(auth)
+    assert not receivers.requests
+
+
+async def test_a_session_that_merely_expires_tells_nobody(
+    auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, clock: MovableClock
+) -> None:
+    await rp.tokens()
+    clock.advance(seconds=40 * 24 * HOUR)
+    await auth.relying_party("app-two").tokens()  # which prunes
+    await _nothing_waits(auth)
+    assert not receivers.requests
+
+
+async def test_a_sign_out_after_the_session_has_expired_still_tells(
+    rp: RelyingParty, receivers: LogoutReceivers, clock: MovableClock
+) -> None:
+    id_token = (await rp.tokens())["id_token"]
+    clock.advance(seconds=10 * HOUR)
+    await log_out(rp, id_token)
+    await receivers.told(ONE)
+
+
+async def test_what_was_given_offline_access_goes_on(
+    auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers
+) -> None:
+    """§2.7: a logout revokes what has no offline_access, and tells both."""
+    third = auth.relying_party("third-party", rp.browser)
+    online = await rp.tokens()
+    offline = await third.tokens(scope="openid offline_access", prompt="consent")
+    await log_out(rp, online["id_token"])
+    for host in (ONE, THIRD):
+        (claims,) = await receivers.told(host)
+        assert claims["sid"] == claims_of(offline["id_token"])["sid"]
+    assert (await rp.refresh(online["refresh_token"])).status_code == 400
+    assert (await third.refresh(offline["refresh_token"])).status_code == 200
+
+
+async def test_a_disabled_client_is_not_told_even_of_what_ended_before(
+    auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, clock: MovableClock
+) -> None:
+    receivers.answers[ONE] = 503
+    id_token = (await rp.tokens())["id_token"]
+    await auth.relying_party("app-two", rp.browser).tokens()
+    elsewhere = auth.relying_party("app-one")
+    others = (await elsewhere.tokens())["id_token"]
+    await log_out(rp, id_token)
+    await receivers.told(ONE)
+    await auth.store.write(clients.disable, "app-one", by="command", now=auth.clock())
+    assert await auth.store.read(waiting) == 0
+    await log_out(elsewhere, others)
+    await receivers.told(TWO)
+    await _nothing_waits(auth)
+    assert len(receivers.requests[ONE]) == 1
+
+
+async def test_a_client_that_is_gone_takes_its_deliveries_along(
+    auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers
+) -> None:
+    receivers.answers[ONE] = 503
+    await log_out(rp, (await rp.tokens())["id_token"])
+    await receivers.told(ONE)
+    await auth.store.write(lambda connection: connection.execute(delete(t.clients)).rowcount)
+    assert await auth.store.read(waiting) == 0
+
+
+async def test_a_client_that_no_longer_wants_to_be_told_is_not(
+    auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, auth_database_url: str
+) -> None:
+    await rp.tokens()
+    async with running_auth_service(
+        auth_database_url, auth.clock, receivers, client=listening_clients("app-two")
+    ) as now:
+        await auth.look_again()
+        await now.store.write(users.sign_out, await sub_of(now), now=now.clock())
+        await _nothing_waits(now)
+    assert not receivers.requests
+
+
+async def test_a_user_of_very_many_sessions_is_signed_out_of_all(
+    auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers
+) -> None:
+    sub = claims_of((await rp.tokens())["id_token"])["sub"]
+
+    def many(connection: Connection) -> None:
+        row = {"sub": sub, "auth_time": 0, "last_seen_at": auth.clock(), "expires_at": auth.clock() + HOUR}
+        sids = [f"sid-{number}" for number in range(1200)]
+        connection.execute(insert(t.login_sessions), [row | {"sid": sid, "cookie_hash": sid.encode()} for sid in sids])
+        names = [{"sid": sid, "client_id": "app-one"} for sid in sids]
+        connection.execute(insert(t.login_session_clients), names)
+
+    await auth.store.write(many)
+    receivers.answers[ONE] = 503
+    await auth.store.write(users.sign_out, sub, now=auth.clock())
+    assert await auth.store.read(waiting) == 1201
+
+
+# Beside other units
+
+
+async def test_a_code_issued_beside_a_logout_is_told_or_worth_nothing(
+    auth_postgresql_url: str, clock: MovableClock
+) -> None:
+    """On PostgreSQL, where units of work really run beside each other."""
+    receivers = LogoutReceivers()
+    async with running_auth_service(auth_postgresql_url, clock, receivers, client=listening_clients()) as auth:
+        for _ in range(12):
+            rp = auth.relying_party("no-refresh")
+            two = auth.relying_party("app-two", rp.browser)
+            id_token = (await rp.tokens())["id_token"]
+            before = len(receivers.sids(TWO))
+            cookies = dict(rp.browser.http.cookies)
+            *asked, _ = await asyncio.gather(
+                *(auth_code_with(auth, cookies) for _ in range(4)),
+                log_out(rp, id_token),
+            )
+            codes = [code for code in asked if code is not None]
+            for code in codes:
+                assert (await two.token(code)).status_code == 400
+            if codes:
+                assert claims_of(id_token)["sid"] in [claims["sid"] for claims in await receivers.told(TWO, before + 1)]
+
+
+async def auth_code_with(auth: AuthService, cookies: dict[str, str]) -> str | None:
+    two = auth.relying_party("app-two")
+    two.browser.http.cookies.update(cookies)
+    location = (await two.authorize(prompt="none")).headers["location"]
+    return location.partition("code=")[2].partition("&")[0] or None
+
+
+def waiting(connection: Connection) -> int:
+    return connection.execute(select(func.count()).select_from(t.logout_deliveries)).scalar_one()
+
+
+async def _nothing_waits(auth: AuthService) -> None:
+    async with asyncio.timeout(10):
+        while await auth.store.read(waiting):
+            await asyncio.sleep(0.01)
