@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from examples.web_app.errors import Unreachable
 from examples.web_app.logout_token import InvalidLogoutToken
+from examples.web_app.provider import KEYS_WAIT
 from examples.web_app.services import Here
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ async def backchannel_logout(request: Request, here: Here) -> Response:
         log.info("a logout token was refused: %s", refused)
         return JSONResponse({"error": "invalid_request"}, 400, NO_STORE)
     except Unreachable:  # not the token's fault, so the issuer may send it again
-        return JSONResponse({"error": "temporarily_unavailable"}, 503, {**NO_STORE, "Retry-After": "10"})
+        return JSONResponse({"error": "temporarily_unavailable"}, 503, {**NO_STORE, "Retry-After": str(KEYS_WAIT)})
     ended = here.sessions.end(sid=logout_token.sid, sub=logout_token.sub)
     log.info("a login has ended, and with it %d app sessions", ended)
     return Response(headers=NO_STORE)

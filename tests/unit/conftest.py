@@ -5,8 +5,9 @@ import pytest
 from tests.support.clock import MovableClock
 from tests.support.token_issuer import TokenIssuer
 from tests.support.web_app import app_session, app_settings, browser, far_side
+from tests.support.web_app_logout import sign
 
-__all__ = ["app_session", "app_settings", "browser", "far_side"]
+__all__ = ["app_session", "app_settings", "browser", "far_side", "sign"]
 
 
 @pytest.fixture
