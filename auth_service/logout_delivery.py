@@ -103,7 +103,8 @@ class LogoutDelivery:
                 await asyncio.sleep(_WHEN_AWAY)
             else:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), _LOOK_EVERY)
+                    async with asyncio.timeout(_LOOK_EVERY):  # wait_for() may swallow a cancellation before Python 3.12
+                        await self._woken.wait()
 
     async def _begin_what_is_due(self) -> None:
         now = self._clock()
