@@ -17,6 +17,8 @@ REGISTERED = {
     *("userinfo_endpoint", "acr_values_supported", "subject_types_supported", "id_token_signing_alg_values_supported"),
     *("claims_supported", "claims_parameter_supported", "request_parameter_supported"),
     *("request_uri_parameter_supported", "require_request_uri_registration", "ui_locales_supported"),
+    # Back-Channel Logout 1.0 §2.1
+    *("backchannel_logout_supported", "backchannel_logout_session_supported"),
     # RP-Initiated Logout 1.0 §2.1, Initiating User Registration 1.0 §4.1, RFC 9207 §3
     *("end_session_endpoint", "prompt_values_supported", "authorization_response_iss_parameter_supported"),
 }
