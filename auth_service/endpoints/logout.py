@@ -12,24 +12,29 @@ from auth_service.pages import page
 from auth_service.pages.refusals import MalformedRequest, UnregisteredPostLogoutRedirectURI
 from auth_service.provider import Provided, Provider
 from auth_service.store.clients import Client
+from auth_service.store.login_sessions import LoginSession
 from auth_service.tokens import id_token
+from auth_service.tokens.id_token import IDTokenHint
 from tallystick.errors import InvalidRequest
 
 router = APIRouter(include_in_schema=False)
+
+PARAMETERS = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state")
+"""Of §2; `logout_hint` and `ui_locales` are passed over."""
 
 
 @dataclass(frozen=True)
 class LogoutRequest:
     """RP-Initiated Logout §2. `continue_url` only when a genuine id_token_hint vouches for the client it belongs to."""
 
-    hinted_sub: str | None
+    hint: IDTokenHint | None
     client: Client | None
     continue_url: str | None
 
 
 @router.get("/logout", response_class=Response)
 async def logout(request: Request, provider: Provided) -> Response:
-    """Sign out at once when the hint names who is signed in; else ask first, or any link could sign people out."""
+    """Sign out at once when the hint is of this very login; else ask first, or any link could sign people out (§2)."""
     return await _logout(request, query_of(request), provider)
 
 
@@ -40,7 +45,7 @@ async def logout_by_post(request: Request, provider: Provided) -> Response:
         form = await read_form(request)
     except InvalidRequest:
         raise MalformedRequest from None
-    return redirect(f"/logout?{urlencode(dict(form))}")
+    return redirect(f"/logout?{urlencode({name: form[name] for name in PARAMETERS if name in form})}")
 
 
 @router.post("/logout/confirm", response_class=Response)
@@ -55,7 +60,7 @@ async def logout_confirmed(request: Request, provider: Provided) -> Response:
 async def _logout(request: Request, query: str, provider: Provider) -> Response:
     asked = await _parse(query, provider)
     login_session = await provider.login_sessions.current(request)
-    if login_session is None or login_session.sub == asked.hinted_sub:
+    if login_session is None or _is_of(asked.hint, login_session):
         return await _signed_out(request, asked, provider)
     sealed = provider.forms.seal(query, browser=provider.login_sessions.fingerprint(request), started=provider.clock())
     return page(
@@ -95,7 +100,12 @@ async def _parse(query: str, provider: Provider) -> LogoutRequest:
     if form.get("client_id", hint.aud) != hint.aud:
         raise MalformedRequest
     client = await provider.registry.client(hint.aud)
-    return LogoutRequest(hint.sub, client, _continue_url(form, client))
+    return LogoutRequest(hint, client, _continue_url(form, client))
+
+
+def _is_of(hint: IDTokenHint | None, login_session: LoginSession) -> bool:
+    """An ID Token of an earlier login is no proof that whoever holds it may end this one, though the user be the same."""
+    return hint is not None and (hint.sub, hint.sid) == (login_session.sub, login_session.sid)
 
 
 def _continue_url(form: Form, client: Client | None) -> str | None:

@@ -46,7 +46,7 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
     response = await issuing.access_token(rotated.family, audience=target.audience, scope=target.scope)
     response["refresh_token"] = issuing.refresh_token(rotated.family, client)
     if "openid" in target.scope.split():
-        response["id_token"] = await issuing.id_token(rotated.family, client, sid=rotated.family.sid)
+        response["id_token"] = await issuing.id_token(rotated.family, client, sid=rotated.family.login_sid)
     return response
 
 

@@ -117,6 +117,7 @@ def redeem(
         client_id=row.client_id,
         sub=row.sub,
         sid=None if "offline_access" in row.scope.split() else row.sid,
+        login_sid=row.sid,
         scope=row.scope,
         resources=row.resources,
         claims=row.claims,

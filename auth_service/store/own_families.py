@@ -32,6 +32,7 @@ def find_or_begin(
         client_id=client_id,
         sub=None,
         sid=None,
+        login_sid=None,
         scope="",
         resources=[],
         claims=None,

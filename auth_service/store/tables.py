@@ -133,6 +133,7 @@ token_families = Table(
     Column("client_id", Text, ForeignKey("clients.client_id", ondelete="CASCADE"), nullable=False, index=True),
     Column("sub", Text, ForeignKey("users.sub", ondelete="CASCADE"), index=True),  # NULL: the client acts for itself
     Column("sid", Text, index=True),  # NULL: offline_access, it outlives the login session
+    Column("login_sid", Text),  # the login session it came from, for its ID Tokens: nothing lives or dies by it
     Column("scope", Text, nullable=False),
     Column("resources", JSON, nullable=False),
     Column("claims", JSON),

@@ -93,12 +93,13 @@ _NOTE_SEEN = (
 
 @dataclass(frozen=True)
 class Family:
-    """A live token family as the tokens need it."""
+    """A live token family as the tokens need it. It dies with the login session `sid`; `login_sid` is only a name."""
 
     family_id: bytes
     client_id: str
     sub: str | None
     sid: str | None
+    login_sid: str | None
     scope: str
     resources: list[str]
     claims: dict[str, Any] | None
@@ -135,6 +136,7 @@ def begin(
     client_id: str,
     sub: str | None,
     sid: str | None,
+    login_sid: str | None,
     scope: str,
     resources: list[str],
     claims: dict[str, Any] | None,
@@ -153,6 +155,7 @@ def begin(
             client_id=client_id,
             sub=sub,
             sid=sid,
+            login_sid=login_sid,
             scope=scope,
             resources=resources,
             claims=claims,
@@ -167,7 +170,19 @@ def begin(
     )
     roles = connection.execute(select(users.c.roles).where(users.c.sub == sub)).scalar_one() if sub else []
     return Family(
-        family_id, client_id, sub, sid, scope, resources, claims, auth_time, acr, 0, refresh_expires_at, roles
+        family_id,
+        client_id,
+        sub,
+        sid,
+        login_sid,
+        scope,
+        resources,
+        claims,
+        auth_time,
+        acr,
+        0,
+        refresh_expires_at,
+        roles,
     )
 
 
@@ -269,6 +284,7 @@ def _family(row: Any) -> Family:
         client_id=row.client_id,
         sub=row.sub,
         sid=row.sid,
+        login_sid=row.login_sid or row.sid,  # before the column was there, the families of a login had the sid alone
         scope=row.scope,
         resources=row.resources,
         claims=row.claims,

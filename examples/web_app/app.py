@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from examples.web_app import notes, sign_in
+from examples.web_app import backchannel_logout, delete_all, notes, sign_in
 from examples.web_app.errors import SessionEnded, SignInFailed, Trouble
+from examples.web_app.logout_token import LogoutTokens
 from examples.web_app.notes_api import NotesAPI
 from examples.web_app.pages import STATIC, Pages
 from examples.web_app.provider import Provider
@@ -37,12 +38,18 @@ def create_app(
         async with httpx2.AsyncClient(base_url=settings.api, timeout=5.0, trust_env=False, transport=transport) as http:
             provider = Provider(settings, clock, transport)
             app.state.services = Services(
-                settings, clock, provider, NotesAPI(http), AppSessions(clock), Pages(settings)
+                settings,
+                clock,
+                provider,
+                LogoutTokens(settings, clock, provider),
+                NotesAPI(http),
+                AppSessions(clock),
+                Pages(settings),
             )
             yield
 
     app = FastAPI(title=settings.name, lifespan=lifespan, openapi_url=None, max_body_size=256 * 1024)
-    for router in (sign_in.router, notes.router):
+    for router in (sign_in.router, backchannel_logout.router, notes.router, delete_all.router):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_exception_handler(Trouble, trouble_response)

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from examples.web_app.access import access_for
-from examples.web_app.errors import Refused, Unreachable
+from examples.web_app.errors import Refused, SessionEnded, Unreachable
 from examples.web_app.services import Here, OwnForm, SignedIn, Visitor
 from examples.web_app.sign_in import take_note
 
@@ -19,7 +19,11 @@ PER_PAGE = 20
 async def first_page(request: Request, here: Here, visitor: Visitor, cursor: str | None = None) -> Response:
     note = take_note(request)
     if visitor is None:
-        return here.pages.render("signed_out.html", note=note)
+        has_ended = here.cookie in request.cookies  # a page and no redirect, which a cookie that stays would repeat
+        response = here.pages.render("signed_out.html", note=note or (SessionEnded().text if has_ended else None))
+        if has_ended:
+            here.forget(request, response)
+        return response
     access = access_for(visitor, here.provider, here.clock)
     page, status = None, 200
     try:

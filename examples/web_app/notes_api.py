@@ -8,7 +8,8 @@ import httpx2
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from examples.web_app.access import Access
-from examples.web_app.errors import Refused, SessionEnded, Unreachable
+from examples.web_app.challenge import step_up
+from examples.web_app.errors import InsufficientUserAuthentication, Refused, SessionEnded, Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,10 @@ class NotesAPI:
         """A note that is gone already is as good as deleted."""
         await self._send(access, "DELETE", f"/notes/{quote(note_id, safe='')}", fine=(404,))
 
+    async def delete_all(self, access: Access) -> None:
+        """Raises InsufficientUserAuthentication when the login is too old for that."""
+        await self._send(access, "DELETE", "/notes")
+
     async def _send(
         self,
         access: Access,
@@ -61,17 +66,20 @@ class NotesAPI:
     ) -> httpx2.Response:
         """Call, and once more with a new token if the API refuses the one we hold.
 
-        `fine`: statuses besides 2xx that are no trouble. Raises SessionEnded (401 twice), Refused or Unreachable.
+        `fine`: statuses besides 2xx that are no trouble. Raises SessionEnded (401 twice), Refused, Unreachable or,
+        when no new token would do but a new login might, InsufficientUserAuthentication.
         """
         token = await access(None)
         try:
             response = await self._http.request(method, path, params=params, json=json, headers=_bearer(token))
             if response.status_code == 401:
+                _check_login(response)
                 token = await access(token)
                 response = await self._http.request(method, path, params=params, json=json, headers=_bearer(token))
         except httpx2.HTTPError as failed:
             log.warning("the notes API gave no answer: %r", failed)
             raise Unreachable("The notes service") from failed
+        _check_login(response)
         status = response.status_code
         if response.is_success or status in fine:
             return response
@@ -88,6 +96,11 @@ WORDS_FOR_REFUSALS = {
     413: "This note is too long to be kept.",
     422: "The notes service could not take this note as it is. Is it very long, or its title empty?",
 }
+
+
+def _check_login(response: httpx2.Response) -> None:
+    if response.status_code == 401 and (asked := step_up(response.headers.get_list("www-authenticate"))):
+        raise InsufficientUserAuthentication(asked)
 
 
 def _bearer(access_token: str) -> dict[str, str]:

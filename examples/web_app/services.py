@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from examples.web_app.errors import Forged, SessionEnded
+from examples.web_app.logout_token import LogoutTokens
 from examples.web_app.notes_api import NotesAPI
 from examples.web_app.pages import Pages
 from examples.web_app.provider import Provider
@@ -23,6 +24,7 @@ class Services:
     settings: Settings
     clock: Clock
     provider: Provider
+    logout_tokens: LogoutTokens
     notes_api: NotesAPI
     sessions: AppSessions
     pages: Pages

@@ -36,6 +36,8 @@ class Tokens:
 class AppSession:
     user: User
     tokens: Tokens
+    sid: str | None = None
+    """The login at the issuer under which this one was opened, as its ID Token names it."""
     csrf_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     refreshing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by the one request that spends the refresh token; the others wait for what it brings."""
@@ -66,6 +68,17 @@ class AppSessions:
 
     def close(self, cookie: str) -> None:
         self._by_hash.pop(_hash(cookie), None)
+
+    def end(self, *, sid: str | None, sub: str | None) -> int:
+        """Close all that were opened under the login `sid`, or if that is None, all of the user. Returns how many."""
+        ended = [
+            cookie_hash
+            for cookie_hash, (session, _) in self._by_hash.items()
+            if (session.sid == sid if sid is not None else session.user.sub == sub)
+        ]
+        for cookie_hash in ended:
+            del self._by_hash[cookie_hash]
+        return len(ended)
 
     def _forget_old_ones(self) -> None:
         # Every use moves a session to the end, so what has been idle longest is always first.

@@ -9,7 +9,6 @@ from starlette.responses import RedirectResponse, Response
 
 from examples.web_app.errors import Unreachable
 from examples.web_app.services import Here, OwnForm, SignedIn
-from examples.web_app.sessions import AppSession
 
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -26,10 +25,10 @@ async def sign_in(request: Request, here: Here) -> Response:
 
 @router.get("/callback")
 async def callback(request: Request, here: Here) -> Response:
-    user, tokens = await here.provider.redeem(request)
-    response = RedirectResponse("/", status_code=303)
+    session = await here.provider.redeem(request)
+    response = RedirectResponse(_place_to_come_back_to(request), status_code=303)
     here.forget(request, response)
-    here.set_cookie(response, here.sessions.open(AppSession(user, tokens)))
+    here.set_cookie(response, here.sessions.open(session))
     return response
 
 
@@ -53,6 +52,20 @@ async def sign_out_everywhere(request: Request, here: Here, session: SignedIn, _
     here.forget(request, response)
     request.session["signing_out"] = state
     return response
+
+
+def come_back_to(path: str, request: Request, *, state: str, note: str) -> None:
+    """After the sign-in under way with this `state`, and no other, go on at `path` and say `note` there."""
+    request.session["come_back"] = [state, path, note]
+
+
+def _place_to_come_back_to(request: Request) -> str:
+    state, path, note = request.session.get("come_back", ("", "/", None))
+    if state != request.query_params.get("state"):
+        return "/"
+    del request.session["come_back"]
+    request.session["note"] = note
+    return str(path)
 
 
 def take_note(request: Request) -> str | None:

@@ -19,13 +19,14 @@ async def _store(request: Request) -> Store:
 StoreOfNotes = Annotated[Store, Depends(_store)]
 
 
-def owner_by(auth: Tallystick, scope: str) -> Any:
-    """Whose notes the request is about: who calls, by a token that has `scope`.
+def owner_by(auth: Tallystick, scope: str, *, max_age: int | None = None) -> Any:
+    """Whose notes the request is about: who calls, by a token that has `scope` and, if `max_age`, by a login at most
+    so many seconds ago.
 
-    A service that calls for itself has a `sub`, too (RFC 9068 §2.2), and so has notes of its own.
+    A service that calls for itself has a `sub`, too (RFC 9068 §2.2), and so has notes of its own; it has no login.
     """
 
-    async def owner(claims: Annotated[AccessTokenClaims, auth.requires(scope)]) -> str:
+    async def owner(claims: Annotated[AccessTokenClaims, auth.requires(scope, max_age=max_age)]) -> str:
         if len(claims.sub) > MAX_OWNER_LENGTH:
             raise HTTPException(403, f"a sub has at most {MAX_OWNER_LENGTH} characters (OIDC Core §2)")
         return claims.sub

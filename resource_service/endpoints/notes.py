@@ -19,6 +19,12 @@ from tallystick.fastapi import Tallystick
 PAGE: dict[int | str, Any] = {200: header("Link", "where the next page is, `rel=next` (RFC 8288)", required=False)}
 CREATED: dict[int | str, Any] = {201: header("Location", "where the note is")}
 
+FRESH = 300
+"""Seconds: how old a login may be that deletes all notes, so that an unlocked desk is not enough for it."""
+TOO_OLD: dict[int | str, Any] = {
+    401: problems(401)[401] | header("WWW-Authenticate", "for an older login: what to ask the issuer for (RFC 9470 §3)")
+}
+
 
 def notes_endpoints(auth: Tallystick, clock: Clock) -> APIRouter:
     router = APIRouter(tags=["notes"])
@@ -62,9 +68,16 @@ def notes_endpoints(auth: Tallystick, clock: Clock) -> APIRouter:
         mark_version(response, note.version)
         return Note.of(note)
 
-    @router.delete("/notes", status_code=204, responses=problems(*WITH_A_TOKEN))
-    async def delete_all_notes(owner: Annotated[str, owner_by(auth, "notes:write")], store: StoreOfNotes) -> None:
-        """Delete all of your notes."""
+    @router.delete("/notes", status_code=204, responses=problems(*WITH_A_TOKEN) | TOO_OLD)
+    async def delete_all_notes(
+        owner: Annotated[str, owner_by(auth, "notes:write", max_age=FRESH)], store: StoreOfNotes
+    ) -> None:
+        """Delete all of your notes, by a login at most five minutes old.
+
+        With an older one the answer is 401 `insufficient_user_authentication`; its challenge has the `max_age` with
+        which to send the user to the issuer once more (RFC 9470). A program that calls for itself has no login, gets
+        the same answer, and may delete its notes one by one.
+        """
         await store.write(notes.remove_all, owner)
 
     return router

@@ -1,9 +1,22 @@
-"""Bearer tokens in HTTP: Authorization in, WWW-Authenticate out (RFC 6750, RFC 9728 §5.1). Knows no framework."""
+"""Bearer tokens in HTTP: Authorization in, WWW-Authenticate out (RFC 6750, RFC 9470, RFC 9728 §5.1).
+
+Knows no framework.
+"""
 
 from collections.abc import Collection, Sequence
 
 from tallystick.claims import AccessTokenClaims
-from tallystick.errors import BearerError, InsufficientScope, InvalidBearerRequest, InvalidToken, MissingToken
+from tallystick.errors import (
+    BearerError,
+    InsufficientScope,
+    InsufficientUserAuthentication,
+    InvalidBearerRequest,
+    InvalidToken,
+    MissingToken,
+)
+
+LEEWAY = 60
+"""Seconds by which the issuer's clock may be ahead of ours."""
 
 
 def bearer_token(authorization: Sequence[str]) -> str:
@@ -32,15 +45,44 @@ def require_scopes(claims: AccessTokenClaims, scopes: Collection[str]) -> None:
         raise InsufficientScope(f"needs the scope {scope}", scope=scope)
 
 
+def require_authentication(
+    claims: AccessTokenClaims,
+    *,
+    max_age: int | None = None,
+    acr_values: Collection[str] = (),
+    now: int,
+    leeway: int = LEEWAY,
+) -> None:
+    """Raises InsufficientUserAuthentication unless the user's login is as fresh and as strong as this (RFC 9470).
+
+    `max_age`: at most so many seconds ago, without leeway; `acr_values`: in one of these ways. A token that does not
+    say so is refused, as is one of a program, which has no login at all. An `auth_time` may be up to `leeway` seconds
+    in the future; one beyond that would stay fresh for as long as it likes.
+    """
+
+    def refusal(description: str) -> InsufficientUserAuthentication:
+        return InsufficientUserAuthentication(description, max_age=max_age, acr_values=" ".join(acr_values))
+
+    if acr_values and claims.acr not in acr_values:
+        raise refusal("needs another kind of login")
+    if max_age is not None and (claims.auth_time is None or not -leeway <= now - claims.auth_time <= max_age):
+        raise refusal(f"needs a login at most {max_age} seconds ago")
+
+
 def challenge(refusal: BearerError, resource_metadata: str | None = None) -> str:
     """The value of WWW-Authenticate. `resource_metadata` is the URL from which a client learns where tokens are issued.
 
     A request that brought no token gets no error code (RFC 6750 §3.1). Nothing here needs escaping: descriptions,
-    scopes and URLs are ours, and made of characters that a quoted string holds as they are.
+    scopes, acr_values and URLs are ours, and made of characters that a quoted string holds as they are.
     """
     parameters = {"resource_metadata": resource_metadata} if resource_metadata else {}
     if refusal.error:
         parameters = {"error": refusal.error, "error_description": refusal.description, **parameters}
     if isinstance(refusal, InsufficientScope):
         parameters["scope"] = refusal.scope
+    if isinstance(refusal, InsufficientUserAuthentication):
+        if refusal.max_age is not None:
+            parameters["max_age"] = str(refusal.max_age)
+        if refusal.acr_values:
+            parameters["acr_values"] = refusal.acr_values
     return ("Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())).rstrip()

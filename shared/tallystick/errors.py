@@ -24,6 +24,7 @@ OAuthError                         400
 └── BearerError                         RFC 6750 §3.1
     ├── MissingToken               401  no error code: nothing was wrong with what was not sent
     ├── InvalidToken               401
+    ├── InsufficientUserAuthentication  401  RFC 9470 §3
     ├── InvalidBearerRequest       400
     └── InsufficientScope          403
 """
@@ -148,6 +149,21 @@ class MissingToken(BearerError):
 class InvalidToken(BearerError):
     error = "invalid_token"
     status = 401
+
+
+class InsufficientUserAuthentication(BearerError):
+    """The token is good, but the login behind it is too old or of the wrong kind (RFC 9470 §3).
+
+    `max_age` (seconds) and `acr_values` (space-separated) are what the client is to ask the issuer for.
+    """
+
+    error = "insufficient_user_authentication"
+    status = 401
+
+    def __init__(self, description: str = "", *, max_age: int | None = None, acr_values: str = "") -> None:
+        super().__init__(description)
+        self.max_age = max_age
+        self.acr_values = acr_values
 
 
 class InvalidBearerRequest(BearerError):

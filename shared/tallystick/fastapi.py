@@ -7,8 +7,9 @@ app.include_router(auth.metadata)
 async def notes(claims: Annotated[AccessTokenClaims, auth.requires("notes:read")]): ...
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from fastapi.openapi.models import OAuth2, OAuthFlowAuthorizationCode, OAuthFlow
 from fastapi.responses import JSONResponse
 from fastapi.security.base import SecurityBase
 
-from tallystick.bearer import bearer_token, challenge, require_scopes
+from tallystick.bearer import bearer_token, challenge, require_authentication, require_scopes
 from tallystick.claims import AccessTokenClaims
 from tallystick.clock import Clock, system_clock
 from tallystick.errors import BearerError, TemporarilyUnavailable
@@ -62,6 +63,7 @@ class Tallystick:
         self._name = name
         self._key_set = RemoteKeySet(issuer, jwks_uri=jwks_uri, jwks_file=jwks_file, clock=clock, transport=transport)
         self._verifier = Verifier(issuer, audience, self._key_set, clock=clock)
+        self._clock = clock
         self._flow = OAuthFlowAuthorizationCode(
             authorizationUrl=authorization_endpoint or f"{issuer.rstrip('/')}/authorize",
             tokenUrl=token_endpoint or f"{issuer.rstrip('/')}/token",
@@ -76,15 +78,21 @@ class Tallystick:
         """Whether a key is at hand to verify with."""
         return self._key_set.is_ready
 
-    def requires(self, *scopes: str) -> Any:  # Any, as all that FastAPI puts into an Annotated
+    def requires(
+        self, *scopes: str, max_age: int | None = None, acr_values: Collection[str] = ()
+    ) -> Any:  # Any, as all that FastAPI puts into an Annotated
         """A dependency: the verified claims of the request's access token, which must have all of `scopes`.
 
-        Without any, a token is enough. Raises ValueError when one of them is not a scope.
+        Without any, a token is enough. `max_age` wants a login at most so many seconds ago, `acr_values` one in any of
+        these ways, the best first; a client is told so by the challenge of RFC 9470, and can send its user to log in.
+
+        Raises ValueError for what is not a scope or an acr, and for a `max_age` that no login can meet.
         """
         words = parse_scope(" ".join(scopes))
         for word in words:
             self._flow.scopes.setdefault(word, "")
-        return Security(_BearerToken(self._verifier, self._resource_metadata, words, self._flow), scopes=words)
+        login = _Login(max_age, _parse_acr_values(acr_values), self._clock)
+        return Security(_BearerToken(self._verifier, self._resource_metadata, words, login, self._flow), scopes=words)
 
     async def aclose(self) -> None:
         """Stop the care for the keys. The app's lifespan does it where `metadata` is included."""
@@ -120,23 +128,53 @@ class Tallystick:
         return router
 
 
+@dataclass(frozen=True)
+class _Login:
+    """What kind of login an endpoint asks for, by which clock."""
+
+    max_age: int | None
+    acr_values: tuple[str, ...]
+    clock: Clock
+
+    def __post_init__(self) -> None:
+        if self.max_age is not None and self.max_age < 1:
+            raise ValueError("max_age is a number of seconds, at least 1")
+
+    def require(self, claims: AccessTokenClaims) -> None:
+        require_authentication(claims, max_age=self.max_age, acr_values=self.acr_values, now=self.clock())
+
+
+def _parse_acr_values(acr_values: Collection[str]) -> tuple[str, ...]:
+    """Each of them is a word of a space-separated list, made of what a quoted string holds as it is: as scopes are."""
+    if isinstance(acr_values, str) or parse_scope(" ".join(acr_values)) != tuple(acr_values):
+        raise ValueError("acr_values are words of printable ASCII without double quote and backslash, each once")
+    return tuple(acr_values)
+
+
 class _BearerToken(SecurityBase):
     """The dependency behind `requires`: one plain object per endpoint, since it runs with every request."""
 
     scheme_name = "Tallystick"
 
     def __init__(
-        self, verifier: Verifier, resource_metadata: str, scopes: tuple[str, ...], flow: OAuthFlowAuthorizationCode
+        self,
+        verifier: Verifier,
+        resource_metadata: str,
+        scopes: tuple[str, ...],
+        login: _Login,
+        flow: OAuthFlowAuthorizationCode,
     ) -> None:
         self.model = OAuth2(flows=OAuthFlows(authorizationCode=flow))
         self._verifier = verifier
         self._resource_metadata = resource_metadata
         self._scopes = scopes
+        self._login = login
 
     async def __call__(self, request: Request) -> AccessTokenClaims:
         try:
             claims = await self._verifier.verify(bearer_token(request.headers.getlist("authorization")))
-            require_scopes(claims, self._scopes)
+            require_scopes(claims, self._scopes)  # first: no login gives a scope
+            self._login.require(claims)
         except BearerError as refusal:
             headers = {"WWW-Authenticate": challenge(refusal, self._resource_metadata), "Cache-Control": "no-store"}
             raise HTTPException(refusal.status, refusal.description, headers) from refusal

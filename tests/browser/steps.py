@@ -44,3 +44,10 @@ async def add_note(page: Page, title: str, body: str = "") -> None:
     await page.fill("#body", body)
     await page.click("#add-note")
     await expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
+
+
+async def ask_to_delete_all(page: Page) -> None:
+    """From an app's first page to the question, and to its answer."""
+    await page.click("#delete-all-notes")
+    await expect(page.get_by_role("heading", name="Delete all notes?")).to_be_visible()
+    await page.click("#delete-all-for-good")

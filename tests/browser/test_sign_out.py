@@ -1,6 +1,11 @@
 """Out of one app, or out of all: what ends, what goes on, and when."""
 
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
+import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, expect
 
 from deploy.demo.place import Account
@@ -12,9 +17,13 @@ from tests.browser.steps import (
     go_to_sign_in,
     sign_in,
 )
-from tests.support.demo import Demo
+from tests.browser.watch import Watch
+from tests.support.demo import Demo, running_demo
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+A_MOMENT = 3
+"""Seconds, on a busy machine; usually it takes a tenth of one."""
 
 
 async def sign_in_to_both(page: Page, demo: Demo, person: Account) -> None:
@@ -54,6 +63,39 @@ async def test_signing_out_everywhere_ends_the_other_app_at_its_next_refresh(
     await page.goto(demo.two)
     await expect_signed_out(page, demo.two)
     await expect(page.get_by_role("status")).to_contain_text("Your login has ended")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def patient_demo(tmp_path: Path, watch: Watch) -> AsyncIterator[Demo]:
+    """One whose access tokens live an hour, so that no app hears of the end of a login by refreshing them."""
+    with running_demo(tmp_path, AUTH_LIFETIMES__ACCESS_TOKEN="3600") as running:
+        watch.origins |= running.origins
+        yield running
+
+
+async def expect_told_of_the_end(page: Page, app: str) -> None:
+    """The next click shows it. Nobody waits for the message to the apps, so it may be a moment behind the page."""
+    give_up_at = time.monotonic() + A_MOMENT
+    await page.goto(app)
+    while not await page.locator("#sign-in").count():
+        assert time.monotonic() < give_up_at, "nobody told the app"
+        await page.goto(app)
+    await expect_signed_out(page, app)
+    await expect(page.get_by_role("status")).to_contain_text("Your login has ended")
+
+
+@pytest.mark.parametrize("how", ["by the app", "by the sign-in service"])
+async def test_signing_out_everywhere_ends_the_other_app_at_once(page: Page, patient_demo: Demo, how: str) -> None:
+    person = await patient_demo.add_person()
+    await sign_in_to_both(page, patient_demo, person)
+    if how == "by the app":
+        await page.click("#sign-out-everywhere")
+        await expect_signed_out(page, patient_demo.one)
+    else:
+        await page.goto(f"{patient_demo.auth}/logout")
+        await page.click("#log-out")
+        await expect(page).to_have_title("Signed out")
+    await expect_told_of_the_end(page, patient_demo.two)
 
 
 async def test_after_signing_out_everywhere_the_password_is_asked_for_again(

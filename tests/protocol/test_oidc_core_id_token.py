@@ -1,5 +1,7 @@
 """The ID Token (OIDC Core §2): who signed in, when and for whom, and nothing about the person."""
 
+import pytest
+
 from auth_service.acr import PASSWORD as PASSWORD_ACR
 from tests.support.auth_service import AuthService
 from tests.support.clock import MovableClock
@@ -49,3 +51,19 @@ async def test_one_login_is_one_sid_for_all_clients(auth: AuthService, rp: Relyi
 async def test_the_sid_is_not_the_cookie(rp: RelyingParty) -> None:
     sid = claims_of((await rp.tokens())["id_token"])["sid"]
     assert all(sid not in value for value in rp.browser.http.cookies.values())
+
+
+@pytest.mark.parametrize("scope", ["openid", "openid offline_access"])
+async def test_a_refreshed_one_is_of_the_same_login(rp: RelyingParty, clock: MovableClock, scope: str) -> None:
+    """OIDC Core §12.2; with offline_access even when the login has ended: it tells of an authentication that was."""
+    tokens = await rp.tokens(scope=scope, prompt="consent" if "offline" in scope else None)
+    for sign_out in (False, "offline" in scope):
+        if sign_out:
+            await rp.browser.submit(await rp.browser.open("/logout"))
+        clock.advance(seconds=10)
+        refreshed = (await rp.refresh(tokens["refresh_token"])).json()
+        before, after = claims_of(tokens["id_token"]), claims_of(refreshed["id_token"])
+        for name in ("iss", "sub", "aud", "auth_time", "sid"):
+            assert after[name] == before[name]
+        assert "nonce" not in after
+        tokens = refreshed

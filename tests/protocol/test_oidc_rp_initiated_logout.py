@@ -1,14 +1,15 @@
 """RP-Initiated Logout 1.0: a client sends the browser to sign out; without a hint of their own, people are asked."""
 
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 import pytest
 
+from auth_service.store import clients
 from tests.support.auth_service import AuthService
 from tests.support.clock import MovableClock
 from tests.support.declared import OTHER_EMAIL
-from tests.support.relying_party import RelyingParty, answer_of
+from tests.support.relying_party import RelyingParty, answer_of, header_of
 
 BACK = "https://app-one.example.org/"
 
@@ -81,6 +82,73 @@ async def test_with_another_persons_hint_the_user_is_asked_and_then_led_back(
     assert not await is_signed_in(rp)
 
 
+async def test_with_a_hint_of_an_earlier_login_the_same_user_is_asked_and_then_led_back(
+    auth: AuthService, rp: RelyingParty
+) -> None:
+    """§2: it must be asked unless the ID Token belongs to the present session."""
+    earlier = (await rp.tokens())["id_token"]
+    await log_out(rp, id_token_hint=earlier)
+    elsewhere = (await auth.relying_party("app-one").tokens())["id_token"]
+    await rp.tokens()
+    for hint in (earlier, elsewhere):
+        page = await log_out(rp, id_token_hint=hint, post_logout_redirect_uri=BACK, state="s")
+        assert 'id="log-out"' in page.text
+    assert await is_signed_in(rp)
+    assert (await rp.browser.submit(page)).headers["location"] == f"{BACK}?state=s"
+    assert not await is_signed_in(rp)
+
+
+async def test_a_refreshed_id_token_is_a_hint_as_good_as_the_first(rp: RelyingParty) -> None:
+    for scope in ("openid", "openid offline_access"):
+        tokens = await rp.tokens(scope=scope, prompt="consent" if "offline" in scope else None)
+        hint = (await rp.refresh(tokens["refresh_token"])).json()["id_token"]
+        assert (await log_out(rp, id_token_hint=hint, post_logout_redirect_uri=BACK)).headers["location"] == BACK
+
+
+async def test_a_hint_signed_by_a_retired_key_is_a_hint_and_by_a_withdrawn_one_none(
+    auth: AuthService, rp: RelyingParty, clock: MovableClock
+) -> None:
+    key_ring = auth.app.state.provider.key_ring
+    hint = (await rp.tokens())["id_token"]
+    assert await key_ring.rotate() is not None
+    for _ in range(24):
+        clock.advance(seconds=3600)
+        assert (await rp.authorize(prompt="none")).status_code == 303  # stays signed in
+    kid = header_of(hint)["kid"]
+    assert kid not in {key["kid"] for key in (await auth.http().get("/jwks")).json()["keys"]}
+    page = await log_out(rp, id_token_hint=hint, post_logout_redirect_uri=BACK)
+    assert page.headers["location"] == BACK
+    await key_ring.withdraw(kid)
+    await rp.sign_in()
+    assert "location" not in (await log_out(rp, id_token_hint=hint, post_logout_redirect_uri=BACK)).headers
+    assert await is_signed_in(rp)
+
+
+@pytest.mark.parametrize("parameter", ["ui_locales", "logout_hint", "resource", "anything"])
+async def test_parameters_that_we_do_not_know_change_nothing(rp: RelyingParty, parameter: str) -> None:
+    hint = (await rp.tokens())["id_token"]
+    known = {"id_token_hint": hint, "post_logout_redirect_uri": BACK, "state": "s"}
+    response = await log_out(rp, **known, **{parameter: "fr-CA en"})
+    assert response.headers["location"] == f"{BACK}?state=s"
+
+
+@pytest.mark.parametrize("state", ["s" * 1000, "a=b&c=d#e?f/g%20+", "\u00e9\u4e16 \r\n\t", '{"a": [1]}'])
+async def test_state_comes_back_unchanged_and_nothing_beside_it(rp: RelyingParty, state: str) -> None:
+    hint = (await rp.tokens())["id_token"]
+    response = await log_out(rp, id_token_hint=hint, post_logout_redirect_uri=BACK, state=state)
+    sent_to = urlsplit(response.headers["location"])
+    assert sent_to._replace(query="").geturl() == BACK
+    assert parse_qsl(sent_to.query, strict_parsing=True) == [("state", state)]
+
+
+async def test_a_disabled_client_is_led_nowhere(auth: AuthService, rp: RelyingParty) -> None:
+    hint = (await rp.tokens())["id_token"]
+    await auth.store.write(clients.disable, "app-one", by="command", now=auth.clock())
+    await auth.look_again()
+    page = await log_out(rp, id_token_hint=hint, post_logout_redirect_uri=BACK)
+    assert (page.status_code, "location" in page.headers) == (400, False)
+
+
 @pytest.mark.parametrize(
     "uri",
     [
@@ -137,6 +205,15 @@ async def test_it_may_come_by_post(rp: RelyingParty) -> None:
     begun = await rp.http.post("/logout", data={"id_token_hint": hint, "post_logout_redirect_uri": BACK})
     assert (await rp.browser.open(begun.headers["location"])).headers["location"] == BACK
     assert not await is_signed_in(rp)
+
+
+async def test_a_post_with_a_parameter_twice_is_refused(rp: RelyingParty) -> None:
+    hint = (await rp.tokens())["id_token"]
+    body = urlencode([("id_token_hint", hint), ("state", "a"), ("state", "b")])
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert (await rp.http.post("/logout", content=body, headers=form)).status_code == 400
+    assert (await rp.http.post("/logout", json={"id_token_hint": hint})).status_code == 400
+    assert await is_signed_in(rp)
 
 
 async def test_who_is_not_signed_in_is_signed_out_already(auth: AuthService, rp: RelyingParty) -> None:

@@ -71,6 +71,17 @@ async def test_one_login_two_clients_one_api(auth: AuthService, notes_api: httpx
     as_one = {"Authorization": f"Bearer {tokens_of_one['access_token']}"}
     assert (await notes_api.get("/notes", headers=as_one)).status_code == 200
 
+    # A refreshed token comes from the same old login. Deleting all wants a younger one, and says how young (RFC 9470).
+    refused = await notes_api.delete("/notes", headers=as_one)
+    assert 'error="insufficient_user_authentication"' in refused.headers["WWW-Authenticate"]
+    max_age = refused.headers["WWW-Authenticate"].partition('max_age="')[2].partition('"')[0]
+    login_page = await one.authorize(scope=SCOPE, max_age=max_age)
+    back_at_one = await browser.sign_in(login_page, username="ada@example.com", password="correct horse battery staple")
+    tokens_of_one = (await one.token(answer_of(back_at_one)["code"])).json()
+    as_one = {"Authorization": f"Bearer {tokens_of_one['access_token']}"}
+    assert (await notes_api.delete("/notes", headers=as_one)).status_code == 204
+    assert (await notes_api.get("/notes", headers=as_one)).json()["notes"] == []
+
     # Signing out of one is signing out of both.
     await browser.open(f"/logout?id_token_hint={tokens_of_one['id_token']}")
     for client, tokens in ((one, tokens_of_one), (two, tokens_of_two)):

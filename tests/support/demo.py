@@ -12,12 +12,16 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import Connection, select, update
+
 from auth_service.authentication.forms import Forms
 from auth_service.authentication.passwords import Passwords
 from auth_service.config_file import apply, read_config
 from auth_service.declared import DeclaredClient
 from auth_service.sealing import MasterKey
 from auth_service.store import users
+from auth_service.store.tables import login_sessions, token_families
+from auth_service.store.tables import users as users_table
 from auth_service.tokens.bootstrap import load_secret
 from deploy.demo.place import Account, Place
 from deploy.demo.servers import ONE, TWO, api_url, auth_url
@@ -66,6 +70,11 @@ class Demo:
             )
         return person
 
+    async def age_login(self, person: Account, *, seconds: int) -> None:
+        """Move every login of a person back in time, and what the apps were given by it."""
+        async with self._store() as store:
+            await store.write(_age_login, person.email, seconds=seconds)
+
     async def declare_client(self, **metadata: object) -> None:
         """Apply the demo's configuration with one client more. The auth service sees it within a second."""
         settings = read_config(self.place.auth_toml)
@@ -87,6 +96,12 @@ class Demo:
             yield store
         finally:
             await store.close()
+
+
+def _age_login(connection: Connection, email: str, *, seconds: int) -> None:
+    sub = select(users_table.c.sub).where(users_table.c.email == email).scalar_subquery()
+    for table in (login_sessions, token_families):
+        connection.execute(update(table).where(table.c.sub == sub).values(auth_time=table.c.auth_time - seconds))
 
 
 @contextmanager

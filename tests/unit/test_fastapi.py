@@ -1,6 +1,6 @@
-"""Three lines protect an endpoint: RFC 6750, RFC 9728, and the OpenAPI document."""
+"""Three lines protect an endpoint: RFC 6750, RFC 9470, RFC 9728, and the OpenAPI document."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +33,12 @@ def app(auth: Tallystick) -> FastAPI:
 
     @app.get("/both")
     async def both(claims: Annotated[AccessTokenClaims, auth.requires("notes:read", "notes:write")]) -> str:
+        return claims.sub
+
+    @app.get("/fresh")
+    async def fresh(
+        claims: Annotated[AccessTokenClaims, auth.requires("notes:read", max_age=300, acr_values=["two", "three"])],
+    ) -> str:
         return claims.sub
 
     @app.get("/whoami")
@@ -107,6 +113,56 @@ async def test_a_token_without_the_scope_is_told_which(client: httpx.AsyncClient
     assert response.status_code == 403
     assert 'error="insufficient_scope"' in response.headers["WWW-Authenticate"]
     assert 'scope="notes:read notes:write"' in response.headers["WWW-Authenticate"]
+
+
+async def test_a_fresh_and_strong_login_is_let_in_until_it_is_old(
+    client: httpx.AsyncClient, issuer: TokenIssuer
+) -> None:
+    token = issuer.access_token(auth_time=issuer.clock.now, acr="two")
+    assert (await client.get("/fresh", headers=bearer(token))).status_code == 200
+    issuer.clock.advance(seconds=301)  # within the token's own leeway
+    assert (await client.get("/fresh", headers=bearer(token))).status_code == 401
+    assert (await client.get("/notes", headers=bearer(token))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "claims", [{}, {"auth_time": 0, "acr": "two"}, {"auth_time": 2**40, "acr": "two"}, {"acr": "two"}, {"acr": "one"}]
+)
+async def test_another_login_is_told_what_to_ask_the_issuer_for(
+    client: httpx.AsyncClient, issuer: TokenIssuer, claims: dict[str, object]
+) -> None:
+    response = await client.get("/fresh", headers=bearer(issuer.access_token(**claims)))
+    assert response.status_code == 401
+    challenge = response.headers["WWW-Authenticate"]
+    assert challenge.startswith('Bearer error="insufficient_user_authentication", error_description="needs ')
+    assert challenge.endswith(f'resource_metadata="{METADATA}", max_age="300", acr_values="two three"')
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("claims", [{"auth_time": "1"}, {"auth_time": 1.5}, {"auth_time": True}, {"acr": ["two"]}])
+async def test_a_login_that_is_told_in_another_type_is_no_good_token(
+    client: httpx.AsyncClient, issuer: TokenIssuer, claims: dict[str, object]
+) -> None:
+    good: dict[str, object] = {"auth_time": issuer.clock.now, "acr": "two"}
+    response = await client.get("/fresh", headers=bearer(issuer.access_token(**good | claims)))
+    assert response.headers["WWW-Authenticate"].startswith('Bearer error="invalid_token"')
+
+
+async def test_the_scope_is_asked_for_before_the_login(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
+    response = await client.get("/fresh", headers=bearer(issuer.access_token(scope="")))
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize("max_age", [0, -1])
+def test_a_max_age_that_no_login_meets_stops_the_start(auth: Tallystick, max_age: int) -> None:
+    with pytest.raises(ValueError, match="max_age"):
+        auth.requires(max_age=max_age)
+
+
+@pytest.mark.parametrize("acr_values", ["two", [""], ["a b"], ['"'], ["\\"], ["é"], ["two", "two"]])
+def test_an_acr_that_is_none_stops_the_start(auth: Tallystick, acr_values: Sequence[str]) -> None:
+    with pytest.raises(ValueError, match="printable ASCII"):
+        auth.requires(acr_values=acr_values)
 
 
 async def test_where_no_scope_is_required_a_token_still_is(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:

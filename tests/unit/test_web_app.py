@@ -2,9 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from urllib.parse import parse_qs
 
 import httpx2
 import pytest
@@ -12,91 +9,17 @@ from starlette.testclient import TestClient
 
 from examples.web_app import sessions
 from examples.web_app.access import Access, access_for
-from examples.web_app.app import create_app
 from examples.web_app.errors import SessionEnded, Unreachable
 from examples.web_app.provider import Provider
-from examples.web_app.sessions import AppSession, AppSessions, Tokens, User
+from examples.web_app.sessions import AppSession, AppSessions
 from examples.web_app.settings import Settings
 from tests.support.clock import MovableClock
-
-ISSUER = "http://localhost:8000"
-API = "http://localhost:8001"
-APP = "http://app-one.localhost:8011"
-ENDPOINTS = {f"{name}_endpoint": f"{ISSUER}/{name}" for name in ("authorization", "token", "end_session")}
-ADA = User("sub-of-ada", "Ada <b>", "ada@example.com")
-
-
-@dataclass
-class FarSide:
-    """The issuer and the API as the app sees them: `refresh-N` is good once, and brings `access-N+1` for 300 s."""
-
-    generation: int = 1
-    token_requests: int = 0
-    is_away: bool = False
-    api_status: int = 200
-    bearers: list[str] = field(default_factory=list)
-
-    async def __call__(self, request: httpx2.Request) -> httpx2.Response:
-        if self.is_away:
-            raise httpx2.ConnectError("no route", request=request)
-        match request.url.path:
-            case "/.well-known/openid-configuration":
-                return httpx2.Response(200, json={"issuer": ISSUER, **ENDPOINTS})
-            case "/token":
-                return await self._token(parse_qs(request.content.decode()))
-            case "/notes":
-                self.bearers.append(request.headers["authorization"])
-                return httpx2.Response(self.api_status, json={"notes": [], "next_cursor": None})
-        return httpx2.Response(404)
-
-    async def _token(self, form: dict[str, list[str]]) -> httpx2.Response:
-        self.token_requests += 1
-        await asyncio.sleep(0)  # lets others come in between, as a network would
-        if form["refresh_token"] != [f"refresh-{self.generation}"]:
-            return httpx2.Response(400, json={"error": "invalid_grant"})
-        self.generation += 1
-        fresh = {"access_token": f"access-{self.generation}", "refresh_token": f"refresh-{self.generation}"}
-        return httpx2.Response(200, json=fresh | {"token_type": "Bearer", "expires_in": 300})
+from tests.support.web_app import APP, ISSUER, FarSide
 
 
 @pytest.fixture
-def far_side() -> FarSide:
-    return FarSide()
-
-
-@pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setenv("THE_SECRET", "s" * 32)
-    return Settings(
-        name="App One",
-        client_id="app-one",
-        client_secret_env="THE_SECRET",
-        issuer=ISSUER,
-        api=API,
-        base_url=APP,
-        port=8011,
-    )
-
-
-@pytest.fixture
-def app_session(clock: MovableClock) -> AppSession:
-    return AppSession(ADA, Tokens("access-1", clock() + 300, "refresh-1", "id-token"))
-
-
-@pytest.fixture
-def access(app_session: AppSession, settings: Settings, far_side: FarSide, clock: MovableClock) -> Access:
-    return access_for(app_session, Provider(settings, clock, httpx2.MockTransport(far_side)), clock)
-
-
-@pytest.fixture
-def browser(
-    settings: Settings, far_side: FarSide, clock: MovableClock, app_session: AppSession
-) -> Iterator[TestClient]:
-    """Signed in as Ada."""
-    app = create_app(settings, clock, httpx2.MockTransport(far_side))
-    with TestClient(app, base_url=APP, follow_redirects=False) as client:
-        client.cookies.set("session", app.state.services.sessions.open(app_session))
-        yield client
+def access(app_session: AppSession, app_settings: Settings, far_side: FarSide, clock: MovableClock) -> Access:
+    return access_for(app_session, Provider(app_settings, clock, httpx2.MockTransport(far_side)), clock)
 
 
 async def test_a_young_access_token_is_used_as_it_is(access: Access, far_side: FarSide) -> None:
@@ -164,7 +87,9 @@ def test_sign_in_with_the_issuer_away_is_a_page(browser: TestClient, far_side: F
     assert (answer.status_code, answer.headers["content-type"]) == (503, "text/html; charset=utf-8")
 
 
-@pytest.mark.parametrize("path", ["/notes", "/notes/1/delete", "/sign-out", "/sign-out-everywhere"])
+@pytest.mark.parametrize(
+    "path", ["/notes", "/notes/1/delete", "/sign-out", "/sign-out-everywhere", "/delete-all-notes"]
+)
 @pytest.mark.parametrize(
     ("origin", "with_token", "is_taken"),
     [
@@ -221,6 +146,6 @@ def test_the_idlest_app_session_makes_room(
 
 
 @pytest.mark.parametrize("url", ["http://id.example.com", "ftp://localhost", "localhost:8000", "https://id?a", ""])
-def test_plain_http_is_for_this_machine_only(settings: Settings, url: str) -> None:
+def test_plain_http_is_for_this_machine_only(app_settings: Settings, url: str) -> None:
     with pytest.raises(ValueError, match="issuer"):
-        Settings(**settings.model_dump() | {"issuer": url})
+        Settings(**app_settings.model_dump() | {"issuer": url})

@@ -19,6 +19,7 @@ def upgrade() -> None:
     for table in ("authorization_codes", "token_families"):
         op.add_column(table, sa.Column("claims", sa.JSON(), nullable=True))
         op.add_column(table, sa.Column("acr", sa.Text(), nullable=True))
+    op.add_column("token_families", sa.Column("login_sid", sa.Text(), nullable=True))
     op.create_table(
         "client_origins",
         sa.Column("origin", sa.Text(), nullable=False),

@@ -1,5 +1,6 @@
 """The OpenAPI document says what the API does."""
 
+import time
 from pathlib import Path
 
 from tests.support.notes_api import NotesApi
@@ -9,7 +10,8 @@ from tests.support.openapi_conformance import run_schemathesis
 
 def test_every_answer_is_documented_and_none_is_a_500(tmp_path: Path) -> None:
     with notes_process(tmp_path) as notes:
-        run_schemathesis(f"{notes.url}/openapi.json", tmp_path, authorization=f"Bearer {notes.access_token()}")
+        token = notes.access_token(auth_time=int(time.time()))
+        run_schemathesis(f"{notes.url}/openapi.json", tmp_path, authorization=f"Bearer {token}")
     assert '"status": 500' not in (tmp_path / "log").read_text()
 
 
@@ -32,6 +34,13 @@ async def test_the_document_names_the_scope_of_each_operation(quick_api: NotesAp
         "GET /healthz": None,
         "GET /readyz": None,
     }
+
+
+async def test_the_document_tells_that_deleting_all_wants_a_fresh_login(quick_api: NotesApi) -> None:
+    operation = (await quick_api.anyone().get("/openapi.json")).json()["paths"]["/notes"]["delete"]
+    assert "insufficient_user_authentication" in operation["description"]
+    assert "WWW-Authenticate" in operation["responses"]["401"]["headers"]
+    assert "application/problem+json" in operation["responses"]["401"]["content"]
 
 
 async def test_the_docs_page_signs_in_as_its_own_client_and_loads_nothing_from_elsewhere(quick_api: NotesApi) -> None:

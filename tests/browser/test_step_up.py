@@ -1,0 +1,94 @@
+"""Deleting all notes wants a login younger than five minutes: RFC 9470 as a person meets it."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from deploy.demo.place import Account
+from tests.browser.conftest import OpenBrowser
+from tests.browser.steps import add_note, ask_to_delete_all, expect_signed_in, fill_in, sign_in
+from tests.support.demo import Demo
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+MINUTES = 60
+
+
+async def sign_in_long_ago(page: Page, demo: Demo, person: Account) -> None:
+    """With a note, and a login of six minutes ago."""
+    await sign_in(page, demo.one, person)
+    await add_note(page, "To lose, or to keep")
+    await demo.age_login(person, seconds=6 * MINUTES)
+
+
+async def test_a_fresh_login_deletes_all_notes_without_a_password(page: Page, demo: Demo, person: Account) -> None:
+    await sign_in(page, demo.one, person)
+    await add_note(page, "One")
+    await add_note(page, "Two")
+    await ask_to_delete_all(page)
+    await expect_signed_in(page, demo.one, person)
+    await expect(page.get_by_role("status")).to_have_text("All your notes are deleted.")
+    await expect(page.locator(".entry")).to_have_count(0)
+    await expect(page.locator("#delete-all-notes")).to_have_count(0)
+
+
+async def test_an_old_login_is_asked_for_the_password_and_once_more(page: Page, demo: Demo, person: Account) -> None:
+    await sign_in_long_ago(page, demo, person)
+    await ask_to_delete_all(page)
+    await expect(page).to_have_title("Sign in")
+    await expect(page.locator("[name=username]")).to_have_value(person.email)
+    await fill_in(page, person)
+    await expect(page.get_by_role("status")).to_contain_text("nothing is deleted yet")
+    await expect(page.locator("#user-email")).to_have_text(person.email)
+    await page.click("#delete-all-for-good")
+    await expect_signed_in(page, demo.one, person)
+    await expect(page.locator(".entry")).to_have_count(0)
+
+
+async def test_the_notes_stay_for_who_signs_in_and_keeps_them(page: Page, demo: Demo, person: Account) -> None:
+    await sign_in_long_ago(page, demo, person)
+    await ask_to_delete_all(page)
+    await fill_in(page, person)
+    await page.click("#keep-notes")
+    await expect(page.locator(".entry h2")).to_have_text(["To lose, or to keep"])
+
+
+async def test_the_notes_stay_for_who_turns_back_at_the_login_page(page: Page, demo: Demo, person: Account) -> None:
+    await sign_in_long_ago(page, demo, person)
+    await ask_to_delete_all(page)
+    await expect(page).to_have_title("Sign in")
+    await page.goto(demo.one)
+    await expect_signed_in(page, demo.one, person)
+    await expect(page.locator(".entry h2")).to_have_text(["To lose, or to keep"])
+    await ask_to_delete_all(page)
+    await expect(page).to_have_title("Sign in")
+
+
+async def test_a_fresh_login_in_one_app_is_one_for_the_other(page: Page, demo: Demo, person: Account) -> None:
+    await sign_in_long_ago(page, demo, person)
+    await page.goto(demo.two)
+    await page.click("#sign-in")
+    await expect_signed_in(page, demo.two, person)
+    await ask_to_delete_all(page)
+    await fill_in(page, person)
+    await expect(page.get_by_role("status")).to_contain_text("nothing is deleted yet")
+    await page.goto(demo.one)
+    await ask_to_delete_all(page)
+    await expect(page.get_by_role("status")).to_contain_text("nothing is deleted yet")
+    await page.click("#delete-all-for-good")
+    await expect_signed_in(page, demo.one, person)
+    await expect(page.locator(".entry")).to_have_count(0)
+
+
+async def test_whoever_signs_in_instead_is_asked_about_their_own_notes(
+    page: Page, open_browser: OpenBrowser, demo: Demo, person: Account
+) -> None:
+    somebody = await demo.add_person()
+    await sign_in_long_ago(page, demo, person)
+    await ask_to_delete_all(page)
+    await fill_in(page, somebody)
+    await expect(page.locator("#user-email")).to_have_text(somebody.email)
+    await page.click("#delete-all-for-good")
+    await expect_signed_in(page, demo.one, somebody)
+    at_home = await (await open_browser()).new_page()
+    await sign_in(at_home, demo.one, person)
+    await expect(at_home.locator(".entry h2")).to_have_text(["To lose, or to keep"])

@@ -1,0 +1,129 @@
+"""examples/web_app with a stand-in for what is on its far side: the issuer and the notes API."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs
+
+import httpx2
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey, Key
+from starlette.testclient import TestClient
+
+from examples.web_app.app import create_app
+from examples.web_app.sessions import AppSession, Tokens, User
+from examples.web_app.settings import Settings
+from tests.support.clock import MovableClock
+
+ISSUER = "http://localhost:8000"
+API = "http://localhost:8001"
+APP = "http://app-one.localhost:8011"
+ENDPOINTS = {f"{name}_endpoint": f"{ISSUER}/{name}" for name in ("authorization", "token", "userinfo", "end_session")}
+METADATA = {
+    "issuer": ISSUER,
+    "jwks_uri": f"{ISSUER}/jwks",
+    "id_token_signing_alg_values_supported": ["ES256", "RS256"],
+    **ENDPOINTS,
+}
+ADA = User("sub-of-ada", "Ada <b>", "ada@example.com")
+
+
+def new_key(kid: str = "key-1") -> ECKey:
+    return ECKey.generate_key("P-256", {"kid": kid})
+
+
+@dataclass
+class FarSide:
+    """The issuer and the API as the app sees them: `refresh-N` is good once, and brings `access-N+1` for 300 s.
+
+    Any code is good, and brings `access-1` and an ID Token of these `id_claims`.
+    """
+
+    clock: MovableClock
+    generation: int = 1
+    token_requests: int = 0
+    is_away: bool = False
+    api_status: int = 200
+    challenge: str | None = None
+    """With which the API answers whoever wants to delete all."""
+    bearers: list[str] = field(default_factory=list)
+    deletions: list[str] = field(default_factory=list)
+    """The tokens with which all notes were to be deleted, whether they were or not."""
+    id_claims: dict[str, object] = field(default_factory=dict)
+    keys: list[Key] = field(default_factory=lambda: [new_key()])
+    key_requests: int = 0
+
+    async def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        if self.is_away:
+            raise httpx2.ConnectError("no route", request=request)
+        match request.method, request.url.path:
+            case _, "/.well-known/openid-configuration":
+                return httpx2.Response(200, json=METADATA)
+            case _, "/jwks":
+                self.key_requests += 1
+                return httpx2.Response(200, json={"keys": [key.as_dict(private=False) for key in self.keys]})
+            case _, "/token":
+                return await self._token(parse_qs(request.content.decode()))
+            case _, "/userinfo":
+                return httpx2.Response(200, json={"sub": self.id_claims["sub"], "name": "Grace", "email": "g@e.com"})
+            case "DELETE", "/notes":
+                self.deletions.append(request.headers["authorization"])
+                if self.challenge is not None:
+                    return httpx2.Response(401, headers={"WWW-Authenticate": self.challenge})
+                return httpx2.Response(204)
+            case _, "/notes":
+                self.bearers.append(request.headers["authorization"])
+                return httpx2.Response(self.api_status, json={"notes": [], "next_cursor": None})
+        return httpx2.Response(404)
+
+    async def _token(self, form: dict[str, list[str]]) -> httpx2.Response:
+        self.token_requests += 1
+        await asyncio.sleep(0)  # lets others come in between, as a network would
+        if form["grant_type"] == ["authorization_code"]:
+            # Authlib looks at the time of day, not at our clock.
+            claims = {"iss": ISSUER, "aud": "app-one", "iat": 1, "exp": 2**40, **self.id_claims}
+            return self._answer({"id_token": jwt.encode({"alg": "ES256", "kid": "key-1"}, claims, self.keys[0])})
+        if form["refresh_token"] != [f"refresh-{self.generation}"]:
+            return httpx2.Response(400, json={"error": "invalid_grant"})
+        self.generation += 1
+        return self._answer({})
+
+    def _answer(self, more: dict[str, str]) -> httpx2.Response:
+        fresh = {"access_token": f"access-{self.generation}", "refresh_token": f"refresh-{self.generation}"}
+        return httpx2.Response(200, json=fresh | more | {"token_type": "Bearer", "expires_in": 300})
+
+
+@pytest.fixture
+def far_side(clock: MovableClock) -> FarSide:
+    return FarSide(clock)
+
+
+@pytest.fixture
+def app_settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("THE_SECRET", "s" * 32)
+    return Settings(
+        name="App One",
+        client_id="app-one",
+        client_secret_env="THE_SECRET",
+        issuer=ISSUER,
+        api=API,
+        base_url=APP,
+        port=8011,
+    )
+
+
+@pytest.fixture
+def app_session(clock: MovableClock) -> AppSession:
+    return AppSession(ADA, Tokens("access-1", clock() + 300, "refresh-1", "id-token"), sid="login-1")
+
+
+@pytest.fixture
+def browser(
+    app_settings: Settings, far_side: FarSide, clock: MovableClock, app_session: AppSession
+) -> Iterator[TestClient]:
+    """Signed in as Ada."""
+    app = create_app(app_settings, clock, httpx2.MockTransport(far_side))
+    with TestClient(app, base_url=APP, follow_redirects=False) as client:
+        client.cookies.set("session", app.state.services.sessions.open(app_session), domain="app-one.localhost")
+        yield client
