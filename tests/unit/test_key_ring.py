@@ -196,5 +196,5 @@ async def test_a_wrong_master_key_is_refused_and_adds_nothing(ring: KeyRing, sto
 
 
 def test_no_kid_looks_like_an_option() -> None:
-    kids = {make_key(MASTER_KEY, published_at=0, signs_from=0).kid for _ in range(500)}
+    kids = {make_key(MASTER_KEY, "ES256", published_at=0, signs_from=0).kid for _ in range(500)}
     assert not [kid for kid in kids if kid.startswith("-")]
