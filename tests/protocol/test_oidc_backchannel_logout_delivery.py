@@ -78,6 +78,22 @@ async def test_not_now_is_not_never(
     assert len(receivers.requests[ONE]) == 1
 
 
+async def test_no_answer_in_five_seconds_is_none(
+    auth: AuthService,
+    rp: RelyingParty,
+    receivers: LogoutReceivers,
+    clock: MovableClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    receivers.answers[ONE] = never
+    await log_out(rp)
+    await until_next_attempt_is(auth, clock() + 1)
+    assert receivers.now_at[ONE] == 0
+    assert (
+        "client app-one takes no logout token for now: https://app-one.example.org: no complete answer" in caplog.text
+    )
+
+
 @pytest.mark.parametrize("status", [400, 401, 404, 410])
 async def test_a_refusal_is_for_good(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, status: int, caplog: pytest.LogCaptureFixture
