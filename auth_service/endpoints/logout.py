@@ -104,7 +104,7 @@ async def _parse(query: str, provider: Provider) -> LogoutRequest:
 
 
 def _is_of(hint: IDTokenHint | None, login_session: LoginSession) -> bool:
-    """An ID Token of an earlier login is no proof that whoever holds it may end this one, though the user be the same."""
+    """Not of an earlier one by the same user: whoever holds such a hint has no say in this login."""
     return hint is not None and (hint.sub, hint.sid) == (login_session.sub, login_session.sid)
 
 

@@ -153,6 +153,7 @@ async def test_what_is_disabled_loses_what_it_held(store: Store, clock: MovableC
             client_id=client_id,
             sub=sub,
             sid=None,
+            login_sid=None,
             scope="openid",
             resources=[],
             claims=None,

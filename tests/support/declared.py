@@ -122,7 +122,7 @@ _GOOD: dict[str, Any] = {
 
 def clients_with(changes: Mapping[str, Mapping[str, object]]) -> list[dict[str, object]]:
     """The clients above, some of them changed: `changes` by client_id."""
-    return [client | changes.get(str(client["client_id"]), {}) for client in _CLIENTS]
+    return [{**client, **changes.get(str(client["client_id"]), {})} for client in _CLIENTS]
 
 
 def declared_settings(database_url: str, **changes: object) -> Settings:

@@ -1,7 +1,7 @@
 """Waiting for what happens in the background, without a guess at how long it takes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 PATIENCE = 10.0
 """Seconds after which a test would rather fail than hang."""
@@ -11,4 +11,11 @@ async def until(condition: Callable[[], bool]) -> None:
     """Return once `condition()` is true. Raises TimeoutError when it never is."""
     async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - the code under test has no event to tell us by, and needs none
+            await asyncio.sleep(0.01)
+
+
+async def until_it_is(condition: Callable[[], Awaitable[bool]]) -> None:
+    """The same for what has to be asked for."""
+    async with asyncio.timeout(2 * PATIENCE):
+        while not await condition():  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)

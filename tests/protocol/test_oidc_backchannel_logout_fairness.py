@@ -1,0 +1,153 @@
+"""Back-Channel Logout §2.5: many clients are told at once, and none that is slow or gone holds up another."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import Connection, insert
+
+from auth_service.store import logout_deliveries, users
+from auth_service.store import tables as t
+from tests.support.auth_service import AuthService, running_auth_service
+from tests.support.clock import MovableClock
+from tests.support.logout_deliveries import (
+    DAY,
+    add_clients,
+    log_out,
+    queue,
+    until_all_are_done,
+    until_rows,
+    wake,
+)
+from tests.support.logout_receivers import HOSTS, LogoutReceivers, listening_clients, never
+from tests.support.relying_party import RelyingParty, claims_of
+from tests.support.waiting import until
+
+ONE, TWO, _ = HOSTS
+
+
+@pytest.fixture
+def receivers() -> LogoutReceivers:
+    return LogoutReceivers()
+
+
+@pytest.fixture
+async def auth(auth_database_url: str, clock: MovableClock, receivers: LogoutReceivers) -> AsyncIterator[AuthService]:
+    async with running_auth_service(auth_database_url, clock, receivers, client=listening_clients()) as running:
+        yield running
+
+
+async def test_a_client_that_hangs_holds_up_neither_the_person_nor_the_others(
+    auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers
+) -> None:
+    receivers.answers[ONE] = never
+    await auth.relying_party("app-two", rp.browser).tokens()
+    await log_out(rp)
+    await receivers.told(TWO)
+    await receivers.told(ONE)
+    assert receivers.now_at[ONE] == 1
+
+
+async def test_ten_thousand_for_a_dead_client_do_not_delay_one_for_another(
+    auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, clock: MovableClock
+) -> None:
+    receivers.answers[ONE] = never
+    await auth.store.write(queue, "app-one", 10_000, now=clock() - 60)
+    wake(auth)
+    await receivers.told(ONE, 2)
+    begun = asyncio.get_running_loop().time()
+    await log_out(auth.relying_party("app-two"))
+    await receivers.told(TWO)
+    assert asyncio.get_running_loop().time() - begun < 5
+    assert receivers.most_at[ONE] == 2
+
+
+async def test_a_client_that_fails_is_asked_once_a_second_and_has_all_when_it_is_back(
+    auth: AuthService, receivers: LogoutReceivers, clock: MovableClock
+) -> None:
+    receivers.answers[ONE] = 503
+    await auth.store.write(queue, "app-one", 100, now=clock())
+    wake(auth)
+    await receivers.told(ONE, 2)
+    for asked in (3, 4, 5):
+        wake(auth)
+        await asyncio.sleep(0.1)
+        assert len(receivers.requests[ONE]) == asked - 1
+        clock.advance(seconds=1)
+        wake(auth)
+        await receivers.told(ONE, asked)
+    receivers.answers[ONE] = 200
+    clock.advance(seconds=60)
+    wake(auth)
+    await until_all_are_done(auth)
+
+
+async def test_clients_that_registered_themselves_never_take_all_places(
+    auth: AuthService, receivers: LogoutReceivers, clock: MovableClock
+) -> None:
+    strangers = [f"stranger-{n}" for n in range(40)]
+    await auth.store.write(add_clients, strangers, "registration")
+    for name in strangers:
+        receivers.answers[f"{name}.example.org"] = never
+        await auth.store.write(queue, name, 5, now=clock() - 60)
+    wake(auth)
+    await until(lambda: receivers.now_at.total() == 12)
+    await log_out(auth.relying_party("app-one"))
+    await receivers.told(ONE)
+    assert receivers.now_at.total() == 12
+
+
+async def test_clients_that_fail_never_take_all_places(
+    auth: AuthService, receivers: LogoutReceivers, clock: MovableClock
+) -> None:
+    dead = [f"dead-{n}" for n in range(20)]
+    await auth.store.write(add_clients, dead, "file")
+    for name in dead:
+        receivers.answers[f"{name}.example.org"] = 503
+        await auth.store.write(queue, name, 5, now=clock() - 60)
+    wake(auth)
+    await until(lambda: all(receivers.requests[f"{name}.example.org"] for name in dead))
+    for name in dead:
+        receivers.answers[f"{name}.example.org"] = never
+    await asyncio.sleep(0.1)
+    clock.advance(seconds=2)
+    wake(auth)
+    await until(lambda: receivers.now_at.total() == 6)
+    await log_out(auth.relying_party("app-one"))
+    await receivers.told(ONE)
+    assert receivers.now_at.total() == 6
+
+
+async def test_a_look_costs_the_same_however_much_waits(auth: AuthService, clock: MovableClock) -> None:
+    """From client to client, and in each one's queue to its head: by the index, never through the table."""
+
+    def plan(connection: Connection) -> str:
+        connection.exec_driver_sql("ANALYZE logout_deliveries")
+        explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+        look = logout_deliveries._WAITING.compile(connection)
+        return "\n".join(str(row) for row in connection.exec_driver_sql(f"{explain} {look}"))
+
+    await auth.store.write(add_clients, ["dead"], "file")
+    await auth.store.write(queue, "dead", 5000, now=clock() + DAY)
+    steps = [line for line in (await auth.store.write(plan)).splitlines() if "logout_deliveries" in line]
+    assert steps
+    assert all("ix_logout_deliveries_client_id_attempt_at" in line for line in steps), steps
+    assert not [line for line in steps if "Seq Scan" in line]
+
+
+async def test_a_user_of_very_many_sessions_is_signed_out_of_all(
+    auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers
+) -> None:
+    sub = claims_of((await rp.tokens())["id_token"])["sub"]
+
+    def many(connection: Connection) -> None:
+        row = {"sub": sub, "auth_time": 0, "last_seen_at": auth.clock(), "expires_at": auth.clock() + 3600}
+        sids = [f"sid-{number}" for number in range(1200)]
+        connection.execute(insert(t.login_sessions), [row | {"sid": sid, "cookie_hash": sid.encode()} for sid in sids])
+        names = [{"sid": sid, "client_id": "app-one"} for sid in sids]
+        connection.execute(insert(t.login_session_clients), names)
+
+    await auth.store.write(many)
+    receivers.answers[ONE] = 503
+    await auth.store.write(users.sign_out, sub, now=auth.clock())
+    await until_rows(auth, lambda waiting: len(waiting) == 1201)
