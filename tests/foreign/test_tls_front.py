@@ -60,7 +60,7 @@ def test_no_other_suite_is(front: Front, suite: str) -> None:
         shake_hands(front, tls_1_2(front, suite))
 
 
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=lambda version: version.name)
 def test_nothing_older_is(front: Front, version: ssl.TLSVersion) -> None:
     tls = tls_1_2(front, "ALL")
     with warnings.catch_warnings(action="ignore"):  # Python would rather not

@@ -158,6 +158,7 @@ async function register(setup, metadata) {
     client_name: 'Somebody new',
     redirect_uris: [setup.redirect_uri],
     grant_types: ['authorization_code', 'refresh_token'],
+    token_endpoint_auth_method: 'client_secret_post', // what the library does with a secret that it is given
     ...metadata,
   }
   return client.dynamicClientRegistration(new URL(setup.issuer), asked, undefined, options)
