@@ -80,7 +80,7 @@ def _welcome(place: Place) -> str:
     to trust     {place.ca}
     user         {account.email} / {account.password}
 
-  Clients, each with its secret:
+  Clients, each with its secret (for the suite: {place.suite_json}):
 
 {secrets}
 

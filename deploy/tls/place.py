@@ -87,6 +87,11 @@ class Place:
             for client in declared
         }
 
+    @property
+    def suite_json(self) -> Path:
+        """The same in the words of the suite's own configuration."""
+        return self.var / "suite.json"
+
     def prepare(self) -> None:
         """Make the folders, certificates and configuration, and what secrets are lacking."""
         self.var.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -104,6 +109,16 @@ class Place:
             reference = client.get("client_secret", "")
             if reference.startswith("file:"):
                 make_secret(Path(reference.removeprefix("file:")))
+        self.suite_json.write_text(json.dumps(self._for_the_suite(), indent=2))
+
+    def _for_the_suite(self) -> dict[str, object]:
+        clients = {name: {"client_id": name, "client_secret": secret} for name, secret in self.clients().items()}
+        return {
+            "server": {"discoveryUrl": f"{self.issuer}/.well-known/openid-configuration"},
+            "client": clients["client"],
+            "client2": clients["client1"],
+            "client_secret_post": clients["client_secret_post"],
+        }
 
     def _filled_in(self, text: str) -> str:
         words = {

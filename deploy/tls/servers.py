@@ -24,11 +24,16 @@ def _service(name: str, package: str, config: Path, port: int, **environment: st
     return Server(name, command, port, f"http://127.0.0.1:{port}/readyz", environment)
 
 
-def _front(place: Place) -> Server:
+def nginx() -> str:
+    """Where it is. Raises DemoFailed when it is nowhere."""
     # Debian keeps it where only root's PATH leads.
-    nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
-    if nginx is None:
-        raise DemoFailed("there is no nginx; `make front` installs it")
-    command = [nginx, "-e", "stderr", "-p", str(place.nginx_folder), "-c", str(place.nginx_conf.resolve())]
+    found = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+    if found is None:
+        raise DemoFailed("there is no nginx; `make foreign` installs it")
+    return found
+
+
+def _front(place: Place) -> Server:
+    command = [nginx(), "-e", "stderr", "-p", str(place.nginx_folder), "-c", str(place.nginx_conf.resolve())]
     # Plain HTTP gets a 400 from a port for TLS: enough to know that somebody is there.
     return Server("front", [*command, "-g", "daemon off;"], place.front, f"http://127.0.0.1:{place.front}/")

@@ -6,21 +6,18 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, Page
 
 from deploy.demo.place import Account
 from tests.browser.watch import Watch
-from tests.support.chromium import chromium
+from tests.support.chromium import PATIENCE_MS, chromium
 from tests.support.demo import Demo, running_demo
 
 __all__ = ["chromium"]
 
 ARTIFACTS = Path("artifacts/browser")
-PATIENCE_MS = 45_000
 
 OpenBrowser = Callable[..., Awaitable[BrowserContext]]
-
-expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")

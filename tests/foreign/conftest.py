@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Page
 
 from tests.browser.watch import Watch
 from tests.support.apache import running_apache
-from tests.support.chromium import chromium
+from tests.support.chromium import PATIENCE_MS, chromium
 from tests.support.front import Front, running_front
 
 __all__ = ["chromium"]
@@ -36,6 +36,7 @@ def watch(front: Front) -> Watch:
 async def page(chromium: Browser, watch: Watch) -> AsyncIterator[Page]:
     """In a browser that knows nothing; in the end it may have complained about nothing."""
     context = await chromium.new_context(ignore_https_errors=True)
+    context.set_default_timeout(PATIENCE_MS)
     watch.listen(context)
     yield await context.new_page()
     await context.close()

@@ -10,7 +10,7 @@ from tests.support.front import Front
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PATIENCE = 15
+PATIENCE = 30
 """Seconds in which a logout has to arrive."""
 
 

@@ -7,7 +7,9 @@ from tests.foreign.authlib_client import authlib_client
 from tests.support.front import Front
 
 
-@pytest.mark.parametrize("flow", ["dynamic_registration", "form_post", "id_tokens_signed_with_rs256", "signed_userinfo"])
+@pytest.mark.parametrize(
+    "flow", ["dynamic_registration", "form_post", "id_tokens_signed_with_rs256", "signed_userinfo"]
+)
 def test_openid_client(front: Front, flow: str) -> None:
     front.node("openid_client.js", flow)
 

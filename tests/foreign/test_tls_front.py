@@ -1,16 +1,22 @@
 """The TLS front: what it speaks, and that the services behind it are not misled by it."""
 
+import shutil
 import socket
 import ssl
+import subprocess
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 
+from deploy.tls.servers import nginx
+from tests.support.demo import free_ports
 from tests.support.foreign_clients import APP
 from tests.support.front import Front
+from tests.support.processes import ROOT
 from tests.support.relying_party import CODE_CHALLENGE, Browser, answer_of
 
 SUITES = [f"ECDHE-{key}-AES{bits}" for key in ("ECDSA", "RSA") for bits in ("128-GCM-SHA256", "256-GCM-SHA384")]
@@ -158,3 +164,25 @@ async def test_a_strangers_x_forwarded_for_is_not_believed_and_the_real_address_
     assert await wrong_passwords(front, email, 10, from_address="127.0.0.2") == {401}
     assert await wrong_passwords(front, email, 1, from_address="127.0.0.2") == {429}
     assert await wrong_passwords(front, email, 1, from_address="127.0.0.3") == {401}
+
+
+def test_nginx_takes_the_configuration_of_the_compose_files_proxy_which_shares_a_half_with_it(
+    front: Front, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(ROOT / "deploy" / "compose", tmp_path / "compose")
+    config = folder / "nginx.conf"
+    text = config.read_text()
+    for there, here in {
+        "/tmp/": f"{tmp_path}/",
+        "listen 443": f"listen 127.0.0.1:{free_ports(1)[0]}",
+        "/run/secrets/tls_certificate": f"{front.others}/server-ec.pem",
+        "/run/secrets/tls_key": f"{front.others}/server-ec.key",
+        "auth-1:": "127.0.0.1:",
+        "auth-2:": "127.0.0.1:",
+        "notes:": "127.0.0.1:",
+    }.items():
+        assert there in text
+        text = text.replace(there, here)
+    config.write_text(text)
+    tried = subprocess.run([nginx(), "-e", "stderr", "-t", "-c", str(config)], capture_output=True, text=True)
+    assert tried.returncode == 0, tried.stderr
