@@ -49,5 +49,5 @@ secrets: ## development secrets and certificates for docker compose, in var/comp
 	@deploy/compose/make_secrets.sh
 
 clean: ## remove what make made, but not the demo's data in var/
-	@rm -rf .venv build shared/build artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info shared/*.egg-info
+	@rm -rf .venv build shared/build artifacts tests/foreign/node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info shared/*.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

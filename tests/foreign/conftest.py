@@ -1,6 +1,7 @@
 """The pair behind its TLS front, real processes, once for each process that runs tests; and a browser for each test."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -12,6 +13,8 @@ from tests.support.chromium import PATIENCE_MS, chromium
 from tests.support.front import Front, running_front
 
 __all__ = ["chromium"]
+
+ARTIFACTS = Path("artifacts/foreign")
 
 
 @pytest.fixture(scope="session")
@@ -33,11 +36,13 @@ def watch(front: Front) -> Watch:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(chromium: Browser, watch: Watch) -> AsyncIterator[Page]:
-    """In a browser that knows nothing; in the end it may have complained about nothing."""
+async def page(chromium: Browser, watch: Watch, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
+    """In a browser that knows nothing; in the end it may have complained about nothing. Its last sight is kept."""
     context = await chromium.new_context(ignore_https_errors=True)
     context.set_default_timeout(PATIENCE_MS)
     watch.listen(context)
-    yield await context.new_page()
+    page = await context.new_page()
+    yield page
+    await page.screenshot(path=ARTIFACTS / f"{request.node.name}.png")
     await context.close()
     watch.judge()

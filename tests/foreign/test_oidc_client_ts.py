@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from tests.browser.steps import fill_in
+from tests.browser.watch import Watch
 from tests.foreign.steps import sign_in_at_spa
 from tests.support.front import NODE, Front
 from tests.support.static_site import static_site
@@ -29,8 +31,8 @@ def spa(front: Front, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         yield f"{front.spa}/"
 
 
-async def test_it_signs_in_reads_userinfo_renews_by_refresh_token_and_signs_out(
-    page: Page, spa: str, front: Front
+async def test_it_signs_in_reads_userinfo_renews_by_refresh_token_and_revokes_as_it_signs_out(
+    page: Page, spa: str, front: Front, watch: Watch
 ) -> None:
     await sign_in_at_spa(page, spa, front)
     await expect(page.locator("#name")).to_have_text("Ada Lovelace")  # which only userinfo says
@@ -38,9 +40,26 @@ async def test_it_signs_in_reads_userinfo_renews_by_refresh_token_and_signs_out(
         await page.click("#renew")
         await expect(page.locator("#renewed")).to_have_text(times)
     await page.click("#sign-out")
-    await page.wait_for_url(spa)
+    await expect(page.locator("#email")).to_have_text("")  # the page anew
+    await expect(page).to_have_url(spa)
+    assert f"{front.issuer}/revoke" in watch.urls
     await page.click("#sign-in")
     await expect(page).to_have_title("Sign in")
+
+
+async def test_it_signs_in_in_a_window_of_its_own_though_our_pages_are_cut_off_from_whoever_opened_them(
+    page: Page, spa: str, front: Front
+) -> None:
+    await page.goto(spa)
+    async with page.expect_popup() as opened:
+        await page.click("#sign-in-in-a-window")
+    window = await opened.value
+    await expect(window).to_have_title("Sign in")
+    assert await window.evaluate("window.opener") is None
+    await fill_in(window, front.account)
+    async with window.expect_event("close"):
+        await window.click("#allow")
+    await expect(page.locator("#email")).to_have_text(front.account.email)
 
 
 async def test_without_a_refresh_token_it_finds_nobody_signed_in_because_frames_get_no_cookie(

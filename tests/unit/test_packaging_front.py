@@ -30,6 +30,14 @@ def test_the_issuer_is_https_and_only_the_front_may_tell_addresses(place: Place)
     assert settings.trusted_proxies == ["127.0.0.1/32"]
 
 
+def test_nobody_on_another_machine_can_reach_it(place: Place) -> None:
+    """Anybody who could would register clients, and sign in as a user whose password is known."""
+    words = place.nginx_conf.read_text().split()
+    listening = [words[at + 1] for at, word in enumerate(words) if word == "listen"]
+    assert listening
+    assert {address.rpartition(":")[0] for address in listening} <= {"127.0.0.1", "[::1]"}
+
+
 def test_clients_may_register_themselves_and_go_without_pkce(place: Place) -> None:
     settings = settings_of(place)
     assert (settings.registration.mode, settings.registration.require_pkce) == ("open", False)

@@ -9,6 +9,7 @@ const manager = new oidc.UserManager({
   scope: 'openid profile email',
   loadUserInfo: true,
   automaticSilentRenew: false,
+  revokeTokensOnSignout: true,
 })
 
 const put = (id, text) => (document.getElementById(id).textContent = text)
@@ -36,14 +37,19 @@ async function start() {
   const answer = new URLSearchParams(location.search)
   if (answer.has('state')) {
     const user = await manager.signinCallback()
-    if (window.parent !== window) return // in the frame, which the library itself watches
+    if (!user) return // in the library's own frame or window, which it tells what came
     history.replaceState(null, '', here)
-    put('email', user.profile.email)
-    put('name', user.profile.name)
+    show(user)
   }
 }
 
+function show(user) {
+  put('email', user.profile.email)
+  put('name', user.profile.name)
+}
+
 onClick('sign-in', () => manager.signinRedirect())
+onClick('sign-in-in-a-window', async () => show(await manager.signinPopup()))
 onClick('renew', renew)
 onClick('renew-in-a-frame', renewInAFrame)
 onClick('sign-out', () => manager.signoutRedirect())
