@@ -32,7 +32,7 @@ def rp(front: Front) -> Iterator[str]:
 
 @pytest.fixture
 def watch(front: Front) -> Watch:
-    return Watch({front.issuer, front.spa, front.rp})
+    return Watch({front.issuer, front.spa, front.rp, front.posted_rp})
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.declared import secret_of
-from tests.support.front import RP_HOST, Front
+from tests.support.front import POSTED_RP_HOST, RP_HOST, Front
 from tests.support.processes import PATIENCE, ROOT
 
 FILES = ROOT / "tests" / "foreign" / "apache"
@@ -37,12 +37,13 @@ def running_apache(front: Front) -> Iterator[str]:
             "modules": MODULES,
             "user": "User www-data\nGroup www-data" if os.geteuid() == 0 else "",
             "name": RP_HOST,
+            "posted_name": POSTED_RP_HOST,
             "port": front.rp_port,
             "issuer": front.issuer,
             "secret": secret_of("rp"),
         }
         text = (FILES / "apache.conf").read_text()
-        (folder / "apache.conf").write_text(re.sub("@([a-z]+)@", lambda word: str(words[word[1]]), text))
+        (folder / "apache.conf").write_text(re.sub("@([a-z_]+)@", lambda word: str(words[word[1]]), text))
         with subprocess.Popen([apache, "-f", str(folder / "apache.conf"), "-DFOREGROUND"]) as process:
             try:
                 _wait(front, process, folder / "error.log")

@@ -1,6 +1,6 @@
 """What the auth service behind the TLS front is told of the clients that are tried on it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from joserfc.jwk import ECKey
@@ -14,8 +14,8 @@ APP_LEFT = "https://app.example.net/"
 Client = dict[str, Any]
 
 
-def foreign_clients(*, spa: str, rp: str, rp_port: int, key: ECKey) -> list[Client]:
-    """`spa` and `rp` are the origins of a page in the browser and of an app on a server. `key` is private_key_jwt's."""
+def foreign_clients(*, spa: str, rps: Sequence[str], rp_port: int, key: ECKey) -> list[Client]:
+    """`spa` is the origin of a page in the browser, `rps` are those of an app on a server; private_key_jwt has `key`."""
     return [
         _confidential("basic"),
         _confidential("post", token_endpoint_auth_method="client_secret_post"),
@@ -39,8 +39,8 @@ def foreign_clients(*, spa: str, rp: str, rp_port: int, key: ECKey) -> list[Clie
         ),
         _confidential(
             "rp",
-            redirect_uris=[f"{rp}/callback"],
-            post_logout_redirect_uris=[f"{rp}/left.html"],
+            redirect_uris=[f"{rp}/callback" for rp in rps],
+            post_logout_redirect_uris=[f"{rp}/left.html" for rp in rps],
             # By a name that every resolver knows: the app's server listens to all of them.
             backchannel_logout_uri=f"https://localhost:{rp_port}/callback?logout=backchannel",
             backchannel_logout_session_required=True,

@@ -22,6 +22,7 @@ from tests.support.relying_party import Browser
 
 SPA_HOST = "spa.localhost"
 RP_HOST = "rp.localhost"
+POSTED_RP_HOST = "posted.localhost"
 NODE = ROOT / "tests" / "foreign" / "node"
 
 
@@ -48,6 +49,11 @@ class Front:
     @property
     def rp(self) -> str:
         return f"https://{RP_HOST}:{self.rp_port}"
+
+    @property
+    def posted_rp(self) -> str:
+        """The same app by another name, where it asks for its answers by form_post."""
+        return f"https://{POSTED_RP_HOST}:{self.rp_port}"
 
     @property
     def others(self) -> Path:
@@ -84,9 +90,9 @@ def running_front(folder: Path) -> Iterator[Front]:
     ports = free_ports(5)
     place = Place(folder / "var", front=ports[0], auth=ports[1], notes=ports[2])
     front = Front(place, spa_port=ports[3], rp_port=ports[4])
-    make_certificates(front.others, (SPA_HOST, RP_HOST, "localhost"))
+    make_certificates(front.others, (SPA_HOST, RP_HOST, POSTED_RP_HOST, "localhost"))
     key = ECKey.generate_key("P-256", {"use": "sig", "kid": "the client's own"}, auto_kid=False)
-    clients = foreign_clients(spa=front.spa, rp=front.rp, rp_port=front.rp_port, key=key)
+    clients = foreign_clients(spa=front.spa, rps=[front.rp, front.posted_rp], rp_port=front.rp_port, key=key)
     (folder / "clients.toml").write_text(as_toml(clients))
     flows = {
         "issuer": front.issuer,
