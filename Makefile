@@ -1,6 +1,6 @@
 # Everything a newcomer needs; `make` alone lists it. Kept to what GNU make 3.81 (macOS) understands.
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench lock browser secrets clean
+.PHONY: help install run test check format bench front lock browser foreign secrets clean
 
 PYTHON := .venv/bin/python
 
@@ -13,7 +13,7 @@ install: ## everything locked, into .venv; the second time takes seconds
 run: install ## the whole demo in the foreground, on SQLite in var/; Ctrl-C stops it
 	@exec $(PYTHON) -m deploy.demo
 
-test: install browser ## all tests: unit, protocol on SQLite and on PostgreSQL, real browser
+test: install browser foreign ## all tests: unit, protocol on SQLite and on PostgreSQL, real browser, foreign clients
 	@$(PYTHON) -m pytest -n auto --dist loadfile
 
 check: install ## formatting, lint, types; changes nothing
@@ -28,6 +28,10 @@ format: install ## put the code into its canonical form
 bench: install ## the benchmarks; prints tables, judges nothing
 	@$(PYTHON) -m bench
 
+front: install ## the pair behind TLS on loopback, for a certification run (docs/conformance.md); Ctrl-C stops it
+	@deploy/setup/nginx.sh
+	@exec $(PYTHON) -m deploy.tls $(ARGS)
+
 lock: install ## requirements.lock anew from the pyprojects, keeping what it pins; UPGRADE=--upgrade takes the newest
 	@test -x build/uv/bin/uv || { $(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install --quiet uv; }
 	@build/uv/bin/uv pip compile pyproject.toml --quiet $(UPGRADE) --all-extras --group dev --group demo \
@@ -37,9 +41,13 @@ lock: install ## requirements.lock anew from the pyprojects, keeping what it pin
 browser: ## Chromium for the tests, by apt-get when you are root
 	@deploy/setup/chromium.sh
 
+foreign: ## nginx, Apache and npm packages for the tests with foreign clients, by apt-get when you are root
+	@deploy/setup/nginx.sh
+	@deploy/setup/foreign.sh
+
 secrets: ## development secrets and certificates for docker compose, in var/compose/
 	@deploy/compose/make_secrets.sh
 
 clean: ## remove what make made, but not the demo's data in var/
-	@rm -rf .venv build shared/build artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info shared/*.egg-info
+	@rm -rf .venv build shared/build artifacts tests/foreign/node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info shared/*.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

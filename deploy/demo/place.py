@@ -55,7 +55,7 @@ class Place:
             path.write_text(self._moved_here((HERE / path.name).read_text()))
         for client in tomllib.loads(self.auth_toml.read_text())["client"]:
             if reference := client.get("client_secret"):
-                _make_secret(Path(reference.removeprefix("file:")))
+                make_secret(Path(reference.removeprefix("file:")))
 
     def secret(self, client_id: str) -> str:
         return (self.var / "demo" / f"{client_id}.secret").read_text()
@@ -66,7 +66,7 @@ class Place:
         return re.sub(r"\bvar/", lambda _: f"{self.var}/", text)
 
 
-def _make_secret(path: Path) -> None:
+def make_secret(path: Path) -> None:
     """Generate 256 random bits into `path`, readable by its owner only; keep what is there."""
     if path.exists():
         return

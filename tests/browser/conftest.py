@@ -1,24 +1,23 @@
 """A real Chromium, the processes that `make run` starts, and for each test a browser and a person of its own."""
 
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page
 
 from deploy.demo.place import Account
 from tests.browser.watch import Watch
+from tests.support.chromium import PATIENCE_MS, chromium
 from tests.support.demo import Demo, running_demo
 
+__all__ = ["chromium"]
+
 ARTIFACTS = Path("artifacts/browser")
-PATIENCE_MS = 45_000
 
 OpenBrowser = Callable[..., Awaitable[BrowserContext]]
-
-expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -26,19 +25,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """With access tokens so short that the apps rotate their refresh token at each request: nobody has to wait."""
     with running_demo(tmp_path_factory.mktemp("demo"), AUTH_LIFETIMES__ACCESS_TOKEN="45") as running:
         yield running
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def chromium() -> AsyncIterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    executable = next(filter(None, map(shutil.which, names)), None)
-    assert executable, "there is no Chromium; `make browser` installs it"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=executable, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield browser
-        await browser.close()
 
 
 @pytest.fixture

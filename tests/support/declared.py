@@ -132,16 +132,16 @@ def declared_settings(database_url: str, **changes: object) -> Settings:
 def declared_toml(database_url: str, **changes: object) -> str:
     """The same as a configuration file."""
     return "\n".join(
-        f"{key} = {_toml(value)}" for key, value in (_GOOD | {"database_url": database_url} | changes).items()
+        f"{key} = {toml_value(value)}" for key, value in (_GOOD | {"database_url": database_url} | changes).items()
     )
 
 
-def _toml(value: object) -> str:
+def toml_value(value: object) -> str:
     """TOML writes text, numbers and lists as JSON does; only a table's members differ."""
     match value:
         case dict():
-            return "{ " + ", ".join(f"{json.dumps(key)} = {_toml(member)}" for key, member in value.items()) + " }"
+            return "{ " + ", ".join(f"{json.dumps(key)} = {toml_value(member)}" for key, member in value.items()) + " }"
         case list():
-            return "[" + ", ".join(_toml(member) for member in value) + "]"
+            return "[" + ", ".join(toml_value(member) for member in value) + "]"
         case _:
             return json.dumps(value)

@@ -1,14 +1,10 @@
 """What `make run` starts, on ports and in a folder of its own: real processes, and people made for one test each."""
 
-import os
 import random
 import secrets
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +23,7 @@ from deploy.demo.place import Account, Place
 from deploy.demo.servers import ONE, TWO, api_url, auth_url
 from tallystick.clock import Clock, system_clock
 from tallystick.store import Store
+from tests.support.processes import in_the_foreground
 
 PASSWORD = "correct horse battery staple"
 
@@ -108,25 +105,9 @@ def _age_login(connection: Connection, email: str, *, seconds: int) -> None:
 def running_demo(folder: Path, **environment: str) -> Iterator[Demo]:
     """From the welcome to a clean stop. `environment` is added to ours."""
     place = Place(free_ports(4), folder / "var")
-    command = [sys.executable, "-m", "deploy.demo", "--var", str(place.var), "--ports", ",".join(map(str, place.ports))]
-    with ExitStack() as stack:
-        process = stack.enter_context(
-            subprocess.Popen(
-                command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-            )
-        )
-        stack.callback(process.send_signal, signal.SIGINT)
-        assert process.stdout is not None
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            if "Ctrl-C stops it" in line:
-                break
-        else:
-            raise AssertionError("".join(said))
+    options = ["--var", str(place.var), "--ports", ",".join(map(str, place.ports))]
+    with in_the_foreground("deploy.demo", *options, **environment):
         yield Demo(place)
-        process.send_signal(signal.SIGINT)
-        assert process.wait() == 0
 
 
 def free_ports(count: int) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -26,6 +26,30 @@ def running(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+
+
+@contextmanager
+def in_the_foreground(module: str, *options: str, **environment: str) -> Iterator[None]:
+    """One of `deploy`'s own supervisors, from its welcome to a clean stop. `environment` is added to ours."""
+    command = [sys.executable, "-m", module, *options]
+    with ExitStack() as stack:
+        process = stack.enter_context(
+            subprocess.Popen(
+                command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+        )
+        stack.callback(process.send_signal, signal.SIGINT)
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if "Ctrl-C stops it" in line:
+                break
+        else:
+            raise AssertionError("".join(said))
+        yield
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
 
 
 def port_of(process: subprocess.Popen[str]) -> int:

@@ -123,4 +123,8 @@ def test_the_image_holds_no_secret_and_no_history() -> None:
 
 
 def nginx_lines() -> list[str]:
-    return [line.strip() for line in (ROOT / "deploy" / "compose" / "nginx.conf").read_text().splitlines()]
+    """Of the proxy's configuration, and of what it includes."""
+    folder = ROOT / "deploy" / "compose"
+    lines = [line.strip() for line in (folder / "nginx.conf").read_text().splitlines()]
+    assert "include tls_front.conf;" in lines
+    return lines + [line.strip() for line in (folder / "tls_front.conf").read_text().splitlines()]

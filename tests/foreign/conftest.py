@@ -1,0 +1,48 @@
+"""The pair behind its TLS front, real processes, once for each process that runs tests; and a browser for each test."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page
+
+from tests.browser.watch import Watch
+from tests.support.apache import running_apache
+from tests.support.chromium import PATIENCE_MS, chromium
+from tests.support.front import Front, running_front
+
+__all__ = ["chromium"]
+
+ARTIFACTS = Path("artifacts/foreign")
+
+
+@pytest.fixture(scope="session")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    with running_front(tmp_path_factory.mktemp("front")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def rp(front: Front) -> Iterator[str]:
+    """The origin of Apache with mod_auth_openidc, whose /private/ is for those who have signed in."""
+    with running_apache(front) as origin:
+        yield origin
+
+
+@pytest.fixture
+def watch(front: Front) -> Watch:
+    return Watch({front.issuer, front.spa, front.rp, front.posted_rp})
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(chromium: Browser, watch: Watch, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
+    """In a browser that knows nothing; in the end it may have complained about nothing. Its last sight is kept."""
+    context = await chromium.new_context(ignore_https_errors=True)
+    context.set_default_timeout(PATIENCE_MS)
+    watch.listen(context)
+    page = await context.new_page()
+    yield page
+    await page.screenshot(path=ARTIFACTS / f"{request.node.name}.png")
+    await context.close()
+    watch.judge()

@@ -1,0 +1,26 @@
+"""mod_auth_openidc hears that a login has ended, without a browser in between (OpenID Connect Back-Channel Logout)."""
+
+import asyncio
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.foreign.steps import sign_in_at_rp
+from tests.support.front import Front
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PATIENCE = 30
+"""Seconds in which a logout has to arrive."""
+
+
+async def test_a_logout_at_the_issuer_ends_the_session_of_the_app(page: Page, rp: str, front: Front) -> None:
+    await sign_in_at_rp(page, rp, front)
+    await page.goto(f"{rp}/private/")
+    await expect(page).to_have_title("Private")
+    await page.goto(f"{front.issuer}/logout")
+    await page.click("#log-out")
+    async with asyncio.timeout(PATIENCE):
+        # Its session ends when the logout token arrives; then it asks the issuer, who knows nobody any more.
+        while await page.goto(f"{rp}/private/") and await page.title() != "Sign in":  # noqa: ASYNC110 - nobody tells us
+            await asyncio.sleep(0.2)

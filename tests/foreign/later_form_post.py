@@ -1,0 +1,18 @@
+"""mod_auth_openidc asks for its answer by form_post (OAuth 2.0 Form Post Response Mode), in a real browser."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.foreign.steps import sign_in_at_rp
+from tests.support.front import Front
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_the_answer_is_posted_from_a_page_of_ours_by_itself(page: Page, rp: str, front: Front) -> None:
+    """Its script and its form's address are what our Content-Security-Policy has to let through."""
+    posted = []
+    page.on("request", lambda request: posted.append(request.url) if request.method == "POST" else None)
+    await sign_in_at_rp(page, front.posted_rp, front)
+    await expect(page.locator("#user")).to_have_text(front.account.email)
+    assert posted == [f"{front.issuer}/login", f"{front.posted_rp}/callback"]

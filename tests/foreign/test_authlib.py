@@ -1,0 +1,22 @@
+"""Authlib on the pair behind its TLS front."""
+
+from tests.foreign.authlib_client import authlib_client, whole_way
+from tests.support.declared import secret_of
+from tests.support.front import Front
+
+
+async def test_code_with_client_secret_basic(front: Front) -> None:
+    async with authlib_client(front, "basic", secret_of("basic")) as client:
+        await whole_way(front, client)
+
+
+async def test_code_with_client_secret_post(front: Front) -> None:
+    async with authlib_client(front, "post", secret_of("post"), method="client_secret_post") as client:
+        await whole_way(front, client)
+
+
+async def test_client_credentials(front: Front) -> None:
+    async with authlib_client(front, "bot", secret_of("bot")) as client:
+        endpoint = client.issuer_metadata["token_endpoint"]
+        token = await client.fetch_token(endpoint, grant_type="client_credentials", scope="notes:read")
+        assert token["scope"] == "notes:read"

@@ -1,0 +1,188 @@
+"""The TLS front: what it speaks, and that the services behind it are not misled by it."""
+
+import shutil
+import socket
+import ssl
+import subprocess
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deploy.tls.servers import nginx
+from tests.support.demo import free_ports
+from tests.support.foreign_clients import APP
+from tests.support.front import Front
+from tests.support.processes import ROOT
+from tests.support.relying_party import CODE_CHALLENGE, Browser, answer_of
+
+SUITES = [f"ECDHE-{key}-AES{bits}" for key in ("ECDSA", "RSA") for bits in ("128-GCM-SHA256", "256-GCM-SHA384")]
+OTHER_SUITES = [
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-AES128-SHA256",
+    "ECDHE-RSA-AES256-SHA",
+    "DHE-RSA-AES128-GCM-SHA256",
+    "AES128-GCM-SHA256",
+]
+
+
+def shake_hands(front: Front, tls: ssl.SSLContext, *, name: str | None = None) -> tuple[str, str]:
+    """The protocol and the suite that were agreed on."""
+    with (
+        socket.create_connection(("127.0.0.1", front.place.front), timeout=10) as connection,
+        tls.wrap_socket(connection, server_hostname=name or front.place.auth_name) as agreed,
+    ):
+        cipher = agreed.cipher()
+        assert cipher is not None
+        return str(agreed.version()), cipher[0]
+
+
+@contextmanager
+def refused_by_the_front(*alerts: str) -> Iterator[None]:
+    """It is the other side that refuses, not our own OpenSSL."""
+    with pytest.raises(ssl.SSLError) as refusal:
+        yield
+    assert refusal.value.reason in alerts
+
+
+def tls_1_2(front: Front, suite: str) -> ssl.SSLContext:
+    tls = front.tls()
+    tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    tls.set_ciphers(f"{suite}:@SECLEVEL=0")
+    return tls
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_tls_1_2_with_forward_secrecy_and_gcm_is_spoken(front: Front, suite: str) -> None:
+    assert shake_hands(front, tls_1_2(front, suite)) == ("TLSv1.2", suite)
+
+
+@pytest.mark.parametrize("suite", OTHER_SUITES)
+def test_no_other_suite_is(front: Front, suite: str) -> None:
+    with refused_by_the_front("SSLV3_ALERT_HANDSHAKE_FAILURE"):
+        shake_hands(front, tls_1_2(front, suite))
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=lambda version: version.name)
+def test_nothing_older_is(front: Front, version: ssl.TLSVersion) -> None:
+    tls = tls_1_2(front, "ALL")
+    with warnings.catch_warnings(action="ignore"):  # Python would rather not
+        tls.minimum_version = tls.maximum_version = version
+    with refused_by_the_front("TLSV1_ALERT_PROTOCOL_VERSION"):
+        shake_hands(front, tls)
+
+
+def test_tls_1_3_is_preferred(front: Front) -> None:
+    assert shake_hands(front, front.tls())[0] == "TLSv1.3"
+
+
+def test_a_name_that_is_neither_of_the_two_ends_in_the_handshake(front: Front) -> None:
+    with refused_by_the_front("TLSV1_UNRECOGNIZED_NAME"):
+        shake_hands(front, front.tls(), name="elsewhere.example")
+
+
+@pytest.fixture
+async def http(front: Front) -> AsyncIterator[httpx.AsyncClient]:
+    async with front.http() as http:
+        yield http
+
+
+@pytest.fixture
+def browser(front: Front, http: httpx.AsyncClient) -> Browser:
+    return front.browser(http)
+
+
+def authorization_request(**changes: str) -> dict[str, str]:
+    return {
+        "response_type": "code",
+        "client_id": "basic",
+        "redirect_uri": APP,
+        "scope": "openid",
+        "code_challenge": CODE_CHALLENGE,
+        "code_challenge_method": "S256",
+    } | changes
+
+
+async def test_discovery_names_this_issuer_and_https_alone(front: Front, http: httpx.AsyncClient) -> None:
+    metadata = (await http.get("/.well-known/openid-configuration")).json()
+    assert metadata["issuer"] == front.issuer
+    urls = {name: value for name, value in metadata.items() if name.endswith(("_endpoint", "_uri"))}
+    assert len(urls) > 5
+    assert all(url.startswith(f"{front.issuer}/") for url in urls.values())
+    assert (await http.get(metadata["jwks_uri"])).json()["keys"]
+
+
+async def test_the_notes_api_has_found_the_issuers_keys_through_the_front(front: Front) -> None:
+    # By the address, because no resolver has to know the name.
+    at_the_name = {"headers": {"Host": front.place.notes_name}, "extensions": {"sni_hostname": front.place.notes_name}}
+    async with httpx.AsyncClient(verify=front.tls()) as http:
+        answer = await http.get(f"https://127.0.0.1:{front.place.front}/readyz", **at_the_name)  # type: ignore[arg-type]
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+
+
+async def test_redirects_lead_to_this_issuer_and_back_to_the_client(browser: Browser, http: httpx.AsyncClient) -> None:
+    request = authorization_request(state="a state")
+    first = await http.get("/authorize", params=request)
+    assert first.status_code == 303
+    assert first.headers["location"].startswith("/login?")
+    login_page = await http.get(first.headers["location"])
+    assert login_page.headers["strict-transport-security"] == "max-age=31536000"
+    done = await browser.sign_in(login_page)
+    assert done.headers["location"].startswith(f"{APP}?")
+    assert answer_of(done) | {"code": ""} == {"code": "", "state": "a state", "iss": browser.issuer}
+
+
+async def test_cookies_are_for_this_host_and_https_alone(browser: Browser, http: httpx.AsyncClient) -> None:
+    await browser.sign_in()
+    cookies = list(http.cookies.jar)
+    assert len(cookies) >= 2
+    for cookie in cookies:
+        assert cookie.name.startswith("__Host-")
+        assert (cookie.secure, cookie.path, cookie.domain_specified) == (True, "/", False)
+        assert cookie.has_nonstandard_attr("HttpOnly")
+
+
+async def wrong_passwords(front: Front, email: str, count: int, *, from_address: str) -> set[int]:
+    """Tried from one address, each with another X-Forwarded-For that says otherwise; the statuses of the answers."""
+    async with front.http(from_address=from_address) as http:
+        browser = front.browser(http)
+        page = await browser.open("/login")
+        statuses = set()
+        for number in range(count):
+            http.headers["X-Forwarded-For"] = f"203.0.113.{number}"
+            statuses.add((await browser.sign_in(page, username=email, password="wrong horse")).status_code)
+        return statuses
+
+
+async def test_a_strangers_x_forwarded_for_is_not_believed_and_the_real_address_is(front: Front) -> None:
+    """Ten wrong passwords are free for an account from one address: the eleventh tells what addresses were seen."""
+    email = "somebody@example.com"
+    assert await wrong_passwords(front, email, 10, from_address="127.0.0.2") == {401}
+    assert await wrong_passwords(front, email, 1, from_address="127.0.0.2") == {429}
+    assert await wrong_passwords(front, email, 1, from_address="127.0.0.3") == {401}
+
+
+def test_nginx_takes_the_configuration_of_the_compose_files_proxy_which_shares_a_half_with_it(
+    front: Front, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(ROOT / "deploy" / "compose", tmp_path / "compose")
+    config = folder / "nginx.conf"
+    text = config.read_text()
+    for there, here in {
+        "/tmp/": f"{tmp_path}/",
+        "listen 443": f"listen 127.0.0.1:{free_ports(1)[0]}",
+        "/run/secrets/tls_certificate": f"{front.others}/server-ec.pem",
+        "/run/secrets/tls_key": f"{front.others}/server-ec.key",
+        "auth-1:": "127.0.0.1:",
+        "auth-2:": "127.0.0.1:",
+        "notes:": "127.0.0.1:",
+    }.items():
+        assert there in text
+        text = text.replace(there, here)
+    config.write_text(text)
+    tried = subprocess.run([nginx(), "-e", "stderr", "-t", "-c", str(config)], capture_output=True, text=True)
+    assert tried.returncode == 0, tried.stderr

@@ -1,0 +1,72 @@
+"""What the auth service behind the TLS front is told of the clients that are tried on it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from joserfc.jwk import ECKey
+
+from tests.support.declared import secret_of, toml_value
+
+APP = "https://app.example.net/callback"
+"""Where the clients without a page of their own are called back: nobody is there, and the way ends before it."""
+APP_LEFT = "https://app.example.net/"
+
+Client = dict[str, Any]
+
+
+def foreign_clients(*, spa: str, rps: Sequence[str], rp_port: int, key: ECKey) -> list[Client]:
+    """`spa` is the origin of a page in the browser, `rps` are those of an app on a server; private_key_jwt has `key`."""
+    return [
+        _confidential("basic"),
+        _confidential("post", token_endpoint_auth_method="client_secret_post"),
+        _client("public", token_endpoint_auth_method="none"),
+        _client(
+            "private_key_jwt",
+            token_endpoint_auth_method="private_key_jwt",
+            jwks={"keys": [key.as_dict(private=False) | {"alg": "ES256"}]},
+        ),
+        {
+            "client_id": "bot",
+            "client_secret": secret_of("bot"),
+            "grant_types": ["client_credentials"],
+            "scope": "notes:read",
+        },
+        _client(
+            "spa",
+            token_endpoint_auth_method="none",
+            redirect_uris=[f"{spa}/"],
+            post_logout_redirect_uris=[f"{spa}/"],
+        ),
+        _confidential(
+            "rp",
+            redirect_uris=[f"{rp}/callback" for rp in rps],
+            post_logout_redirect_uris=[f"{rp}/left.html" for rp in rps],
+            # By a name that every resolver knows: the app's server listens to all of them.
+            backchannel_logout_uri=f"https://localhost:{rp_port}/callback?logout=backchannel",
+            backchannel_logout_session_required=True,
+        ),
+    ]
+
+
+def as_toml(clients: Iterable[Client]) -> str:
+    """As tables of the configuration file, which may stand after others."""
+    return "\n".join(
+        "\n".join(["[[client]]", *(f"{name} = {toml_value(value)}" for name, value in client.items())]) + "\n"
+        for client in clients
+    )
+
+
+def _client(client_id: str, **changes: Any) -> Client:
+    return {
+        "client_id": client_id,
+        "client_name": f"The client {client_id}",
+        "redirect_uris": [APP],
+        "post_logout_redirect_uris": [APP_LEFT],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "scope": "openid profile email offline_access notes:read",
+        "first_party": True,
+    } | changes
+
+
+def _confidential(client_id: str, **changes: Any) -> Client:
+    return _client(client_id, client_secret=secret_of(client_id)) | changes

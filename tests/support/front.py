@@ -1,0 +1,114 @@
+"""The pair behind its TLS front, as `make front` starts it, with a client for each of the libraries that we try."""
+
+import json
+import os
+import ssl
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from joserfc.jwk import ECKey
+
+from deploy.demo.place import Account
+from deploy.tls.certificates import make_certificates
+from deploy.tls.place import Place
+from tests.support.demo import free_ports
+from tests.support.foreign_clients import APP, APP_LEFT, as_toml, foreign_clients
+from tests.support.processes import PATIENCE, ROOT, in_the_foreground
+from tests.support.relying_party import Browser
+
+SPA_HOST = "spa.localhost"
+RP_HOST = "rp.localhost"
+POSTED_RP_HOST = "posted.localhost"
+NODE = ROOT / "tests" / "foreign" / "node"
+
+
+@dataclass(frozen=True)
+class Front:
+    """`spa_port` and `rp_port` are for a page in the browser and for an app on a server, on hosts of their own."""
+
+    place: Place
+    spa_port: int
+    rp_port: int
+
+    @property
+    def issuer(self) -> str:
+        return self.place.issuer
+
+    @property
+    def account(self) -> Account:
+        return self.place.account
+
+    @property
+    def spa(self) -> str:
+        return f"https://{SPA_HOST}:{self.spa_port}"
+
+    @property
+    def rp(self) -> str:
+        return f"https://{RP_HOST}:{self.rp_port}"
+
+    @property
+    def posted_rp(self) -> str:
+        """The same app by another name, where it asks for its answers by form_post."""
+        return f"https://{POSTED_RP_HOST}:{self.rp_port}"
+
+    @property
+    def others(self) -> Path:
+        """The certificate of both, server-ec.pem, which the auth service trusts as it trusts the front's."""
+        return self.place.var.parent / "others"
+
+    def tls(self) -> ssl.SSLContext:
+        """What trusts the front, and nobody else."""
+        return ssl.create_default_context(cafile=self.place.ca)
+
+    def http(self, *, from_address: str | None = None) -> httpx.AsyncClient:
+        """`from_address`: one of 127.0.0.0/8, as which to call."""
+        transport = httpx.AsyncHTTPTransport(verify=self.tls(), local_address=from_address)
+        return httpx.AsyncClient(base_url=self.issuer, transport=transport, timeout=PATIENCE)
+
+    def browser(self, http: httpx.AsyncClient) -> Browser:
+        return Browser(http, self.issuer)
+
+    def node(self, script: str, flow: str) -> None:
+        """Run one flow of a script in tests/foreign/node. Raises AssertionError with what it said if it fails."""
+        assert (NODE / "node_modules" / "installed").exists(), "the npm packages are missing; `make foreign` gets them"
+        done = subprocess.run(
+            ["node", str(NODE / script), flow, str(self.place.var.parent / "flows.json")],
+            env=os.environ | {"NODE_EXTRA_CA_CERTS": str(self.place.ca)},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@contextmanager
+def running_front(folder: Path) -> Iterator[Front]:
+    ports = free_ports(5)
+    place = Place(folder / "var", front=ports[0], auth=ports[1], notes=ports[2])
+    front = Front(place, spa_port=ports[3], rp_port=ports[4])
+    make_certificates(front.others, (SPA_HOST, RP_HOST, POSTED_RP_HOST, "localhost"))
+    key = ECKey.generate_key("P-256", {"use": "sig", "kid": "the client's own"}, auto_kid=False)
+    clients = foreign_clients(spa=front.spa, rps=[front.rp, front.posted_rp], rp_port=front.rp_port, key=key)
+    (folder / "clients.toml").write_text(as_toml(clients))
+    flows = {
+        "issuer": front.issuer,
+        "notes": place.notes_url,
+        "account": {"username": "ada@example.com", "password": "correct horse battery staple"},
+        "redirect_uri": APP,
+        "post_logout_redirect_uri": APP_LEFT,
+        "secrets": {client["client_id"]: client.get("client_secret") for client in clients},
+        "private_key": key.as_pem(private=True).decode(),
+    }
+    (folder / "flows.json").write_text(json.dumps(flows))
+    options = {
+        "--var": place.var,
+        "--ports": ",".join(map(str, ports[:3])),
+        "--also": folder / "clients.toml",
+        "--ca-file": front.others / "ca.pem",
+    }
+    with in_the_foreground("deploy.tls", *(str(word) for option in options.items() for word in option)):
+        yield front

@@ -1,0 +1,34 @@
+"""A folder as a web site of its own, by https."""
+
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - so the base class calls it
+        pass
+
+
+class _Site(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A browser may hang up whenever it likes."""
+
+
+@contextmanager
+def static_site(folder: Path, port: int, certificates: Path) -> Iterator[None]:
+    """`certificates` holds server-ec.pem and server-ec.key."""
+    with _Site(("127.0.0.1", port), partial(_Quiet, directory=str(folder))) as site:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(certificates / "server-ec.pem", certificates / "server-ec.key")
+        # The handshake is the thread's that serves the connection: one that never comes holds up nobody else.
+        site.socket = tls.wrap_socket(site.socket, server_side=True, do_handshake_on_connect=False)
+        thread = threading.Thread(target=site.serve_forever, daemon=True)
+        thread.start()
+        yield
+        site.shutdown()
+        thread.join()
