@@ -1,1 +1,1 @@
-"""Clients that are not ours. Files named later_… wait for what they try; renamed to test_…, they are collected."""
+"""Clients that are not ours, run for real against the pair behind its TLS front."""
