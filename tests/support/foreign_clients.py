@@ -15,7 +15,7 @@ Client = dict[str, Any]
 
 
 def foreign_clients(*, spa: str, rps: Sequence[str], rp_port: int, key: ECKey) -> list[Client]:
-    """`spa` is the origin of a page in the browser, `rps` those of an app on a server; private_key_jwt has `key`."""
+    """`spa` is the origin of a page in a browser, `rps` are those of an app on a server; `key` is private_key_jwt's."""
     return [
         _confidential("basic"),
         _confidential("post", token_endpoint_auth_method="client_secret_post"),
