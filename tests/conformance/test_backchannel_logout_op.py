@@ -42,7 +42,7 @@ async def suite(request: pytest.FixtureRequest, static_suite: Suite, dynamic_sui
     return dynamic_suite if getattr(request, "param", False) else static_suite
 
 
-plans = pytest.mark.parametrize("suite", [False], ids=["static"], indirect=True)
+plans = pytest.mark.parametrize("suite", [False, True], ids=["static", "dynamic"], indirect=True)
 
 
 async def test_discovery_endpoint_verification(static_suite: Suite) -> None:
