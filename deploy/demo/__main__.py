@@ -1,28 +1,22 @@
 """`make run`, or `python -m deploy.demo`, from the root of the checkout."""
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 
 from deploy.demo.place import DEFAULT_PORTS, Place
 from deploy.demo.servers import ONE, TWO, api_url, auth_url, servers_of
-from deploy.demo.supervisor import DemoFailed, refuse_taken_ports, supervise
+from deploy.demo.supervisor import Server, run
 
 
 def main() -> int:
     place = _place()
-    try:
+
+    def prepare() -> list[Server]:
         place.prepare()
-        servers = servers_of(place)
-        refuse_taken_ports(servers)
-        asyncio.run(supervise(servers, lambda: print(_welcome(place), flush=True), logs=place.logs))
-    except (DemoFailed, OSError) as reason:
-        print(f"demo: {reason}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        pass  # before there was anything to stop
-    return 0
+        return servers_of(place)
+
+    return run(prepare, lambda: _welcome(place), name="demo", logs=place.logs)
 
 
 def _place() -> Place:

@@ -4,9 +4,11 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 import httpx
 
@@ -54,6 +56,28 @@ class _Running:
         said = self.log.read_text(errors="replace").split("\n")
         last_words = next(filter(None, reversed(said)), "it said nothing")
         return f"the {self.server.name} ended with status {status}: {last_words} (see {self.log})"
+
+
+def run(prepare: Callable[[], list[Server]], welcome: Callable[[], str], *, name: str, logs: Path) -> int:
+    """The servers that `prepare` returns, in the foreground until they are told to stop; the exit status.
+
+    `welcome` is printed once all of them answer. What keeps them from starting is one line, begun by `name`.
+    """
+    try:
+        servers = prepare()
+        refuse_taken_ports(servers)
+        asyncio.run(supervise(servers, lambda: _say(sys.stdout, welcome()), logs=logs))
+    except (DemoFailed, OSError) as reason:
+        _say(sys.stderr, f"{name}: {reason}")
+        return 1
+    except KeyboardInterrupt:
+        pass  # before there was anything to stop
+    return 0
+
+
+def _say(stream: TextIO, text: str) -> None:
+    stream.write(f"{text}\n")
+    stream.flush()
 
 
 def refuse_taken_ports(servers: list[Server]) -> None:

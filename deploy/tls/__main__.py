@@ -1,28 +1,22 @@
 """`make front`, or `python -m deploy.tls`, from the root of the checkout."""
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 
-from deploy.demo.supervisor import DemoFailed, refuse_taken_ports, supervise
+from deploy.demo.supervisor import Server, run
 from deploy.tls.place import SUITE, Place
 from deploy.tls.servers import servers_of
 
 
 def main() -> int:
     place = _place()
-    try:
+
+    def prepare() -> list[Server]:
         place.prepare()
-        servers = servers_of(place)
-        refuse_taken_ports(servers)
-        asyncio.run(supervise(servers, lambda: print(_welcome(place), flush=True), logs=place.logs))
-    except (DemoFailed, OSError) as reason:
-        print(f"front: {reason}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        pass  # before there was anything to stop
-    return 0
+        return servers_of(place)
+
+    return run(prepare, lambda: _welcome(place), name="front", logs=place.logs)
 
 
 def _place() -> Place:

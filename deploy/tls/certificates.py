@@ -1,8 +1,9 @@
-"""Server certificates from an authority that lives for one call: nobody can sign anything else with it."""
+"""A certificate authority that lives as long as its object: nobody can sign anything else with it."""
 
 import datetime
 import os
 from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -15,50 +16,52 @@ LIFETIME = datetime.timedelta(days=90)
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
+class Authority:
+    """What it signs has all that a strict reader wants (RFC 5280); Python is one since 3.13."""
+
+    def __init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _named("Tallystick, an authority for tests")
+        builder = _begun(self._name, self._name, self._key)
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        builder = builder.add_extension(_usage(signs_certificates=True), critical=True)
+        self.pem = builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
+        """Its own certificate."""
+
+    def server(self, key: PrivateKey, hosts: Sequence[str]) -> bytes:
+        """The certificate, in PEM, of a server that has `key` and is `hosts`: names or IP addresses."""
+        builder = _begun(_named(hosts[0]), self._name, key)
+        for extension, critical in (
+            (x509.BasicConstraints(ca=False, path_length=None), True),
+            (_usage(signs_certificates=False), True),
+            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
+            (x509.SubjectAlternativeName([_general_name(host) for host in hosts]), False),
+            (x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), False),
+        ):
+            builder = builder.add_extension(extension, critical=critical)
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
 def make_certificates(folder: Path, names: Sequence[str]) -> None:
     """Into `folder`: ca.pem, and for the host `names` a server-ec and a server-rsa, each a .pem and a .key.
 
     Made anew each time; the keys are readable by their owner only.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    authority_key = ec.generate_private_key(ec.SECP256R1())
-    authority = _authority(authority_key)
-    (folder / "ca.pem").write_bytes(authority.public_bytes(Encoding.PEM))
+    authority = Authority()
+    (folder / "ca.pem").write_bytes(authority.pem)
     keys: dict[str, PrivateKey] = {
         "server-ec": ec.generate_private_key(ec.SECP256R1()),
         "server-rsa": rsa.generate_private_key(65537, 2048),
     }
     for name, key in keys.items():
-        certificate = _server(key, names, authority, authority_key)
-        (folder / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (folder / f"{name}.pem").write_bytes(authority.server(key, names))
         with os.fdopen(os.open(folder / f"{name}.key", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(pem)
+            file.write(pem_of(key))
 
 
-def _authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Tallystick, a front for tests")])
-    builder = _begun(name, name, key)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    builder = builder.add_extension(_usage(signs_certificates=True), critical=True)
-    return builder.sign(key, hashes.SHA256())
-
-
-def _server(
-    key: PrivateKey, names: Sequence[str], authority: x509.Certificate, authority_key: ec.EllipticCurvePrivateKey
-) -> x509.Certificate:
-    """With all that a strict reader wants (RFC 5280); Python is one since 3.13."""
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
-    builder = _begun(subject, authority.subject, key)
-    for extension, critical in (
-        (x509.BasicConstraints(ca=False, path_length=None), True),
-        (_usage(signs_certificates=False), True),
-        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
-        (x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False),
-        (x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), False),
-    ):
-        builder = builder.add_extension(extension, critical=critical)
-    return builder.sign(authority_key, hashes.SHA256())
+def pem_of(key: PrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _begun(subject: x509.Name, issuer: x509.Name, key: PrivateKey) -> x509.CertificateBuilder:
@@ -73,6 +76,17 @@ def _begun(subject: x509.Name, issuer: x509.Name, key: PrivateKey) -> x509.Certi
         .not_valid_after(now + LIFETIME)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
+
+
+def _named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:

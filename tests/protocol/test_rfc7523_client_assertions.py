@@ -3,41 +3,29 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 
-import httpx
 import pytest
-from sqlalchemy import Connection, update
 
 from auth_service.store import client_assertions, clients
-from auth_service.store.tables import clients as clients_table
-from tests.support.asserting_client import JWT_BEARER, AssertingClient, KeysHost, jwk_of, new_key
-from tests.support.auth_service import AuthService, running_auth_service
+from tests.support.asserting_client import (
+    JWT_BEARER,
+    REFUSED,
+    AssertingClient,
+    KeysHost,
+    ask,
+    jwk_of,
+    new_key,
+    present,
+    running,
+)
+from tests.support.auth_service import AuthService
 from tests.support.clock import MovableClock
 from tests.support.declared import ISSUER, secret_of
-from tests.support.far_side import far_side
 from tests.support.relying_party import answered, basic, error_of
 from tests.support.token_issuer import ABSENT
 
 TOKEN_ENDPOINT = f"{ISSUER}/token"
-BOT = {
-    "client_id": "bot",
-    "client_secret": secret_of("bot"),
-    "grant_types": ["client_credentials"],
-    "scope": "notes:read",
-}
-SPA = {"client_id": "spa", "token_endpoint_auth_method": "none", "redirect_uris": ["https://spa.example.org/"]}
-REFUSED = (401, "invalid_client")
-
-
-@asynccontextmanager
-async def running(
-    url: str, clock: MovableClock, *declared: dict[str, object], keys: KeysHost | None = None
-) -> AsyncIterator[AuthService]:
-    async with running_auth_service(
-        url, clock, outgoing_transport=(keys or KeysHost()).transport, client=[*declared, BOT, SPA]
-    ) as auth:
-        yield auth
 
 
 @pytest.fixture
@@ -49,16 +37,6 @@ def signer(clock: MovableClock) -> AssertingClient:
 async def auth(auth_database_url: str, clock: MovableClock, signer: AssertingClient) -> AsyncIterator[AuthService]:
     async with running(auth_database_url, clock, signer.declared()) as running_service:
         yield running_service
-
-
-async def ask(auth: AuthService, fields: dict[str, str], path: str = "/token", **headers: str) -> httpx.Response:
-    return await auth.http().post(path, data=fields, headers=headers)
-
-
-async def present(auth: AuthService, signer: AssertingClient, assertion: str | None = None) -> tuple[int, str]:
-    """What is made of an assertion: (200, ""), or the refusal."""
-    response = await ask(auth, signer.fields(assertion))
-    return (200, "") if response.status_code == 200 else error_of(response)
 
 
 # Each algorithm
@@ -375,150 +353,3 @@ async def test_what_nobody_believes_any_more_is_forgotten(auth: AuthService, sig
 async def test_nothing_is_spent_for_a_client_that_is_gone(auth: AuthService) -> None:
     now = auth.clock()
     assert not await auth.store.write(client_assertions.spend, "nobody", b"a" * 32, expires_at=now + 10, now=now)
-
-
-# Keys at a jwks_uri
-
-
-async def test_keys_at_a_jwks_uri_are_fetched_once(
-    auth_database_url: str, clock: MovableClock, signer: AssertingClient
-) -> None:
-    keys = KeysHost(signer.key)
-    async with running(auth_database_url, clock, signer.at_jwks_uri(), keys=keys) as auth:
-        at_once = await asyncio.gather(*(present(auth, signer) for _ in range(5)))
-        assert (200, "") in at_once
-        assert await present(auth, signer) == (200, "")
-        assert keys.urls == ["https://client.example.org/keys"]
-
-
-async def test_a_new_kid_is_found_by_its_first_assertion(
-    auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
-) -> None:
-    keys = KeysHost(signer.key)
-    async with running(auth_sqlite_url, clock, signer.at_jwks_uri(), keys=keys) as auth:
-        assert await present(auth, signer) == (200, "")
-        old, signer.key = signer.key, new_key("ES256", "k2")
-        keys.keys = [signer.key]
-        clock.advance(seconds=4)
-        assert await present(auth, signer) == (200, "")
-        signer.key = old
-        assert await present(auth, signer) == REFUSED  # withdrawn
-        assert keys.fetches == 2
-
-
-async def test_a_new_key_without_a_kid_is_found_too(auth_sqlite_url: str, clock: MovableClock) -> None:
-    signer = AssertingClient("signer", clock, new_key("RS256", None), "RS256")
-    keys = KeysHost(signer.key)
-    async with running(auth_sqlite_url, clock, signer.at_jwks_uri(), keys=keys) as auth:
-        assert await present(auth, signer) == (200, "")
-        signer.key = new_key("RS256", None)
-        keys.keys = [signer.key]
-        clock.advance(seconds=4)
-        assert await present(auth, signer) == (200, "")
-
-
-async def test_strangers_kids_make_us_ask_once_per_cooldown(
-    auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
-) -> None:
-    keys = KeysHost(signer.key)
-    async with running(auth_sqlite_url, clock, signer.at_jwks_uri(), keys=keys) as auth:
-        assert await present(auth, signer) == (200, "")
-        thief = AssertingClient("signer", clock, new_key("ES256", "strange"))
-        for expected in (1, 2, 3):
-            refusals = await asyncio.gather(*(present(auth, thief) for _ in range(10)))
-            assert refusals == [REFUSED] * 10
-            assert keys.fetches == expected
-            clock.advance(seconds=4)
-
-
-async def test_keys_older_than_five_minutes_are_fetched_beside_their_use(
-    auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
-) -> None:
-    keys = KeysHost(signer.key)
-    async with running(auth_sqlite_url, clock, signer.at_jwks_uri(), keys=keys) as auth:
-        assert await present(auth, signer) == (200, "")
-        clock.advance(seconds=299)
-        assert await present(auth, signer) == (200, "")
-        assert keys.fetches == 1
-        clock.advance(seconds=1)
-        assert await present(auth, signer) == (200, "")
-        await asyncio.sleep(0)
-        assert keys.fetches == 2
-
-
-async def test_keys_older_than_a_quarter_of_an_hour_are_not_used_unasked(
-    auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
-) -> None:
-    keys = KeysHost(signer.key)
-    async with running(auth_sqlite_url, clock, signer.at_jwks_uri(), keys=keys) as auth:
-        assert await present(auth, signer) == (200, "")
-        keys.keys = [new_key("ES256", "k2")]
-        clock.advance(seconds=900)
-        assert await present(auth, signer) == REFUSED
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        {"document": b"<html>"},
-        {"document": b"[]"},
-        {"document": b'{"keys": {}}'},
-        {"document": b'{"keys": [], "keys": []}'},
-        {"document": b'{"keys":' + b"[" * 5000},
-        {"document": b" " * 70_000 + b'{"keys": []}'},
-        {"headers": {"Content-Encoding": "br"}},
-        {"status": 500},
-        {"status": 404},
-        {"status": 302, "headers": {"Location": "https://client.example.org/other"}},
-        {"is_away": True},
-    ],
-    ids=lambda spoil: str(spoil)[:50],
-)
-async def test_keys_that_cannot_be_fetched_are_the_clients_trouble(
-    auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient, spoil: dict[str, object]
-) -> None:
-    keys = KeysHost(signer.key)
-    vars(keys).update(spoil)
-    async with running(auth_sqlite_url, clock, signer.at_jwks_uri(), keys=keys) as auth:
-        assert await present(auth, signer) == REFUSED
-        assert await present(auth, signer) == REFUSED
-        assert keys.fetches == 1
-        vars(keys).update(document=None, status=200, headers={}, is_away=False)
-        clock.advance(seconds=4)
-        assert await present(auth, signer) == (200, "")
-        # Known once, they stay.
-        vars(keys).update(spoil)
-        clock.advance(seconds=86_400)
-        assert await present(auth, signer) == (200, "")
-        assert keys.fetches == 3
-
-
-async def test_a_key_set_of_the_client_in_which_some_cannot_be_used(
-    auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
-) -> None:
-    keys = KeysHost(new_key("RS256", "e", use="enc"), new_key("ES256", "other", alg="ES512"), signer.key)
-    async with running(auth_sqlite_url, clock, signer.at_jwks_uri(), keys=keys) as auth:
-        assert await present(auth, signer) == (200, "")
-
-
-async def test_an_address_where_nobody_listens_is_no_503(
-    auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
-) -> None:
-    declared = signer.declared(jwks=None, jwks_uri="http://127.0.0.1:9/keys")
-    async with running_auth_service(auth_sqlite_url, clock, client=[declared]) as auth:  # by the real network
-        assert await present(auth, signer) == REFUSED
-
-
-async def test_the_address_of_a_client_that_registered_itself_does_not_lead_inside(
-    auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
-) -> None:
-    async with far_side() as inside:
-        declared = signer.declared(jwks=None, jwks_uri=f"http://127.0.0.1:{inside.port}/keys")
-        async with running_auth_service(auth_sqlite_url, clock, client=[declared]) as auth:
-            await auth.store.write(_registered_itself)
-            assert await present(auth, signer) == REFUSED
-            assert inside.connections == 0
-
-
-def _registered_itself(connection: Connection) -> None:
-    connection.execute(update(clients_table).values(origin=clients.REGISTRATION))

@@ -3,6 +3,8 @@
 import json
 import secrets
 import warnings
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,12 +13,22 @@ from joserfc import jws
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
+from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
-from tests.support.declared import ISSUER
+from tests.support.declared import ISSUER, secret_of
+from tests.support.relying_party import error_of
 from tests.support.token_issuer import ABSENT
 
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 JWKS_URI = "https://client.example.org/keys"
+BOT = {
+    "client_id": "bot",
+    "client_secret": secret_of("bot"),
+    "grant_types": ["client_credentials"],
+    "scope": "notes:read",
+}
+SPA = {"client_id": "spa", "token_endpoint_auth_method": "none", "redirect_uris": ["https://spa.example.org/"]}
+REFUSED = (401, "invalid_client")
 
 
 def new_key(alg: str, kid: str | None = "k1", /, **members: str) -> Key:
@@ -112,3 +124,24 @@ class KeysHost:
 
 def _changed(members: dict[str, object], changes: dict[str, object]) -> dict[str, Any]:
     return {name: value for name, value in (members | changes).items() if value is not ABSENT}
+
+
+@asynccontextmanager
+async def running(
+    url: str, clock: MovableClock, *declared: dict[str, object], keys: KeysHost | None = None
+) -> AsyncIterator[AuthService]:
+    """With `declared`, and a client of each other kind beside them; `keys` is what the network leads to."""
+    async with running_auth_service(
+        url, clock, outgoing_transport=(keys or KeysHost()).transport, client=[*declared, BOT, SPA]
+    ) as auth:
+        yield auth
+
+
+async def ask(auth: AuthService, fields: dict[str, str], path: str = "/token", **headers: str) -> httpx.Response:
+    return await auth.http().post(path, data=fields, headers=headers)
+
+
+async def present(auth: AuthService, signer: AssertingClient, assertion: str | None = None) -> tuple[int, str]:
+    """What is made of an assertion: (200, ""), or the refusal."""
+    response = await ask(auth, signer.fields(assertion))
+    return (200, "") if response.status_code == 200 else error_of(response)
