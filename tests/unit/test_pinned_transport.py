@@ -6,8 +6,8 @@ from ipaddress import ip_address
 import httpx
 import pytest
 
-from auth_service.pinned_transport import PinnedTransport, system_addresses
-from auth_service.public_addresses import Address
+from auth_service.outgoing.pinned_transport import PinnedTransport, system_addresses
+from auth_service.outgoing.public_addresses import Address
 
 URL = "https://app.example.org:8443/keys?a=1"
 

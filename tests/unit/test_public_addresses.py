@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from auth_service.public_addresses import is_public
+from auth_service.outgoing.public_addresses import is_public
 
 
 @pytest.mark.parametrize(

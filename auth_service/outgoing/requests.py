@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from auth_service.pinned_transport import PinnedTransport
+from auth_service.outgoing.pinned_transport import PinnedTransport
 from auth_service.settings import Outgoing as OutgoingSettings
 from tallystick.urls import is_loopback
 

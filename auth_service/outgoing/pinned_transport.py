@@ -14,7 +14,7 @@ from ipaddress import ip_address
 
 import httpx
 
-from auth_service.public_addresses import Address, is_public
+from auth_service.outgoing.public_addresses import Address, is_public
 from tallystick.urls import is_loopback
 
 Resolve = Callable[[str], list[Address]]

@@ -1,0 +1,5 @@
+"""Requests that we make, to addresses that clients gave us (design.md §4.11)."""
+
+from auth_service.outgoing.requests import Answer, Outgoing, OutgoingFailed
+
+__all__ = ["Answer", "Outgoing", "OutgoingFailed"]
