@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from auth_service import outgoing as module
 from auth_service.outgoing import Answer, Outgoing, OutgoingFailed
+from auth_service.outgoing import requests as module
 from auth_service.settings import Outgoing as Settings
 from tests.support.certificates import Authority
 from tests.support.far_side import far_side
