@@ -10,7 +10,10 @@ from auth_service.uris import check_redirect_uri, origin_of
 from tallystick.scope import parse_scope
 from tallystick.urls import check_url
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+\z")]
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]+\z")
+]
+"""Without control characters, those among them that turn the direction of what stands around a name."""
 ClientId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+\z")]
 """Printable ASCII without a space. RFC 6749 App. A.1 would let a space through, and two clients look alike."""
 
@@ -59,7 +62,6 @@ class ClientMetadata(BaseModel):
     userinfo_signed_response_alg: SigningAlg | None = None
     default_max_age: Annotated[int, Field(ge=0, le=10**9)] | None = None
     require_auth_time: bool = False
-    default_acr_values: list[Name] = Field(default=[], max_length=20)
     require_pkce: bool = True
 
     @property

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from auth_service.authentication.passwords import Passwords
 from auth_service.declared import DeclaredApi, DeclaredClient, DeclaredUser
-from auth_service.settings import Settings
+from auth_service.settings import Registration, Settings
 from auth_service.store import declared
 from auth_service.store.declared import Change, Conflict, Declaration, Values
 from auth_service.store.users import email_key
@@ -23,7 +23,22 @@ T = TypeVar("T")
 
 def read_config(file: Path) -> Settings:
     """The settings in `file`, overridden by `AUTH_…` in the environment. Raises Misconfigured."""
-    return read_settings(Settings, file, env_prefix="AUTH_")
+    settings = read_settings(Settings, file, env_prefix="AUTH_")
+    initial_access_token(settings.registration)  # a weak one stops every command, as any other mistake does
+    return settings
+
+
+def initial_access_token(settings: Registration) -> str | None:
+    """The one that was configured. Raises Misconfigured for one that could be guessed."""
+    if settings.initial_access_token is None:
+        return None
+    try:
+        token = resolve_secret(settings.initial_access_token)
+    except Misconfigured as reason:
+        raise Misconfigured(f"registration.initial_access_token: {reason}") from reason
+    if len(token) < _SECRET_CHARACTERS:
+        raise Misconfigured(f"registration.initial_access_token needs at least {_SECRET_CHARACTERS} characters")
+    return token
 
 
 async def plan(store: Store, settings: Settings) -> list[Change]:

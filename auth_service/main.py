@@ -15,6 +15,7 @@ from auth_service.authentication.known_device import KnownDevices
 from auth_service.authentication.login_session import LoginSessions
 from auth_service.authentication.passwords import Passwords
 from auth_service.authentication.sign_in import SignIn
+from auth_service.config_file import initial_access_token
 from auth_service.cors import CrossOrigin
 from auth_service.endpoints import (
     authorize,
@@ -175,7 +176,14 @@ async def _provider(
         settings=settings,
         store=store,
         registry=registry,
-        registrations=Registrations(settings.registration, store, registry, clock, issuer=settings.issuer),
+        registrations=Registrations(
+            settings.registration,
+            store,
+            registry,
+            clock,
+            issuer=settings.issuer,
+            initial_access_token=initial_access_token(settings.registration),
+        ),
         key_ring=key_ring,
         issuing=issuing,
         client_authentication=ClientAuthentication(registry, assertions),

@@ -16,7 +16,7 @@ from auth_service.store.registered import Registered
 from tallystick.store import Store
 
 _SECONDS = 1.0
-_MOST = 10_000
+_MOST = 2_000
 """Answers remembered of one kind: strangers may ask for as many names as they like."""
 
 K = TypeVar("K")

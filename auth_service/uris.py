@@ -19,13 +19,16 @@ def check_redirect_uri(uri: str, *, is_native: bool, is_public: bool) -> str:
     """
     if not _URI.fullmatch(uri):
         raise ValueError("holds characters that no URI has")
-    url = urlsplit(uri)
+    try:
+        url = urlsplit(uri)
+        _ = url.port
+    except ValueError:
+        raise ValueError("is not a URL") from None  # Python's own words repeat what was sent
     if url.fragment or "#" in uri:
         raise ValueError("must not have a fragment")
     if url.scheme in ("http", "https"):
         if not url.hostname or url.username is not None:
             raise ValueError("must name a host, and no user")
-        _ = url.port  # raises ValueError when it is not a port
         if url.scheme == "http" and not is_loopback(url.hostname):
             raise ValueError("must be https, because plain http is for loopback only")
     elif not (is_native and is_public and _PRIVATE_USE_SCHEME.fullmatch(url.scheme)):

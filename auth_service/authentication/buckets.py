@@ -12,6 +12,12 @@ def bucket(kind: str, *counted: str, burst: int, interval: int) -> Bucket:
     return Bucket(hashlib.sha256(unambiguous(kind, *counted)).digest(), burst=burst, interval_ms=interval * 1000)
 
 
+def site_of(address: str) -> str:
+    """What one customer of a provider may have: an IPv4 address, or the 65,536 networks of an IPv6 /48."""
+    network = network_of(address)
+    return str(ipaddress.ip_network(network).supernet(new_prefix=48)) if ":" in network else network
+
+
 def network_of(address: str) -> str:
     """What one subscriber has of the address space: an IPv4 address, or the 2^64 addresses of an IPv6 network."""
     try:

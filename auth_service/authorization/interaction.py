@@ -56,11 +56,10 @@ def next_interaction(
     """
     request = begun.request
     may_ask = "none" not in request.prompts
-    if (
-        login_session is None
-        or (expected_subs is not None and login_session.sub not in expected_subs)
-        or not _login_is_fresh(begun, client, login_session, browser=browser)
-    ):
+    is_another = login_session is not None and expected_subs is not None and login_session.sub not in expected_subs
+    if expected_subs == frozenset() or (is_another and _has_just_signed_in(begun, login_session, browser=browser)):
+        raise LoginRequired("somebody else is asked for than who signs in")  # once more would be as vain
+    if login_session is None or is_another or not _login_is_fresh(begun, client, login_session, browser=browser):
         if may_ask:
             return NeedsLogin()
         raise LoginRequired("nobody is signed in, or not the user asked for, or too long ago")
@@ -72,13 +71,18 @@ def next_interaction(
 
 
 def _login_is_fresh(begun: Begun, client: Client, login_session: LoginSession, *, browser: str) -> bool:
-    if login_session.auth_time >= begun.started and browser != begun.browser:
-        return True  # this very request brought the user to the login page, or another did since
+    if _has_just_signed_in(begun, login_session, browser=browser):
+        return True
     asked = begun.request.max_age
     max_age = client.default_max_age if asked is None else asked  # OIDC Registration §2
     if begun.request.prompts & {"login", "select_account"} or max_age == 0:
         return False
     return max_age is None or begun.started - login_session.auth_time <= max_age
+
+
+def _has_just_signed_in(begun: Begun, login_session: LoginSession | None, *, browser: str) -> bool:
+    """This very request brought the user to the login page, or another did since."""
+    return login_session is not None and login_session.auth_time >= begun.started and browser != begun.browser
 
 
 def _consent_is_due(request: AuthorizationRequest, client: Client, allowed: frozenset[str]) -> bool:

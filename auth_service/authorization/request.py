@@ -1,6 +1,7 @@
 """The authorization request as it was sent (RFC 6749 §4.1.1, RFC 7636 §4.3, OIDC Core §3.1.2.1, RFC 8707 §2.1)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from auth_service.authorization.claims_request import ClaimsRequest
 from auth_service.form import Form, parse_form
@@ -43,7 +44,7 @@ class AuthorizationRequest:
         text = self.form.get("max_age")
         return None if text is None else int(text)
 
-    @property
+    @cached_property
     def claims(self) -> ClaimsRequest:
         """Raises InvalidRequest."""
         text = self.form.get("claims")

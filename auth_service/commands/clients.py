@@ -1,4 +1,4 @@
-"""client list, disable, enable; consent withdraw."""
+"""client list, disable, enable, delete; consent withdraw."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 from auth_service.commands import users
 from auth_service.commands.service import Config, Service, refuse, run
-from auth_service.store import clients, consents
+from auth_service.store import clients, consents, registrations
 
 client = typer.Typer(help="Registered clients.", no_args_is_help=True)
 consent = typer.Typer(help="What users allowed clients.", no_args_is_help=True)
@@ -40,6 +40,14 @@ def enable(client_id: ClientId, config: Config) -> None:
     if not run(config, lambda service: service.store.write(clients.enable, client_id)):
         refuse(f"there is no client {client_id}")
     typer.echo(f"enabled {client_id}")
+
+
+@client.command()
+def delete(client_id: ClientId, config: Config) -> None:
+    """Forget a client that registered itself, and all that it holds. A declared one leaves by the file."""
+    if not run(config, lambda service: service.store.write(registrations.remove, client_id)):
+        refuse(f"there is no client {client_id} that registered itself")
+    typer.echo(f"deleted {client_id}")
 
 
 @consent.command()

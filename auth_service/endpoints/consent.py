@@ -38,7 +38,7 @@ async def consent_page(request: Request, provider: Provided) -> Response:
         action="/consent",
         hidden={
             "request": sealed,
-            "csrf": provider.forms.csrf_token(login_session.sid, "consent", sealed),
+            "csrf": provider.forms.csrf_token(login_session.sid, "consent", _subject(sealed, begun, client)),
         },
         client=client,
         user_email=login_session.email,
@@ -55,9 +55,10 @@ async def consent_page(request: Request, provider: Provided) -> Response:
 async def consent(request: Request, provider: Provided) -> Response:
     """Remember what was allowed and go on; or go back with access_denied."""
     form = await read_our_form(request, provider)
-    login_session = await signed_in_sender(request, form, provider, purpose="consent")
     begun = begun_from(form.sealed)
     client = await _asking_client(begun, provider)
+    subject = _subject(form["request"], begun, client)
+    login_session = await signed_in_sender(request, form, provider, purpose="consent", subject=subject)
     if form.get("decision") != "allow":
         refusal = with_error(begun.request, AccessDenied("the user said no"), issuer=provider.issuer)
         return back_to_client(refusal, client)
@@ -72,6 +73,11 @@ async def consent(request: Request, provider: Provided) -> Response:
         raise LoginEnded
     browser = provider.login_sessions.fingerprint(request)
     return await answer(begun, login_session, provider, browser=browser, just_allowed=True)
+
+
+def _subject(sealed: str, begun: Begun, client: Client) -> str:
+    """What the user says yes to: a client that has changed while the page was open gets nothing by it."""
+    return " ".join([sealed, *scopes_to_allow(begun.request, client), client.client_name])
 
 
 async def _asking_client(begun: Begun, provider: Provider) -> Client:

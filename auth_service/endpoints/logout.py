@@ -53,7 +53,7 @@ async def logout_confirmed(request: Request, provider: Provided) -> Response:
     form: OurForm = await read_our_form(request, provider)
     asked = await _parse(form.sealed.query, provider)
     if await provider.login_sessions.current(request) is not None:
-        await signed_in_sender(request, form, provider, purpose="logout")
+        await signed_in_sender(request, form, provider, purpose="logout", subject=form["request"])
     return await _signed_out(request, asked, provider)
 
 

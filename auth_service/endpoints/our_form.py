@@ -56,12 +56,17 @@ async def open_sealed(text: str, provider: Provider) -> Sealed:
         raise MalformedRequest from None
 
 
-async def signed_in_sender(request: Request, form: OurForm, provider: Provider, *, purpose: str) -> LoginSession:
-    """The login session that sent the form, which the page was shown to. Raises LoginEnded or ForeignForm."""
+async def signed_in_sender(
+    request: Request, form: OurForm, provider: Provider, *, purpose: str, subject: str
+) -> LoginSession:
+    """The login session that sent the form, which the page about `subject` was shown to.
+
+    Raises LoginEnded, or ForeignForm when that page was about something else.
+    """
     login_session = await provider.login_sessions.current(request)
     if login_session is None:
         raise LoginEnded
-    if not provider.forms.check_csrf_token(form.get("csrf", ""), login_session.sid, purpose, form["request"]):
+    if not provider.forms.check_csrf_token(form.get("csrf", ""), login_session.sid, purpose, subject):
         raise ForeignForm
     return login_session
 

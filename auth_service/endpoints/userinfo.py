@@ -13,7 +13,7 @@ from auth_service.store import users
 from auth_service.store.clients import Client
 from auth_service.tokens import access_token
 from auth_service.tokens.presented import live_family
-from auth_service.tokens.user_claims import claims_of, of_scopes
+from auth_service.tokens.user_claims import asked_for, claims_of, of_scopes
 from tallystick import jwt
 from tallystick.bearer import bearer_token, require_scopes
 from tallystick.errors import InvalidBearerRequest, InvalidRequest, InvalidToken
@@ -77,5 +77,5 @@ async def _told(token: str, provider: Provider) -> _Told:
     if family is None or user is None or client is None:
         raise InvalidToken("the token was revoked, or belongs to no user")
     require_scopes(claims, ["openid"])
-    names = [*of_scopes(claims.scopes), *(family.claims or {}).get("userinfo", [])]
+    names = [*of_scopes(claims.scopes), *asked_for(family.claims, "userinfo", client.scopes)]
     return _Told(client, {"sub": user.sub} | claims_of(user, names))

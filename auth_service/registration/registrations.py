@@ -5,7 +5,7 @@ import hmac
 import secrets
 from typing import Any
 
-from auth_service.authentication.buckets import bucket, network_of
+from auth_service.authentication.buckets import bucket, network_of, site_of
 from auth_service.registration.request import RegisteredMetadata, check_update, judge
 from auth_service.registry import Registry
 from auth_service.settings import Registration as RegistrationSettings
@@ -13,14 +13,12 @@ from auth_service.store import guesses, registrations
 from auth_service.store.registrations import Registration
 from tallystick.clock import Clock
 from tallystick.errors import InvalidClientMetadata, InvalidToken, TemporarilyUnavailable, TooManyRequests
-from tallystick.server import Misconfigured, resolve_secret
 from tallystick.store import Store
 
 KEEP_UNUSED = 86_400
 """Seconds after which a client goes that was never used."""
 MOST = 10_000
 """Clients that registered themselves."""
-_TOKEN_CHARACTERS = 32
 
 ClientInformation = dict[str, Any]
 """RFC 7591 §3.2.1."""
@@ -30,11 +28,19 @@ class Registrations:
     """Raises StoreUnavailable when the store is away. A `token` is what stands behind Bearer."""
 
     def __init__(
-        self, settings: RegistrationSettings, store: Store, registry: Registry, clock: Clock, *, issuer: str
+        self,
+        settings: RegistrationSettings,
+        store: Store,
+        registry: Registry,
+        clock: Clock,
+        *,
+        issuer: str,
+        initial_access_token: str | None,
     ) -> None:
+        """`initial_access_token` is the text to which that of the settings leads."""
         self._require_pkce = settings.require_pkce
         self._is_open_to_all = settings.mode == "open"
-        self._initial_access_token = initial_access_token(settings)
+        self._initial_access_token = initial_access_token
         self._store = store
         self._registry = registry
         self._clock = clock
@@ -84,7 +90,7 @@ class Registrations:
     async def replace(self, client_id: str, token: str, request: dict[str, Any]) -> ClientInformation:
         """RFC 7592 §2.2. A client that had no secret and now needs one gets one; any other keeps what it has.
 
-        Raises InvalidToken, InvalidRedirectURI or InvalidClientMetadata.
+        Raises InvalidToken, InvalidRedirectURI, InvalidClientMetadata, or TemporarilyUnavailable when two meet.
         """
         before = await self._find(client_id, token)
         check_update(request, client_id=client_id)
@@ -105,13 +111,14 @@ class Registrations:
             origins=metadata.web_origins,
             created_at=before.created_at,
         )
-        if not await self._store.write(registrations.replace, after):
-            raise _unknown()
+        if not await self._store.write(registrations.replace, after, secret_before=before.secret_hash):
+            raise TemporarilyUnavailable("the registration was changed or ended at the same time")
         self._registry.forget(client_id)
         return self._information(after, token=token, secret=secret)
 
     async def remove(self, client_id: str, token: str) -> None:
-        """RFC 7592 §2.3: nothing of the client is left, and no token of it is good. Raises InvalidToken."""
+        """RFC 7592 §2.3: nothing of the client is left here. APIs that ask nobody believe its access tokens until they
+        expire. Raises InvalidToken."""
         await self._find(client_id, token)
         await self._store.write(registrations.remove, client_id)
         self._registry.forget(client_id)
@@ -130,8 +137,11 @@ class Registrations:
 
     async def _charge(self, address: str) -> None:
         """Of one address 200 registrations are free, then one in 20 seconds: less than go again because unused."""
-        counted = bucket("registration", network_of(address), burst=200, interval=20)
-        wait = await self._store.write(guesses.charge, [counted], now_ms=self._clock() * 1000)
+        counted = [
+            bucket("registration", network, burst=200, interval=20)
+            for network in {network_of(address), site_of(address)}
+        ]
+        wait = await self._store.write(guesses.charge, counted, now_ms=self._clock() * 1000)
         if wait:
             raise TooManyRequests("too many clients were registered from this address", retry_after=-(-wait // 1000))
 
@@ -149,19 +159,6 @@ class Registrations:
         if secret is not None:
             information["client_secret"] = secret
         return information
-
-
-def initial_access_token(settings: RegistrationSettings) -> str | None:
-    """The one that was configured. Raises Misconfigured for one that could be guessed."""
-    if settings.initial_access_token is None:
-        return None
-    try:
-        token = resolve_secret(settings.initial_access_token)
-    except Misconfigured as reason:
-        raise Misconfigured(f"registration.initial_access_token: {reason}") from reason
-    if len(token) < _TOKEN_CHARACTERS:
-        raise Misconfigured(f"registration.initial_access_token needs at least {_TOKEN_CHARACTERS} characters")
-    return token
 
 
 def _hash(secret: str) -> bytes:

@@ -11,6 +11,9 @@ from tallystick.errors import InvalidClientMetadata, InvalidRedirectURI
 from tallystick.scope import parse_scope
 from tallystick.strict_json import parse_object
 
+MOST_BYTES = 16_384
+"""Of one registration. All of it is remembered, by each process, for as long as the client is busy."""
+
 _OF_THE_SERVER = frozenset(
     {"client_id_issued_at", "client_secret_expires_at", "registration_access_token", "registration_client_uri"}
 )
@@ -61,8 +64,10 @@ class RegisteredMetadata(ClientMetadata):
 def parse_registration(body: bytes) -> dict[str, Any]:
     """The members of a request, those that are null left out: they mean nothing (RFC 7592 §2.2).
 
-    Raises InvalidClientMetadata for what is not one JSON object.
+    Raises InvalidClientMetadata for what is not one JSON object, or longer than MOST_BYTES.
     """
+    if len(body) > MOST_BYTES:
+        raise InvalidClientMetadata(f"the body has more than {MOST_BYTES} bytes")
     try:
         return {name: value for name, value in parse_object(body).items() if value is not None}
     except ValueError:

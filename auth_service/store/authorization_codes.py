@@ -63,7 +63,6 @@ def issue(
     `is_first_use`: the client registered itself and had none so far, and is kept from now on. `hears_of_logout`: it is
     to be told when the login session ends (Back-Channel Logout §2.3).
     """
-    prune(connection, authorization_codes.c.prune_at, now=now)
     if is_first_use:
         clients.keep(connection, code.client_id)
     if not parents_are_alive(connection, client_id=code.client_id, sub=code.sub, sid=code.sid, now=now):
@@ -89,6 +88,8 @@ def issue(
     )
     if hears_of_logout:
         logout_deliveries.remember(connection, code.sid, code.client_id)
+    # Last: it locks what it deletes in no order, so nothing may be waited for behind it.
+    prune(connection, authorization_codes.c.prune_at, now=now)
     return True
 
 

@@ -34,7 +34,6 @@ class Client:
     logo_uri: str | None
     policy_uri: str | None
     tos_uri: str | None
-    application_type: str
     redirect_uris: list[str]
     post_logout_redirect_uris: list[str]
     initiate_login_uri: str | None
@@ -48,7 +47,6 @@ class Client:
     id_token_signed_response_alg: str
     userinfo_signed_response_alg: str | None
     default_max_age: int | None
-    default_acr_values: list[str]
     require_pkce: bool
     first_party: bool
 
@@ -147,7 +145,6 @@ def _client(row: Any) -> Client:
         logo_uri=metadata.get("logo_uri"),
         policy_uri=metadata.get("policy_uri"),
         tos_uri=metadata.get("tos_uri"),
-        application_type=metadata["application_type"],
         redirect_uris=metadata["redirect_uris"],
         post_logout_redirect_uris=metadata["post_logout_redirect_uris"],
         initiate_login_uri=metadata.get("initiate_login_uri"),
@@ -161,7 +158,6 @@ def _client(row: Any) -> Client:
         id_token_signed_response_alg=metadata.get("id_token_signed_response_alg", "ES256"),
         userinfo_signed_response_alg=metadata.get("userinfo_signed_response_alg"),
         default_max_age=metadata.get("default_max_age"),
-        default_acr_values=metadata.get("default_acr_values", []),
         require_pkce=metadata["require_pkce"],
         first_party=metadata.get("first_party", False),
     )

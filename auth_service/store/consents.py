@@ -1,9 +1,12 @@
 """What a user allowed a client; remembered, so that it is asked once."""
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from auth_service.store import authorization_codes, token_families
 from auth_service.store.tables import clients, consents, users
+from tallystick.store import lock_parent
+
+_CLIENT = select(clients.c.client_id).where(clients.c.client_id == bindparam("client_id"))
 
 
 def find(connection: Connection, sub: str, client_id: str) -> frozenset[str]:
@@ -16,11 +19,11 @@ def find(connection: Connection, sub: str, client_id: str) -> frozenset[str]:
 
 def give(connection: Connection, sub: str, client_id: str, scopes: frozenset[str], *, now: int) -> bool:
     """Add to what is allowed. False when the user or the client is gone meanwhile."""
-    # The user's row is the lock under which two windows add to one consent.
+    # The client first, as everywhere; the user's row is the lock under which two windows add to one consent.
+    client = lock_parent(connection, _CLIENT, {"client_id": client_id})
     locked = connection.execute(
         select(users.c.sub).where(users.c.sub == sub, users.c.disabled_at.is_(None)).with_for_update()
     ).one_or_none()
-    client = connection.execute(select(clients.c.client_id).where(clients.c.client_id == client_id)).one_or_none()
     if locked is None or client is None:
         return False
     scope = " ".join(sorted(find(connection, sub, client_id) | scopes))

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from auth_service.store.clients import REGISTRATION, set_origins
-from auth_service.store.tables import clients
+from auth_service.store.tables import authorization_codes, clients
 from tallystick.store import prune, take_turns
 
 
@@ -24,12 +24,16 @@ class Registration:
 
 
 def add(connection: Connection, registration: Registration, *, keep_unused: int, most: int) -> bool:
-    """Register a client; False when there are `most` already. Unless it is used it goes after `keep_unused` seconds."""
+    """Register a client; False when there are `most` already that are not disabled.
+
+    Unless it is used before, it may go `keep_unused` seconds later, when others register.
+    """
     take_turns(connection, "registrations")
     now = registration.created_at
     prune(connection, clients.c.prune_at, now=now)
-    known = connection.execute(select(func.count()).select_from(clients).where(clients.c.origin == REGISTRATION))
-    if known.scalar_one() >= most:
+    known = select(func.count()).select_from(clients)
+    known = known.where(clients.c.origin == REGISTRATION, clients.c.disabled_at.is_(None))
+    if connection.execute(known).scalar_one() >= most:
         return False
     connection.execute(
         insert(clients).values(
@@ -67,13 +71,14 @@ def find(connection: Connection, client_id: str) -> Registration | None:
     )
 
 
-def replace(connection: Connection, registration: Registration) -> bool:
-    """The client is from now on what it says; False when it was deleted or disabled meanwhile."""
+def replace(connection: Connection, registration: Registration, *, secret_before: bytes | None) -> bool:
+    """The client is from now on what it says; False when it was deleted, disabled or given another secret meanwhile."""
     changed = connection.execute(
         update(clients)
         .where(
             clients.c.client_id == registration.client_id,
             clients.c.registration_token_hash == registration.token_hash,
+            clients.c.secret_hash.is_not_distinct_from(secret_before),
             clients.c.disabled_at.is_(None),
         )
         .values(secret_hash=registration.secret_hash, metadata=registration.metadata)
@@ -84,6 +89,10 @@ def replace(connection: Connection, registration: Registration) -> bool:
     return True
 
 
-def remove(connection: Connection, client_id: str) -> None:
-    """The client, its consents, codes and token families are gone."""
-    connection.execute(delete(clients).where(clients.c.client_id == client_id))
+def remove(connection: Connection, client_id: str) -> bool:
+    """The client, its consents, codes and token families are gone; False when none of that name registered itself."""
+    # The codes first, as a redemption beside this does, or each could wait for the other.
+    registered = select(clients.c.client_id).where(clients.c.client_id == client_id, clients.c.origin == REGISTRATION)
+    connection.execute(delete(authorization_codes).where(authorization_codes.c.client_id.in_(registered)))
+    mine = delete(clients).where(clients.c.client_id == client_id, clients.c.origin == REGISTRATION)
+    return connection.execute(mine).rowcount > 0

@@ -18,6 +18,8 @@ class IDTokenHint(BaseModel):
     iss: str
     sub: str
     aud: str
+    exp: int
+    auth_time: int  # what a signed userinfo response lacks, the only other JWT of ours with this typ (RFC 8725 §3.11)
     sid: str | None = None
 
 

@@ -12,7 +12,7 @@ from auth_service.store.token_families import Family, FamilyLifetime
 from auth_service.tokens import access_token, id_token, refresh_token
 from auth_service.tokens.key_ring import KeyRing
 from auth_service.tokens.own_families import OwnFamilies
-from auth_service.tokens.user_claims import claims_of
+from auth_service.tokens.user_claims import asked_for, claims_of
 from tallystick import jwt
 from tallystick.clock import Clock
 from tallystick.store import Store
@@ -67,7 +67,7 @@ class Issuing:
         claims = id_token.claims_for(
             family, issuer=self.issuer, sid=sid, nonce=nonce, now=self.clock(), lifetime=self.lifetimes.id_token
         )
-        if names := (family.claims or {}).get("id_token"):
+        if names := asked_for(family.claims, "id_token", client.scopes):
             user = await self.store.read(users.find, family.sub or "")
             claims = (claims_of(user, names) if user else {}) | claims
         return jwt.sign(claims, key, typ="JWT")

@@ -1,15 +1,23 @@
 """What is told of a user, at userinfo or in an ID Token (OIDC Core §5.1, §5.4, §5.5)."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from auth_service.oidc_scopes import SCOPE_CLAIMS
+from auth_service.oidc_scopes import CLAIM_SCOPES, SCOPE_CLAIMS
 from auth_service.store.users import User
 
 
 def of_scopes(scopes: Collection[str]) -> list[str]:
     """The names of the claims that the scopes tell (OIDC Core §5.4)."""
     return [name for scope, names in SCOPE_CLAIMS.items() if scope in scopes for name in names]
+
+
+def asked_for(claims: Mapping[str, Collection[str]] | None, place: str, scopes: Collection[str]) -> list[str]:
+    """The names of the claims asked for one by one at `place`, userinfo or id_token, as it was stored with the code.
+
+    What has been taken from the client since, whose `scopes` these are, is not told any more.
+    """
+    return [name for name in (claims or {}).get(place, ()) if CLAIM_SCOPES.get(name) in scopes]
 
 
 def claims_of(user: User, names: Iterable[str]) -> dict[str, Any]:

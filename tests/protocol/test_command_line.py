@@ -290,6 +290,9 @@ def test_misconfiguration_is_one_line(on_sqlite: CommandLine, environment: dict[
 def test_a_server_does_not_start_with_a_mistake(on_sqlite: CommandLine) -> None:
     assert "32 bytes" in on_sqlite.spawn("serve", "--port", "0", AUTH_MASTER_KEY="weak").refused(2)
     assert "at least 32" in on_sqlite.spawn("serve", "--port", "0", APP_SECRET="weak").refused(2)
+    for command in (["serve", "--port", "0"], ["plan"]):
+        weak = on_sqlite.spawn(*command, AUTH_REGISTRATION__INITIAL_ACCESS_TOKEN="weak").refused(2)
+        assert "initial_access_token needs at least 32" in weak
 
 
 def test_a_missing_file_is_one_line(on_sqlite: CommandLine) -> None:

@@ -57,6 +57,16 @@ async def test_it_tells_nothing_of_a_scope_that_the_client_may_not_have(auth: Au
     assert "phone_number" not in claims_of(tokens["id_token"])
 
 
+async def test_what_was_taken_from_the_client_is_not_told_any_more(auth: AuthService, rp: RelyingParty) -> None:
+    tokens = await rp.tokens(**asking(userinfo={"email": None}, id_token={"phone_number": None, "name": None}))
+    (client,) = [known for known in auth.settings.client if known.client_id == "app-one"]
+    await _redeclare(auth, client.model_copy(update={"scope": "openid profile"}))
+    refreshed = (await rp.refresh(tokens["refresh_token"])).json()
+    assert claims_of(refreshed["id_token"]).keys() & {"phone_number", "name"} == {"name"}
+    for token in (tokens, refreshed):
+        assert (await rp.userinfo(token["access_token"])).json().keys() == {"sub"}
+
+
 async def test_the_user_is_asked_about_it_as_about_its_scope(auth: AuthService) -> None:
     rp = auth.relying_party("third-party")
     await rp.authorization_code(scope="openid")
@@ -111,6 +121,13 @@ async def test_another_user_than_the_one_asked_for_is_not_let_through(rp: Relyin
         assert answer["error"] == "login_required"
     page = await rp.authorize(**asking(id_token={"sub": {"value": "someone"}}))
     assert 'id="sign-in"' in page.text
+    answer = answer_of(await rp.browser.sign_in(page))  # to ask for a password again would be in vain
+    assert answer["error"] == "login_required"
+
+
+@pytest.mark.parametrize("sub", [{"values": []}, {"value": 5}])
+async def test_nobody_is_asked_to_sign_in_as_nobody(rp: RelyingParty, sub: dict[str, Any]) -> None:
+    assert answer_of(await rp.authorize(**asking(id_token={"sub": sub})))["error"] == "login_required"
 
 
 async def test_an_essential_acr_is_met_or_refused(rp: RelyingParty) -> None:

@@ -63,6 +63,7 @@ async def test_signed_userinfo_is_no_token(rp: RelyingParty) -> None:
     signed = (await rp.userinfo((await rp.tokens())["access_token"])).text
     assert (await rp.userinfo(signed)).status_code == 401
     assert (await rp.introspect(signed)).json() == {"active": False}
+    assert answer_of(await rp.authorize(id_token_hint=signed, prompt="none"))["error"] == "invalid_request"
 
 
 async def test_the_clients_own_max_age_counts_when_the_request_names_none(

@@ -8,6 +8,7 @@ import pytest
 from auth_service.registration import registrations
 from auth_service.registration.registrations import KEEP_UNUSED
 from auth_service.store import clients
+from auth_service.store import registrations as store
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.relying_party import RelyingParty, answer_of, basic, error_of
@@ -73,7 +74,6 @@ async def test_the_answer_says_all_that_was_registered(op: AuthService, clock: M
         "subject_type": "public",
         "id_token_signed_response_alg": "RS256",
         "backchannel_logout_session_required": False,
-        "default_acr_values": [],
         "require_auth_time": False,
     }
 
@@ -108,6 +108,13 @@ async def test_only_what_was_given_is_stored(op: AuthService) -> None:
         ({"redirect_uris": ["com.example.app:/callback"]}, "invalid_redirect_uri"),
         ({"redirect_uris": ["https://user@new.example.org/callback"]}, "invalid_redirect_uri"),
         ({"redirect_uris": ["https://new.example.org/ callback"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["https://new.example.org:new.example.org/"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["https://[new.example.org/"]}, "invalid_redirect_uri"),
+        ({"client_name": "\u202eevil"}, "invalid_client_metadata"),
+        (
+            {"contacts": ["x" * 199] * 20, "client_uri": "https://new.example.org/" + "x" * 15_000},
+            "invalid_client_metadata",
+        ),
         ({"redirect_uris": ["/callback"]}, "invalid_redirect_uri"),
         ({"redirect_uris": ["https://new.example.org/" + "a" * 2000]}, "invalid_client_metadata"),
         ({"redirect_uris": [CALLBACK] * 21}, "invalid_client_metadata"),
@@ -302,3 +309,31 @@ async def test_an_expired_form_leads_back_to_where_the_client_begins(op: AuthSer
     page = await rp.browser.sign_in(login_page)
     assert page.status_code == 400
     assert 'href="https://new.example.org/login?from=us&amp;iss=https%3A%2F%2Fid.example.com"' in page.text
+
+
+async def test_one_ipv6_site_cannot_take_all_the_room(op: AuthService) -> None:
+    """A /48 holds 65,536 networks of one customer each."""
+    for network in range(200):
+        assert (await op.http(f"2001:db8:1:{network:x}::1").post("/register", json=GOOD)).status_code == 201
+    assert (await op.http("2001:db8:1:ffff::1").post("/register", json=GOOD)).status_code == 429
+    assert (await op.http("2001:db8:2::1").post("/register", json=GOOD)).status_code == 201
+
+
+async def test_who_was_disabled_takes_no_room(
+    op: AuthService, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registrations, "MOST", 1)
+    information = await new_client(op)
+    assert (await register(op)).status_code == 503
+    await op.store.write(clients.disable, information["client_id"], by="command", now=clock.now)
+    assert (await register(op)).status_code == 201
+
+
+async def test_an_operator_deletes_only_who_registered_itself(op: AuthService) -> None:
+    information = await new_client(op)
+    rp = relying_party(op, information)
+    tokens = await rp.tokens(scope="openid")
+    assert not await op.store.write(store.remove, "app-one")
+    assert (await op.relying_party("app-one").tokens())["access_token"]
+    assert await op.store.write(store.remove, information["client_id"])
+    assert (await rp.userinfo(tokens["access_token"])).status_code == 401

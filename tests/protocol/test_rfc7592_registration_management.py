@@ -1,5 +1,6 @@
 """A client looks after its registration (RFC 7592), by its registration access token alone."""
 
+import json
 from typing import Any
 
 import httpx
@@ -117,3 +118,28 @@ async def test_a_client_that_was_disabled_cannot_look_after_itself(op: AuthServi
     for method in ("GET", "PUT", "DELETE"):
         body = GOOD | {"client_id": information["client_id"]} if method == "PUT" else None
         assert error_of(await call(op, method, information, body)) == (401, "invalid_token")
+
+
+async def test_a_client_that_changes_while_the_user_decides_gets_nothing_by_it(op: AuthService) -> None:
+    """Yes is said to what the page showed: the claims asked for by name belong to scopes that it may have only now."""
+    information = await new_client(op, scope="openid")
+    rp = relying_party(op, information)
+    claims = json.dumps({"userinfo": {"email": None, "phone_number": None}})
+    page = await rp.browser.sign_in(await rp.authorize(scope="openid", claims=claims))
+    assert "email address" not in page.text
+    wider = GOOD | {"client_id": information["client_id"], "scope": "openid email phone"}
+    assert (await call(op, "PUT", information, wider)).status_code == 200
+    refused = await rp.browser.allow(page)
+    assert (refused.status_code, 'id="error"' in refused.text) == (403, True)
+    again = await rp.authorize(scope="openid", claims=claims)
+    assert "See your email address" in again.text
+
+
+@pytest.mark.parametrize("change", [{"client_name": "Your bank"}, {"scope": "openid email"}], ids=str)
+async def test_the_consent_page_is_of_the_client_as_it_was_shown(op: AuthService, change: dict[str, Any]) -> None:
+    information = await new_client(op, scope="openid email")
+    rp = relying_party(op, information)
+    page = await rp.browser.sign_in(await rp.authorize(scope="openid"))
+    update = GOOD | {"client_id": information["client_id"]} | change
+    assert (await call(op, "PUT", information, update)).status_code == 200
+    assert (await rp.browser.allow(page)).status_code == (403 if "client_name" in change else 303)
