@@ -3,10 +3,14 @@
 import json
 from typing import Any
 
-from tallystick.jwk import PRIVATE_MEMBERS, parse_jwk
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from tallystick.jwk import PRIVATE_MEMBERS, PublicKey, parse_jwk
 
 MOST_KEYS = 20
 MOST_BYTES = 16 * 1024
+MOST_RSA_BITS = 4096
+LARGEST_EXPONENT = 65_537
 
 
 def check_client_jwks(jwks: dict[str, Any]) -> dict[str, Any]:
@@ -22,8 +26,17 @@ def check_client_jwks(jwks: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"must have at most {MOST_KEYS} keys and {MOST_BYTES} bytes")
     for position, key in enumerate(keys):
         try:
-            if not (isinstance(key, dict) and key.get("use") == "enc" and PRIVATE_MEMBERS.isdisjoint(key)):
-                parse_jwk(key, kid_may_be_absent=True)
+            if isinstance(key, dict) and key.get("use") == "enc" and PRIVATE_MEMBERS.isdisjoint(key):
+                continue
+            if is_costly(parse_jwk(key, kid_may_be_absent=True)):
+                raise ValueError(f"RSA has at most {MOST_RSA_BITS} bits, and an exponent of {LARGEST_EXPONENT} at most")
         except ValueError as reason:
             raise ValueError(f"key {position}: {reason}") from None
     return jwks
+
+
+def is_costly(key: PublicKey) -> bool:
+    """An RSA key with which a stranger could keep us busy: a signature takes milliseconds to be found wrong."""
+    if not isinstance(key.key, RSAPublicKey):
+        return False
+    return key.key.key_size > MOST_RSA_BITS or key.key.public_numbers().e > LARGEST_EXPONENT

@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 
 _LOOK_EVERY = 1.0
 """Seconds until what another process left is seen; what this one has ended is seen at once."""
+_LOOK_AT_MOST_EVERY = 0.05
+"""Seconds: a look costs more the more clients have something waiting, and every attempt that ends asks for one."""
 _WHEN_AWAY = 3.0
 """Seconds between two looks at a store that is away."""
 
@@ -105,6 +107,7 @@ class LogoutDelivery:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK_EVERY):  # wait_for() may swallow a cancellation before Python 3.12
                         await self._woken.wait()
+                        await asyncio.sleep(_LOOK_AT_MOST_EVERY)
 
     async def _begin_what_is_due(self) -> None:
         now = self._clock()

@@ -5,6 +5,7 @@ within that second.
 """
 
 import asyncio
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,9 @@ from tallystick.store import Store
 _SECONDS = 1.0
 _MOST = 2_000
 """Answers remembered of one kind: strangers may ask for as many names as they like."""
+
+_CLIENT_ID = re.compile(r"[\x21-\x7e]{1,200}")
+_LONGEST_ORIGIN = 300
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -37,10 +41,14 @@ class Registry:
 
     async def client(self, client_id: str) -> Client | None:
         """The client as it was at most a second ago; None when there is none, or it is disabled."""
+        if not _CLIENT_ID.fullmatch(client_id):  # no client's name: neither looked for nor remembered
+            return None
         return await self._clients.of(client_id)
 
     async def is_public_origin(self, origin: str) -> bool:
         """Whether a page of this web origin belongs to a public client."""
+        if len(origin) > _LONGEST_ORIGIN:
+            return False
         return await self._origins.of(origin)
 
     async def read_now(self) -> Registered:
@@ -86,9 +94,17 @@ class _Remembered(Generic[K, V]):
         if self._asking.get(name) is begun:
             self._known[name] = answer, time.monotonic()
             self._known.move_to_end(name)
-            if len(self._known) > _MOST:
-                self._known.popitem(last=False)
+            self._drop_what_is_old()
         return answer
+
+    def _drop_what_is_old(self) -> None:
+        """The oldest are first, and of no use any more after a second."""
+        old = time.monotonic() - _SECONDS
+        while self._known:
+            _, since = next(iter(self._known.values()))
+            if since > old and len(self._known) <= _MOST:
+                return
+            self._known.popitem(last=False)
 
     def _done(self, name: K, done: asyncio.Task[V]) -> None:
         if self._asking.get(name) is done:

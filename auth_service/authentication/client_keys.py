@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+from auth_service.client_jwks import is_costly
 from auth_service.outgoing import Outgoing, OutgoingFailed
 from auth_service.store.clients import Client
 from tallystick.clock import Clock
@@ -19,6 +20,8 @@ STALE = 900
 """Seconds after which they are not used before they have been fetched again, if they can be."""
 COOLDOWN = 4
 """Seconds, by the clock, during which assertions that no key fits cannot make us ask a client a second time."""
+MOST_STRANGERS_FETCHES = 4
+"""At once for clients that registered themselves: they must not take all the places that logout tokens need, too."""
 MOST_CLIENTS = 500
 """Whose keys are remembered; the least used go first."""
 MOST_KEYS = 20
@@ -54,14 +57,15 @@ class ClientKeys:
         self._clock = clock
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._fetches: set[asyncio.Task[None]] = set()
+        self._strangers_fetches = 0
 
     async def of(self, client: Client) -> Keys:
         """The keys of the client, which for a `jwks_uri` may be a few minutes old."""
         known = self._recall(client)
         age = self._age(known.fetched_at)
-        if client.jwks_uri is not None and age >= FRESH and self._may_ask(known):
+        if client.jwks_uri is not None and age >= FRESH and self._may_ask(client, known):
             self._begin(client, known)
-        if known.fetching is not None and age >= STALE:
+        if known.fetching is not None and age >= STALE and not (known.keys and known.is_away):
             await asyncio.shield(known.fetching)  # one caller may give up without taking the others' fetch along
         return known.keys
 
@@ -71,7 +75,7 @@ class ClientKeys:
         if client.jwks_uri is None:
             return None
         if known.fetching is None:
-            if not self._may_ask(known):
+            if not self._may_ask(client, known):
                 return None
             self._begin(client, known)
         if known.fetching is not None:
@@ -99,14 +103,21 @@ class ClientKeys:
         age = float("inf") if since is None else self._clock() - since
         return age if age >= 0 else float("inf")
 
-    def _may_ask(self, known: _Known) -> bool:
-        return known.fetching is None and self._age(known.asked_at) >= COOLDOWN
+    def _may_ask(self, client: Client, known: _Known) -> bool:
+        if known.fetching is not None or self._age(known.asked_at) < COOLDOWN:
+            return False
+        return client.is_declared or self._strangers_fetches < MOST_STRANGERS_FETCHES
 
     def _begin(self, client: Client, known: _Known) -> None:
         known.asked_at = self._clock()
+        self._strangers_fetches += not client.is_declared
         known.fetching = asyncio.create_task(self._fetch(client, known))
         self._fetches.add(known.fetching)
-        known.fetching.add_done_callback(self._fetches.discard)
+        known.fetching.add_done_callback(lambda done: self._ended(client, done))
+
+    def _ended(self, client: Client, fetch: asyncio.Task[None]) -> None:
+        self._fetches.discard(fetch)
+        self._strangers_fetches -= not client.is_declared
 
     async def _fetch(self, client: Client, known: _Known) -> None:
         try:
@@ -130,6 +141,7 @@ class ClientKeys:
                 )
         finally:
             known.fetching = None
+            known.asked_at = self._clock()  # from its end: a fetch that came to nothing may have taken longer than that
 
 
 def _usable(jwk_set: Mapping[str, object]) -> Keys:
@@ -137,4 +149,5 @@ def _usable(jwk_set: Mapping[str, object]) -> Keys:
     entries = jwk_set.get("keys")
     if isinstance(entries, list):
         jwk_set = {"keys": entries[:MOST_ENTRIES]}
-    return tuple(islice(usable_keys(jwk_set, kid_may_be_absent=True), MOST_KEYS))
+    keys = usable_keys(jwk_set, kid_may_be_absent=True)
+    return tuple(islice((key for key in keys if not is_costly(key)), MOST_KEYS))

@@ -86,12 +86,16 @@ def _has_just_signed_in(begun: Begun, login_session: LoginSession | None, *, bro
 
 
 def _consent_is_due(request: AuthorizationRequest, client: Client, allowed: frozenset[str]) -> bool:
-    # Any program on the device could pose as this client, so its word is no word, first-party or not (RFC 8252 §8.6).
-    if client.is_public and runs_on_the_device(request.redirect_uri or ""):
+    if is_program_on_the_device(request, client):
         return True
     if "consent" in request.prompts:
         return True
     return not client.first_party and not allowed.issuperset(scopes_to_allow(request, client))
+
+
+def is_program_on_the_device(request: AuthorizationRequest, client: Client) -> bool:
+    """Any program there could pose as this client, so its word is no word, first-party or not (RFC 8252 §8.6)."""
+    return client.is_public and runs_on_the_device(request.redirect_uri or "")
 
 
 def scopes_to_allow(request: AuthorizationRequest, client: Client) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request, Response
 
 from auth_service.authorization.client import trusted_client
-from auth_service.authorization.interaction import Begun, scopes_to_allow
+from auth_service.authorization.interaction import Begun, is_program_on_the_device, scopes_to_allow
 from auth_service.authorization.parameters import check_parameters
 from auth_service.authorization.response import with_error
 from auth_service.endpoints.authorize import answer, back_to_client, begun_from
@@ -16,7 +16,6 @@ from auth_service.pages.refusals import LoginEnded
 from auth_service.provider import Provided, Provider
 from auth_service.store import consents
 from auth_service.store.clients import Client
-from auth_service.uris import runs_on_the_device
 from tallystick.errors import AccessDenied
 
 router = APIRouter(include_in_schema=False)
@@ -47,7 +46,7 @@ async def consent_page(request: Request, provider: Provided) -> Response:
             for scope in scopes_to_allow(begun.request, client)
         ],
         redirect_host=urlsplit(redirect_uri).netloc or urlsplit(redirect_uri).scheme,
-        is_native=client.is_public and runs_on_the_device(redirect_uri),
+        is_native=is_program_on_the_device(begun.request, client),
     )
 
 
@@ -62,15 +61,16 @@ async def consent(request: Request, provider: Provided) -> Response:
     if form.get("decision") != "allow":
         refusal = with_error(begun.request, AccessDenied("the user said no"), issuer=provider.issuer)
         return back_to_client(refusal, client)
-    given = await provider.store.write(
-        consents.give,
-        login_session.sub,
-        client.client_id,
-        frozenset(scopes_to_allow(begun.request, client)),
-        now=provider.clock(),
-    )
-    if not given:
-        raise LoginEnded
+    if not is_program_on_the_device(begun.request, client):  # which is asked each time, whatever it was allowed
+        given = await provider.store.write(
+            consents.give,
+            login_session.sub,
+            client.client_id,
+            frozenset(scopes_to_allow(begun.request, client)),
+            now=provider.clock(),
+        )
+        if not given:
+            raise LoginEnded
     browser = provider.login_sessions.fingerprint(request)
     return await answer(begun, login_session, provider, browser=browser, just_allowed=True)
 

@@ -8,7 +8,7 @@ from auth_service.provider import Provided
 router = APIRouter()
 
 _HEADERS = {
-    "Cache-Control": "private, max-age=86400",
+    "Cache-Control": "private, max-age=300",
     "Content-Security-Policy": "default-src 'none'; sandbox",  # for whoever opens it by itself
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",

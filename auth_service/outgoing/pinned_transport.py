@@ -5,29 +5,24 @@ owns it (DNS rebinding). Here it is looked up once, all its addresses are judged
 by number; the Host header, SNI and the certificate are still the name's.
 """
 
-import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
 import httpx
 
+from auth_service.outgoing.name_lookups import NameLookups, Resolve
 from auth_service.outgoing.public_addresses import Address, is_public
 from tallystick.urls import is_loopback
 
-Resolve = Callable[[str], list[Address]]
-"""The addresses of a host, the best first; called in a thread. Raises OSError or ValueError when it has none."""
-
-_THREADS = 4
 _MOST_TRIES = 4
 
 
 class PinnedTransport(httpx.AsyncBaseTransport):
     """Raises httpx.ConnectError for a host that may not be reached, as for one that cannot be.
 
-    `may_be_private` says of a URL whether it may lead into our own network. At most `most_connections` at once.
+    `may_be_private` says of a URL whether it may lead into our own network.
     """
 
     def __init__(
@@ -35,17 +30,15 @@ class PinnedTransport(httpx.AsyncBaseTransport):
         tls: ssl.SSLContext,
         *,
         may_be_private: Callable[[httpx.URL], bool],
-        most_connections: int,
         resolve: Resolve | None = None,
         inner: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """`resolve` and `inner` stand in for the system's resolver and the network."""
         self._may_be_private = may_be_private
-        self._resolve = resolve or system_addresses
-        # Threads of its own: a stranger's name server may take its time, and only its own kind waits for it.
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="resolve")
-        # No connection outlives its request: an idle one is known by its number, and may be another name's.
-        limits = httpx.Limits(max_connections=most_connections, max_keepalive_connections=0)
+        self._names = NameLookups(resolve or system_addresses)
+        # No connection outlives its request: an idle one is known by its number, and may be another name's. The caller
+        # bounds how many there are: httpcore's own bound loses a place when a request is given up as its turn comes.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         self._inner = inner or httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=limits)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -63,13 +56,12 @@ class PinnedTransport(httpx.AsyncBaseTransport):
 
     async def _addresses(self, host: str) -> list[Address]:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._resolve, host)
+            return await self._names.of(host)
         except (OSError, ValueError) as unknown:
             raise httpx.ConnectError("the host cannot be looked up") from unknown
 
     async def aclose(self) -> None:
         await self._inner.aclose()
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def system_addresses(host: str) -> list[Address]:

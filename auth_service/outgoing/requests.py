@@ -53,6 +53,7 @@ class Outgoing:
         """`transport` stands in for the network, name look-ups included. `settings` have been checked."""
         self._settings = settings
         self._trusted, self._strangers = (transport, transport) if transport else self._transports()
+        self._places = {is_trusted: asyncio.Semaphore(MOST_CONNECTIONS) for is_trusted in (True, False)}
 
     async def get(self, url: str, *, is_trusted: bool, accept: str, most_bytes: int) -> Answer:
         """The answer to a GET. Raises OutgoingFailed, for a body of more than `most_bytes` or encoded, too."""
@@ -68,8 +69,8 @@ class Outgoing:
 
     def _transports(self) -> tuple[httpx.AsyncBaseTransport, httpx.AsyncBaseTransport]:
         tls = tls_context(self._settings.ca_file)
-        trusted = PinnedTransport(tls, may_be_private=lambda url: True, most_connections=MOST_CONNECTIONS)
-        strangers = PinnedTransport(tls, may_be_private=self._is_allowed, most_connections=MOST_CONNECTIONS)
+        trusted = PinnedTransport(tls, may_be_private=lambda url: True)
+        strangers = PinnedTransport(tls, may_be_private=self._is_allowed)
         return trusted, strangers
 
     async def _ask(
@@ -88,7 +89,7 @@ class Outgoing:
             request = httpx.Request(method, url, headers=headers, data=form, extensions={"timeout": _TIMEOUT})
             origin = _origin(request.url)
             self._check(request.url, is_trusted=is_trusted)
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(SECONDS), self._places[is_trusted]:
                 transport = self._trusted if is_trusted else self._strangers
                 response = await transport.handle_async_request(request)
                 try:

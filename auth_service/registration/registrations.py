@@ -11,14 +11,24 @@ from auth_service.registry import Registry
 from auth_service.settings import Registration as RegistrationSettings
 from auth_service.store import guesses, registrations
 from auth_service.store.registrations import Registration
+from auth_service.uris import origin_of
 from tallystick.clock import Clock
-from tallystick.errors import InvalidClientMetadata, InvalidToken, TemporarilyUnavailable, TooManyRequests
+from tallystick.errors import (
+    InvalidClientMetadata,
+    InvalidRedirectURI,
+    InvalidToken,
+    TemporarilyUnavailable,
+    TooManyRequests,
+)
 from tallystick.store import Store
 
 KEEP_UNUSED = 86_400
 """Seconds after which a client goes that was never used."""
 MOST = 10_000
 """Clients that registered themselves."""
+
+_FACE = ("client_name", "redirect_uris", "application_type", "token_endpoint_auth_method")
+"""By which a user who allowed the client something knows it; with another one, everybody is asked again."""
 
 ClientInformation = dict[str, Any]
 """RFC 7591 §3.2.1."""
@@ -111,7 +121,11 @@ class Registrations:
             origins=metadata.web_origins,
             created_at=before.created_at,
         )
-        if not await self._store.write(registrations.replace, after, secret_before=before.secret_hash):
+        has_another_face = any(before.metadata.get(name) != after.metadata.get(name) for name in _FACE)
+        replaced = await self._store.write(
+            registrations.replace, after, secret_before=before.secret_hash, forget_consents=has_another_face
+        )
+        if not replaced:
             raise TemporarilyUnavailable("the registration was changed or ended at the same time")
         self._registry.forget(client_id)
         return self._information(after, token=token, secret=secret)
@@ -133,7 +147,11 @@ class Registrations:
 
     async def _judge(self, request: dict[str, Any]) -> RegisteredMetadata:
         known_scopes = frozenset((await self._registry.now()).owner)
-        return judge(request, require_pkce=self._require_pkce, known_scopes=known_scopes)
+        metadata = judge(request, require_pkce=self._require_pkce, known_scopes=known_scopes)
+        if any(origin_of(uri) == self._issuer for uri in metadata.redirect_uris):
+            # By form_post such a client could send us forms that come from a page of our own.
+            raise InvalidRedirectURI("redirect_uris: one of them is this server's own")
+        return metadata
 
     async def _charge(self, address: str) -> None:
         """Of one address 200 registrations are free, then one in 20 seconds: less than go again because unused."""

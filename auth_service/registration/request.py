@@ -55,6 +55,12 @@ class RegisteredMetadata(ClientMetadata):
         return self
 
     @model_validator(mode="after")
+    def _has_a_name_that_can_be_seen(self) -> Self:
+        if self.client_name is not None and not any(character.isalnum() for character in self.client_name):
+            raise ValueError("client_name needs a letter or a digit")
+        return self
+
+    @model_validator(mode="after")
     def _asks_for_users_only(self) -> Self:
         if "client_credentials" in self.grant_types:
             raise ValueError("the grant client_credentials is for clients that the configuration declares")

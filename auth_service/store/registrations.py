@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from auth_service.store.clients import REGISTRATION, set_origins
-from auth_service.store.tables import authorization_codes, clients
+from auth_service.store.tables import authorization_codes, clients, consents
 from tallystick.store import prune, take_turns
 
 
@@ -71,8 +71,13 @@ def find(connection: Connection, client_id: str) -> Registration | None:
     )
 
 
-def replace(connection: Connection, registration: Registration, *, secret_before: bytes | None) -> bool:
-    """The client is from now on what it says; False when it was deleted, disabled or given another secret meanwhile."""
+def replace(
+    connection: Connection, registration: Registration, *, secret_before: bytes | None, forget_consents: bool
+) -> bool:
+    """The client is from now on what it says; False when it was deleted, disabled or given another secret meanwhile.
+
+    `forget_consents`: it has another face, so that what users allowed the old one is asked for anew.
+    """
     changed = connection.execute(
         update(clients)
         .where(
@@ -86,6 +91,8 @@ def replace(connection: Connection, registration: Registration, *, secret_before
     if changed.rowcount == 0:
         return False
     set_origins(connection, registration.client_id, registration.origins)
+    if forget_consents:
+        connection.execute(delete(consents).where(consents.c.client_id == registration.client_id))
     return True
 
 

@@ -48,6 +48,7 @@ class Provider:
         }
         self._fetching_keys = asyncio.Lock()
         self._keys_asked_at = 0
+        self._keys_told_at = 0
         self._app: Any = OAuth().register(
             settings.client_id,
             client_id=settings.client_id,
@@ -138,7 +139,8 @@ class Provider:
         """The keys of the issuer, younger than KEYS_LAST; `lacks_one`: a token names one that is not among them.
 
         Strangers can bring tokens, so however many come, the issuer is asked at most once in KEYS_WAIT seconds. While
-        it is away the last keys stay; raises Unreachable when there are none.
+        it is away the last keys stay. Raises Unreachable when there are none, or when one is lacking and the issuer has
+        not told them in this very second: it may have that key, and will try again.
         """
         held = self._app.server_metadata
         async with self._fetching_keys:
@@ -147,7 +149,8 @@ class Provider:
                 with suppress(Unreachable), _answers():
                     await self._metadata()
                     await self._app.fetch_jwk_set(force=True)
-        if "jwks" not in held:
+                    self._keys_told_at = self._clock()
+        if "jwks" not in held or (lacks_one and self._keys_told_at != self._clock()):
             raise Unreachable("The sign-in service")
         with _answers():
             return KeySet.import_key_set(held["jwks"])

@@ -72,7 +72,7 @@ async def test_a_logo_is_fetched_once_and_served_by_us(auth_database_url: str, c
             assert response.headers["content-type"] == media_type
             assert response.headers["x-content-type-options"] == "nosniff"
             assert response.headers["content-security-policy"] == "default-src 'none'; sandbox"
-            assert response.headers["cache-control"] == "private, max-age=86400"
+            assert response.headers["cache-control"] == "private, max-age=300"
     async with running(auth_database_url, host) as restarted:
         assert (await logo(restarted)).content == content
     assert host.urls == [LOGO_URI]

@@ -2,15 +2,21 @@
 
 import asyncio
 
+import httpx
 import pytest
+from joserfc.jwk import RSAKey
+from pydantic import ValidationError
 from sqlalchemy import Connection, update
 
+from auth_service.authentication.client_keys import MOST_STRANGERS_FETCHES
 from auth_service.store import clients
 from auth_service.store.tables import clients as clients_table
 from tests.support.asserting_client import REFUSED, AssertingClient, KeysHost, new_key, present, running
 from tests.support.auth_service import running_auth_service
 from tests.support.clock import MovableClock
+from tests.support.declared import declared_settings
 from tests.support.far_side import far_side
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -160,3 +166,39 @@ async def test_the_address_of_a_client_that_registered_itself_does_not_lead_insi
 
 def _registered_itself(connection: Connection) -> None:
     connection.execute(update(clients_table).values(origin=clients.REGISTRATION))
+
+
+async def test_the_places_of_strangers_are_not_all_for_keys(
+    auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
+) -> None:
+    """So few fetches go on at once for clients that registered themselves that their logout tokens find a place."""
+    silent = asyncio.Event()
+    asked: list[str] = []
+
+    async def never(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        await silent.wait()
+        return httpx.Response(404)
+
+    names = [f"stranger-{number}" for number in range(10)]
+    declared = [
+        AssertingClient(name, clock, signer.key).declared(jwks=None, jwks_uri=f"https://{name}.example.org/keys")
+        for name in names
+    ]
+    transport = httpx.MockTransport(never)
+    async with running_auth_service(auth_sqlite_url, clock, outgoing_transport=transport, client=declared) as auth:
+        await auth.store.write(_registered_itself)
+        asking = [asyncio.create_task(present(auth, AssertingClient(name, clock, signer.key))) for name in names]
+        await until(lambda: sum(task.done() for task in asking) == len(names) - MOST_STRANGERS_FETCHES)
+        assert len(asked) == MOST_STRANGERS_FETCHES
+        silent.set()
+        assert await asyncio.gather(*asking) == [REFUSED] * len(names)
+
+
+async def test_a_key_that_would_keep_us_busy_is_not_used(auth_sqlite_url: str, clock: MovableClock) -> None:
+    signer = AssertingClient("signer", clock, RSAKey.generate_key(4104, {"kid": "k1"}), "RS256")
+    with pytest.raises(ValidationError, match="at most 4096 bits"):
+        declared_settings(auth_sqlite_url, client=[signer.declared()])
+    keys = KeysHost(signer.key)
+    async with running(auth_sqlite_url, clock, signer.at_jwks_uri(), keys=keys) as auth:
+        assert await present(auth, signer) == REFUSED

@@ -84,6 +84,7 @@ async def test_a_registered_client_signs_people_in_after_asking_them(op: AuthSer
     page = await rp.browser.sign_in(await rp.authorize(scope="openid email"))
     assert 'id="allow"' in page.text
     assert "A new app" in page.text
+    assert 'id="unchecked"' in page.text  # nobody vouches for what it says of itself
     tokens = await rp.tokens(scope="openid email")
     assert (await rp.userinfo(tokens["access_token"])).json()["email"]
 
@@ -111,6 +112,8 @@ async def test_only_what_was_given_is_stored(op: AuthService) -> None:
         ({"redirect_uris": ["https://new.example.org:new.example.org/"]}, "invalid_redirect_uri"),
         ({"redirect_uris": ["https://[new.example.org/"]}, "invalid_redirect_uri"),
         ({"client_name": "\u202eevil"}, "invalid_client_metadata"),
+        ({"client_name": "\u200b "}, "invalid_client_metadata"),
+        ({"redirect_uris": ["https://id.example.com/login"]}, "invalid_redirect_uri"),
         (
             {"contacts": ["x" * 199] * 20, "client_uri": "https://new.example.org/" + "x" * 15_000},
             "invalid_client_metadata",

@@ -10,7 +10,7 @@ from auth_service.store import clients
 from tests.protocol.test_rfc7591_registration import GOOD, new_client, relying_party
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
-from tests.support.relying_party import error_of
+from tests.support.relying_party import answer_of, error_of
 
 
 @pytest.fixture
@@ -143,3 +143,25 @@ async def test_the_consent_page_is_of_the_client_as_it_was_shown(op: AuthService
     update = GOOD | {"client_id": information["client_id"]} | change
     assert (await call(op, "PUT", information, update)).status_code == 200
     assert (await rp.browser.allow(page)).status_code == (403 if "client_name" in change else 303)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"client_name": "Your bank"},
+        {"redirect_uris": ["https://bank.example.org/"]},
+        {"token_endpoint_auth_method": "none"},
+    ],
+    ids=str,
+)
+async def test_a_client_with_another_face_is_asked_about_anew(op: AuthService, change: dict[str, Any]) -> None:
+    information = await new_client(op)
+    rp = relying_party(op, information)
+    await rp.authorization_code(scope="openid")
+    assert "code" in answer_of(await rp.authorize(scope="openid", prompt="none"))
+    update = GOOD | {"client_id": information["client_id"], "policy_uri": "https://new.example.org/policy"}
+    assert (await call(op, "PUT", information, update)).status_code == 200
+    assert "code" in answer_of(await rp.authorize(scope="openid", prompt="none"))
+    changed = (await call(op, "PUT", information, update | change)).json()
+    rp.redirect_uri = changed["redirect_uris"][0]
+    assert answer_of(await rp.authorize(scope="openid", prompt="none"))["error"] == "consent_required"

@@ -2,7 +2,9 @@
 
 import pytest
 
+from auth_service.store import consents, users
 from tests.support.auth_service import AuthService
+from tests.support.declared import EMAIL
 from tests.support.relying_party import RelyingParty, answer_of
 
 
@@ -70,3 +72,9 @@ async def test_so_it_cannot_sign_in_silently(native: RelyingParty) -> None:
 
 async def test_a_web_app_with_a_secret_is_not_asked_about(rp: RelyingParty) -> None:
     assert "code" in answer_of(await rp.sign_in())
+
+
+async def test_a_yes_to_a_program_on_the_device_is_not_remembered(auth: AuthService, native: RelyingParty) -> None:
+    await native.authorization_code()
+    sub = await auth.store.read(users.find_sub, EMAIL)
+    assert not await auth.store.read(consents.find, sub or "", "native")

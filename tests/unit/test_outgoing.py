@@ -354,3 +354,21 @@ async def test_strangers_who_keep_us_waiting_delay_no_trusted_address(authority:
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_no_place_is_lost_when_requests_are_given_up_as_their_turn_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many hang at once, the next one that answers is reached."""
+    monkeypatch.setattr(module, "SECONDS", 0.3)
+    async with far_side(never) as silent, outgoing() as made:
+        url = f"http://127.0.0.1:{silent.port}/"
+        asked = (made.get(url, is_trusted=True, accept="*/*", most_bytes=100) for _ in range(100))
+        refused = await asyncio.gather(*asked, return_exceptions=True)
+        assert all(isinstance(failure, OutgoingFailed) for failure in refused)
+        assert silent.connections >= 1
+        monkeypatch.setattr(module, "SECONDS", 10)
+        async with far_side() as honest:
+            for _ in range(module.MOST_CONNECTIONS + 1):
+                answer = await made.get(
+                    f"http://127.0.0.1:{honest.port}/", is_trusted=True, accept="*/*", most_bytes=100
+                )
+                assert answer.status == 200

@@ -47,7 +47,6 @@ async def ask(resolver: Resolver, far: Far, url: str = URL, *, private: str | No
     transport = PinnedTransport(
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         may_be_private=lambda url: url.host == private,
-        most_connections=1,
         resolve=resolver,
         inner=far.transport,
     )

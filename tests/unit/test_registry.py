@@ -1,10 +1,13 @@
-"""Clients and APIs as a process remembers them, while the store is away."""
+"""Clients and APIs as a process remembers them: few, for a moment, and not what cannot be one."""
 
 import asyncio
 import socket
 
+import pytest
+
 from auth_service.registry import Registry
 from tallystick.store import Store, StoreUnavailable
+from tests.support.auth_service import AuthService
 
 
 async def test_all_who_wait_for_a_store_that_does_not_answer_hear_of_it_together() -> None:
@@ -18,3 +21,20 @@ async def test_all_who_wait_for_a_store_that_does_not_answer_hear_of_it_together
         assert all(isinstance(task.exception(), StoreUnavailable) for task in waiting)
         silent.close()
         await store.close()
+
+
+async def test_what_cannot_be_a_clients_name_is_neither_looked_for_nor_remembered(auth: AuthService) -> None:
+    registry = auth.app.state.provider.registry
+    for name in ("", "a b", "é", "\U0001f600" * 20_000, "x" * 201, "line\nbreak"):
+        assert await registry.client(name) is None
+    assert not registry._clients._known
+    assert not await registry.is_public_origin("https://" + "x" * 1000)
+    assert not registry._origins._known
+
+
+async def test_old_answers_do_not_pile_up(auth: AuthService, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = auth.app.state.provider.registry
+    monkeypatch.setattr("auth_service.registry._SECONDS", 0.0)
+    for number in range(50):
+        await registry.client(f"nobody-{number}")
+    assert len(registry._clients._known) <= 1

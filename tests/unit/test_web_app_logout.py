@@ -116,6 +116,22 @@ def test_a_new_key_is_fetched_and_strangers_cannot_make_us_ask_often(
     assert far_side.key_requests == asked + 1
 
 
+@pytest.mark.parametrize("is_away", [False, True])
+def test_a_kid_that_the_issuer_could_not_be_asked_for_may_be_sent_again(
+    browser: TestClient, sign: Callable[..., str], far_side: FarSide, clock: MovableClock, is_away: bool
+) -> None:
+    """A 400 is final to the sender, and a stranger's kid a moment before must not make us lose a logout."""
+    send(browser, sign(header={"kid": "key-of-a-stranger"}))
+    far_side.keys, far_side.is_away = [new_key("key-2")], is_away
+    clock.advance(seconds=10 if is_away else 5)
+    answer = send(browser, sign(header={"kid": "key-2"}))
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    assert 'id="user-name"' in browser.get("/").text
+    far_side.is_away = False
+    clock.advance(seconds=10)
+    assert send(browser, sign(header={"kid": "key-2"})).status_code == 200
+
+
 def test_a_withdrawn_key_is_believed_for_five_minutes_at_most(
     browser: TestClient, sign: Callable[..., str], far_side: FarSide, clock: MovableClock
 ) -> None:
