@@ -81,11 +81,7 @@ class StatusListPublishing:
     async def look(self) -> None:
         """Take over what the store has, and sign the next list if it is time. Raises TemporarilyUnavailable."""
         known = self._stored
-        seen = await self._store.read(
-            status_lists.look,
-            known_iat=known.iat if known else -1,
-            known_revision=known.revision if known else -1,
-        )
+        seen = await self._store.read(status_lists.look, known)
         self._clock.note(seen.iat - 1)  # a list may be dated one second ahead
         if seen.some_await_listing:
             await self._store.write(revoked_indexes.count_in)

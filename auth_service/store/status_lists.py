@@ -30,11 +30,11 @@ class Look:
     stored: StoredList | None
 
 
-def look(connection: Connection, *, known_iat: int, known_revision: int) -> Look:
-    """The list, if it or what is revoked has changed since."""
-    iat, revision = connection.execute(select(status_lists.c.iat, status_lists.c.revision)).one()
-    has_changed = (iat, revision) != (known_iat, known_revision)
-    return Look(iat, revoked_indexes.await_listing(connection), load(connection) if has_changed else None)
+def look(connection: Connection, known: StoredList | None) -> Look:
+    """The list, if it or what it should have is not as it was known."""
+    row = connection.execute(select(status_lists.c.iat, status_lists.c.revision, status_lists.c.wanted_size)).one()
+    is_news = known is None or tuple(row) != (known.iat, known.revision, known.wanted_size)
+    return Look(row.iat, revoked_indexes.await_listing(connection), load(connection) if is_news else None)
 
 
 def load(connection: Connection) -> StoredList:
