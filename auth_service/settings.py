@@ -92,6 +92,11 @@ class Lifetimes(_Frozen):
         """How long a key stays published after its last signature: as long as anybody may believe what it signed."""
         return max(self.access_token, self.id_token) + LEEWAY
 
+    @property
+    def status_list(self) -> int:
+        """How long a status list may be believed: as long as any access token that was issued before it lives."""
+        return self.access_token + LEEWAY
+
 
 class Registration(_Frozen):
     mode: Literal["off", "token", "open"] = "token"

@@ -18,7 +18,7 @@ AUTH_SERVICE = [
     ["refused", "cors"],
     ["endpoints"],
     ["provider"],
-    ["authorization", "grants", "registration", "config_file", "logout_delivery"],
+    ["authorization", "grants", "registration", "config_file", "logout_delivery", "status_list_publishing"],
     ["authentication", "tokens"],
     ["registry", "logos"],
     ["store", "pages"],
@@ -28,7 +28,7 @@ AUTH_SERVICE = [
     ["settings"],
     ["declared"],
     ["client_metadata"],
-    ["acr", "client_jwks", "form", "oidc_scopes", "sealing", "uris"],
+    ["acr", "client_jwks", "form", "oidc_scopes", "sealing", "steady_clock", "uris"],
 ]
 """From the top down. What stands in one line does not import its neighbours."""
 
