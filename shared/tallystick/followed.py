@@ -25,13 +25,16 @@ class Followed:
 
     @classmethod
     def of(cls, issuer: RemoteIssuer, statuses: StatusCheck, *, now: int) -> "Followed":
-        keys, lists = issuer.key_set.fetching, list(issuer.status_lists)
+        keys = issuer.key_set.fetching
         return cls(
             keys_age=None if keys.succeeded_at is None else max(0, now - keys.succeeded_at),
-            list_ages={followed.uri: None if followed.held is None else followed.held.age(now) for followed in lists},
+            list_ages={
+                followed.uri: None if followed.held is None else followed.held.age(now)
+                for followed in issuer.status_lists
+            },
             failed_fetches={
                 "jwks": keys.failures,
-                "status_list": sum(followed.fetching.failures for followed in lists),
+                "status_list": issuer.status_lists.failures,
                 "status_list_aggregation": issuer.status_lists.discovering.failures,
             },
             refused_by_status=statuses.refused,

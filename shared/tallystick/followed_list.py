@@ -6,7 +6,7 @@ from collections.abc import Callable
 import httpx
 
 from tallystick.clock import Clock
-from tallystick.issuer_http import client_for, get_if_changed
+from tallystick.issuer_http import Answer, NotThere, client_for, get_if_changed
 from tallystick.jwk import PublicKey
 from tallystick.jwt import STATUS_LIST
 from tallystick.key_set import RemoteKeySet
@@ -20,7 +20,11 @@ SMALL = 64 * 1024
 
 
 class FollowedList:
-    """The list at one address. `held` is its last good version, which says nothing about others than its issuer's."""
+    """The list at one address.
+
+    `held` is its last good version. `named_at` is when the issuer, or a token of its, last named it; `is_gone` says
+    that there is no such list any more.
+    """
 
     def __init__(
         self,
@@ -34,6 +38,8 @@ class FollowedList:
         """`taken` is called with each version that is taken over from the issuer, and its text."""
         self.uri = uri
         self.held: StatusList | None = None
+        self.named_at = clock()
+        self.is_gone = False
         self.fetching = SharedFetch(f"the status list {uri}", self._fetch, clock=clock)
         self._key_set = key_set
         self._taken = taken
@@ -47,7 +53,7 @@ class FollowedList:
         However many requests come, they share one fetch; places beyond the list's end cause at most one per COOLDOWN.
         Where the issuer is away, nobody waits after the first attempt.
         """
-        if not self.fetching.has_concluded:
+        if not self.fetching.had_its_chance:
             await self.fetching.join()
         elif self.held is not None and not self.fetching.is_failing and not self.held.has(idx):
             await self.fetching.ask()
@@ -60,19 +66,12 @@ class FollowedList:
             return False
         self.held = None
         self._etag = None
-        self.fetching.has_concluded = False
+        self.fetching.had_its_chance = False
         return True
 
     async def _fetch(self) -> None:
         async with asyncio.timeout(LIST_TIMEOUT):
-            async with client_for(self.uri, self._transport) as http:
-                answer = await get_if_changed(
-                    http,
-                    self.uri,
-                    accept="application/statuslist+jwt",
-                    etag=self._etag,
-                    max_bytes=STATUS_LIST.max_bytes,
-                )
+            answer = await self._get()
             if answer is None:
                 return  # which makes the one held no younger
             text = answer.body.decode("ascii")
@@ -86,6 +85,26 @@ class FollowedList:
         self.held = fresh
         self._etag = answer.etag
         self._taken(fresh, text)
+
+    async def _get(self) -> Answer | None:
+        """The answer to one question, or None when it is the version that is held."""
+        async with client_for(self.uri, self._transport) as http:
+            while True:
+                try:
+                    answer = await get_if_changed(
+                        http,
+                        self.uri,
+                        accept="application/statuslist+jwt",
+                        etag=self._etag,
+                        max_bytes=STATUS_LIST.max_bytes,
+                    )
+                except NotThere:
+                    self.is_gone = True
+                    raise
+                self.is_gone = False
+                # Between question and answer the version held may have lost its key; then it is asked for anew.
+                if answer is not None or self.held is not None:
+                    return answer
 
     async def _read(self, text: str) -> StatusList:
         kid = kid_of(text)

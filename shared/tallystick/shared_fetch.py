@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 class SharedFetch:
     """Fetches something, again and again, and says so when that fails: once, not every few seconds of a long night.
 
-    `failures` counts; `is_failing` is about the last attempt; `has_concluded` says whether there was one yet;
-    `succeeded_at` is when the last one went well.
+    `failures` counts; `is_failing` is about the last attempt; `had_its_chance` says whether one has ended
+    yet, or was waited for in vain; `succeeded_at` is when the last one went well.
     """
 
     def __init__(self, what: str, fetch: Callable[[], Coroutine[None, None, None]], *, clock: Clock) -> None:
@@ -29,7 +29,7 @@ class SharedFetch:
         """
         self.failures = 0
         self.is_failing = False
-        self.has_concluded = False
+        self.had_its_chance = False
         self.succeeded_at: int | None = None
         self._what = what
         self._fetch = fetch
@@ -51,6 +51,7 @@ class SharedFetch:
         """Fetch now, or join the fetch under way. Never raises: a failure is in `is_failing`."""
         # One caller may give up, or lose patience, without taking the others' fetch along.
         await asyncio.wait([self.start()], timeout=FETCH_TIMEOUT)
+        self.had_its_chance = True
 
     async def ask(self) -> None:
         """The same on behalf of strangers: however many they are, they cause at most one fetch per COOLDOWN."""
@@ -86,7 +87,7 @@ class SharedFetch:
                 self.is_failing = False
                 log.info("%s can be fetched again", self._what)
         finally:
-            self.has_concluded = True
+            self.had_its_chance = True
 
 
 def is_running(task: asyncio.Task[None] | None) -> bool:

@@ -4,7 +4,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tallystick import base64url
 from tallystick.claims import AccessTokenClaims
@@ -12,6 +12,7 @@ from tallystick.clock import LEEWAY
 from tallystick.errors import InvalidToken
 from tallystick.jwk import PublicKey
 from tallystick.jwt import STATUS_LIST, read, read_header
+from tallystick.urls import check_url
 
 MAX_STATUSES_BYTES = 16 * 1024 * 1024
 """Of one list, decompressed: 134 million tokens of one bit."""
@@ -57,7 +58,7 @@ class StatusReference(BaseModel):
     model_config = _STRICT
 
     idx: Annotated[int, Field(ge=0)]
-    uri: str
+    uri: Annotated[str, AfterValidator(check_url)]
 
 
 class _Status(BaseModel):

@@ -20,6 +20,8 @@ from tallystick.urls import check_url, origin_of
 
 DISCOVER_EVERY = 60
 """Seconds, by the clock, between looks at which lists there are. Most are named by their first token."""
+FORGET_AFTER = 3600
+"""Seconds, by the clock, after which a list that the issuer no longer has is not asked for any more."""
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class StatusLists:
         self._transport = transport
         self._file = status_file
         self._lists: dict[str, FollowedList] = {}
+        self._failures_of_forgotten = 0
         self._is_full = False
         key_set.watch(self._obey)
         self._file_is_read = False
@@ -55,12 +58,20 @@ class StatusLists:
     def __iter__(self) -> Iterator[FollowedList]:
         return iter(list(self._lists.values()))
 
+    @property
+    def failures(self) -> int:
+        """How many fetches of lists have failed since the start."""
+        return self._failures_of_forgotten + sum(followed.fetching.failures for followed in self)
+
     def start_round(self) -> None:
         """Fetch every list anew, each in a task of its own, so that a slow one delays no other."""
         if self._must_discover():
             self.discovering.start()
         for followed in self:
-            followed.fetching.start()
+            if followed.is_gone and self._clock() - followed.named_at > FORGET_AFTER:
+                self._forget(followed)
+            else:
+                followed.fetching.start()
 
     async def find(self, uri: str) -> FollowedList | None:
         """The list that a verified token names. None when it cannot be followed: there are too many, or it is elsewhere
@@ -73,11 +84,15 @@ class StatusLists:
         if followed is None and self._is_at_home(uri):
             followed = self._follow(uri)
         elif followed is None:
-            if not self.discovering.has_concluded:
+            if not self.discovering.had_its_chance:
                 await self.discovering.join()
+            elif not self.discovering.is_failing:
+                await self.discovering.ask()
             followed = self._lists.get(uri)
-            if followed is None and not self.discovering.is_failing and not self._is_full:
+            if followed is None and self.discovering.succeeded_at is not None and not self._is_full:
                 raise InvalidToken(UNBELIEVED) from ValueError("a status list that is not at the issuer's")
+        if followed is not None:
+            followed.named_at = self._clock()
         return followed
 
     async def aclose(self) -> None:
@@ -94,9 +109,10 @@ class StatusLists:
         async with asyncio.timeout(FETCH_TIMEOUT), client_for(self._issuer, self._transport) as http:
             uris = await find_status_lists(http, self._issuer)
         for uri in uris:
-            if uri not in self._lists:
-                followed = self._follow(uri)
-                if followed is not None:
+            followed = self._lists.get(uri) or self._follow(uri)
+            if followed is not None:
+                followed.named_at = self._clock()
+                if not followed.fetching.had_its_chance:
                     followed.fetching.start()
 
     def _is_at_home(self, uri: str) -> bool:
@@ -114,6 +130,15 @@ class StatusLists:
         followed = FollowedList(uri, self._key_set, self._taken, clock=self._clock, transport=self._transport)
         self._lists[uri] = followed
         return followed
+
+    def _forget(self, followed: FollowedList) -> None:
+        """Its address is answered with 404, and no token has named it for long."""
+        del self._lists[followed.uri]
+        followed.held = None  # for verdicts that were reached by it
+        self._failures_of_forgotten += followed.fetching.failures
+        self._is_full = False
+        if self._file is not None:
+            self._file.forget(followed.uri)
 
     def _taken(self, status_list: StatusList, text: str) -> None:
         if self._file is not None:
@@ -134,10 +159,15 @@ class StatusLists:
             return
         self._file_is_read = True
         try:
-            for uri, text in self._file.read().items():
-                self._load(uri, text, self._file)
+            texts = self._file.read()
         except (OSError, ValueError) as failure:
             log.warning("cannot use the status lists in %s: %s", self._file.path, failure)
+            return
+        for uri, text in texts.items():
+            try:
+                self._load(uri, text, self._file)
+            except ValueError as failure:
+                log.warning("cannot use the list %r in %s: %s", uri, self._file.path, failure)
 
     def _load(self, uri: str, text: str, file: StatusFile) -> None:
         key = self._key_set.keys.get(kid_of(text))
