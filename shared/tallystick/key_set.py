@@ -53,7 +53,7 @@ class RemoteKeySet:
         self._transport = transport
         self._keys: Keys = MappingProxyType({})
         self._was_told = False
-        self._watchers: list[Callable[[], None]] = []
+        self._watchers: list[Callable[[], object]] = []
         if jwks_file is not None:
             self._load(jwks_file)
 
@@ -67,7 +67,7 @@ class RemoteKeySet:
         """Whether the issuer ever told us its keys, by itself or through the file, be it that it has none."""
         return self._was_told
 
-    def watch(self, watcher: Callable[[], None]) -> None:
+    def watch(self, watcher: Callable[[], object]) -> None:
         """Call `watcher` each time right after the keys have changed."""
         self._watchers.append(watcher)
 
