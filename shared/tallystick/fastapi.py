@@ -32,6 +32,7 @@ from tallystick.status_file import StatusFile
 from tallystick.urls import check_identifier, well_known
 from tallystick.verifier import Verifier
 
+StatusPolicyName = Literal["serve_until_exp", "fail_closed"]
 METADATA_MAX_AGE = 300  # seconds
 STATUS_MAX_AGE = 60
 """Seconds: what clocks that are half a minute apart, and a list that is signed every ten seconds, leave room for."""
@@ -49,7 +50,7 @@ class Tallystick:
         scopes: Mapping[str, str] | None = None,
         jwks_uri: str | None = None,
         jwks_file: Path | None = None,
-        status_policy: Literal["serve_until_exp", "fail_closed"] = "serve_until_exp",
+        status_policy: StatusPolicyName = "serve_until_exp",
         status_max_age: int = STATUS_MAX_AGE,
         status_file: Path | None = None,
         follow_every: float = FOLLOW_EVERY,
@@ -87,7 +88,7 @@ class Tallystick:
             clock=clock,
             transport=transport,
         )
-        self._verifier = Verifier(self._followed, audience, status_policy=policy, clock=clock)
+        self.verifier = Verifier(self._followed, audience, status_policy=policy, clock=clock)
         self._clock = clock
         self._flow = OAuthFlowAuthorizationCode(
             authorizationUrl=authorization_endpoint or f"{issuer.rstrip('/')}/authorize",
@@ -101,11 +102,11 @@ class Tallystick:
     @property
     def is_ready(self) -> bool:
         """Whether tokens can be served: a key is at hand, and the status lists are as young as the policy wants."""
-        return bool(self._followed.key_set.keys) and not self._verifier.statuses.is_failing_closed
+        return bool(self._followed.key_set.keys) and not self.verifier.statuses.is_failing_closed
 
     def followed(self) -> Followed:
         """How well we follow the issuer, at this moment."""
-        return Followed.of(self._followed, self._verifier.statuses, now=self._clock())
+        return Followed.of(self._followed, self.verifier.statuses, now=self._clock())
 
     def requires(
         self, *scopes: str, max_age: int | None = None, acr_values: Collection[str] = ()
@@ -121,7 +122,7 @@ class Tallystick:
         for word in words:
             self._flow.scopes.setdefault(word, "")
         login = _Login(max_age, _parse_acr_values(acr_values), self._clock)
-        return Security(_BearerToken(self._verifier, self._resource_metadata, words, login, self._flow), scopes=words)
+        return Security(_BearerToken(self.verifier, self._resource_metadata, words, login, self._flow), scopes=words)
 
     async def aclose(self) -> None:
         """Stop following the issuer. The app's lifespan does it where `metadata` is included."""
@@ -194,14 +195,14 @@ class _BearerToken(SecurityBase):
         flow: OAuthFlowAuthorizationCode,
     ) -> None:
         self.model = OAuth2(flows=OAuthFlows(authorizationCode=flow))
-        self._verifier = verifier
+        self.verifier = verifier
         self._resource_metadata = resource_metadata
         self._scopes = scopes
         self._login = login
 
     async def __call__(self, request: Request) -> AccessTokenClaims:
         try:
-            claims = await self._verifier.verify(bearer_token(request.headers.getlist("authorization")))
+            claims = await self.verifier.verify(bearer_token(request.headers.getlist("authorization")))
             require_scopes(claims, self._scopes)  # first: no login gives a scope
             self._login.require(claims)
         except BearerError as refusal:

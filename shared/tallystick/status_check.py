@@ -32,13 +32,13 @@ class StatusCheck:
     def __init__(self, lists: StatusLists, policy: StatusPolicy, *, clock: Clock) -> None:
         self.refused = 0
         self._lists = lists
-        self._policy = policy
+        self._max_age = policy.max_age
         self._clock = clock
 
     @property
     def is_failing_closed(self) -> bool:
         """Whether tokens are turned away now, because their status cannot be known."""
-        if self._policy.max_age is None:
+        if self._max_age is None:
             return False
         now, lists = self._clock(), list(self._lists)
         if not lists:
@@ -51,9 +51,11 @@ class StatusCheck:
         if held is None:
             return False
         try:
-            return not held.status(idx) and self._is_young(held, now)
+            if held.status(idx):
+                return False
         except IndexError:
             return False
+        return self._max_age is None or self._is_young(held, now)
 
     async def require(self, reference: StatusReference) -> FollowedList | None:
         """Let a verified token pass, by the list that is returned for the next time; None where none is followed.
@@ -67,7 +69,7 @@ class StatusCheck:
             await followed.seek(reference.idx)
             if self._is_known(followed, reference.idx):
                 return followed
-        if self._policy.max_age is not None:
+        if self._max_age is not None:
             raise TemporarilyUnavailable("whether the token was revoked cannot be known for now")
         return followed
 
@@ -88,5 +90,4 @@ class StatusCheck:
         return is_young
 
     def _is_young(self, held: StatusList, now: int) -> bool:
-        max_age = self._policy.max_age
-        return max_age is None or (now - held.iat <= max_age and not held.is_expired(now))
+        return self._max_age is None or (now - held.iat <= self._max_age and not held.is_expired(now))
