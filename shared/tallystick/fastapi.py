@@ -89,6 +89,7 @@ class Tallystick:
             transport=transport,
         )
         self.verifier = Verifier(self._followed, audience, status_policy=policy, clock=clock)
+        """For tokens that do not come by way of a dependency."""
         self._clock = clock
         self._flow = OAuthFlowAuthorizationCode(
             authorizationUrl=authorization_endpoint or f"{issuer.rstrip('/')}/authorize",
