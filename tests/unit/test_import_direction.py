@@ -44,11 +44,14 @@ RESOURCE_SERVICE = [
 
 TALLYSTICK = [
     ["fastapi"],
-    ["bearer"],
+    ["bearer", "followed"],
     ["verifier"],
-    ["key_set"],
-    ["jwks_file"],
-    ["jwt", "issuer_metadata"],
+    ["issuer", "status_check"],
+    ["status_lists"],
+    ["followed_list", "status_file"],
+    ["key_set", "status_list"],
+    ["jwt", "issuer_metadata", "shared_fetch", "last_known_file"],
+    ["issuer_http"],
     ["jwk"],
     ["base64url", "claims", "clock", "errors", "scope", "strict_json", "urls"],
 ]
