@@ -77,7 +77,7 @@ def a_key() -> tuple[SigningKey, PublicKey]:
 def the_list(living: int, revoked_share: float) -> None:
     """Without a store: what is sent and what a verifier does with it."""
     size = size_for(living)
-    revoked = sorted(random.Random(1).sample(range(size), round(living * revoked_share)))  # noqa: S311
+    revoked = sorted(random.Random(1).sample(range(size), round(living * revoked_share)))
     signing_key, public_key = a_key()
     uri = status_list.status_list_uri(ISSUER)
 
@@ -112,9 +112,9 @@ async def the_store(living: int, revoked_share: float, url: str) -> None:
     begin = time.perf_counter()
     await store.write(_parents, size)
     for rows in _families(living, size, revoked_share):
-        await store.write(lambda connection, rows=rows: connection.execute(insert(token_families), rows).rowcount)
+        await store.write(_fill, rows)
     revoked = round(living * revoked_share)
-    indexes = [index for index in _order(living, size)[:revoked]]
+    indexes = _order(living, size)[:revoked]
     await store.write(revoked_indexes.add, indexes)
     show("the store was filled in", f"{time.perf_counter() - begin:.0f} s")
     await store.write(revoked_indexes.count_in)
@@ -151,9 +151,13 @@ def _parents(connection: Connection, size: int) -> None:
         connection.execute(insert(users), [user | {"origin": "file", "created_at": NOW, "updated_at": NOW}])
 
 
+def _fill(connection: Connection, rows: list[dict[str, object]]) -> None:
+    connection.execute(insert(token_families), rows)
+
+
 def _order(living: int, size: int) -> list[int]:
     """Which index each family has: spread over the list, as random ones are after a while."""
-    return random.Random(1).sample(range(size), living)  # noqa: S311
+    return random.Random(1).sample(range(size), living)
 
 
 def _families(living: int, size: int, revoked_share: float) -> Iterator[list[dict[str, object]]]:
