@@ -1,8 +1,8 @@
 """What status lists cost, by how many families live: `python -m bench.status_lists [--living N] [--revoked SHARE]`.
 
-5 million living families of which 0.1 % are revoked, unless told otherwise: the bytes on the wire, the time to build a
-list and to take it in, the memory of a verifier; and in a store that is filled for real, how long the units of work take
-that have to do with it. SQLite, or with `--database-url` any database that may be filled and is thrown away afterwards.
+5 million living families of which 0.1 % are revoked, unless told otherwise: bytes on the wire, the time to build a list
+and to take it in, the memory of a verifier; and in a store that is filled for real, how long the units of work take that
+have to do with it. SQLite, or with `--database-url` any database that may be filled and is thrown away afterwards.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from sqlalchemy import Connection, insert, select
 from auth_service.sealing import MasterKey
 from auth_service.store import revoked_indexes, status_indexes, status_lists
 from auth_service.store.tables import clients, token_families, users
+from auth_service.store.tables import revoked_indexes as revoked_table
 from auth_service.store.tables import status_lists as lists_table
 from auth_service.store.token_families import KEEP_DEAD, revoke
 from auth_service.tokens import status_list
@@ -114,8 +115,7 @@ async def the_store(living: int, revoked_share: float, url: str) -> None:
     for rows in _families(living, size, revoked_share):
         await store.write(_fill, rows)
     revoked = round(living * revoked_share)
-    indexes = _order(living, size)[:revoked]
-    await store.write(revoked_indexes.add, indexes)
+    await store.write(_revoked, _order(living, size)[:revoked])
     show("the store was filled in", f"{time.perf_counter() - begin:.0f} s")
     await store.write(revoked_indexes.count_in)
     known = await store.read(status_lists.load)
@@ -153,6 +153,10 @@ def _parents(connection: Connection, size: int) -> None:
 
 def _fill(connection: Connection, rows: list[dict[str, object]]) -> None:
     connection.execute(insert(token_families), rows)
+
+
+def _revoked(connection: Connection, indexes: list[int]) -> None:
+    connection.execute(insert(revoked_table), [{"status_index": index} for index in indexes])
 
 
 def _order(living: int, size: int) -> list[int]:
