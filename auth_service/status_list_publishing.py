@@ -142,8 +142,10 @@ class StatusListPublishing:
             now=now,
             clear_at=now + self._lifetime + _MARGIN,
         )
+        if not was_first:
+            following = await self._store.read(status_lists.load)
+        self._take_over(following)
         if was_first:
-            self._take_over(following)
             await self._store.write(revoked_indexes.free, cleared_before=now - self._lifetime)
 
     async def _revoked(self, revision: int, *, now: int) -> list[int]:

@@ -4,10 +4,10 @@ A row lives on when its token family is gone, because the tokens do. It is taken
 whatever order units commit in, none is overlooked: written (no revision), counted into a revision, listed.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, or_, select, update
+from sqlalchemy import Connection, Select, delete, exists, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from auth_service.store.tables import revoked_indexes, status_lists, token_families
@@ -15,10 +15,16 @@ from auth_service.store.tables import revoked_indexes, status_lists, token_famil
 _FREED_AT_ONCE = 1000
 
 
-def add(connection: Connection, indexes: Collection[int]) -> None:
-    """These are to be set in the next list. In the same unit as what revoked them."""
-    if indexes:
-        connection.execute(_ADD[connection.dialect.name], [{"the_index": index} for index in sorted(indexes)])
+def add(connection: Connection, indexes: Select[tuple[int]]) -> None:
+    """What `indexes` selects is to be set in the next list. In the same unit as what revoked it."""
+    insert: Any = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}[connection.dialect.name]
+    connection.execute(
+        insert(revoked_indexes)
+        .from_select(["status_index"], indexes)
+        .on_conflict_do_update(
+            index_elements=[revoked_indexes.c.status_index], set_={"revision": None, "clear_at": None}
+        )
+    )
 
 
 def await_listing(connection: Connection) -> bool:
@@ -72,13 +78,3 @@ def free(connection: Connection, *, cleared_before: int) -> None:
         mine = token_families.c.status_index.in_(gone)
         connection.execute(update(token_families).where(mine).values(status_index=None))
         connection.execute(delete(revoked_indexes).where(revoked_indexes.c.status_index.in_(gone)))
-
-
-def _adding(insert: Any) -> Any:
-    statement = insert(revoked_indexes).values(status_index=bindparam("the_index"), revision=None, clear_at=None)
-    return statement.on_conflict_do_update(
-        index_elements=[revoked_indexes.c.status_index], set_={"revision": None, "clear_at": None}
-    )
-
-
-_ADD = {"postgresql": _adding(postgresql.insert), "sqlite": _adding(sqlite.insert)}

@@ -22,7 +22,7 @@ MAX_SIZE = 2**26
 SEEN_AFTER = 10
 """Seconds from the publication of a larger list until its new indexes are handed out."""
 _LOOK_AT = 4
-"""Blocks to look into before the fullest of lists is believed to be full."""
+"""Blocks with little room to look into before the best of them is taken."""
 _ROOM = BLOCK // 4
 """A list in which no block looked at has so many free indexes is to grow."""
 
@@ -50,13 +50,14 @@ def reserve(
     blocks = list(dict.fromkeys(number % (status_list.usable // BLOCK) for number in anywhere))
     taken = connection.execute(_TAKEN, {"blocks": blocks, "now": now}).scalars()
     not_taken = [block for block in blocks if block not in set(taken)]
-    found: list[tuple[int, list[int]]] = []
-    for block in not_taken[:_LOOK_AT]:
-        _free_of_the_dead(connection, block, freed=now + KEEP_DEAD - kept_after_exp)
-        found.append((block, _free_in(connection, block)))
-        if len(found[-1][1]) >= _ROOM:
+    block, indexes = 0, list[int]()
+    for looked, candidate in enumerate(not_taken):
+        _free_of_the_dead(connection, candidate, freed=now + KEEP_DEAD - kept_after_exp)
+        free = _free_in(connection, candidate)
+        if len(free) > len(indexes):
+            block, indexes = candidate, free
+        if len(indexes) >= _ROOM or (indexes and looked >= _LOOK_AT):
             break
-    block, indexes = max(found, key=lambda one: len(one[1]), default=(0, []))
     if len(indexes) < _ROOM:
         _grow(connection)
     if not indexes:

@@ -307,14 +307,15 @@ def revoke_of_consent(connection: Connection, sub: str, client_id: str, *, now: 
 
 def _revoke_where(connection: Connection, condition: ColumnElement[bool], *, now: int) -> None:
     # Written on the family rows themselves: a rotation beside this waits for the row and then finds it revoked.
-    ended = connection.execute(
-        update(token_families)
-        .where(condition, token_families.c.revoked_at.is_(None))
-        .values(revoked_at=now)
-        .returning(token_families.c.status_index, token_families.c.prune_at)
+    connection.execute(
+        update(token_families).where(condition, token_families.c.revoked_at.is_(None)).values(revoked_at=now)
     )
-    may_have_tokens = (row for row in ended if row.prune_at > now + KEEP_DEAD - LEEWAY)
-    revoked_indexes.add(connection, [row.status_index for row in may_have_tokens if row.status_index is not None])
+    may_have_tokens = (
+        token_families.c.revoked_at == now,  # some perhaps a moment before: to list these again does no harm
+        token_families.c.status_index.is_not(None),
+        token_families.c.prune_at > now + KEEP_DEAD - LEEWAY,
+    )
+    revoked_indexes.add(connection, select(token_families.c.status_index).where(condition, *may_have_tokens))
 
 
 def _family(row: Any) -> Family:
