@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from sqlalchemy import Column, Connection, insert, select, update
 
-from auth_service.store import clients, users
+from auth_service.store import audit, clients, users
 from auth_service.store import tables as t
+from auth_service.store.audit import Event
 from tallystick.store import take_turns
 
 ORIGIN = "file"
@@ -15,6 +16,14 @@ ORIGIN = "file"
 
 Values = Mapping[str, Any]
 """Column values of one row, without its key."""
+
+
+_API_EVENTS: Mapping[str, Event] = {
+    "create": "api_added",
+    "update": "api_changed",
+    "enable": "api_enabled",
+    "disable": "api_disabled",
+}
 
 
 @dataclass(frozen=True)
@@ -132,6 +141,8 @@ def _change_api(connection: Connection, change: Change, values: Values, *, now: 
             connection.execute(update(t.apis).where(row).values(disabled_at=None))
         case "disable":
             connection.execute(update(t.apis).where(row).values(disabled_at=now))
+    detail = {"audience": change.key, "differs": change.differs or None}
+    audit.record(connection, _API_EVENTS[change.verb], now=now, by=ORIGIN, detail=detail)
 
 
 def _change_client(
@@ -142,11 +153,14 @@ def _change_client(
             row = insert(t.clients).values(client_id=change.key, origin=ORIGIN, created_at=now, **values)
             connection.execute(row)
             clients.set_origins(connection, change.key, origins)
+            audit.record(connection, "client_added", now=now, client_id=change.key, by=ORIGIN)
         case "update":
             connection.execute(update(t.clients).where(t.clients.c.client_id == change.key).values(**values))
             clients.set_origins(connection, change.key, origins)
+            differs = {"differs": change.differs}
+            audit.record(connection, "client_changed", now=now, client_id=change.key, by=ORIGIN, detail=differs)
         case "enable":
-            clients.enable(connection, change.key)
+            clients.enable(connection, change.key, by=ORIGIN, now=now)
         case "disable":
             clients.disable(connection, change.key, by=ORIGIN, now=now)
 
@@ -164,7 +178,8 @@ def _change_user(
     match change.verb:
         case "update":
             connection.execute(update(t.users).where(t.users.c.sub == sub).values(updated_at=now, **values))
+            audit.record(connection, "user_changed", now=now, sub=sub, by=ORIGIN, detail={"differs": change.differs})
         case "enable":
-            users.enable(connection, sub)
+            users.enable(connection, sub, by=ORIGIN, now=now)
         case "disable":
             users.disable(connection, sub, by=ORIGIN, now=now)

@@ -24,16 +24,26 @@ def charge(connection: Connection, buckets: list[Bucket], *, now_ms: int) -> int
 
     Counted before the password is looked at, so that a thousand tries at the same instant are a thousand.
     """
+    wait = count(connection, buckets, now_ms=now_ms)
+    forget_empty(connection, now_ms=now_ms)
+    return wait
+
+
+def count(connection: Connection, buckets: list[Bucket], *, now_ms: int) -> int:
+    """As `charge`, for a unit that has more to do; the last thing it does is `forget_empty`."""
     # Always in one order, or two logins could each wait for the other's row.
     buckets = sorted(buckets, key=lambda bucket: bucket.key)
     full_until = {bucket.key: _add(connection, bucket, now_ms=now_ms) for bucket in buckets}
-    # Last: it locks what it deletes in no order, so nothing may be waited for behind it.
-    prune(connection, guesses.c.full_until, now=now_ms)
     wait = max(full_until[bucket.key] - now_ms - bucket.burst * bucket.interval_ms for bucket in buckets)
     if wait > 0:
         refund(connection, buckets)
         return wait
     return 0
+
+
+def forget_empty(connection: Connection, *, now_ms: int) -> None:
+    """Last in a unit: it locks what it deletes in no order, so nothing may be waited for behind it."""
+    prune(connection, guesses.c.full_until, now=now_ms)
 
 
 def refund(connection: Connection, buckets: list[Bucket]) -> None:

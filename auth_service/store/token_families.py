@@ -17,6 +17,7 @@ from sqlalchemy import (
     update,
 )
 
+from auth_service.store import audit
 from auth_service.store.tables import clients, login_sessions, token_families, users
 from tallystick.store import prune
 
@@ -232,7 +233,15 @@ def rotate(
     judge(family)
     if generation == row.generation - 1 and now - row.rotated_at <= grace:
         return Rotated(family)
-    revoke(connection, family_id, now=now)
+    if revoke(connection, family_id, now=now):
+        audit.record(
+            connection,
+            "refresh_token_replayed",
+            now=now,
+            sub=family.sub,
+            client_id=family.client_id,
+            sid=family.login_sid,
+        )
     return Replayed()
 
 
@@ -249,9 +258,12 @@ def find_live(connection: Connection, family_id: bytes, *, now: int, login_sessi
     return None if row is None else _family(row)
 
 
-def revoke(connection: Connection, family_id: bytes, *, now: int) -> None:
-    """End one family: its refresh tokens at once, its access tokens wherever liveness is asked for."""
-    _revoke_where(connection, token_families.c.family_id == family_id, now=now)
+def revoke(connection: Connection, family_id: bytes, *, now: int) -> bool:
+    """End one family: its refresh tokens at once, its access tokens wherever liveness is asked for.
+
+    False when it had been ended before, or is no more.
+    """
+    return _revoke_where(connection, token_families.c.family_id == family_id, now=now) > 0
 
 
 def revoke_of_login_session(connection: Connection, sid: str, *, now: int) -> None:
@@ -271,11 +283,11 @@ def revoke_of_consent(connection: Connection, sub: str, client_id: str, *, now: 
     _revoke_where(connection, and_(token_families.c.sub == sub, token_families.c.client_id == client_id), now=now)
 
 
-def _revoke_where(connection: Connection, condition: ColumnElement[bool], *, now: int) -> None:
+def _revoke_where(connection: Connection, condition: ColumnElement[bool], *, now: int) -> int:
     # Written on the family rows themselves: a rotation beside this waits for the row and then finds it revoked.
-    connection.execute(
+    return connection.execute(
         update(token_families).where(condition, token_families.c.revoked_at.is_(None)).values(revoked_at=now)
-    )
+    ).rowcount
 
 
 def _family(row: Any) -> Family:
