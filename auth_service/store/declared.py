@@ -69,7 +69,7 @@ def compare(connection: Connection, declaration: Declaration) -> list[Change]:
         raise Conflict(f"the client_id {named_like_a_user.sub!r} is the sub of a user")
     return [
         *_compare(connection, "api", t.apis.c.audience, declaration.apis),
-        *_compare(connection, "client", t.clients.c.client_id, declaration.clients),
+        *_compare(connection, "client", t.clients.c.client_id, declaration.clients, _moved(connection, declaration)),
         *_compare(connection, "user", t.users.c.email_key, declaration.users),
     ]
 
@@ -97,8 +97,20 @@ def apply(
     return changes
 
 
+def _moved(connection: Connection, declaration: Declaration) -> set[str]:
+    """Clients whose pages are elsewhere, be it only because a release before this one did not write down where."""
+    stored: dict[str, set[str]] = {client_id: set() for client_id in declaration.origins}
+    for row in connection.execute(select(t.client_origins)):
+        stored.setdefault(row.client_id, set()).add(row.origin)
+    return {client_id for client_id, origins in declaration.origins.items() if stored[client_id] != origins}
+
+
 def _compare(
-    connection: Connection, kind: Literal["api", "client", "user"], key: Column[str], declared: Mapping[str, Values]
+    connection: Connection,
+    kind: Literal["api", "client", "user"],
+    key: Column[str],
+    declared: Mapping[str, Values],
+    moved: Collection[str] = (),
 ) -> Iterator[Change]:
     # An API has neither origin nor disabled_by: nothing but the file makes or disables one.
     always = {"origin": ORIGIN, "disabled_by": ORIGIN}
@@ -111,7 +123,7 @@ def _compare(
             continue
         if row["origin"] != ORIGIN:
             raise Conflict(f"the {kind} {shown!r} exists already, and was not made by the configuration file")
-        if differs := tuple(_differing(row, values)):
+        if differs := tuple(_differing(row, values)) or (("web_origins",) if name in moved else ()):
             yield Change("update", kind, name, shown, differs)
         if row["disabled_at"] is not None and row["disabled_by"] == ORIGIN:
             yield Change("enable", kind, name, shown)

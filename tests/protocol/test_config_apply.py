@@ -261,3 +261,17 @@ async def test_many_who_apply_at_once_do_no_harm(store: Store, database_url: str
         await asyncio.gather(*(other.close() for other in others))
     assert sorted(map(len, changed)) == [0, 0, 0, 5]
     assert len(await store.read(lambda connection: connection.execute(select(tables.users)).all())) == 2
+
+
+async def test_where_a_clients_pages_are_is_written_down_even_when_nothing_else_changed(
+    store: Store, clock: MovableClock
+) -> None:
+    """As after a migration: the table begins empty, and the client is what it was."""
+    spa = {"client_id": "spa", "token_endpoint_auth_method": "none", "redirect_uris": ["https://spa.example.com/back"]}
+    declared = settings(client=[spa])
+    await applied(store, declared, clock)
+    for before in ([], ["https://old.example.com"]):
+        await store.write(clients.set_origins, "spa", before)
+        assert await applied(store, declared, clock) == ["update client spa: web_origins"]
+        assert await store.read(clients.is_public_origin, "https://spa.example.com")
+        assert not await store.read(clients.is_public_origin, "https://old.example.com")
