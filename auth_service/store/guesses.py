@@ -1,13 +1,11 @@
 """How many passwords were tried, as leaky buckets of which only the instant of emptiness is kept."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, func, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import BigInteger, Connection, bindparam, case, update
 
 from auth_service.store.tables import guesses
-from tallystick.store import prune
+from tallystick.store import insert_on_conflict, prune
 
 
 @dataclass(frozen=True)
@@ -57,25 +55,17 @@ def _add(connection: Connection, bucket: Bucket, *, now_ms: int) -> int:
     return int(connection.execute(_ADD[connection.dialect.name], given).scalar_one())
 
 
-def _adding(insert: Any, larger: Any) -> Any:
-    """SQLite and PostgreSQL spell the same statement differently; each form is made once."""
-    return (
-        insert(guesses)
-        .values(bucket=bindparam("key"), full_until=_NOW_MS + _INTERVAL_MS)
-        .on_conflict_do_update(
-            index_elements=[guesses.c.bucket],
-            set_={"full_until": larger(guesses.c.full_until, _NOW_MS) + _INTERVAL_MS},
-        )
-        .returning(guesses.c.full_until)
-    )
-
-
 _NOW_MS = bindparam("now_ms", type_=BigInteger)
 _INTERVAL_MS = bindparam("interval_ms", type_=BigInteger)
-_ADD = {
-    "postgresql": _adding(postgresql.insert, func.greatest),
-    "sqlite": _adding(sqlite.insert, func.max),
-}
+_BEGINS = case((guesses.c.full_until > _NOW_MS, guesses.c.full_until), else_=_NOW_MS)
+_ADD = insert_on_conflict(
+    guesses,
+    lambda insert: (
+        insert.values(bucket=bindparam("key"), full_until=_NOW_MS + _INTERVAL_MS)
+        .on_conflict_do_update(index_elements=[guesses.c.bucket], set_={"full_until": _BEGINS + _INTERVAL_MS})
+        .returning(guesses.c.full_until)
+    ),
+)
 _REFUND = (
     update(guesses).where(guesses.c.bucket == bindparam("key")).values(full_until=guesses.c.full_until - _INTERVAL_MS)
 )
