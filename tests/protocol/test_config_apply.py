@@ -73,7 +73,7 @@ async def test_what_is_declared_is_there(store: Store, clock: MovableClock) -> N
     assert app.client_name == "app"
     assert app.require_pkce
     assert not app.first_party
-    assert (await store.read(apis.load_all))["https://api.example.com"].scopes == {"notes:read": "Read them"}
+    assert (await store.read(apis.load)).by_audience["https://api.example.com"].scopes == {"notes:read": "Read them"}
     sub = await store.read(users.find_sub, "ADA@example.com")
     assert sub is not None
     ada = await store.read(users.find, sub)
@@ -129,7 +129,7 @@ async def test_what_is_no_longer_declared_is_disabled_until_it_is_again(store: S
         "disable client app",
         "disable user ada@example.com",
     ]
-    assert await store.read(apis.load_all) == {}
+    assert (await store.read(apis.load)).by_audience == {}
     assert await store.read(clients.find, "app") is None
     assert await credentials(store) is None
     assert await applied(store, settings(), clock) == [
