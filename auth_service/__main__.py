@@ -2,7 +2,7 @@
 
 import typer
 
-from auth_service.commands import clients, keys, serving, users
+from auth_service.commands import audit, clients, keys, serving, users
 
 app = typer.Typer(
     help="The auth service of Tallystick.",
@@ -13,6 +13,7 @@ app = typer.Typer(
 )
 for command in (serving.serve, serving.plan, serving.apply):
     app.command()(command)
+app.command()(audit.audit)
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="user")
 app.add_typer(clients.client, name="client")

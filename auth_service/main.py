@@ -45,6 +45,7 @@ from auth_service.sealing import MasterKey
 from auth_service.settings import LEEWAY, Settings
 from auth_service.status_list_publishing import StatusListPublishing
 from auth_service.steady_clock import SteadyClock
+from auth_service.store import audit
 from auth_service.store.login_sessions import Lifetime
 from auth_service.store.token_families import FamilyLifetime
 from auth_service.tokens.bootstrap import load_secret
@@ -113,7 +114,7 @@ def _lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        store = Store.open(settings.database_url)
+        store = Store.open(settings.database_url, options={audit.RETENTION: settings.audit.retention})
         passwords = Passwords()
         outgoing = Outgoing(settings.outgoing, outgoing_transport)
         client_keys = ClientKeys(outgoing, clock)

@@ -11,9 +11,9 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from auth_service.store import clients, registered
+from auth_service.store import apis, clients
+from auth_service.store.apis import Apis
 from auth_service.store.clients import Client
-from auth_service.store.registered import Registered
 from tallystick.store import Store
 
 _SECONDS = 1.0
@@ -31,11 +31,11 @@ class Registry:
     """All of it raises StoreUnavailable when the answer is not remembered and the store is away."""
 
     def __init__(self, store: Store) -> None:
-        self._apis: _Remembered[None, Registered] = _Remembered(lambda _: store.read(registered.load))
+        self._apis: _Remembered[None, Apis] = _Remembered(lambda _: store.read(apis.load))
         self._clients: _Remembered[str, Client | None] = _Remembered(lambda name: store.read(clients.find, name))
         self._origins: _Remembered[str, bool] = _Remembered(lambda name: store.read(clients.is_public_origin, name))
 
-    async def now(self) -> Registered:
+    async def now(self) -> Apis:
         """The APIs, at most a second old."""
         return await self._apis.of(None)
 
@@ -51,7 +51,7 @@ class Registry:
             return False
         return await self._origins.of(origin)
 
-    async def read_now(self) -> Registered:
+    async def read_now(self) -> Apis:
         """Forget everything and ask the store."""
         for remembered in (self._apis, self._clients, self._origins):
             remembered.forget()

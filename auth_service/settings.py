@@ -115,6 +115,12 @@ class Outgoing(_Frozen):
         return host in self.allow_hosts or f"{host}:{port}" in self.allow_hosts
 
 
+class Audit(_Frozen):
+    """`retention` is in seconds; with 0 nothing is written down."""
+
+    retention: Annotated[int, Field(ge=0, le=10 * 365 * 86400)] = 7_776_000
+
+
 class Settings(_Frozen):
     issuer: Issuer
     database_url: DatabaseUrl = "sqlite:///var/auth.db"
@@ -123,6 +129,7 @@ class Settings(_Frozen):
     lifetimes: Lifetimes = Lifetimes()
     registration: Registration = Registration()
     outgoing: Outgoing = Outgoing()
+    audit: Audit = Audit()
     api: list[DeclaredApi] = []
     client: list[DeclaredClient] = []
     user: list[DeclaredUser] = []

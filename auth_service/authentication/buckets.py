@@ -12,6 +12,11 @@ def bucket(kind: str, *counted: str, burst: int, interval: int) -> Bucket:
     return Bucket(hashlib.sha256(unambiguous(kind, *counted)).digest(), burst=burst, interval_ms=interval * 1000)
 
 
+def audited_failures(address: str) -> Bucket:
+    """How often it is written down that something failed which came from there: 200 times, then once a minute."""
+    return bucket("audited failures", network_of(address), burst=200, interval=60)
+
+
 def site_of(address: str) -> str:
     """What one customer of a provider may have: an IPv4 address, or the 65,536 networks of an IPv6 /48."""
     network = network_of(address)

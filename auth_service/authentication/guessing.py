@@ -16,9 +16,10 @@ those who fill it stop.
 
 from dataclasses import dataclass
 
-from auth_service.authentication.buckets import bucket, network_of
-from auth_service.store import guesses
+from auth_service.authentication.buckets import audited_failures, bucket, network_of
+from auth_service.store import guesses, logins
 from auth_service.store.guesses import Bucket
+from auth_service.store.logins import Failure
 from tallystick.store import Store
 
 
@@ -41,12 +42,30 @@ class Attempt:
             bucket("account", self.email_key, burst=100, interval=10),
         ]
 
+    @property
+    def failure(self) -> Failure:
+        """That an account is slowed at an address is written down once in ten minutes."""
+        return Failure(
+            email_key=self.email_key if _is_storable(self.email_key) else None,
+            address=self.address,
+            noted=audited_failures(self.address),
+            slowed=bucket("audited slowness", self.email_key, network_of(self.address), burst=1, interval=600),
+        )
+
 
 async def allow(store: Store, attempt: Attempt, *, now_ms: int) -> int:
     """Count the attempt and return 0, or count nothing and return the milliseconds until there is room."""
-    return await store.write(guesses.charge, attempt.buckets, now_ms=now_ms)
+    return await store.write(logins.begin, attempt.buckets, attempt.failure, now_ms=now_ms)
 
 
 async def refund(store: Store, attempt: Attempt) -> None:
     """Take back an attempt whose password was never looked at. A right one is taken back by `logins.succeed`."""
     await store.write(guesses.refund, attempt.buckets)
+
+
+def _is_storable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text

@@ -77,7 +77,7 @@ class SignIn:
                 await guessing.refund(self._store, attempt)
                 raise
             if credentials is None or not verdict.matches:
-                return Refused()
+                return await self._refuse(attempt)
             cookie = secrets.token_urlsafe(32)
             has_begun = await self._store.write(
                 logins.succeed,
@@ -88,16 +88,21 @@ class SignIn:
                 sid=secrets.token_urlsafe(16),
                 acr=PASSWORD,
                 replaces=self._login_sessions.cookie_hash(request),
+                address=address,
                 now=self._clock(),
                 lifetime=self._login_sessions.lifetime,
             )
             if has_begun:
                 return SignedIn(credentials.sub, key, cookie)
-        return Refused()
+        return await self._refuse(attempt)
 
     def set_cookies(self, response: Response, signed_in: SignedIn) -> None:
         self._login_sessions.set_cookie(response, signed_in.cookie)
         self._known_devices.set_cookie(response, signed_in.email_key)
+
+    async def _refuse(self, attempt: Attempt) -> Refused:
+        await self._store.write(logins.fail, attempt.failure, now_ms=self._clock() * 1000)
+        return Refused()
 
     async def _find_credentials(self, email: str) -> Credentials | None:
         try:

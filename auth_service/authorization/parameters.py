@@ -5,8 +5,8 @@ import re
 from auth_service.acr import ACR_VALUES
 from auth_service.authorization.request import PROMPTS, AuthorizationRequest
 from auth_service.oidc_scopes import OIDC_SCOPES
+from auth_service.store.apis import Apis
 from auth_service.store.clients import Client
-from auth_service.store.registered import Registered
 from tallystick.errors import (
     InvalidRequest,
     InvalidScope,
@@ -24,7 +24,7 @@ _S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _MAX_AGE = re.compile(r"[0-9]{1,9}")
 
 
-def check_parameters(request: AuthorizationRequest, client: Client, registered: Registered, *, issuer: str) -> None:
+def check_parameters(request: AuthorizationRequest, client: Client, apis: Apis, *, issuer: str) -> None:
     """Each of the steps raises the OAuthError that its RFC names."""
     if request.form.repeated:
         raise InvalidRequest("a parameter is repeated")
@@ -36,7 +36,7 @@ def check_parameters(request: AuthorizationRequest, client: Client, registered: 
     check_scope(request, client)
     check_prompt(request)
     check_claims(request)
-    check_resources(request, client, registered, issuer=issuer)
+    check_resources(request, client, apis, issuer=issuer)
 
 
 def check_response_type(request: AuthorizationRequest) -> None:
@@ -106,10 +106,10 @@ def check_claims(request: AuthorizationRequest) -> None:
         raise UnmetAuthenticationRequirements("none of the demanded acr values can be met")
 
 
-def check_resources(request: AuthorizationRequest, client: Client, registered: Registered, *, issuer: str) -> None:
+def check_resources(request: AuthorizationRequest, client: Client, apis: Apis, *, issuer: str) -> None:
     """Each `resource` is an API whose scopes the client may have, or the issuer itself for userinfo (RFC 8707 §2.1)."""
     for resource in request.form.resources:
-        api = registered.apis.get(resource)
+        api = apis.by_audience.get(resource)
         if api is not None and not client.scopes.isdisjoint(api.scopes):
             continue
         if resource == issuer and not OIDC_SCOPES.isdisjoint(client.scopes):

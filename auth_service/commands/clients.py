@@ -37,7 +37,11 @@ def disable(client_id: ClientId, config: Config) -> None:
 @client.command()
 def enable(client_id: ClientId, config: Config) -> None:
     """Serve a client again."""
-    if not run(config, lambda service: service.store.write(clients.enable, client_id)):
+
+    async def command(service: Service) -> bool:
+        return await service.store.write(clients.enable, client_id, by="command", now=service.clock())
+
+    if not run(config, command):
         refuse(f"there is no client {client_id}")
     typer.echo(f"enabled {client_id}")
 
@@ -45,7 +49,11 @@ def enable(client_id: ClientId, config: Config) -> None:
 @client.command()
 def delete(client_id: ClientId, config: Config) -> None:
     """Forget a client that registered itself, and all that it holds. A declared one leaves by the file."""
-    if not run(config, lambda service: service.store.write(registrations.remove, client_id, now=service.clock())):
+
+    async def command(service: Service) -> bool:
+        return await service.store.write(registrations.remove, client_id, now=service.clock())
+
+    if not run(config, command):
         refuse(f"there is no client {client_id} that registered itself")
     typer.echo(f"deleted {client_id}")
 

@@ -11,7 +11,7 @@ import typer
 from auth_service.config_file import read_config
 from auth_service.sealing import MasterKey, WrongMasterKey
 from auth_service.settings import Settings
-from auth_service.store import keys
+from auth_service.store import audit, keys
 from auth_service.tokens.bootstrap import bootstrap
 from auth_service.tokens.key_ring import KeyRing
 from tallystick.clock import Clock, system_clock
@@ -57,9 +57,14 @@ class Service:
 
 def run(config: Path, command: Callable[[Service], Awaitable[T]]) -> T:
     """Do `command` on the service that `config` describes. Misconfiguration ends the program with status 2."""
+
+    async def by_command(service: Service) -> T:
+        audit.actor.set("command")
+        return await command(service)
+
     with exit_on_misconfiguration(NAME):
         try:
-            return run_with(read_config(config), command)
+            return run_with(read_config(config), by_command)
         except Unstorable as reason:  # a name from the command line, in no encoding of text
             refuse(str(reason))
 
@@ -68,7 +73,9 @@ def run_with(settings: Settings, command: Callable[[Service], Awaitable[T]]) -> 
     """Leaves neither threads nor connections behind. Raises Misconfigured and StoreUnavailable."""
 
     async def open_and_do() -> T:
-        store = Store.open(settings.database_url, pool_size=1, deadline=_PATIENCE)
+        store = Store.open(
+            settings.database_url, pool_size=1, deadline=_PATIENCE, options={audit.RETENTION: settings.audit.retention}
+        )
         try:
             return await command(Service(settings, store))
         finally:

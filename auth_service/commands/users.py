@@ -65,7 +65,7 @@ def enable(email: EmailArgument, config: Config) -> None:
     """Let a user sign in again."""
 
     async def command(service: Service) -> None:
-        await service.store.write(users.enable, await find(service, email))
+        await service.store.write(users.enable, await find(service, email), by="command", now=service.clock())
 
     run(config, command)
     typer.echo(f"enabled {email}")

@@ -33,10 +33,10 @@ async def oauth_authorization_server(provider: Provided) -> Response:
 
 
 async def _metadata(provider: Provided) -> Response:
-    registered = await provider.registry.now()
+    apis = await provider.registry.now()
     document = metadata_document(
         provider.issuer,
-        scopes=sorted({*OIDC_SCOPES, *registered.owner}),
+        scopes=sorted({*OIDC_SCOPES, *apis.owner}),
         is_open_for_registration=provider.registrations.is_open,
     )
     return json_response(document, headers={"Cache-Control": "public, max-age=60"})

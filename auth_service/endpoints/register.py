@@ -29,9 +29,10 @@ async def register(request: Request, provider: Provided) -> Response:
     registrations = provider.registrations
     if not registrations.is_offered:
         raise HTTPException(404)
-    if registrations.needs_token:
-        registrations.check_initial_access_token(bearer_token(request.headers.getlist("authorization")))
     address = request.client.host if request.client else ""
+    if registrations.needs_token:
+        token = bearer_token(request.headers.getlist("authorization"))
+        await registrations.check_initial_access_token(token, address=address)
     return json_response(await registrations.register(await _metadata(request), address=address), 201)
 
 

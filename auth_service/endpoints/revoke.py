@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from auth_service.endpoints.documented import form_body, refusals
 from auth_service.form import read_form
 from auth_service.provider import Provided
-from auth_service.store import token_families
+from auth_service.store import revocations
 from auth_service.tokens.presented import PresentedAccessToken, recognize
 from tallystick.errors import InvalidGrant
 
@@ -26,6 +26,6 @@ async def revoke(request: Request, provider: Provided) -> Response:
     if isinstance(presented, PresentedAccessToken) and presented.claims.client_id != client.client_id:
         raise InvalidGrant("the token was issued to another client")
     if presented is not None:
-        await provider.store.write(token_families.revoke, presented.family_id, now=provider.clock())
+        await provider.store.write(revocations.take_back, presented.family_id, now=provider.clock())
         provider.issuing.own_families.forget(client.client_id)
     return Response(headers={"Cache-Control": "no-store"})

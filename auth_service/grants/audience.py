@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auth_service.oidc_scopes import OIDC_SCOPES
-from auth_service.store.registered import Registered
+from auth_service.store.apis import Apis
 from tallystick.errors import InvalidScope, InvalidTarget
 from tallystick.scope import parse_scope
 
@@ -17,9 +17,7 @@ class Target:
     scope: str
 
 
-def choose_target(
-    scope: str, *, asked: Sequence[str], allowed: Sequence[str], registered: Registered, issuer: str
-) -> Target:
+def choose_target(scope: str, *, asked: Sequence[str], allowed: Sequence[str], apis: Apis, issuer: str) -> Target:
     """One audience for a token with `scope`.
 
     `asked` are the resources of this request, at most one; `allowed` those of the authorization request, none meaning
@@ -32,12 +30,12 @@ def choose_target(
     words = scope.split()
     candidates = list(asked or allowed)
     if not candidates:
-        owners = {registered.owner[word].audience for word in words if word in registered.owner}
+        owners = {apis.owner[word].audience for word in words if word in apis.owner}
         candidates = sorted(owners) or [issuer]
     if len(candidates) > 1:
         raise InvalidTarget("the scopes belong to several APIs: name one by the resource parameter")
     audience = candidates[0]
-    api = registered.apis.get(audience)
+    api = apis.by_audience.get(audience)
     if api is None and audience != issuer:
         raise InvalidTarget("the resource is not an API known here")
     understood = OIDC_SCOPES if api is None else api.scopes.keys()

@@ -26,7 +26,7 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
         code.scope,
         asked=form.resources,
         allowed=code.resources,
-        registered=await issuing.registry.now(),
+        apis=await issuing.registry.now(),
         issuer=issuing.issuer,
     )
     await issuing.keys_are_there(client)  # or say so while the code can still be used

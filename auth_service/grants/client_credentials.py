@@ -3,8 +3,8 @@
 from auth_service.form import Form
 from auth_service.grants.audience import choose_target
 from auth_service.oidc_scopes import OIDC_SCOPES
+from auth_service.store.apis import Apis
 from auth_service.store.clients import Client
-from auth_service.store.registered import Registered
 from auth_service.tokens.issuing import Issuing, TokenResponse
 from tallystick.errors import InvalidClient, InvalidScope
 from tallystick.scope import parse_scope
@@ -12,9 +12,9 @@ from tallystick.scope import parse_scope
 
 async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenResponse:
     """No refresh token: the client can always ask again (RFC 6749 §4.4.3)."""
-    registered = await issuing.registry.now()
-    scope = check_scope(form.get("scope"), client, registered, resources=form.resources)
-    target = choose_target(scope, asked=form.resources, allowed=(), registered=registered, issuer=issuing.issuer)
+    apis = await issuing.registry.now()
+    scope = check_scope(form.get("scope"), client, apis, resources=form.resources)
+    target = choose_target(scope, asked=form.resources, allowed=(), apis=apis, issuer=issuing.issuer)
     await issuing.key_ring.signing_key()
     family = await issuing.own_families.of(client.client_id)
     if family is None:
@@ -22,17 +22,17 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
     return await issuing.access_token(family, audience=target.audience, scope=target.scope)
 
 
-def check_scope(scope: str | None, client: Client, registered: Registered, *, resources: tuple[str, ...]) -> str:
+def check_scope(scope: str | None, client: Client, apis: Apis, *, resources: tuple[str, ...]) -> str:
     """The scopes to grant: those asked for, or all that the client is registered for (RFC 6749 §3.3) at the one API.
 
     Raises InvalidScope for one the client may not have, and for openid and its kind: nobody signed in here.
     """
     if scope is None:
-        mine = client.scopes & registered.owner.keys()
+        mine = client.scopes & apis.owner.keys()
         if not mine:
             raise InvalidScope("this client is registered for no scope of an API")
-        if len(resources) == 1 and resources[0] in registered.apis:
-            mine &= registered.apis[resources[0]].scopes.keys()
+        if len(resources) == 1 and resources[0] in apis.by_audience:
+            mine &= apis.by_audience[resources[0]].scopes.keys()
         return " ".join(sorted(mine))
     try:
         words = parse_scope(scope)

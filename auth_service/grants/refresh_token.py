@@ -13,7 +13,7 @@ from tallystick.errors import InvalidGrant
 async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenResponse:
     """Whatever could refuse the request is judged with the family at hand; a refused attempt spends nothing."""
     token = refresh_token.read(form.require("refresh_token"), client.client_id, keys=issuing.refresh_keys)
-    registered = await issuing.registry.now()
+    apis = await issuing.registry.now()
     await issuing.keys_are_there(client)  # or say so before anything is rotated
 
     def target_of(family: Family) -> Target:
@@ -25,7 +25,7 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
             narrowed(form.get("scope"), granted=granted),
             asked=form.resources,
             allowed=family.resources,
-            registered=registered,
+            apis=apis,
             issuer=issuing.issuer,
         )
 

@@ -5,7 +5,7 @@ import hmac
 import secrets
 from typing import Any
 
-from auth_service.authentication.buckets import bucket, network_of, site_of
+from auth_service.authentication.buckets import audited_failures, bucket, network_of, site_of
 from auth_service.registration.request import RegisteredMetadata, check_update, judge
 from auth_service.registry import Registry
 from auth_service.settings import Registration as RegistrationSettings
@@ -67,10 +67,12 @@ class Registrations:
     def needs_token(self) -> bool:
         return not self._is_open_to_all
 
-    def check_initial_access_token(self, token: str) -> None:
+    async def check_initial_access_token(self, token: str, *, address: str) -> None:
         """RFC 7591 §3. Raises InvalidToken, for every token when none was configured."""
         expected = self._initial_access_token
         if expected is None or not hmac.compare_digest(_hash(token), _hash(expected)):
+            noted = audited_failures(address)
+            await self._store.write(registrations.refuse, address=address, noted=noted, now=self._clock())
             raise InvalidToken("this is not the initial access token")
 
     async def register(self, request: dict[str, Any], *, address: str) -> ClientInformation:
@@ -123,7 +125,13 @@ class Registrations:
         )
         has_another_face = any(before.metadata.get(name) != after.metadata.get(name) for name in _FACE)
         replaced = await self._store.write(
-            registrations.replace, after, secret_before=before.secret_hash, forget_consents=has_another_face
+            registrations.replace,
+            after,
+            secret_before=before.secret_hash,
+            forget_consents=has_another_face,
+            differs=_differing(before, after),
+            noted=bucket("audited changes", client_id, burst=20, interval=3600),
+            now=self._clock(),
         )
         if not replaced:
             raise TemporarilyUnavailable("the registration was changed or ended at the same time")
@@ -177,6 +185,13 @@ class Registrations:
         if secret is not None:
             information["client_secret"] = secret
         return information
+
+
+def _differing(before: Registration, after: Registration) -> set[str]:
+    """Names of what a client may say of itself."""
+    names = before.metadata.keys() | after.metadata.keys()
+    differs = {name for name in names if before.metadata.get(name) != after.metadata.get(name)}
+    return differs if before.secret_hash == after.secret_hash else differs | {"client_secret"}
 
 
 def _hash(secret: str) -> bytes:

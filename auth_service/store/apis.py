@@ -15,7 +15,15 @@ class Api:
     introspection_clients: frozenset[str]
 
 
-def load_all(connection: Connection) -> dict[str, Api]:
-    """Every declared API, by audience."""
+@dataclass(frozen=True)
+class Apis:
+    """All that are not disabled. `owner` maps a scope to the API that understands it."""
+
+    by_audience: dict[str, Api]
+    owner: dict[str, Api]
+
+
+def load(connection: Connection) -> Apis:
     rows = connection.execute(select(apis).where(apis.c.disabled_at.is_(None)).order_by(apis.c.audience))
-    return {row.audience: Api(row.audience, row.name, row.scopes, frozenset(row.introspection_clients)) for row in rows}
+    known = [Api(row.audience, row.name, row.scopes, frozenset(row.introspection_clients)) for row in rows]
+    return Apis({api.audience: api for api in known}, {scope: api for api in known for scope in api.scopes})

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from auth_service.store import clients, logout_deliveries, token_families
+from auth_service.store import audit, clients, logout_deliveries, token_families
 from auth_service.store.parents import parents_are_alive
 from auth_service.store.tables import authorization_codes
 from auth_service.store.token_families import Family, FamilyLifetime, Replayed
@@ -145,14 +145,12 @@ def void(connection: Connection, sub: str, client_id: str, *, now: int) -> None:
 
 
 def _replayed(connection: Connection, code_hash: bytes, *, now: int) -> Replayed | None:
-    family_id = connection.execute(
-        select(authorization_codes.c.family_id).where(
-            authorization_codes.c.code_hash == code_hash, authorization_codes.c.redeemed_at.is_not(None)
-        )
-    ).scalar_one_or_none()
-    if family_id is None:
+    row = connection.execute(_FIND, {"the_code": code_hash}).one_or_none()
+    if row is None or row.redeemed_at is None:
         return None
-    token_families.revoke(connection, family_id, now=now)
+    # Only the replay that ends something is written down: whoever has a spent code could repeat it all day.
+    if token_families.revoke(connection, row.family_id, now=now):
+        audit.record(connection, "code_replayed", now=now, sub=row.sub, client_id=row.client_id, sid=row.sid)
     return Replayed()
 
 

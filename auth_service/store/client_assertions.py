@@ -1,13 +1,10 @@
 """Each `jti` of a client counts once, over all processes (RFC 7523 §3)."""
 
-from typing import Any
-
-from sqlalchemy import BigInteger, Connection, bindparam
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection
 
 from auth_service.store.parents import parents_are_alive
 from auth_service.store.tables import client_assertions
-from tallystick.store import prune
+from tallystick.store import insert_on_conflict, prune
 
 
 def spend(connection: Connection, client_id: str, jti_hash: bytes, *, expires_at: int, now: int) -> bool:
@@ -24,18 +21,6 @@ def spend(connection: Connection, client_id: str, jti_hash: bytes, *, expires_at
     return is_first
 
 
-def _spending(insert: Any) -> Any:
-    """SQLite and PostgreSQL spell the same statement differently; each form is made once."""
-    return (
-        insert(client_assertions)
-        .values(
-            client_id=bindparam("client_id"),
-            jti_hash=bindparam("jti_hash"),
-            expires_at=bindparam("expires_at", type_=BigInteger),
-        )
-        .on_conflict_do_nothing()
-        .returning(client_assertions.c.client_id)
-    )
-
-
-_SPEND = {"postgresql": _spending(postgresql.insert), "sqlite": _spending(sqlite.insert)}
+_SPEND = insert_on_conflict(
+    client_assertions, lambda insert: insert.on_conflict_do_nothing().returning(client_assertions.c.client_id)
+)

@@ -1,13 +1,12 @@
 """The images at clients' `logo_uri`, fetched once and served by us."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from auth_service.store.parents import parents_are_alive
 from auth_service.store.tables import client_logos
+from tallystick.store import insert_on_conflict
 
 
 @dataclass(frozen=True)
@@ -29,16 +28,13 @@ def keep(connection: Connection, client_id: str, logo_uri: str, logo: Logo, *, n
         connection.execute(_KEEP[connection.dialect.name], given)
 
 
-def _keeping(insert: Any) -> Any:
-    """SQLite and PostgreSQL spell the same statement differently; each form is made once."""
-    names = ("logo_uri", "media_type", "content")
-    statement = insert(client_logos).values({name: bindparam(name) for name in ("client_id", *names)})
-    return statement.on_conflict_do_update(
-        index_elements=[client_logos.c.client_id], set_={name: statement.excluded[name] for name in names}
-    )
-
-
 _FIND = select(client_logos.c.media_type, client_logos.c.content).where(
     client_logos.c.client_id == bindparam("client_id"), client_logos.c.logo_uri == bindparam("logo_uri")
 )
-_KEEP = {"postgresql": _keeping(postgresql.insert), "sqlite": _keeping(sqlite.insert)}
+_KEEP = insert_on_conflict(
+    client_logos,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=[client_logos.c.client_id],
+        set_={name: insert.excluded[name] for name in ("logo_uri", "media_type", "content")},
+    ),
+)

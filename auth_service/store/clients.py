@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from auth_service.store import logout_deliveries, token_families
+from auth_service.store import audit, logout_deliveries, token_families
 from auth_service.store.tables import client_origins, clients
 
 REGISTRATION = "registration"
@@ -119,18 +119,22 @@ def disable(connection: Connection, client_id: str, *, by: str, now: int) -> boo
     ).one_or_none()
     logout_deliveries.drop(connection, client_id)
     token_families.revoke_of_client(connection, client_id, now=now)
+    if found is not None:
+        audit.record(connection, "client_disabled", now=now, client_id=client_id, by=by)
     return found is not None
 
 
-def enable(connection: Connection, client_id: str) -> bool:
+def enable(connection: Connection, client_id: str, *, by: str, now: int) -> bool:
     """False when there is no such client."""
     found = connection.execute(
         update(clients)
         .where(clients.c.client_id == client_id)
         .values(disabled_at=None, disabled_by=None)
         .returning(clients.c.client_id)
-    )
-    return found.one_or_none() is not None
+    ).one_or_none()
+    if found is not None:
+        audit.record(connection, "client_enabled", now=now, client_id=client_id, by=by)
+    return found is not None
 
 
 def _client(row: Any) -> Client:

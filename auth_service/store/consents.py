@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from auth_service.store import authorization_codes, token_families
+from auth_service.store import audit, authorization_codes, token_families
 from auth_service.store.tables import clients, consents, users
 from tallystick.store import lock_parent
 
@@ -34,6 +34,8 @@ def give(connection: Connection, sub: str, client_id: str, scopes: frozenset[str
     )
     if known.rowcount == 0:
         connection.execute(insert(consents).values(sub=sub, client_id=client_id, scope=scope, granted_at=now))
+    detail = {"scope": sorted(scopes)}
+    audit.record(connection, "consent_granted", now=now, sub=sub, client_id=client_id, detail=detail)
     return True
 
 
@@ -44,4 +46,5 @@ def withdraw(connection: Connection, sub: str, client_id: str, *, now: int) -> b
     connection.execute(select(users.c.sub).where(users.c.sub == sub).with_for_update())
     found = connection.execute(delete(consents).where(consents.c.sub == sub, consents.c.client_id == client_id))
     token_families.revoke_of_consent(connection, sub, client_id, now=now)
+    audit.record(connection, "consent_withdrawn", now=now, sub=sub, client_id=client_id)
     return found.rowcount > 0

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from sqlalchemy import Column, Connection, insert, select, update
 
-from auth_service.store import clients, users
+from auth_service.store import audit, clients, users
 from auth_service.store import tables as t
+from auth_service.store.audit import Event
 from tallystick.store import take_turns
 
 ORIGIN = "file"
@@ -15,6 +16,14 @@ ORIGIN = "file"
 
 Values = Mapping[str, Any]
 """Column values of one row, without its key."""
+
+
+_API_EVENTS: Mapping[str, Event] = {
+    "create": "api_added",
+    "update": "api_changed",
+    "enable": "api_enabled",
+    "disable": "api_disabled",
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ def compare(connection: Connection, declaration: Declaration) -> list[Change]:
         raise Conflict(f"the client_id {named_like_a_user.sub!r} is the sub of a user")
     return [
         *_compare(connection, "api", t.apis.c.audience, declaration.apis),
-        *_compare(connection, "client", t.clients.c.client_id, declaration.clients),
+        *_compare(connection, "client", t.clients.c.client_id, declaration.clients, _moved(connection, declaration)),
         *_compare(connection, "user", t.users.c.email_key, declaration.users),
     ]
 
@@ -88,8 +97,20 @@ def apply(
     return changes
 
 
+def _moved(connection: Connection, declaration: Declaration) -> set[str]:
+    """Clients whose pages are elsewhere, be it only because a release before this one did not write down where."""
+    stored: dict[str, set[str]] = {client_id: set() for client_id in declaration.origins}
+    for row in connection.execute(select(t.client_origins)):
+        stored.setdefault(row.client_id, set()).add(row.origin)
+    return {client_id for client_id, origins in declaration.origins.items() if stored[client_id] != origins}
+
+
 def _compare(
-    connection: Connection, kind: Literal["api", "client", "user"], key: Column[str], declared: Mapping[str, Values]
+    connection: Connection,
+    kind: Literal["api", "client", "user"],
+    key: Column[str],
+    declared: Mapping[str, Values],
+    moved: Collection[str] = (),
 ) -> Iterator[Change]:
     # An API has neither origin nor disabled_by: nothing but the file makes or disables one.
     always = {"origin": ORIGIN, "disabled_by": ORIGIN}
@@ -102,7 +123,7 @@ def _compare(
             continue
         if row["origin"] != ORIGIN:
             raise Conflict(f"the {kind} {shown!r} exists already, and was not made by the configuration file")
-        if differs := tuple(_differing(row, values)):
+        if differs := tuple(_differing(row, values)) or (("web_origins",) if name in moved else ()):
             yield Change("update", kind, name, shown, differs)
         if row["disabled_at"] is not None and row["disabled_by"] == ORIGIN:
             yield Change("enable", kind, name, shown)
@@ -132,6 +153,8 @@ def _change_api(connection: Connection, change: Change, values: Values, *, now: 
             connection.execute(update(t.apis).where(row).values(disabled_at=None))
         case "disable":
             connection.execute(update(t.apis).where(row).values(disabled_at=now))
+    detail = {"audience": change.key, "differs": change.differs or None}
+    audit.record(connection, _API_EVENTS[change.verb], now=now, by=ORIGIN, detail=detail)
 
 
 def _change_client(
@@ -142,11 +165,14 @@ def _change_client(
             row = insert(t.clients).values(client_id=change.key, origin=ORIGIN, created_at=now, **values)
             connection.execute(row)
             clients.set_origins(connection, change.key, origins)
+            audit.record(connection, "client_added", now=now, client_id=change.key, by=ORIGIN)
         case "update":
             connection.execute(update(t.clients).where(t.clients.c.client_id == change.key).values(**values))
             clients.set_origins(connection, change.key, origins)
+            differs = {"differs": change.differs}
+            audit.record(connection, "client_changed", now=now, client_id=change.key, by=ORIGIN, detail=differs)
         case "enable":
-            clients.enable(connection, change.key)
+            clients.enable(connection, change.key, by=ORIGIN, now=now)
         case "disable":
             clients.disable(connection, change.key, by=ORIGIN, now=now)
 
@@ -164,7 +190,8 @@ def _change_user(
     match change.verb:
         case "update":
             connection.execute(update(t.users).where(t.users.c.sub == sub).values(updated_at=now, **values))
+            audit.record(connection, "user_changed", now=now, sub=sub, by=ORIGIN, detail={"differs": change.differs})
         case "enable":
-            users.enable(connection, sub)
+            users.enable(connection, sub, by=ORIGIN, now=now)
         case "disable":
             users.disable(connection, sub, by=ORIGIN, now=now)

@@ -1,13 +1,11 @@
 """How many passwords were tried, as leaky buckets of which only the instant of emptiness is kept."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, func, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import BigInteger, Connection, bindparam, case, update
 
 from auth_service.store.tables import guesses
-from tallystick.store import prune
+from tallystick.store import insert_on_conflict, prune
 
 
 @dataclass(frozen=True)
@@ -24,16 +22,26 @@ def charge(connection: Connection, buckets: list[Bucket], *, now_ms: int) -> int
 
     Counted before the password is looked at, so that a thousand tries at the same instant are a thousand.
     """
+    wait = count(connection, buckets, now_ms=now_ms)
+    forget_empty(connection, now_ms=now_ms)
+    return wait
+
+
+def count(connection: Connection, buckets: list[Bucket], *, now_ms: int) -> int:
+    """As `charge`, for a unit that has more to do; the last thing it does is `forget_empty`."""
     # Always in one order, or two logins could each wait for the other's row.
     buckets = sorted(buckets, key=lambda bucket: bucket.key)
     full_until = {bucket.key: _add(connection, bucket, now_ms=now_ms) for bucket in buckets}
-    # Last: it locks what it deletes in no order, so nothing may be waited for behind it.
-    prune(connection, guesses.c.full_until, now=now_ms)
     wait = max(full_until[bucket.key] - now_ms - bucket.burst * bucket.interval_ms for bucket in buckets)
     if wait > 0:
         refund(connection, buckets)
         return wait
     return 0
+
+
+def forget_empty(connection: Connection, *, now_ms: int) -> None:
+    """Last in a unit: it locks what it deletes in no order, so nothing may be waited for behind it."""
+    prune(connection, guesses.c.full_until, now=now_ms)
 
 
 def refund(connection: Connection, buckets: list[Bucket]) -> None:
@@ -47,25 +55,17 @@ def _add(connection: Connection, bucket: Bucket, *, now_ms: int) -> int:
     return int(connection.execute(_ADD[connection.dialect.name], given).scalar_one())
 
 
-def _adding(insert: Any, larger: Any) -> Any:
-    """SQLite and PostgreSQL spell the same statement differently; each form is made once."""
-    return (
-        insert(guesses)
-        .values(bucket=bindparam("key"), full_until=_NOW_MS + _INTERVAL_MS)
-        .on_conflict_do_update(
-            index_elements=[guesses.c.bucket],
-            set_={"full_until": larger(guesses.c.full_until, _NOW_MS) + _INTERVAL_MS},
-        )
-        .returning(guesses.c.full_until)
-    )
-
-
 _NOW_MS = bindparam("now_ms", type_=BigInteger)
 _INTERVAL_MS = bindparam("interval_ms", type_=BigInteger)
-_ADD = {
-    "postgresql": _adding(postgresql.insert, func.greatest),
-    "sqlite": _adding(sqlite.insert, func.max),
-}
+_BEGINS = case((guesses.c.full_until > _NOW_MS, guesses.c.full_until), else_=_NOW_MS)
+_ADD = insert_on_conflict(
+    guesses,
+    lambda insert: (
+        insert.values(bucket=bindparam("key"), full_until=_NOW_MS + _INTERVAL_MS)
+        .on_conflict_do_update(index_elements=[guesses.c.bucket], set_={"full_until": _BEGINS + _INTERVAL_MS})
+        .returning(guesses.c.full_until)
+    ),
+)
 _REFUND = (
     update(guesses).where(guesses.c.bucket == bindparam("key")).values(full_until=guesses.c.full_until - _INTERVAL_MS)
 )

@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, or_, select, update
 
+from auth_service.store import audit
+from auth_service.store.audit import Detail
 from auth_service.store.tables import secrets, signing_keys
 from tallystick.store import take_turns
 
@@ -83,6 +85,8 @@ def withdraw(connection: Connection, kid: str, replacement: StoredKey, *, now: i
         .where(signing_keys.c.kid == kid, signing_keys.c.withdrawn_at.is_(None))
         .values(withdrawn_at=now)
     )
+    if found.rowcount > 0:
+        audit.record(connection, "key_withdrawn", now=now, detail={"kid": kid})
     add_first(connection, replacement)
     return found.rowcount > 0
 
@@ -111,3 +115,5 @@ def _insert(connection: Connection, key: StoredKey) -> None:
             signs_from=key.signs_from,
         )
     )
+    detail: Detail = {"kid": key.kid, "alg": key.alg, "signs_from": key.signs_from}
+    audit.record(connection, "key_published", now=key.published_at, detail=detail)

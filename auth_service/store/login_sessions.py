@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from auth_service.acr import PASSWORD
-from auth_service.store import logout_deliveries, token_families
+from auth_service.store import audit, logout_deliveries, token_families
 from auth_service.store.tables import login_sessions, users
 from tallystick.store import lock_parent, prune
 
@@ -57,25 +57,27 @@ def begin(
     replaces: bytes | None,
     now: int,
     lifetime: Lifetime,
-) -> bool:
-    """Open a login session for a user who has just been authenticated; False when the user was disabled meanwhile.
+) -> str | None:
+    """Open a login session for a user who has just been authenticated, and return the sid that it goes by; None when
+    the user was disabled meanwhile.
 
     The browser gets a new id at each login. When `replaces`, the hash of the id it brought, belongs to the same user,
     that session becomes this one under its old sid, so that the user's apps stay signed in; another user's is ended.
     """
     if lock_parent(connection, _USER, {"sub": sub}) is None:
-        return False
+        return None
     if replaces is not None:
-        continued = connection.execute(
+        continued: str | None = connection.execute(
             update(login_sessions)
             .where(login_sessions.c.cookie_hash == replaces, login_sessions.c.sub == sub, *_IS_LIVE)
             .values(
                 cookie_hash=cookie_hash, auth_time=now, acr=acr, last_seen_at=now, expires_at=now + lifetime.absolute
-            ),
+            )
+            .returning(login_sessions.c.sid),
             {"now": now, "seen_since": now - lifetime.idle},
-        )
-        if continued.rowcount:
-            return True
+        ).scalar_one_or_none()
+        if continued is not None:
+            return continued
         end(connection, replaces, now=now)
     connection.execute(
         _INSERT,
@@ -91,7 +93,7 @@ def begin(
     )
     # Last: it locks what it deletes in no order, so nothing may be waited for behind it.
     prune(connection, login_sessions.c.expires_at, now=now)
-    return True
+    return sid
 
 
 def find(
@@ -129,8 +131,9 @@ def end(connection: Connection, cookie_hash: bytes, *, now: int) -> None:
         update(login_sessions)
         .where(login_sessions.c.cookie_hash == cookie_hash, login_sessions.c.ended_at.is_(None))
         .values(ended_at=now)
-        .returning(login_sessions.c.sid)
-    ).scalar_one_or_none()
+        .returning(login_sessions.c.sid, login_sessions.c.sub)
+    ).one_or_none()
     if ended is not None:
-        logout_deliveries.enqueue(connection, [ended], now=now)  # first: it waits for who deletes a client
-        token_families.revoke_of_login_session(connection, ended, now=now)
+        logout_deliveries.enqueue(connection, [ended.sid], now=now)  # first: it waits for who deletes a client
+        token_families.revoke_of_login_session(connection, ended.sid, now=now)
+        audit.record(connection, "logout", now=now, sub=ended.sub, sid=ended.sid)

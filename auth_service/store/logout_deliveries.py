@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from auth_service.store.tables import clients, login_session_clients, login_sessions, logout_deliveries
+from tallystick.store import insert_on_conflict
 
 GIVE_UP_AFTER = 86_400
 """Seconds from the end of the login session."""
@@ -29,10 +29,7 @@ _MANY = 500
 
 _ROW = logout_deliveries.c
 
-_REMEMBER: dict[str, Any] = {  # the two spell the same statement differently
-    "sqlite": sqlite.insert(login_session_clients).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(login_session_clients).on_conflict_do_nothing(),
-}
+_REMEMBER = insert_on_conflict(login_session_clients, lambda insert: insert.on_conflict_do_nothing())
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from auth_service.store import token_families
+from auth_service.store import audit, audit_limits, token_families
 from auth_service.store.clients import REGISTRATION, set_origins
+from auth_service.store.guesses import Bucket
 from auth_service.store.tables import authorization_codes, clients, consents
 from tallystick.store import prune, take_turns
 
@@ -48,6 +49,7 @@ def add(connection: Connection, registration: Registration, *, keep_unused: int,
         )
     )
     set_origins(connection, registration.client_id, registration.origins)
+    audit.record(connection, "client_added", now=now, client_id=registration.client_id, by=REGISTRATION)
     return True
 
 
@@ -73,11 +75,19 @@ def find(connection: Connection, client_id: str) -> Registration | None:
 
 
 def replace(
-    connection: Connection, registration: Registration, *, secret_before: bytes | None, forget_consents: bool
+    connection: Connection,
+    registration: Registration,
+    *,
+    secret_before: bytes | None,
+    forget_consents: bool,
+    differs: Collection[str],
+    noted: Bucket,
+    now: int,
 ) -> bool:
     """The client is from now on what it says; False when it was deleted, disabled or given another secret meanwhile.
 
-    `forget_consents`: it has another face, so that what users allowed the old one is asked for anew.
+    `forget_consents`: it has another face, so that what users allowed the old one is asked for anew. `differs` names
+    what is changed; the bucket `noted` bounds how often that is written down.
     """
     changed = connection.execute(
         update(clients)
@@ -94,7 +104,21 @@ def replace(
     set_origins(connection, registration.client_id, registration.origins)
     if forget_consents:
         connection.execute(delete(consents).where(consents.c.client_id == registration.client_id))
+    if differs:
+        audit_limits.record(
+            connection,
+            "client_changed",
+            noted,
+            now_ms=now * 1000,
+            client_id=registration.client_id,
+            detail={"by": REGISTRATION, "differs": sorted(differs)},
+        )
     return True
+
+
+def refuse(connection: Connection, *, address: str, noted: Bucket, now: int) -> None:
+    """Somebody had not the initial access token."""
+    audit_limits.record(connection, "registration_refused", noted, now_ms=now * 1000, address=address)
 
 
 def remove(connection: Connection, client_id: str, *, now: int) -> bool:
@@ -110,4 +134,5 @@ def remove(connection: Connection, client_id: str, *, now: int) -> bool:
         return False
     token_families.revoke_of_client(connection, client_id, now=now)
     connection.execute(delete(clients).where(clients.c.client_id == client_id))
+    audit.record(connection, "client_deleted", now=now, client_id=client_id)
     return True

@@ -215,6 +215,23 @@ secrets = Table(
     Column("secret", LargeBinary, nullable=False),  # 32 bytes, encrypted with the master key
 )
 
+audit = Table(  # what happened; it refers to nothing, because it outlives what it tells of
+    "audit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),  # SQLite counts only an INTEGER on
+    Column("at", BigInteger, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("sub", Text),
+    Column("client_id", Text),
+    Column("sid", Text),
+    Column("request_id", Text),
+    Column("address", Text),
+    Column("detail", JSON, nullable=False),
+    Index("ix_audit_at_id", "at", "id"),
+    Index("ix_audit_sub_at_id", "sub", "at", "id"),
+    Index("ix_audit_client_id_at_id", "client_id", "at", "id"),
+)
+
 guesses = Table(
     "guesses",
     metadata,

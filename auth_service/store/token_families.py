@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from auth_service.settings import LEEWAY
-from auth_service.store import revoked_indexes
+from auth_service.store import audit, revoked_indexes
 from auth_service.store.tables import clients, login_sessions, token_families, users
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.store import prune
@@ -255,7 +255,15 @@ def rotate(
     judge(family)
     if generation == row.generation - 1 and now - row.rotated_at <= grace:
         return Rotated(family)
-    revoke(connection, family_id, now=now)
+    if revoke(connection, family_id, now=now):
+        audit.record(
+            connection,
+            "refresh_token_replayed",
+            now=now,
+            sub=family.sub,
+            client_id=family.client_id,
+            sid=family.login_sid,
+        )
     return Replayed()
 
 
@@ -283,9 +291,12 @@ def give_status_index(connection: Connection, family_id: bytes, status_index: in
     return found.scalar_one_or_none()
 
 
-def revoke(connection: Connection, family_id: bytes, *, now: int) -> None:
-    """End one family: its refresh tokens at once, its access tokens as soon as the next status list is everywhere."""
-    _revoke_where(connection, token_families.c.family_id == family_id, now=now)
+def revoke(connection: Connection, family_id: bytes, *, now: int) -> bool:
+    """End one family: its refresh tokens at once, its access tokens as soon as the next status list is everywhere.
+
+    False when it had been ended before, or is no more.
+    """
+    return _revoke_where(connection, token_families.c.family_id == family_id, now=now) > 0
 
 
 def revoke_of_login_session(connection: Connection, sid: str, *, now: int) -> None:
@@ -305,9 +316,9 @@ def revoke_of_consent(connection: Connection, sub: str, client_id: str, *, now: 
     _revoke_where(connection, and_(token_families.c.sub == sub, token_families.c.client_id == client_id), now=now)
 
 
-def _revoke_where(connection: Connection, condition: ColumnElement[bool], *, now: int) -> None:
+def _revoke_where(connection: Connection, condition: ColumnElement[bool], *, now: int) -> int:
     # Written on the family rows themselves: a rotation beside this waits for the row and then finds it revoked.
-    connection.execute(
+    ended = connection.execute(
         update(token_families).where(condition, token_families.c.revoked_at.is_(None)).values(revoked_at=now)
     )
     may_have_tokens = (
@@ -316,6 +327,7 @@ def _revoke_where(connection: Connection, condition: ColumnElement[bool], *, now
         token_families.c.prune_at > now + KEEP_DEAD - LEEWAY,
     )
     revoked_indexes.add(connection, select(token_families.c.status_index).where(condition, *may_have_tokens))
+    return ended.rowcount
 
 
 def _family(row: Any) -> Family:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from auth_service.store import logout_deliveries, token_families
+from auth_service.store import audit, logout_deliveries, token_families
 from auth_service.store.tables import login_sessions, users
 
 _FIND_CREDENTIALS = select(users.c.sub, users.c.password_hash).where(
@@ -71,6 +71,7 @@ def add(
             )
     except IntegrityError:
         raise EmailTaken from None
+    audit.record(connection, "user_added", now=now, sub=sub, by=origin)
     return sub
 
 
@@ -99,11 +100,17 @@ def upgrade_password_hash(connection: Connection, sub: str, *, old: str, new: st
 def set_password_hash(connection: Connection, sub: str, password_hash: str, *, now: int) -> None:
     """A new password: whoever signed in with the old one is signed out."""
     connection.execute(update(users).where(users.c.sub == sub).values(password_hash=password_hash))
-    sign_out(connection, sub, now=now)
+    _end_all(connection, sub, now=now)
+    audit.record(connection, "password_set", now=now, sub=sub)
 
 
 def sign_out(connection: Connection, sub: str, *, now: int) -> None:
     """End all of a user's login sessions and token families, offline ones included; the sessions' clients are told."""
+    _end_all(connection, sub, now=now)
+    audit.record(connection, "user_signed_out", now=now, sub=sub)
+
+
+def _end_all(connection: Connection, sub: str, *, now: int) -> None:
     # The row is locked first, so that a login or a redemption beside this either is seen here or sees this.
     connection.execute(select(users.c.sub).where(users.c.sub == sub).with_for_update())
     ended = connection.execute(
@@ -119,8 +126,10 @@ def sign_out(connection: Connection, sub: str, *, now: int) -> None:
 def disable(connection: Connection, sub: str, *, by: str, now: int) -> None:
     """No more logins; what is signed in is signed out. Who was disabled before is now so `by` somebody else."""
     connection.execute(update(users).where(users.c.sub == sub).values(disabled_at=now, disabled_by=by))
-    sign_out(connection, sub, now=now)
+    _end_all(connection, sub, now=now)
+    audit.record(connection, "user_disabled", now=now, sub=sub, by=by)
 
 
-def enable(connection: Connection, sub: str) -> None:
+def enable(connection: Connection, sub: str, *, by: str, now: int) -> None:
     connection.execute(update(users).where(users.c.sub == sub).values(disabled_at=None, disabled_by=None))
+    audit.record(connection, "user_enabled", now=now, sub=sub, by=by)

@@ -73,7 +73,7 @@ async def test_what_is_declared_is_there(store: Store, clock: MovableClock) -> N
     assert app.client_name == "app"
     assert app.require_pkce
     assert not app.first_party
-    assert (await store.read(apis.load_all))["https://api.example.com"].scopes == {"notes:read": "Read them"}
+    assert (await store.read(apis.load)).by_audience["https://api.example.com"].scopes == {"notes:read": "Read them"}
     sub = await store.read(users.find_sub, "ADA@example.com")
     assert sub is not None
     ada = await store.read(users.find, sub)
@@ -129,7 +129,7 @@ async def test_what_is_no_longer_declared_is_disabled_until_it_is_again(store: S
         "disable client app",
         "disable user ada@example.com",
     ]
-    assert await store.read(apis.load_all) == {}
+    assert (await store.read(apis.load)).by_audience == {}
     assert await store.read(clients.find, "app") is None
     assert await credentials(store) is None
     assert await applied(store, settings(), clock) == [
@@ -262,3 +262,17 @@ async def test_many_who_apply_at_once_do_no_harm(store: Store, database_url: str
         await asyncio.gather(*(other.close() for other in others))
     assert sorted(map(len, changed)) == [0, 0, 0, 5]
     assert len(await store.read(lambda connection: connection.execute(select(tables.users)).all())) == 2
+
+
+async def test_where_a_clients_pages_are_is_written_down_even_when_nothing_else_changed(
+    store: Store, clock: MovableClock
+) -> None:
+    """As after a migration: the table begins empty, and the client is what it was."""
+    spa = {"client_id": "spa", "token_endpoint_auth_method": "none", "redirect_uris": ["https://spa.example.com/back"]}
+    declared = settings(client=[spa])
+    await applied(store, declared, clock)
+    for before in ([], ["https://old.example.com"]):
+        await store.write(clients.set_origins, "spa", before)
+        assert await applied(store, declared, clock) == ["update client spa: web_origins"]
+        assert await store.read(clients.is_public_origin, "https://spa.example.com")
+        assert not await store.read(clients.is_public_origin, "https://old.example.com")

@@ -121,7 +121,7 @@ async def test_a_disabled_user_is_signed_out_and_stays_so_when_enabled(auth: Aut
     assert sub
     await auth.store.write(users.disable, sub, by="command", now=auth.clock())
     assert not await is_signed_in(rp)
-    await auth.store.write(users.enable, sub)
+    await auth.store.write(users.enable, sub, by="command", now=auth.clock())
     assert not await is_signed_in(rp)
 
 

@@ -1,13 +1,17 @@
 """The migrations lead to the very tables that the units of work are written for."""
 
 import asyncio
+import shutil
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection, MetaData, Table, select
 
 from auth_service.store import tables as auth_tables
+from auth_service.store import token_families
 from resource_service.store import tables as notes_tables
 from tallystick.store import Store
 from tallystick.store.migrations import migrate
@@ -29,3 +33,106 @@ async def test_a_migrated_store_has_the_tables_we_use(database_url: str, package
         assert await store.read(differences) == []
     finally:
         await store.close()
+
+
+FIRST_ROWS: dict[str, dict[str, object]] = {
+    "apis": {"audience": "https://api", "name": "Notes", "scopes": {"read": "Read"}, "introspection_clients": []},
+    "clients": {"client_id": "app", "metadata": {"scope": "openid"}, "origin": "file", "created_at": 1},
+    "users": {
+        "sub": "ada",
+        "email": "ada@example.com",
+        "email_key": "ada@example.com",
+        "password_hash": "$argon2id$…",
+        "claims": {"name": "Ada"},
+        "roles": ["editor"],
+        "origin": "command",
+        "created_at": 1,
+        "updated_at": 1,
+    },
+    "login_sessions": {
+        "sid": "sid",
+        "cookie_hash": b"cookie",
+        "sub": "ada",
+        "auth_time": 1,
+        "last_seen_at": 1,
+        "expires_at": 2_000_000_000,
+    },
+    "authorization_codes": {
+        "code_hash": b"code",
+        "client_id": "app",
+        "sub": "ada",
+        "sid": "sid",
+        "redirect_uri": "https://app/callback",
+        "scope": "openid",
+        "resources": [],
+        "auth_time": 1,
+        "expires_at": 61,
+        "prune_at": 100,
+    },
+    "token_families": {
+        "family_id": b"family",
+        "client_id": "app",
+        "sub": "ada",
+        "sid": "sid",
+        "scope": "openid",
+        "resources": ["https://api"],
+        "auth_time": 1,
+        "generation": 3,
+        "rotated_at": 1,
+        "refresh_expires_at": 2_000_000_000,
+        "expires_at": 2_000_000_000,
+        "prune_at": 2_000_000_000,
+    },
+    "consents": {"sub": "ada", "client_id": "app", "scope": "openid", "granted_at": 1},
+    "signing_keys": {
+        "kid": "kid",
+        "alg": "ES256",
+        "public_jwk": {"kty": "EC"},
+        "private_key": b"sealed",
+        "published_at": 1,
+        "signs_from": 1,
+    },
+    "secrets": {"name": "refresh_key", "version": 1, "secret": b"sealed"},
+    "guesses": {"bucket": b"bucket", "full_until": 1},
+}
+"""One row in each table of the first release."""
+
+
+async def test_what_the_first_release_wrote_is_there_after_every_step(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each step is made on a database with rows, and takes none of them and nothing from them."""
+    package, steps = _package_without_steps(tmp_path, monkeypatch)
+    store = Store.open(database_url)
+    try:
+        for step in steps:
+            shutil.copy(step, tmp_path / package / "versions")
+            await asyncio.to_thread(migrate, database_url, package)
+            if step == steps[0]:
+                await store.write(_fill)
+            assert await store.read(_kept) == FIRST_ROWS, step.name
+        family = await store.read(token_families.find, b"family")
+        assert family is not None
+        assert (family.login_sid, family.roles) == ("sid", ["editor"])
+        assert await store.write(token_families.revoke, b"family", now=2)
+    finally:
+        await store.close()
+
+
+def _package_without_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[Path]]:
+    """To be filled with the auth service's steps, which are returned in their order."""
+    package = f"steps_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / package / "versions").mkdir(parents=True)
+    (tmp_path / package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return package, sorted(Path(str(files("auth_service.migrations"))).glob("versions/0*.py"))
+
+
+def _fill(connection: Connection) -> None:
+    for name, row in FIRST_ROWS.items():
+        connection.execute(Table(name, MetaData(), autoload_with=connection).insert().values(**row))
+
+
+def _kept(connection: Connection) -> dict[str, dict[str, object]]:
+    columns = {name: [auth_tables.metadata.tables[name].c[key] for key in row] for name, row in FIRST_ROWS.items()}
+    return {name: dict(connection.execute(select(*chosen)).mappings().one()) for name, chosen in columns.items()}

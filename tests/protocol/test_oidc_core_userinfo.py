@@ -106,7 +106,7 @@ async def test_a_disabled_users_tokens_are_dead(auth: AuthService, rp: RelyingPa
     await auth.store.write(users.disable, sub, by="command", now=auth.clock())
     assert (await rp.userinfo(tokens["access_token"])).status_code == 401
     assert (await rp.refresh(tokens["refresh_token"])).status_code == 400
-    await auth.store.write(users.enable, sub)
+    await auth.store.write(users.enable, sub, by="command", now=auth.clock())
     assert (await rp.refresh(tokens["refresh_token"])).status_code == 400
 
 

@@ -112,7 +112,7 @@ async def test_a_disabled_client_is_nobody_until_it_is_enabled_again(auth: AuthS
     await auth.store.write(clients.disable, "bot", by="command", now=auth.clock())
     await auth.look_again()
     assert error_of(await rp.client_credentials()) == (401, "invalid_client")
-    await auth.store.write(clients.enable, "bot")
+    await auth.store.write(clients.enable, "bot", by="command", now=auth.clock())
     await auth.look_again()
     assert (await rp.client_credentials()).status_code == 200
     assert (await rp.introspect(tokens["access_token"])).json() == {"active": False}
@@ -126,6 +126,6 @@ async def test_what_a_disabled_client_holds_is_dead(auth: AuthService) -> None:
     # Even where this process has not heard of it yet.
     assert (await rp.refresh(tokens["refresh_token"])).status_code in (400, 401)
     assert (await rp.token(code)).status_code in (400, 401)
-    await auth.store.write(clients.enable, "app-one")
+    await auth.store.write(clients.enable, "app-one", by="command", now=auth.clock())
     await auth.look_again()
     assert error_of(await rp.refresh(tokens["refresh_token"])) == (400, "invalid_grant")

@@ -211,6 +211,7 @@ async def test_a_password_changed_meanwhile_lets_nobody_in_with_the_old_one(hous
             sid="sid",
             acr="pwd",
             replaces=None,
+            address="192.0.2.1",
             now=house.clock(),
             lifetime=house.login_sessions.lifetime,
         )

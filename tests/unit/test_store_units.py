@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 
 import pytest
 from sqlalchemy import (
@@ -275,3 +276,24 @@ async def test_units_of_one_name_take_turns(store: Store) -> None:
 def test_another_kind_of_database_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValueError, match="database_url"):
         Store.open(url)
+
+
+async def test_a_unit_runs_in_the_context_of_its_caller(store: Store) -> None:
+    asked: ContextVar[str] = ContextVar("asked", default="")
+
+    async def ask(name: str) -> list[str]:
+        asked.set(name)
+        return [await run(lambda _: asked.get()) for run in (store.read, store.write)]
+
+    names = [str(number) for number in range(20)]
+    assert await asyncio.gather(*map(ask, names)) == [[name, name] for name in names]
+    assert await store.read(lambda _: asked.get()) == ""
+
+
+async def test_a_unit_may_read_the_options_of_its_store(database_url: str) -> None:
+    store = Store.open(database_url, deadline=5, options={"retention": 7})
+    try:
+        for run in (store.read, store.write):
+            assert await run(lambda connection: connection.get_execution_options()["retention"]) == 7
+    finally:
+        await store.close()

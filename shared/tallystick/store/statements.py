@@ -1,11 +1,12 @@
 """Statements that units of work have in common; they run alike on SQLite and PostgreSQL."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Column, Connection, Delete, Row, Select, Table, bindparam, delete, func, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
 
 
 def prune(connection: Connection, column: Column[int], *, now: int, limit: int = 4) -> int:
@@ -31,6 +32,18 @@ def _pruning(column: Column[int]) -> Delete:
         .cte("expired", nesting=True)  # PostgreSQL may run a plain subquery several times, and so beyond the limit
     )
     return delete(table).where(key.in_(select(*expired.columns)))
+
+
+def insert_on_conflict(table: Table, statement: Callable[[Any], Any]) -> Mapping[str, Any]:
+    """An INSERT with ON CONFLICT, made once for each dialect, by the dialect's name.
+
+    SQLite and PostgreSQL speak the same SQL here, and SQLAlchemy has an insert() for each: `statement` is given one on
+    `table`, and returns it with its `.on_conflict_do_…()`.
+    """
+    return {
+        "postgresql": statement(postgresql.insert(table)),
+        "sqlite": statement(sqlite.insert(table)),
+    }
 
 
 def lock_parent(

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -45,15 +45,23 @@ class Store:
 
     @classmethod
     def open(
-        cls, url: str, *, pool_size: int = POOL_SIZE, queue_size: int = QUEUE_SIZE, deadline: float = DEADLINE
+        cls,
+        url: str,
+        *,
+        pool_size: int = POOL_SIZE,
+        queue_size: int = QUEUE_SIZE,
+        deadline: float = DEADLINE,
+        options: Mapping[str, object] | None = None,
     ) -> Self:
         """A store on `sqlite:///relative`, `sqlite:////absolute` or any libpq URL `postgresql://…`.
 
         Connects when the first unit comes, so it never blocks and never fails for a database that is away.
         `pool_size`: connections to PostgreSQL, or reading threads on SQLite. `queue_size`: units that may wait.
-        `deadline`: seconds until a caller is told StoreUnavailable. Raises ValueError for any other URL.
+        `deadline`: seconds until a caller is told StoreUnavailable. `options`: what every unit may read, by
+        `connection.get_execution_options()`. Raises ValueError for any other URL.
         """
         engine = engine_for(url, patience=deadline)
+        engine.update_execution_options(**(options or {}))
         if engine.dialect.name == "sqlite":
             from tallystick.store.sqlite import Reader, Writer
 

@@ -3,23 +3,32 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any
 
 from sqlalchemy import Connection
 
 
 class Unit:
-    """One call of `work(connection)`. Its outcome is set by the thread and told to the loop by `settle`."""
+    """One call of `work(connection)`. Its outcome is set by the thread and told to the loop by `settle`.
 
-    __slots__ = ("_failure", "_future", "_loop", "_result", "work", "writes")
+    It runs in the context of its caller, so that what it writes down can name the request that it is done for.
+    """
+
+    __slots__ = ("_context", "_failure", "_future", "_loop", "_result", "_work", "writes")
 
     def __init__(self, work: Callable[[Connection], Any], future: asyncio.Future[Any], *, writes: bool) -> None:
-        self.work = work
+        self._work = work
+        self._context = copy_context()
         self.writes = writes
         self._future = future
         self._loop = future.get_loop()
         self._result: Any = None
         self._failure: BaseException | None = None
+
+    def work(self, connection: Connection) -> Any:
+        """Raises whatever the work raises."""
+        return self._context.run(self._work, connection)
 
     @property
     def is_abandoned(self) -> bool:

@@ -1,0 +1,108 @@
+"""audit: what happened, from the store."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from auth_service.commands import users
+from auth_service.commands.service import Config, Service, refuse, run
+from auth_service.store import audit_reading
+from auth_service.store.audit import EVENTS, Event
+from auth_service.store.audit_reading import Entry, Selection
+from tallystick.clock import system_clock
+
+_PAGE = 500
+"""Rows in memory at once."""
+_WIDEST = 32
+"""Characters to which a column is filled up, at most: one long name does not push all the others away."""
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+Instant = typer.Option(metavar="TIME", help="1h ago (s, m, h, d, w), or 2026-11-25T12:00:00, in UTC unless it says so.")
+
+
+def audit(
+    config: Config,
+    since: Annotated[str | None, Instant] = None,
+    until: Annotated[str | None, Instant] = None,
+    event: Annotated[str | None, typer.Option(metavar="EVENT", help="One kind of event.")] = None,
+    user: Annotated[str | None, typer.Option(metavar="EMAIL", help="What concerns this user.")] = None,
+    client: Annotated[str | None, typer.Option(metavar="CLIENT_ID", help="What concerns this client.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="The newest so many.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Show the audit trail, the newest last."""
+    asked = Selection(_instant(since), _instant(until), _event(event), client_id=client)
+
+    async def command(service: Service) -> None:
+        selection = asked if user is None else replace(asked, sub=await users.find(service, user))
+        async for page in _pages(service, selection, limit):
+            typer.echo("\n".join(map(_json, page) if as_json else _lines(page)))
+
+    run(config, command)
+
+
+async def _pages(service: Service, selection: Selection, limit: int | None) -> AsyncIterator[list[Entry]]:
+    read = service.store.read
+    after = None if limit is None else await read(audit_reading.before_last, selection, limit)
+    while page := await read(audit_reading.page, selection, after, size=_PAGE):
+        yield page
+        after = page[-1].position
+
+
+def _event(name: str | None) -> Event | None:
+    for event in EVENTS:
+        if event == name:
+            return event
+    return None if name is None else refuse(f"there is no event {_shown(name)}; there are {', '.join(EVENTS)}")
+
+
+def _instant(text: str | None) -> int | None:
+    """Unix seconds."""
+    if text is None:
+        return None
+    if ago := re.fullmatch(r"([0-9]{1,9})([smhdw])", text):
+        return system_clock() - int(ago[1]) * _UNITS[ago[2]]
+    try:
+        moment = datetime.fromisoformat(text)
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        refuse(f"{_shown(text)} is no time; say 90m, 24h, 7d, or 2026-11-25T12:00:00")
+
+
+def _json(entry: Entry) -> str:
+    fields = asdict(entry) | {"at": _time(entry.at)}
+    return json.dumps({name: value for name, value in fields.items() if value not in (None, {})})
+
+
+def _lines(page: list[Entry]) -> list[str]:
+    """In columns, which are as wide as this page needs them."""
+    rows = [_columns(entry) for entry in page]
+    widths = [min(_WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _columns(entry: Entry) -> tuple[str, ...]:
+    more: dict[str, Any] = {"request": entry.request_id, "sid": entry.sid, **entry.detail}
+    return (
+        _time(entry.at),
+        entry.event,
+        _shown(entry.email or entry.sub or "-"),
+        _shown(entry.client_id or "-"),
+        _shown(entry.address or "-"),
+        "  ".join(f"{name}={_shown(value)}" for name, value in more.items() if value is not None),
+    )
+
+
+def _shown(value: Any) -> str:
+    """What comes from strangers moves no cursor, and pretends to be no other column or line."""
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if text.isprintable() and not set(' "\\').intersection(text) else json.dumps(text)
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

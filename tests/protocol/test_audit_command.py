@@ -1,0 +1,170 @@
+"""`python -m auth_service audit`: what operators see of the trail."""
+
+import asyncio
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, insert
+
+from auth_service.commands import audit as command
+from auth_service.store import audit, clients, users
+from auth_service.store.audit import EVENTS
+from auth_service.store.tables import audit as audit_table
+from tallystick.clock import system_clock
+from tests.protocol.test_command_line import CommandLine, command_line, on_sqlite, serving
+
+__all__ = ["command_line", "on_sqlite"]
+
+HOUR = 3600
+
+
+def write(command_line: CommandLine, *units: Callable[[Connection], Any]) -> None:
+    """In the store, each unit by itself."""
+
+    async def run() -> None:
+        store = command_line.store()
+        try:
+            for unit in units:
+                await store.write(unit)
+        finally:
+            await store.close()
+
+    asyncio.run(run())
+
+
+def event(name: audit.Event, at: int, **fields: Any) -> Callable[[Connection], Any]:
+    return lambda connection: audit.record(connection, name, now=at, **fields)
+
+
+def shown(command_line: CommandLine, *options: str) -> list[dict[str, Any]]:
+    ended = command_line.run("audit", "--json", *options)
+    assert (ended.status, ended.errors) == (0, "")
+    return [json.loads(line) for line in ended.output.splitlines()]
+
+
+def events(command_line: CommandLine, *options: str) -> list[str]:
+    return [entry["event"] for entry in shown(command_line, *options)]
+
+
+def test_what_commands_do_is_shown_the_newest_last(command_line: CommandLine) -> None:
+    assert command_line.run("keys", "rotate").status == 0
+    assert command_line.run("apply").status == 0
+    assert command_line.run("user", "disable", "ada@example.com").status == 0
+    assert command_line.run("user", "enable", "ada@example.com").status == 0
+    assert command_line.run("client", "disable", "app").status == 0
+    assert command_line.run("consent", "withdraw", "ada@example.com", "app").status == 0
+    assert events(command_line) == [
+        *["key_published"] * 4,
+        "api_added",
+        "client_added",
+        "user_added",
+        "user_disabled",
+        "user_enabled",
+        "client_disabled",
+        "consent_withdrawn",
+    ]
+    by = [entry["detail"]["by"] for entry in shown(command_line)]
+    assert by == ["command"] * 4 + ["file"] * 3 + ["command"] * 4
+
+
+def test_lines_for_people_stand_in_columns(command_line: CommandLine) -> None:
+    command_line.run("apply")
+    command_line.run("user", "sign-out", "ada@example.com")
+    lines = command_line.run("audit").output.splitlines()
+    assert re.fullmatch(
+        r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ  user_signed_out  ada@example.com  -  +-  by=command", lines[-1]
+    )
+    assert len({line.index("by=") for line in lines}) == 1
+
+
+def test_each_option_leaves_something_out(command_line: CommandLine) -> None:
+    command_line.run("apply")
+    now = system_clock()
+    write(
+        command_line,
+        event("login", now - 50 * HOUR, address="192.0.2.1"),
+        event("logout", now - 2 * HOUR),
+        lambda connection: clients.disable(connection, "app", by="command", now=now),
+        lambda connection: users.sign_out(connection, str(users.find_sub(connection, "ada@example.com")), now=now),
+    )
+    everything = events(command_line)
+    assert everything == ["login", "logout", "api_added", "client_added", "user_added", *everything[5:]]
+    assert sorted(everything[5:]) == ["client_disabled", "user_signed_out"]
+    assert events(command_line, "--since", "3h") == everything[1:]
+    assert events(command_line, "--since", "2d", "--until", "1h") == ["logout"]
+    assert events(command_line, "--until", "2d") == ["login"]
+    assert events(command_line, "--since", "2999-01-01") == []
+    assert events(command_line, "--until", "2026-01-01T00:00:00+02:00") == []
+    assert events(command_line, "--event", "client_added") == ["client_added"]
+    assert events(command_line, "--user", "Ada@Example.com") == ["user_added", "user_signed_out"]
+    assert events(command_line, "--client", "app") == ["client_added", "client_disabled"]
+    assert events(command_line, "--limit", "2") == everything[-2:]
+    assert events(command_line, "--limit", "100") == everything
+    assert events(command_line, "--limit", "1", "--client", "app") == ["client_disabled"]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--event", "nonsense"], f"there is no event nonsense; there are {', '.join(EVENTS)}"),
+        (["--since", "yesterday"], "yesterday is no time"),
+        (["--until", "5y"], "5y is no time"),
+        (["--since", "2026-13-01"], "2026-13-01 is no time"),
+        (["--user", "nobody@example.com"], "there is no user"),
+        (["--event", "a\x1b[2Jb"], '"a\\u001b[2Jb"'),
+    ],
+)
+def test_a_mistake_is_one_line(on_sqlite: CommandLine, options: list[str], reason: str) -> None:
+    assert reason in on_sqlite.run("audit", *options).refused(1)
+
+
+@pytest.mark.parametrize("at", ["999999999w", "1970-01-01", "9999-12-31T23:59:59"])
+def test_any_other_time_is_one(on_sqlite: CommandLine, at: str) -> None:
+    assert on_sqlite.run("audit", "--since", at).status == 0
+
+
+def test_it_is_read_in_pages_in_order(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many rows of one second, of which a page ends in the middle."""
+    command_line.run("plan")
+    row = {"event": "login", "detail": {}}
+    many = [row | {"at": 1000 + number // 7, "sid": str(number)} for number in range(50)]
+    write(command_line, lambda connection: connection.execute(insert(audit_table), many))
+    for size in (1, 3, 7, 50, 51):
+        monkeypatch.setattr(command, "_PAGE", size)
+        assert [entry["sid"] for entry in shown(command_line)] == [str(number) for number in range(50)]
+        assert [entry["sid"] for entry in shown(command_line, "--limit", "9")] == [str(n) for n in range(41, 50)]
+    assert all(earlier["at"] <= later["at"] for earlier, later in pairwise(shown(command_line)))
+
+
+@pytest.mark.parametrize("hostile", ["\x1b[2J\x07", "a\nb", "\u202egnp.exe", "a\\b", "\x9b1m", "\u2028"])
+def test_what_strangers_wrote_moves_no_cursor(command_line: CommandLine, hostile: str) -> None:
+    command_line.run("plan")
+    write(command_line, event("login", 1000, client_id=hostile, address=hostile[:45], detail={"kid": hostile}))
+    (line,) = command_line.run("audit").output.removesuffix("\n").split("\n")
+    assert line.isprintable()
+    assert hostile not in line
+    (as_json,) = command_line.run("audit", "--json").output.removesuffix("\n").split("\n")
+    assert as_json.isascii()
+    assert as_json.isprintable()
+    assert json.loads(as_json)["client_id"] == hostile
+
+
+def test_what_strangers_wrote_is_in_its_own_column(on_sqlite: CommandLine) -> None:
+    on_sqlite.run("plan")
+    write(on_sqlite, event("login", 1000, client_id='app"  by=file', detail={"kid": "1 by=2"}))
+    assert on_sqlite.run("audit").output.endswith('  "app\\"  by=file"  -  by=service  kid="1 by=2"\n')
+
+
+def test_it_works_while_the_service_runs(command_line: CommandLine) -> None:
+    with serving(command_line):
+        assert Counter(events(command_line)) == {
+            "key_published": 2,
+            "api_added": 1,
+            "client_added": 1,
+            "user_added": 1,
+        }

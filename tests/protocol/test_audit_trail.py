@@ -1,0 +1,399 @@
+"""The audit trail: written with what it tells, in its order, and bounded."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, func, select
+
+from auth_service.config_file import apply
+from auth_service.sealing import MasterKey
+from auth_service.store import audit, clients, consents, users
+from auth_service.store.tables import audit as audit_table
+from auth_service.store.tables import guesses
+from auth_service.tokens.key_ring import KeyRing
+from tallystick.asgi import request_id
+from tallystick.store import Store
+from tests.protocol.test_rfc7591_registration import GOOD, new_client
+from tests.support.audit_trail import Trail
+from tests.support.auth_service import ADDRESS, AuthService, running_auth_service
+from tests.support.clock import MovableClock
+from tests.support.declared import EMAIL, MASTER_KEY, NOTES, OTHER_EMAIL, PASSWORD, clients_with, declared_settings
+from tests.support.relying_party import RelyingParty, error_of
+
+WRONG = "incorrect horse battery staple"
+REQUEST_ID = "a-request-of-this-test"
+
+
+@pytest.fixture
+async def trail(auth: AuthService) -> Trail:
+    """What is written from now on."""
+    trail = Trail(auth.store)
+    await trail.new()
+    return trail
+
+
+async def sub_of(auth: AuthService, email: str = EMAIL) -> str:
+    sub = await auth.store.read(users.find_sub, email)
+    assert sub
+    return sub
+
+
+def rows(connection: Connection) -> int:
+    return int(connection.execute(select(func.count()).select_from(audit_table)).scalar_one())
+
+
+async def test_a_first_start_is_told_of(auth: AuthService) -> None:
+    entries = await Trail(auth.store).new()
+    assert Counter(entry.event for entry in entries) == {
+        "key_published": 2,
+        "api_added": 2,
+        "client_added": len(auth.settings.client),
+        "user_added": 2,
+    }
+    assert {(entry.event, entry.detail["by"]) for entry in entries} == {
+        ("key_published", "service"),
+        ("api_added", "file"),
+        ("client_added", "file"),
+        ("user_added", "file"),
+    }
+
+
+async def test_a_login_and_a_logout(auth: AuthService, rp: RelyingParty, trail: Trail) -> None:
+    tokens = await rp.tokens()
+    auth.clock.advance(seconds=5)
+    await rp.browser.open(f"/logout?id_token_hint={tokens['id_token']}")
+    login, logout = await trail.new()
+    sub = await sub_of(auth)
+    assert (login.event, login.sub, login.email, login.address) == ("login", sub, EMAIL, ADDRESS)
+    assert (logout.event, logout.sub, logout.sid) == ("logout", sub, login.sid)
+    assert logout.at == login.at + 5
+
+
+async def test_a_second_login_goes_by_the_sid_that_the_first_one_has(rp: RelyingParty, trail: Trail) -> None:
+    await rp.sign_in()
+    await rp.browser.sign_in(await rp.authorize(prompt="login"))
+    first, second = await trail.new()
+    assert (first.event, second.event) == ("login", "login")
+    assert first.sid == second.sid
+
+
+async def test_another_users_login_ends_the_one_before(rp: RelyingParty, trail: Trail) -> None:
+    await rp.sign_in()
+    await rp.browser.sign_in(await rp.authorize(prompt="login"), username=OTHER_EMAIL)
+    assert [(entry.event, entry.email) for entry in await trail.new()] == [
+        ("login", EMAIL),
+        ("logout", EMAIL),
+        ("login", OTHER_EMAIL),
+    ]
+
+
+async def test_tokens_that_are_issued_and_refreshed_are_not_told_of(
+    auth: AuthService, rp: RelyingParty, trail: Trail
+) -> None:
+    tokens = await rp.tokens()
+    assert (await rp.refresh(tokens["refresh_token"])).status_code == 200
+    assert (await auth.relying_party("bot").client_credentials()).status_code == 200
+    assert await trail.events() == ["login"]
+
+
+async def test_a_request_id_leads_from_the_log_to_the_trail(auth: AuthService, trail: Trail) -> None:
+    browser = auth.browser()
+    page = await browser.open("/login")
+    browser.http.headers["X-Request-ID"] = REQUEST_ID
+    await browser.sign_in(page)
+    (login,) = await trail.new()
+    assert (login.request_id, login.detail) == (REQUEST_ID, {})
+
+
+async def test_a_failed_login_keeps_nothing_of_what_was_typed(auth: AuthService, trail: Trail) -> None:
+    browser = auth.browser()
+    page = await browser.open("/login")
+    for username in (EMAIL, PASSWORD, "nobody@example.com"):
+        await browser.sign_in(page, username=username, password=WRONG)
+    entries = await trail.new()
+    assert [(entry.event, entry.sub, entry.address) for entry in entries] == [
+        ("login_failed", await sub_of(auth), ADDRESS),
+        ("login_failed", None, ADDRESS),
+        ("login_failed", None, ADDRESS),
+    ]
+    assert not any(secret in str(entries) for secret in (PASSWORD, WRONG, "nobody"))
+
+
+async def test_a_disabled_users_attempt_is_told_of(auth: AuthService, trail: Trail) -> None:
+    sub = await sub_of(auth)
+    await auth.store.write(users.disable, sub, by="command", now=auth.clock())
+    await auth.browser().sign_in()
+    assert [(entry.event, entry.sub) for entry in await trail.new()] == [("user_disabled", sub), ("login_failed", sub)]
+
+
+async def test_a_storm_of_wrong_passwords_is_bounded(auth: AuthService, trail: Trail) -> None:
+    browser = auth.browser()
+    page = await browser.open("/login")
+    for _ in range(20):
+        await browser.sign_in(page, password=WRONG)
+    assert Counter(await trail.events()) == {"login_failed": 10, "login_slowed": 1}
+    auth.clock.advance(seconds=600)
+    for _ in range(20):
+        await browser.sign_in(page, password=WRONG)
+    assert (await trail.events()).count("login_slowed") == 1
+
+
+async def test_a_storm_of_names_from_one_address_is_bounded_and_says_so(auth: AuthService, trail: Trail) -> None:
+    browser = auth.browser()
+    page = await browser.open("/login")
+    for number in range(230):
+        await browser.sign_in(page, username=f"nobody-{number}@example.com", password=WRONG)
+    counted = Counter(await trail.events())
+    assert counted == {"login_failed": 100, "login_slowed": 100, "left_out": 1}
+
+
+async def test_a_storm_from_everywhere_is_bounded(auth: AuthService, trail: Trail) -> None:
+    await auth.store.write(_fill_the_bucket_of_all, now_ms=auth.clock() * 1000)
+    for number in range(5):
+        await auth.browser(address=f"198.51.100.{number}").sign_in(password=WRONG)
+    left_out = await trail.new()
+    assert [(entry.event, entry.detail["event"]) for entry in left_out] == [("left_out", "login_failed")]
+    assert (await auth.browser().sign_in()).status_code == 200
+    assert await trail.events() == ["login"]
+
+
+def _fill_the_bucket_of_all(connection: Connection, *, now_ms: int) -> None:
+    from auth_service.store.audit_limits import _ALL
+
+    full_until = now_ms + _ALL.burst * _ALL.interval_ms
+    connection.execute(guesses.insert().values(bucket=_ALL.key, full_until=full_until))
+
+
+async def test_consents(auth: AuthService, trail: Trail) -> None:
+    third_party = auth.relying_party("third-party")
+    await third_party.authorization_code(scope="openid notes:read")
+    sub = await sub_of(auth)
+    await auth.store.write(consents.withdraw, sub, "third-party", now=auth.clock())
+    _, granted, withdrawn = await trail.new()
+    assert (granted.event, granted.sub, granted.client_id) == ("consent_granted", sub, "third-party")
+    assert granted.detail == {"scope": ["notes:read", "openid"]}
+    assert granted.request_id
+    assert (withdrawn.event, withdrawn.sub, withdrawn.client_id) == ("consent_withdrawn", sub, "third-party")
+
+
+async def test_replays_and_revocations_are_told_once(auth: AuthService, rp: RelyingParty, trail: Trail) -> None:
+    sub = await sub_of(auth)
+    code = await rp.authorization_code()
+    assert (await rp.token(code)).status_code == 200
+    for _ in range(3):
+        assert error_of(await rp.token(code)) == (400, "invalid_grant")
+    first = (await rp.tokens())["refresh_token"]
+    second = (await rp.refresh(first)).json()["refresh_token"]
+    await rp.refresh(second)
+    for _ in range(3):
+        assert error_of(await rp.refresh(first)) == (400, "invalid_grant")
+    tokens = await rp.tokens()
+    for token in (tokens["refresh_token"], tokens["access_token"], "unknown"):
+        assert (await rp.revoke(token)).status_code == 200
+    login, *others = await trail.new()
+    assert [(entry.event, entry.sub, entry.client_id, entry.sid) for entry in others] == [
+        (event, sub, "app-one", login.sid) for event in ("code_replayed", "refresh_token_replayed", "tokens_revoked")
+    ]
+
+
+async def test_a_client_takes_its_own_token_back(auth: AuthService, trail: Trail) -> None:
+    bot = auth.relying_party("bot")
+    await bot.revoke((await bot.client_credentials()).json()["access_token"])
+    (revoked,) = await trail.new()
+    assert (revoked.event, revoked.sub, revoked.client_id) == ("tokens_revoked", None, "bot")
+
+
+async def test_users(auth: AuthService, trail: Trail) -> None:
+    sub, now = await sub_of(auth), auth.clock()
+    write = auth.store.write
+    added = await write(
+        users.add, email="new@example.com", password_hash=None, claims={}, roles=[], origin="command", now=now
+    )
+    await write(users.set_password_hash, sub, "$argon2id$…", now=now)
+    await write(users.disable, sub, by="command", now=now)
+    await write(users.enable, sub, by="command", now=now)
+    await write(users.sign_out, sub, now=now)
+    assert [(entry.event, entry.sub) for entry in await trail.new()] == [
+        ("user_added", added),
+        ("password_set", sub),
+        ("user_disabled", sub),
+        ("user_enabled", sub),
+        ("user_signed_out", sub),
+    ]
+
+
+async def test_what_the_file_changes(auth: AuthService, trail: Trail) -> None:
+    good = declared_settings(str(auth.settings.database_url)).model_dump(exclude_unset=True)
+    other = clients_with({"app-one": {"client_name": "App Won"}})[:-1]
+    changed = {
+        "api": [good["api"][0] | {"name": "Notices"}],
+        "client": [client for client in other if client["client_id"] != "bot-of-two"],
+        "user": [good["user"][0] | {"roles": []}],
+    }
+    for client in changed["client"]:
+        client["scope"] = client["scope"].replace("calendar:read", "").strip()
+    await apply(auth.store, declared_settings(auth.settings.database_url, **changed), auth.clock)
+    entries = await trail.new()
+    assert {entry.detail["by"] for entry in entries} == {"file"}
+    told = [(entry.event, entry.detail.get("audience") or entry.client_id or entry.email) for entry in entries]
+    assert ("api_changed", NOTES) in told
+    assert ("client_disabled", "bot-of-two") in told
+    assert ("user_disabled", OTHER_EMAIL) in told
+    differs = {(entry.event, entry.client_id): entry.detail.get("differs") for entry in entries}
+    assert differs["user_changed", None] == ["roles"]
+    assert differs["client_changed", "app-one"] == ["client_name", "scope"]
+    await apply(auth.store, auth.settings, auth.clock)
+    assert {"api_enabled", "client_enabled", "user_enabled"} <= set(await trail.events())
+
+
+async def test_keys(auth: AuthService, trail: Trail) -> None:
+    master_key = MasterKey.load(MASTER_KEY, may_create=False)
+    key_ring = KeyRing(auth.store, master_key, clock=auth.clock, ahead=60, keep_published=360)
+    kid = await key_ring.rotate()
+    assert kid
+    await key_ring.rotate()
+    auth.clock.advance(seconds=60)
+    await key_ring.withdraw(kid)
+    published, withdrawn, replaced = await trail.new()
+    assert published.detail == {"by": "service", "kid": kid, "alg": "ES256", "signs_from": published.at + 60}
+    assert (withdrawn.event, withdrawn.detail["kid"]) == ("key_withdrawn", kid)
+    assert (replaced.event, replaced.detail["signs_from"]) == ("key_published", auth.clock())
+
+
+async def test_clients_that_register_themselves(auth_database_url: str, clock: MovableClock) -> None:
+    token = "an initial access token that nobody guessed"
+    registration = {"mode": "token", "initial_access_token": token}
+    async with running_auth_service(auth_database_url, clock, registration=registration) as op:
+        trail = Trail(op.store)
+        await trail.new()
+        refused = await op.http().post("/register", json=GOOD, headers={"Authorization": "Bearer another"})
+        assert refused.status_code == 401
+        assert (await op.http().post("/register", json=GOOD)).status_code == 401
+        by_token = {"Authorization": f"Bearer {token}"}
+        information: dict[str, Any] = (await op.http().post("/register", json=GOOD, headers=by_token)).json()
+        own = {"Authorization": f"Bearer {information['registration_access_token']}"}
+        uri, client_id = information["registration_client_uri"], information["client_id"]
+        for name in ("A", "A", "B"):
+            changed = GOOD | {"client_id": client_id, "client_name": name}
+            assert (await op.http().put(uri, json=changed, headers=own)).status_code == 200
+        await op.http().delete(uri, headers=own)
+        entries = await trail.new()
+    assert [(entry.event, entry.client_id) for entry in entries] == [
+        ("registration_refused", None),
+        ("client_added", client_id),
+        ("client_changed", client_id),
+        ("client_changed", client_id),
+        ("client_deleted", client_id),
+    ]
+    assert entries[0].address == ADDRESS
+    assert entries[2].detail == {"by": "registration", "differs": ["client_name"]}
+    assert all(entry.request_id for entry in entries)
+
+
+async def test_a_client_that_changes_all_day_is_told_of_twenty_times(
+    auth_database_url: str, clock: MovableClock
+) -> None:
+    async with running_auth_service(auth_database_url, clock, registration={"mode": "open"}) as op:
+        information = await new_client(op)
+        trail = Trail(op.store)
+        await trail.new()
+        own = {"Authorization": f"Bearer {information['registration_access_token']}"}
+        for number in range(25):
+            changed = GOOD | {"client_id": information["client_id"], "client_name": f"Name {number}"}
+            await op.http().put(information["registration_client_uri"], json=changed, headers=own)
+        assert Counter(await trail.events()) == {"client_changed": 20, "left_out": 1}
+
+
+async def test_a_unit_that_is_rolled_back_leaves_no_row(auth: AuthService, trail: Trail) -> None:
+    def disable_and_fail(connection: Connection) -> None:
+        clients.disable(connection, "app-one", by="command", now=auth.clock())
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await auth.store.write(disable_and_fail)
+    assert await trail.events() == []
+    await auth.store.write(clients.disable, "app-one", by="command", now=auth.clock())
+    assert await trail.events() == ["client_disabled"]
+
+
+async def test_rows_go_after_the_retention(auth_database_url: str, clock: MovableClock) -> None:
+    async with running_auth_service(auth_database_url, clock, audit={"retention": 3600}) as auth:
+        before = await auth.store.read(rows)
+        clock.advance(seconds=3600)
+        for _ in range(before):
+            await auth.browser().sign_in()
+        assert await auth.store.read(rows) == before
+        assert set(await Trail(auth.store).events()) == {"login"}
+        clock.advance(seconds=3601)
+        for _ in range(before // 3):
+            await auth.browser().sign_in()
+        assert await auth.store.read(rows) < before
+
+
+async def test_with_a_retention_of_zero_nothing_is_kept(auth_database_url: str, clock: MovableClock) -> None:
+    async with running_auth_service(auth_database_url, clock, audit={"retention": 0}) as auth:
+        before = await auth.store.read(rows)
+        await auth.browser().sign_in()
+        assert await auth.store.read(rows) == before - 4
+
+
+async def test_no_secret_is_in_the_trail(auth_database_url: str, clock: MovableClock) -> None:
+    """After a whole flow: nothing that lets anybody in, of all that was sent either way."""
+    initial = "the initial access token of this very test"
+    registration = {"mode": "token", "initial_access_token": initial}
+    async with running_auth_service(auth_database_url, clock, registration=registration) as auth:
+        rp = auth.relying_party("third-party")
+        page = await rp.authorize(scope="openid notes:read offline_access")
+        await rp.browser.sign_in(page, password=WRONG)
+        await rp.browser.sign_in(page, username=WRONG, password=PASSWORD)
+        code = await rp.authorization_code(scope="openid notes:read offline_access")
+        tokens = (await rp.token(code)).json()
+        refreshed = (await rp.refresh(tokens["refresh_token"])).json()
+        await rp.refresh(refreshed["refresh_token"])
+        await rp.refresh(tokens["refresh_token"])
+        await rp.token(code)
+        again = await rp.tokens(scope="openid notes:read")
+        await rp.revoke(again["refresh_token"])
+        for token in (initial, "some other bearer token"):
+            by_token = {"Authorization": f"Bearer {token}"}
+            answer = (await auth.http().post("/register", json=GOOD, headers=by_token)).json()
+            if token == initial:
+                information = answer
+        await rp.browser.open(f"/logout?id_token_hint={again['id_token']}")
+        told = json.dumps([vars(entry) for entry in await Trail(auth.store).new()])
+        cookies = [cookie.value for cookie in rp.browser.http.cookies.jar if cookie.value]
+    secrets = [PASSWORD, WRONG, initial, "some other bearer token", code, rp.client_secret or "", MASTER_KEY, *cookies]
+    secrets += [value for given in (tokens, refreshed, again) for name, value in given.items() if name.endswith("oken")]
+    secrets += [information["client_secret"], information["registration_access_token"]]
+    assert len(secrets) > 15
+    assert [secret for secret in secrets if secret in told] == []
+    assert "tokens_revoked" in told
+
+
+async def test_what_is_told_is_short(auth: AuthService, trail: Trail) -> None:
+    def tell(connection: Connection) -> None:
+        long = "x" * 10_000
+        audit.record(connection, "left_out", now=auth.clock(), address=long, detail={"a": long, "b": [long] * 1000})
+
+    await auth.store.write(tell)
+    (entry,) = await trail.new()
+    assert len(json.dumps(vars(entry))) < 12_000
+
+
+async def test_who_does_it_is_told_where_no_request_asked(auth_sqlite_url: str) -> None:
+    store = Store.open(auth_sqlite_url)
+    try:
+        for actor, asked in (("service", ""), ("command", ""), ("command", REQUEST_ID)):
+            audit.actor.set(actor)
+            request_id.set(asked)
+            await store.write(audit.record, "login", now=1)
+        oldest = (await Trail(store).new())[:3]
+        assert [(entry.detail.get("by"), entry.request_id) for entry in oldest] == [
+            ("service", None),
+            ("command", None),
+            (None, REQUEST_ID),
+        ]
+    finally:
+        await store.close()

@@ -1,0 +1,21 @@
+"""The audit trail as tests read it."""
+
+from auth_service.store.audit_reading import Entry, Position, Selection, page
+from tallystick.store import Store
+
+
+class Trail:
+    """What was written since somebody looked last, oldest first."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._after: Position | None = None
+
+    async def new(self) -> list[Entry]:
+        entries = await self._store.read(page, Selection(), self._after, size=10_000)
+        if entries:
+            self._after = entries[-1].position
+        return entries
+
+    async def events(self) -> list[str]:
+        return [entry.event for entry in await self.new()]
