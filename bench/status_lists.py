@@ -1,8 +1,8 @@
 """What status lists cost, by how many families live: `python -m bench.status_lists [--living N] [--revoked SHARE]`.
 
 5 million living families of which 0.1 % are revoked, unless told otherwise: bytes on the wire, the time to build a list
-and to take it in, the memory of a verifier; and in a store that is filled for real, how long the units of work take that
-have to do with it. SQLite, or with `--database-url` any database that may be filled and is thrown away afterwards.
+and to take it in, the memory of a verifier; and in a store that is filled for real, how long the units of work take
+that have to do with it: SQLite, or with `--database-url` any database that may be filled and is then thrown away.
 """
 
 import argparse
