@@ -36,6 +36,14 @@ AHEAD = 10
 """Seconds: the shortest that can be set."""
 Probe = Callable[[], Awaitable[bool]]
 
+AUTH_SKEWS, API_SKEWS = (0, 30), (0, -25)
+"""Seconds that the services' clocks are ahead of ours."""
+SKEWED = """
+import runpy, time, tallystick.clock
+tallystick.clock.system_clock = lambda: int(time.time()) + {skew}
+runpy.run_module("{module}", run_name="__main__")
+"""
+
 PAUSE = 0.02
 """Seconds that each of the load's loops rests, so that what is measured is the keys and not the machine's end."""
 
@@ -112,23 +120,30 @@ async def site(engine: str, **lifetimes: int) -> AsyncIterator[Site]:
         config = folder / "tallystick.toml"
         settings = {"issuer": issuer, "master_key": f"file:{folder}/master.key", "lifetimes": lifetimes}
         config.write_text(declared_toml(database_url, **settings))
-        auth = [await serving(stack, "auth_service", config, port) for port in ports]
+        auth = [
+            await serving(stack, "auth_service", config, port, skew=skew)
+            for port, skew in zip(ports, AUTH_SKEWS, strict=True)
+        ]
         apis = []
-        for number, port in enumerate(ports):
+        for number, (port, skew) in enumerate(zip(ports, API_SKEWS, strict=True)):
             its = folder / f"notes-{number}.toml"
             its.write_text(
                 f'audience = "{NOTES}"\nissuer = "{issuer}"\njwks_uri = "http://localhost:{port}/jwks"\n'
                 f'database_url = "sqlite:///{folder}/notes-{number}.db"\n'
             )
-            apis.append(await serving(stack, "resource_service", its, free_port()))
+            apis.append(await serving(stack, "resource_service", its, free_port(), skew=skew))
         yield Site(folder, auth, apis)
 
 
-async def serving(stack: AsyncExitStack, module: str, config: Path, port: int) -> httpx.AsyncClient:
-    """A client of a server that listens until `stack` is unwound. Raises RuntimeError when it does not come up."""
+async def serving(stack: AsyncExitStack, module: str, config: Path, port: int, *, skew: int = 0) -> httpx.AsyncClient:
+    """A client of a server that listens until `stack` is unwound, with its clock `skew` seconds ahead of ours.
+
+    Raises RuntimeError when it does not come up.
+    """
     log = stack.enter_context(config.with_suffix(".log").open("ab"))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, "serve", "--config", str(config), "--port", str(port)),
+        *(sys.executable, "-c", SKEWED.format(skew=skew, module=module)),
+        *("serve", "--config", str(config), "--port", str(port)),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=log,
