@@ -8,7 +8,14 @@ from auth_service.provider import Provider
 from tallystick.errors import TemporarilyUnavailable
 
 _FOR_ANYONE = frozenset(
-    {"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/jwks", "/userinfo"}
+    {
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server",
+        "/jwks",
+        "/status-lists",
+        "/status-lists/1",
+        "/userinfo",
+    }
 )
 _CROSS_ORIGIN = _FOR_ANYONE | {"/token", "/revoke"}  # these two for public clients
 _VARY = (b"vary", b"Origin")

@@ -30,6 +30,7 @@ from auth_service.endpoints import (
     metadata,
     register,
     revoke,
+    status_list,
     token,
     userinfo,
 )
@@ -41,7 +42,9 @@ from auth_service.refused import not_found, refused
 from auth_service.registration.registrations import Registrations
 from auth_service.registry import Registry
 from auth_service.sealing import MasterKey
-from auth_service.settings import Settings
+from auth_service.settings import LEEWAY, Settings
+from auth_service.status_list_publishing import StatusListPublishing
+from auth_service.steady_clock import SteadyClock
 from auth_service.store.login_sessions import Lifetime
 from auth_service.store.token_families import FamilyLifetime
 from auth_service.tokens.bootstrap import load_secret
@@ -49,6 +52,8 @@ from auth_service.tokens.issuing import Issuing
 from auth_service.tokens.key_care import KeyCare
 from auth_service.tokens.key_ring import KeyRing
 from auth_service.tokens.own_families import OwnFamilies
+from auth_service.tokens.status_indexes import StatusIndexes
+from auth_service.tokens.status_list import status_list_uri
 from tallystick.asgi import BodyLimit, ForwardedHeaders, RequestId, SecurityHeaders, ServerErrors
 from tallystick.asgi.docs_page import add_docs_page
 from tallystick.clock import Clock, system_clock
@@ -63,11 +68,12 @@ def create_app(
 
     `outgoing_transport` is how the addresses that clients gave are reached, when not by the network.
     """
+    steady = SteadyClock(clock)
     app = FastAPI(
         title="Tallystick auth service",
         summary="An OpenID Provider and OAuth 2.1 authorization server.",
         version="0.1.0",
-        lifespan=_lifespan(settings, clock, outgoing_transport),
+        lifespan=_lifespan(settings, steady, outgoing_transport),
         redirect_slashes=False,  # they are 307s, which send a form along, to whatever Host the caller named
         docs_url=None,
         redoc_url=None,
@@ -78,6 +84,7 @@ def create_app(
         userinfo,
         revoke,
         jwks,
+        status_list,
         metadata,
         authorize,
         login,
@@ -103,7 +110,7 @@ def create_app(
 
 
 def _lifespan(
-    settings: Settings, clock: Clock, outgoing_transport: httpx.AsyncBaseTransport | None
+    settings: Settings, clock: SteadyClock, outgoing_transport: httpx.AsyncBaseTransport | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -116,7 +123,11 @@ def _lifespan(
             provider = app.state.provider = await _provider(
                 settings, store, passwords, outgoing, client_keys, logos, clock
             )
-            async with KeyCare(provider.key_ring).running(), provider.logout_delivery.running():
+            async with (
+                KeyCare(provider.key_ring).running(),
+                provider.status_list_publishing.running(),
+                provider.logout_delivery.running(),
+            ):
                 yield
         finally:
             await client_keys.aclose()
@@ -135,7 +146,7 @@ async def _provider(
     outgoing: Outgoing,
     client_keys: ClientKeys,
     logos: Logos,
-    clock: Clock,
+    clock: SteadyClock,
 ) -> Provider:
     lifetimes = settings.lifetimes
     master_key = MasterKey.load(settings.master_key, may_create=False)
@@ -146,6 +157,8 @@ async def _provider(
         family=lifetimes.refresh_token_family,
         access_token=lifetimes.access_token,
     )
+    # A list is believed for its lifetime: until then, an index may not mean another family.
+    status_indexes = StatusIndexes(store, clock, kept_after_exp=LEEWAY + lifetimes.status_list)
     issuing = Issuing(
         issuer=settings.issuer,
         lifetimes=lifetimes,
@@ -153,7 +166,9 @@ async def _provider(
         store=store,
         registry=registry,
         key_ring=key_ring,
-        own_families=OwnFamilies(store, clock, family_lifetime),
+        own_families=OwnFamilies(store, status_indexes, clock, family_lifetime),
+        status_indexes=status_indexes,
+        status_list_uri=status_list_uri(settings.issuer),
         refresh_keys=await load_secret(store, master_key, "refresh_key"),
         clock=clock,
     )
@@ -190,5 +205,8 @@ async def _provider(
             issuer=settings.issuer, store=store, registry=registry, key_ring=key_ring, outgoing=outgoing, clock=clock
         ),
         logos=logos,
+        status_list_publishing=StatusListPublishing(
+            issuer=settings.issuer, store=store, key_ring=key_ring, clock=clock, lifetime=lifetimes.status_list
+        ),
         clock=clock,
     )

@@ -15,6 +15,7 @@ from auth_service.outgoing import Outgoing
 from auth_service.registration.registrations import Registrations
 from auth_service.registry import Registry
 from auth_service.settings import Settings
+from auth_service.status_list_publishing import StatusListPublishing
 from auth_service.tokens.issuing import Issuing
 from auth_service.tokens.key_ring import KeyRing
 from tallystick.clock import Clock
@@ -36,6 +37,7 @@ class Provider:
     outgoing: Outgoing
     logout_delivery: LogoutDelivery
     logos: Logos
+    status_list_publishing: StatusListPublishing
     clock: Clock
 
     @property

@@ -101,6 +101,11 @@ class Lifetimes(_Frozen):
         """How long a retired key checks hints: as long as there may be a login or a token family that it served."""
         return max(self.login_session_absolute, self.refresh_token_family)
 
+    @property
+    def status_list(self) -> int:
+        """How long a status list may be believed: as long as any access token that was issued before it lives."""
+        return self.access_token + LEEWAY
+
     @model_validator(mode="after")
     def _keys_outlast_their_announcement(self) -> Self:
         if 0 < self.signing_key <= self.signing_key_ahead:

@@ -35,6 +35,9 @@ def create_app(
         scopes=SCOPES,
         jwks_uri=settings.jwks_uri,
         jwks_file=settings.jwks_file,
+        status_policy=settings.status_policy,
+        status_max_age=settings.status_max_age,
+        status_file=settings.status_file,
         clock=clock,
         transport=transport,
     )

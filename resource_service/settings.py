@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from tallystick.fastapi import STATUS_MAX_AGE, StatusPolicyName
 from tallystick.server.database_url import DatabaseUrl
 from tallystick.urls import check_identifier, check_url
 
@@ -24,6 +25,12 @@ class Settings(BaseModel):
     """Found through the issuer's metadata when left out."""
     jwks_file: Path | None = None
     """The last known keys, for a start while the issuer is away."""
+    status_policy: StatusPolicyName = "serve_until_exp"
+    """What becomes of tokens while nobody can tell whether they were revoked."""
+    status_max_age: Annotated[int, Field(ge=1)] = STATUS_MAX_AGE
+    """Seconds since a status list was signed, after which `fail_closed` answers 503."""
+    status_file: Path | None = None
+    """The last known status lists, so that a restart while the issuer is away forgets no revocation."""
     database_url: DatabaseUrl = "sqlite:///var/notes.db"
     allowed_origins: tuple[Origin, ...] = ()
     """Of the browser apps that may call this API."""

@@ -45,7 +45,7 @@ def enable(client_id: ClientId, config: Config) -> None:
 @client.command()
 def delete(client_id: ClientId, config: Config) -> None:
     """Forget a client that registered itself, and all that it holds. A declared one leaves by the file."""
-    if not run(config, lambda service: service.store.write(registrations.remove, client_id)):
+    if not run(config, lambda service: service.store.write(registrations.remove, client_id, now=service.clock())):
         refuse(f"there is no client {client_id} that registered itself")
     typer.echo(f"deleted {client_id}")
 

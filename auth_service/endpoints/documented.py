@@ -9,6 +9,7 @@ _REFUSALS = {
     404: "There is nothing here.",
     413: "The body is too large.",
     429: "Too many attempts; Retry-After says when to come back.",
+    501: "This is not offered.",
     503: "Something that we need is away for a moment; Retry-After says when to come back.",
 }
 

@@ -51,6 +51,7 @@ def metadata_document(issuer: str, *, scopes: list[str], is_open_for_registratio
         "token_endpoint": f"{issuer}/token",
         "userinfo_endpoint": f"{issuer}/userinfo",
         "jwks_uri": f"{issuer}/jwks",
+        "status_list_aggregation_endpoint": f"{issuer}/status-lists",
         "revocation_endpoint": f"{issuer}/revoke",
         "introspection_endpoint": f"{issuer}/introspect",
         "end_session_endpoint": f"{issuer}/logout",

@@ -31,13 +31,16 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
     )
     await issuing.keys_are_there(client)  # or say so while the code can still be used
 
-    family = await issuing.store.write(
-        authorization_codes.redeem,
-        code_hash,
-        secrets.token_bytes(16),
-        now=issuing.clock(),
-        lifetime=issuing.family_lifetime,
-    )
+    lifetime = issuing.family_lifetime
+    async with issuing.status_indexes.drawn() as status_index:
+        family = await issuing.store.write(
+            authorization_codes.redeem,
+            code_hash,
+            secrets.token_bytes(16),
+            status_index,
+            now=issuing.clock(),
+            lifetime=lifetime if "refresh_token" in client.grant_types else lifetime.without_refresh_token(),
+        )
     if not isinstance(family, Family):
         raise InvalidGrant("the code was used before, has expired, or its login session has ended")
 

@@ -134,7 +134,7 @@ class Registrations:
         """RFC 7592 §2.3: nothing of the client is left here. APIs that ask nobody believe its access tokens until they
         expire. Raises InvalidToken."""
         await self._find(client_id, token)
-        await self._store.write(registrations.remove, client_id)
+        await self._store.write(registrations.remove, client_id, now=self._clock())
         self._registry.forget(client_id)
 
     async def _find(self, client_id: str, token: str) -> Registration:

@@ -100,7 +100,7 @@ def find(connection: Connection, code_hash: bytes) -> AuthorizationCode | None:
 
 
 def redeem(
-    connection: Connection, code_hash: bytes, family_id: bytes, *, now: int, lifetime: FamilyLifetime
+    connection: Connection, code_hash: bytes, family_id: bytes, status_index: int, *, now: int, lifetime: FamilyLifetime
 ) -> Family | Replayed | None:
     """Spend a code whose request has been checked in every other way, and open its token family, in one unit.
 
@@ -124,6 +124,7 @@ def redeem(
         claims=row.claims,
         auth_time=row.auth_time,
         acr=row.acr,
+        status_index=status_index,
         now=now,
         lifetime=lifetime,
     )

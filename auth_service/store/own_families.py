@@ -9,9 +9,10 @@ from auth_service.store.token_families import KEEP_DEAD, Family, FamilyLifetime
 
 
 def find_or_begin(
-    connection: Connection, client_id: str, new_id: bytes, *, now: int, lifetime: FamilyLifetime
+    connection: Connection, client_id: str, new_id: bytes, status_index: int, *, now: int, lifetime: FamilyLifetime
 ) -> Family | None:
-    """The client's live family; `new_id` (16 random bytes) is for a new one, should there be none.
+    """The client's live family; `new_id` (16 random bytes) and `status_index` are for a new one, should there be
+    none.
 
     Half-way through its lifetime it is renewed, or its newest tokens would die with it. None: the client is disabled.
     """
@@ -38,6 +39,7 @@ def find_or_begin(
         claims=None,
         auth_time=None,
         acr=None,
+        status_index=status_index,
         now=now,
         lifetime=lifetime,
     )

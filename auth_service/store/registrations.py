@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from auth_service.store import token_families
 from auth_service.store.clients import REGISTRATION, set_origins
 from auth_service.store.tables import authorization_codes, clients, consents
 from tallystick.store import prune, take_turns
@@ -96,10 +97,17 @@ def replace(
     return True
 
 
-def remove(connection: Connection, client_id: str) -> bool:
-    """The client, its consents, codes and token families are gone; False when none of that name registered itself."""
+def remove(connection: Connection, client_id: str, *, now: int) -> bool:
+    """The client, its consents, codes and token families are gone; False when none of that name registered itself.
+
+    The families' access tokens are revoked before, as nothing will be left here to tell of them.
+    """
     # The codes first, as a redemption beside this does, or each could wait for the other.
     registered = select(clients.c.client_id).where(clients.c.client_id == client_id, clients.c.origin == REGISTRATION)
     connection.execute(delete(authorization_codes).where(authorization_codes.c.client_id.in_(registered)))
-    mine = delete(clients).where(clients.c.client_id == client_id, clients.c.origin == REGISTRATION)
-    return connection.execute(mine).rowcount > 0
+    # Locked, so that no family begins under the client between its revocation and its end.
+    if connection.execute(registered.with_for_update()).one_or_none() is None:
+        return False
+    token_families.revoke_of_client(connection, client_id, now=now)
+    connection.execute(delete(clients).where(clients.c.client_id == client_id))
+    return True

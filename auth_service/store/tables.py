@@ -145,6 +145,8 @@ token_families = Table(
     Column("expires_at", BigInteger, nullable=False),
     Column("prune_at", BigInteger, nullable=False, index=True),
     Column("revoked_at", BigInteger),
+    Column("status_index", BigInteger),  # its bit in the status list; NULL: not given yet, or free again
+    Index("one_family_per_status_index", "status_index", unique=True),
     Index(
         "one_live_family_per_client_acting_for_itself",
         "client_id",
@@ -152,6 +154,36 @@ token_families = Table(
         sqlite_where=text("sub IS NULL AND revoked_at IS NULL"),
         postgresql_where=text("sub IS NULL AND revoked_at IS NULL"),
     ),
+)
+
+status_lists = Table(  # what every process serves; one row, made by the migration
+    "status_lists",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("size", BigInteger, nullable=False),  # bits
+    Column("size_before", BigInteger, nullable=False),  # until every verifier can have the larger list
+    Column("grown_at", BigInteger, nullable=False),
+    Column("wanted_size", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),  # of the bits: rises when some have been revoked since
+    Column("listed_revision", BigInteger, nullable=False),  # what is in `token`
+    Column("iat", BigInteger, nullable=False),
+    Column("kid", Text, nullable=False),
+    Column("token", Text, nullable=False),  # the signed list; "" before the first
+)
+
+revoked_indexes = Table(  # stays when its family is deleted with its client
+    "revoked_indexes",
+    metadata,
+    Column("status_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("revision", BigInteger, index=True),  # NULL: not taken into the list yet
+    Column("clear_at", BigInteger, index=True),  # when no token with this index is believed any more; NULL: not listed
+)
+
+status_blocks = Table(  # which process may hand out which indexes
+    "status_blocks",
+    metadata,
+    Column("block", BigInteger, primary_key=True, autoincrement=False),
+    Column("reserved_until", BigInteger, nullable=False),
 )
 
 consents = Table(

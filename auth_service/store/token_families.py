@@ -11,13 +11,18 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    func,
     insert,
     or_,
     select,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 
+from auth_service.settings import LEEWAY
+from auth_service.store import revoked_indexes
 from auth_service.store.tables import clients, login_sessions, token_families, users
+from tallystick.errors import TemporarilyUnavailable
 from tallystick.store import prune
 
 KEEP_DEAD = 86_400
@@ -108,6 +113,7 @@ class Family:
     generation: int
     refresh_expires_at: int
     roles: list[str]
+    status_index: int | None
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,10 @@ class FamilyLifetime:
     family: int
     access_token: int
 
+    def without_refresh_token(self) -> "FamilyLifetime":
+        """Of a family that ends with its one access token."""
+        return FamilyLifetime(self.access_token, self.access_token, self.access_token)
+
 
 @dataclass(frozen=True)
 class Rotated:
@@ -127,6 +137,10 @@ class Rotated:
 @dataclass(frozen=True)
 class Replayed:
     """A code or refresh token that was spent before came back; the family is revoked, and that is committed."""
+
+
+class StatusIndexTaken(TemporarilyUnavailable):
+    """Two processes thought that a block of indexes was theirs: a clock was far wrong. Nothing has been done."""
 
 
 def begin(
@@ -142,32 +156,40 @@ def begin(
     claims: dict[str, Any] | None,
     auth_time: int | None,
     acr: str | None,
+    status_index: int,
     now: int,
     lifetime: FamilyLifetime,
 ) -> Family:
-    """Open a family at generation 0. The caller has made sure, in this unit, that its parents are alive."""
+    """Open a family at generation 0. The caller has made sure, in this unit, that its parents are alive.
+
+    `status_index` is reserved for it. Raises StatusIndexTaken should another family have it all the same.
+    """
     prune(connection, token_families.c.prune_at, now=now)
     expires_at = now + lifetime.family
     refresh_expires_at = min(now + lifetime.refresh_token, expires_at)
-    connection.execute(
-        insert(token_families).values(
-            family_id=family_id,
-            client_id=client_id,
-            sub=sub,
-            sid=sid,
-            login_sid=login_sid,
-            scope=scope,
-            resources=resources,
-            claims=claims,
-            auth_time=auth_time,
-            acr=acr,
-            generation=0,
-            rotated_at=now,
-            refresh_expires_at=refresh_expires_at,
-            expires_at=expires_at,
-            prune_at=refresh_expires_at + lifetime.access_token + KEEP_DEAD,
+    try:
+        connection.execute(
+            insert(token_families).values(
+                family_id=family_id,
+                client_id=client_id,
+                sub=sub,
+                sid=sid,
+                login_sid=login_sid,
+                scope=scope,
+                resources=resources,
+                claims=claims,
+                auth_time=auth_time,
+                acr=acr,
+                generation=0,
+                rotated_at=now,
+                refresh_expires_at=refresh_expires_at,
+                expires_at=expires_at,
+                prune_at=refresh_expires_at + lifetime.access_token + KEEP_DEAD,
+                status_index=status_index,
+            )
         )
-    )
+    except IntegrityError as error:
+        raise StatusIndexTaken("the token family could not be begun") from error
     roles = connection.execute(select(users.c.roles).where(users.c.sub == sub)).scalar_one() if sub else []
     return Family(
         family_id,
@@ -183,6 +205,7 @@ def begin(
         0,
         refresh_expires_at,
         roles,
+        status_index,
     )
 
 
@@ -249,8 +272,19 @@ def find_live(connection: Connection, family_id: bytes, *, now: int, login_sessi
     return None if row is None else _family(row)
 
 
+def give_status_index(connection: Connection, family_id: bytes, status_index: int) -> int | None:
+    """For a family that began before there were any; returns the one it has now. None: it is gone, or revoked."""
+    found = connection.execute(
+        update(token_families)
+        .where(token_families.c.family_id == family_id, token_families.c.revoked_at.is_(None))
+        .values(status_index=func.coalesce(token_families.c.status_index, status_index))
+        .returning(token_families.c.status_index)
+    )
+    return found.scalar_one_or_none()
+
+
 def revoke(connection: Connection, family_id: bytes, *, now: int) -> None:
-    """End one family: its refresh tokens at once, its access tokens wherever liveness is asked for."""
+    """End one family: its refresh tokens at once, its access tokens as soon as the next status list is everywhere."""
     _revoke_where(connection, token_families.c.family_id == family_id, now=now)
 
 
@@ -276,6 +310,12 @@ def _revoke_where(connection: Connection, condition: ColumnElement[bool], *, now
     connection.execute(
         update(token_families).where(condition, token_families.c.revoked_at.is_(None)).values(revoked_at=now)
     )
+    may_have_tokens = (
+        token_families.c.revoked_at == now,  # some perhaps a moment before: to list these again does no harm
+        token_families.c.status_index.is_not(None),
+        token_families.c.prune_at > now + KEEP_DEAD - LEEWAY,
+    )
+    revoked_indexes.add(connection, select(token_families.c.status_index).where(condition, *may_have_tokens))
 
 
 def _family(row: Any) -> Family:
@@ -293,4 +333,5 @@ def _family(row: Any) -> Family:
         generation=row.generation,
         refresh_expires_at=row.refresh_expires_at,
         roles=row.roles or [],
+        status_index=row.status_index,
     )

@@ -14,10 +14,13 @@ from tallystick.jwk import PublicKey
 _JTI_BYTES = 16 + 8
 
 
-def claims_for(family: Family, *, issuer: str, audience: str, scope: str, now: int, lifetime: int) -> dict[str, object]:
+def claims_for(
+    family: Family, *, issuer: str, audience: str, scope: str, status_list_uri: str, now: int, lifetime: int
+) -> dict[str, object]:
     """What an API is told. `lifetime` is seconds.
 
-    The `jti` leads back to the family, so that no row is written per token.
+    The `jti` leads back to the family, and the index in the status list is the family's (Token Status List §6.2), so
+    that no row is written per token.
     """
     claims: dict[str, object] = {
         "iss": issuer,
@@ -28,6 +31,7 @@ def claims_for(family: Family, *, issuer: str, audience: str, scope: str, now: i
         "iat": now,
         "exp": now + lifetime,
         "scope": scope,
+        "status": {"status_list": {"idx": family.status_index, "uri": status_list_uri}},
     }
     if family.auth_time is not None:
         claims["auth_time"] = family.auth_time

@@ -12,9 +12,11 @@ from auth_service.store.token_families import Family, FamilyLifetime
 from auth_service.tokens import access_token, id_token, refresh_token
 from auth_service.tokens.key_ring import KeyRing
 from auth_service.tokens.own_families import OwnFamilies
+from auth_service.tokens.status_indexes import StatusIndexes
 from auth_service.tokens.user_claims import asked_for, claims_of
 from tallystick import jwt
 from tallystick.clock import Clock
+from tallystick.errors import InvalidGrant
 from tallystick.store import Store
 
 TokenResponse = dict[str, Any]
@@ -32,6 +34,8 @@ class Issuing:
     registry: Registry
     key_ring: KeyRing
     own_families: OwnFamilies
+    status_indexes: StatusIndexes
+    status_list_uri: str
     refresh_keys: Mapping[int, bytes]
     clock: Clock
 
@@ -46,11 +50,14 @@ class Issuing:
         Raises TemporarilyUnavailable without a key to sign with.
         """
         key = await self.key_ring.signing_key()
+        if family.status_index is None:
+            family = await self._indexed(family)
         claims = access_token.claims_for(
             family,
             issuer=self.issuer,
             audience=audience,
             scope=scope,
+            status_list_uri=self.status_list_uri,
             now=self.clock(),
             lifetime=self.lifetimes.access_token,
         )
@@ -71,6 +78,12 @@ class Issuing:
             user = await self.store.read(users.find, family.sub or "")
             claims = (claims_of(user, names) if user else {}) | claims
         return jwt.sign(claims, key, typ="JWT")
+
+    async def _indexed(self, family: Family) -> Family:
+        indexed = await self.status_indexes.with_index(family)
+        if indexed is None:
+            raise InvalidGrant("what was granted has been taken back")
+        return indexed
 
     def refresh_token(self, family: Family, client: Client) -> str:
         return refresh_token.write(family.family_id, family.generation, client.client_id, keys=self.refresh_keys)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from auth_service.store import own_families
 from auth_service.store.token_families import Family, FamilyLifetime
+from auth_service.tokens.status_indexes import StatusIndexes
 from tallystick.clock import Clock
 from tallystick.store import Store
 
@@ -22,8 +23,9 @@ class _Known:
 class OwnFamilies:
     """One live family for each client that uses client_credentials; no row is written for its many tokens."""
 
-    def __init__(self, store: Store, clock: Clock, lifetime: FamilyLifetime) -> None:
+    def __init__(self, store: Store, status_indexes: StatusIndexes, clock: Clock, lifetime: FamilyLifetime) -> None:
         self._store = store
+        self._status_indexes = status_indexes
         self._clock = clock
         self._lifetime = lifetime
         self._known: dict[str, _Known] = {}
@@ -33,13 +35,19 @@ class OwnFamilies:
         known, now = self._known.get(client_id), self._clock()
         if known is not None and 0 <= now - known.since < _SECONDS:  # below 0 when somebody has set the clock back
             return known.family
-        family = await self._store.write(
-            own_families.find_or_begin,
-            client_id,
-            secrets.token_bytes(16),
-            now=now,
-            lifetime=self._lifetime,
-        )
+        async with self._status_indexes.drawn() as index:
+            family = await self._store.write(
+                own_families.find_or_begin,
+                client_id,
+                secrets.token_bytes(16),
+                index,
+                now=now,
+                lifetime=self._lifetime,
+            )
+        if family is None or family.status_index != index:
+            self._status_indexes.put_back(index)
+        if family is not None and family.status_index is None:
+            family = await self._status_indexes.with_index(family)
         if family is not None:
             if len(self._known) >= _MOST:
                 self._known.clear()

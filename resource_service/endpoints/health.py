@@ -26,9 +26,9 @@ def health_endpoints(auth: Tallystick) -> APIRouter:
 
     @router.get("/readyz", responses=problems(503))
     async def readyz(store: StoreOfNotes) -> Health:
-        """The store is reachable, and there is a key to verify tokens with."""
+        """The store is reachable, and tokens can be verified: there is a key, and with `fail_closed` a young list."""
         if not auth.is_ready:
-            raise TemporarilyUnavailable("no key of the issuer is known yet")
+            raise TemporarilyUnavailable("what the issuer last told does not suffice to verify tokens")
         await store.read(ping)
         return Health()
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 Clock = Callable[[], int]
 """Returns whole Unix seconds."""
+LEEWAY = 60
+"""Seconds that the issuer's clock and ours may be apart."""
 
 
 def system_clock() -> int:

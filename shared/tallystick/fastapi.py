@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx
@@ -24,12 +24,18 @@ from tallystick.bearer import bearer_token, challenge, require_authentication, r
 from tallystick.claims import AccessTokenClaims
 from tallystick.clock import Clock, system_clock
 from tallystick.errors import BearerError, TemporarilyUnavailable
-from tallystick.key_set import RemoteKeySet
+from tallystick.followed import Followed
+from tallystick.issuer import FOLLOW_EVERY, RemoteIssuer
 from tallystick.scope import parse_scope
+from tallystick.status_check import StatusPolicy
+from tallystick.status_file import StatusFile
 from tallystick.urls import check_identifier, well_known
 from tallystick.verifier import Verifier
 
+StatusPolicyName = Literal["serve_until_exp", "fail_closed"]
 METADATA_MAX_AGE = 300  # seconds
+STATUS_MAX_AGE = 60
+"""Seconds: what clocks that are half a minute apart, and a list that is signed every ten seconds, leave room for."""
 
 
 class Tallystick:
@@ -44,6 +50,10 @@ class Tallystick:
         scopes: Mapping[str, str] | None = None,
         jwks_uri: str | None = None,
         jwks_file: Path | None = None,
+        status_policy: StatusPolicyName = "serve_until_exp",
+        status_max_age: int = STATUS_MAX_AGE,
+        status_file: Path | None = None,
+        follow_every: float = FOLLOW_EVERY,
         authorization_endpoint: str | None = None,
         token_endpoint: str | None = None,
         clock: Clock = system_clock,
@@ -53,16 +63,33 @@ class Tallystick:
         allows, for people to read) are for its metadata and its OpenAPI document; scopes that an endpoint requires
         need not be listed.
 
-        `jwks_uri`, `jwks_file`, `clock`, `transport`: see RemoteKeySet. The endpoints are for the docs page's Authorize
-        button, and default to /authorize and /token of the issuer.
+        `jwks_uri`, `jwks_file`, `clock`, `transport`: see RemoteKeySet. `follow_every`: seconds between two looks at
+        the issuer's keys and status lists.
 
-        Raises ValueError for addresses that are neither https nor on loopback.
+        `status_policy` says what becomes of tokens while nobody can tell whether they were revoked: good until their
+        `exp`, or, with fail_closed, answered with 503 once the list was signed more than `status_max_age` seconds ago.
+        `status_file` holds the first lists, until the issuer tells; it is rewritten when they say something else.
+
+        The endpoints are for the docs page's Authorize button, and default to /authorize and /token of the issuer.
+
+        Raises ValueError for addresses that are neither https nor on loopback, and for times that make no sense.
         """
         self._issuer = issuer
         self._audience = check_identifier(audience)
         self._name = name
-        self._key_set = RemoteKeySet(issuer, jwks_uri=jwks_uri, jwks_file=jwks_file, clock=clock, transport=transport)
-        self._verifier = Verifier(issuer, audience, self._key_set, clock=clock)
+        policy = StatusPolicy(status_max_age if status_policy == "fail_closed" else None)
+        max_lag = None if policy.max_age is None else policy.max_age // 2
+        self._followed = RemoteIssuer(
+            issuer,
+            jwks_uri=jwks_uri,
+            jwks_file=jwks_file,
+            status_file=None if status_file is None else StatusFile(status_file, max_lag=max_lag),
+            follow_every=follow_every,
+            clock=clock,
+            transport=transport,
+        )
+        self.verifier = Verifier(self._followed, audience, status_policy=policy, clock=clock)
+        """For tokens that do not come by way of a dependency."""
         self._clock = clock
         self._flow = OAuthFlowAuthorizationCode(
             authorizationUrl=authorization_endpoint or f"{issuer.rstrip('/')}/authorize",
@@ -71,12 +98,16 @@ class Tallystick:
         )
         self._resource_metadata = well_known(audience, "oauth-protected-resource")
         self.metadata = self._metadata_router()
-        """For the app to include: the document that challenges point to, and the care for the keys while it runs."""
+        """For the app to include: the document that challenges point to, and the care for keys and lists meanwhile."""
 
     @property
     def is_ready(self) -> bool:
-        """Whether a key is at hand to verify with."""
-        return self._key_set.is_ready
+        """Whether tokens can be served: a key is at hand, and the status lists are as young as the policy wants."""
+        return bool(self._followed.key_set.keys) and not self.verifier.statuses.is_failing_closed
+
+    def followed(self) -> Followed:
+        """How well we follow the issuer, at this moment."""
+        return Followed.of(self._followed, self.verifier.statuses, now=self._clock())
 
     def requires(
         self, *scopes: str, max_age: int | None = None, acr_values: Collection[str] = ()
@@ -92,16 +123,16 @@ class Tallystick:
         for word in words:
             self._flow.scopes.setdefault(word, "")
         login = _Login(max_age, _parse_acr_values(acr_values), self._clock)
-        return Security(_BearerToken(self._verifier, self._resource_metadata, words, login, self._flow), scopes=words)
+        return Security(_BearerToken(self.verifier, self._resource_metadata, words, login, self._flow), scopes=words)
 
     async def aclose(self) -> None:
-        """Stop the care for the keys. The app's lifespan does it where `metadata` is included."""
-        await self._key_set.aclose()
+        """Stop following the issuer. The app's lifespan does it where `metadata` is included."""
+        await self._followed.aclose()
 
     def _metadata_router(self) -> APIRouter:
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-            self._key_set.keep_fresh()
+            self._followed.keep_fresh()
             try:
                 yield
             finally:
@@ -165,14 +196,14 @@ class _BearerToken(SecurityBase):
         flow: OAuthFlowAuthorizationCode,
     ) -> None:
         self.model = OAuth2(flows=OAuthFlows(authorizationCode=flow))
-        self._verifier = verifier
+        self.verifier = verifier
         self._resource_metadata = resource_metadata
         self._scopes = scopes
         self._login = login
 
     async def __call__(self, request: Request) -> AccessTokenClaims:
         try:
-            claims = await self._verifier.verify(bearer_token(request.headers.getlist("authorization")))
+            claims = await self.verifier.verify(bearer_token(request.headers.getlist("authorization")))
             require_scopes(claims, self._scopes)  # first: no login gives a scope
             self._login.require(claims)
         except BearerError as refusal:

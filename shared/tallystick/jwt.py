@@ -48,6 +48,9 @@ CLIENT_ASSERTION = Profile(  # RFC 7523 §3; its next edition names the type, an
     kid_may_be_absent=True,
     algorithms=frozenset({"ES256", "RS256", "PS256", "EdDSA"}),
 )
+STATUS_LIST = Profile(  # Token Status List §5.1; as long as nothing else, because it holds a bit of every token
+    typ=frozenset({"statuslist+jwt", "application/statuslist+jwt"}), max_bytes=12 * 1024 * 1024
+)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,12 @@ def check_url(url: str) -> str:
     return url
 
 
+def origin_of(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port of an http(s) URL, alike for all ways to write them (RFC 6454 §4)."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+
+
 def is_loopback(host: str) -> bool:
     """Whether what is sent to `host` stays on this machine (RFC 6761 §6.3). `host` is without port and brackets."""
     if host == "localhost" or host.endswith(".localhost"):

@@ -3,18 +3,20 @@
 import logging
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import NamedTuple
 
 from tallystick.claims import AccessTokenClaims
-from tallystick.clock import Clock, system_clock
+from tallystick.clock import LEEWAY, Clock, system_clock
 from tallystick.errors import InvalidToken
+from tallystick.followed_list import FollowedList
+from tallystick.issuer import RemoteIssuer
 from tallystick.jwk import PublicKey
 from tallystick.jwt import ACCESS_TOKEN, UNBELIEVED, read, read_header
-from tallystick.key_set import RemoteKeySet
+from tallystick.status_check import StatusCheck, StatusPolicy
+from tallystick.status_list import status_reference
 
 log = logging.getLogger(__name__)
 
-LEEWAY = 60
-"""Seconds that the issuer's clock and ours may be apart."""
 MAX_REMEMBERED = 4096
 """Verdicts kept; about 10 MB when all are in use."""
 
@@ -22,11 +24,19 @@ MAX_REMEMBERED = 4096
 class Verifier:
     """Believes the access tokens of one issuer for one audience, or says why not."""
 
-    def __init__(self, issuer: str, audience: str, key_set: RemoteKeySet, *, clock: Clock = system_clock) -> None:
-        """`issuer` and `audience` are compared byte for byte."""
+    def __init__(
+        self,
+        issuer: RemoteIssuer,
+        audience: str,
+        *,
+        status_policy: StatusPolicy | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        """`issuer` and `audience` are compared byte for byte. `status_policy` is serve_until_exp when left out."""
+        self.statuses = StatusCheck(issuer.status_lists, status_policy or StatusPolicy(), clock=clock)
         self._issuer = issuer
+        self._key_set = issuer.key_set
         self._audience = audience
-        self._key_set = key_set
         self._clock = clock
         self._verdicts = _Verdicts()
 
@@ -34,20 +44,40 @@ class Verifier:
         """The claims of an access token: the compact JWS from the Authorization header, scheme already removed.
 
         Raises InvalidToken for every reason alike, so that a caller learns nothing from the difference (the log does,
-        at level DEBUG); TemporarilyUnavailable while the issuer's keys are not known. Does not see revocation: a
-        revoked token stays valid until `exp`. RFC 9068 §4, RFC 8725 §3.
+        at level DEBUG); TemporarilyUnavailable while the issuer's keys are not known, or the token's status is not and
+        has to be. RFC 9068 §4, RFC 8725 §3, Token Status List §8.3.
         """
-        self._key_set.keep_fresh()
+        self._issuer.keep_fresh()
         digest = sha256(token.encode(errors="surrogatepass")).digest()
-        claims = self._verdicts.recall(digest, self._key_set.keys, self._clock())
-        if claims is None:
-            try:
-                keys = await self._key_set.seek(read_header(token, ACCESS_TOKEN).kid)
-                claims = self._judge(read(token, ACCESS_TOKEN, keys.__getitem__))
-            except InvalidToken as refused:
-                log.debug("refused an access token: %s", refused.__cause__)
-                raise
-            self._verdicts.remember(digest, claims, keys)
+        now = self._clock()
+        verdict = self._verdicts.recall(digest, self._key_set.keys, now)
+        # A verdict is remembered, the status is not: it is looked up at each request.
+        if verdict is not None and (
+            verdict.idx is None
+            or (verdict.followed is not None and self.statuses.is_known_good(verdict.followed, verdict.idx, now))
+        ):
+            return verdict.claims
+        try:
+            return await self._verify(token, digest, verdict)
+        except InvalidToken as refused:
+            log.debug("refused an access token: %s", refused.__cause__)
+            raise
+
+    async def _verify(self, token: str, digest: bytes, verdict: "_Verdict | None") -> AccessTokenClaims:
+        keys = self._key_set.keys
+        if verdict is None:
+            keys = await self._key_set.seek(read_header(token, ACCESS_TOKEN).kid)
+            claims = self._judge(read(token, ACCESS_TOKEN, keys.__getitem__))
+        else:
+            claims = verdict.claims
+        try:
+            reference = status_reference(claims)
+        except ValueError as malformed:
+            raise InvalidToken(UNBELIEVED) from malformed
+        followed = await self.statuses.require(reference) if reference is not None else None
+        if keys is not self._key_set.keys:  # while we waited for the list, the issuer may have withdrawn the key
+            return await self._verify(token, digest, None)
+        self._verdicts.remember(digest, _Verdict(claims, None if reference is None else reference.idx, followed), keys)
         return claims
 
     def _judge(self, payload: dict[str, object]) -> AccessTokenClaims:
@@ -59,7 +89,7 @@ class Verifier:
         return claims
 
     def _check(self, claims: AccessTokenClaims, now: int) -> None:
-        if claims.iss != self._issuer:
+        if claims.iss != self._issuer.identifier:
             raise ValueError("issued by another")
         if self._audience not in ([claims.aud] if isinstance(claims.aud, str) else claims.aud):
             raise ValueError("issued for another audience")
@@ -67,6 +97,14 @@ class Verifier:
             raise ValueError("expired")
         if max(claims.iat, claims.nbf or claims.iat) - now > LEEWAY:
             raise ValueError("not valid yet")
+
+
+class _Verdict(NamedTuple):
+    """`idx` is None for a token without a status; `followed` is None where its list is not followed."""
+
+    claims: AccessTokenClaims
+    idx: int | None
+    followed: FollowedList | None
 
 
 class _Verdicts:
@@ -78,18 +116,18 @@ class _Verdicts:
 
     def __init__(self) -> None:
         self._keys: Mapping[str, PublicKey] = {}
-        self._claims: dict[bytes, AccessTokenClaims] = {}
+        self._verdicts: dict[bytes, _Verdict] = {}
 
-    def recall(self, digest: bytes, keys: Mapping[str, PublicKey], now: int) -> AccessTokenClaims | None:
-        claims = self._claims.get(digest)
-        if claims is None or keys is not self._keys or now >= claims.exp:
+    def recall(self, digest: bytes, keys: Mapping[str, PublicKey], now: int) -> _Verdict | None:
+        verdict = self._verdicts.get(digest)
+        if verdict is None or keys is not self._keys or now >= verdict.claims.exp:
             return None
-        return claims
+        return verdict
 
-    def remember(self, digest: bytes, claims: AccessTokenClaims, keys: Mapping[str, PublicKey]) -> None:
+    def remember(self, digest: bytes, verdict: _Verdict, keys: Mapping[str, PublicKey]) -> None:
         if keys is not self._keys:
             self._keys = keys
-            self._claims.clear()
-        elif len(self._claims) >= MAX_REMEMBERED:
-            del self._claims[next(iter(self._claims))]  # the first verified is likely the first to expire
-        self._claims[digest] = claims
+            self._verdicts.clear()
+        elif digest not in self._verdicts and len(self._verdicts) >= MAX_REMEMBERED:
+            del self._verdicts[next(iter(self._verdicts))]  # the first verified is likely the first to expire
+        self._verdicts[digest] = verdict

@@ -159,6 +159,7 @@ async def test_what_is_disabled_loses_what_it_held(store: Store, clock: MovableC
             claims=None,
             auth_time=None,
             acr=None,
+            status_index=family_id[-1],
             now=clock(),
             lifetime=lifetime,
         )

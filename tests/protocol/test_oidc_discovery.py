@@ -7,6 +7,7 @@ from tests.support.declared import EVERY_SCOPE, ISSUER
 from tests.support.relying_party import RelyingParty
 
 REGISTERED = {
+    "status_list_aggregation_endpoint",  # Token Status List §9.1
     # RFC 8414 §2
     *("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "registration_endpoint", "scopes_supported"),
     *("response_types_supported", "response_modes_supported", "grant_types_supported"),

@@ -336,7 +336,7 @@ async def test_an_operator_deletes_only_who_registered_itself(op: AuthService) -
     information = await new_client(op)
     rp = relying_party(op, information)
     tokens = await rp.tokens(scope="openid")
-    assert not await op.store.write(store.remove, "app-one")
+    assert not await op.store.write(store.remove, "app-one", now=op.clock())
     assert (await op.relying_party("app-one").tokens())["access_token"]
-    assert await op.store.write(store.remove, information["client_id"])
+    assert await op.store.write(store.remove, information["client_id"], now=op.clock())
     assert (await rp.userinfo(tokens["access_token"])).status_code == 401

@@ -17,7 +17,7 @@ from tests.support.relying_party import RelyingParty, claims_of, header_of
 async def test_it_says_what_an_api_needs_and_no_more(rp: RelyingParty, clock: MovableClock) -> None:
     tokens = await rp.tokens(scope="openid email notes:read")
     claims = claims_of(tokens["access_token"])
-    sub, jti = claims.pop("sub"), claims.pop("jti")
+    sub, jti, status = claims.pop("sub"), claims.pop("jti"), claims.pop("status")
     assert claims == {
         "iss": ISSUER,
         "aud": NOTES,
@@ -31,6 +31,7 @@ async def test_it_says_what_an_api_needs_and_no_more(rp: RelyingParty, clock: Mo
     }
     assert sub == claims_of(tokens["id_token"])["sub"]
     assert len(jti) == 32
+    assert status.keys() == {"status_list"}  # test_token_status_list.py has the rest
 
 
 async def test_its_header_names_type_algorithm_and_key(auth: AuthService, rp: RelyingParty) -> None:

@@ -1,7 +1,10 @@
 """The far side of a verifier: an issuer that signs whatever a test asks for, and answers for its keys over HTTP."""
 
+import asyncio
 import json
+import zlib
 from collections.abc import Mapping
+from hashlib import sha256
 
 import httpx
 from cryptography.hazmat.primitives import hashes
@@ -14,6 +17,8 @@ from tests.support.clock import MovableClock
 
 ISSUER = "https://id.example.com"
 AUDIENCE = "https://api.example.com"
+AGGREGATION = "/status-lists"
+STATUS_LIST_URI = f"{ISSUER}/status-lists/1"
 
 
 class _Absent:
@@ -48,6 +53,11 @@ def jws(header: bytes | str, payload: bytes | str, key: SigningKey) -> str:
     return f"{signing_input}.{base64url.encode(r.to_bytes(32) + s.to_bytes(32))}"
 
 
+def status(idx: object, uri: object = STATUS_LIST_URI) -> dict[str, object]:
+    """The claim of an access token that says where its status stands."""
+    return {"status_list": {"idx": idx, "uri": uri}}
+
+
 class TokenIssuer:
     """`document` is what it answers at its jwks_uri, `status` how; `is_away` refuses connections; `fetches` counts."""
 
@@ -60,12 +70,20 @@ class TokenIssuer:
         self.is_away = False
         self.fetches = 0
         self.paths: list[str] = []
+        self.lists: dict[str, PublishedList] = {}
         self.transport = httpx.MockTransport(self._answer)
 
     def rotate(self) -> None:
         """Another key, and the old one withdrawn."""
         self.key = new_signing_key()
         self.document = jwk_set(self.key)
+
+    def publish_list(self, uri: str = STATUS_LIST_URI, *, size: int = 64, announced: bool = True) -> "PublishedList":
+        """Another status list, of `size` bits; `announced`: the metadata leads to it (Token Status List §9)."""
+        published = self.lists[uri] = PublishedList(self, uri, size)
+        if announced:
+            self.metadata["status_list_aggregation_endpoint"] = f"{ISSUER}{AGGREGATION}"
+        return published
 
     def claims(self, **changes: object) -> dict[str, object]:
         claims = {
@@ -87,14 +105,63 @@ class TokenIssuer:
         """A good access token, but for the claims that are changed."""
         return jws(json.dumps(self.header()), json.dumps(self.claims(**changes)), self.key)
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
         if self.is_away:
             raise httpx.ConnectError("connection refused")
         self.paths.append(request.url.path)
+        if (published := self.lists.get(str(request.url))) is not None:
+            return await published.answer(request)
+        if request.url.path == AGGREGATION:
+            return httpx.Response(200, json={"status_lists": list(self.lists)})
         if "/.well-known/" in request.url.path:
             return httpx.Response(200, json=self.metadata)
         self.fetches += 1
         return httpx.Response(self.status, content=self.document)
+
+
+class PublishedList:
+    """One status list. `token` is what is answered, `status` how; `requests` are those that came for it.
+
+    While `gate` is cleared no answer is given.
+    """
+
+    def __init__(self, issuer: TokenIssuer, uri: str, size: int) -> None:
+        self.uri = uri
+        self.statuses = bytearray(size // 8)
+        self.status = 200
+        self.requests: list[httpx.Request] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self._issuer = issuer
+        self.token = self.signed()
+
+    def revoke(self, *indices: int) -> None:
+        """Set these bits, and publish."""
+        for idx in indices:
+            self.statuses[idx // 8] |= 1 << idx % 8
+        self.token = self.signed()
+
+    def signed(self, header: Mapping[str, object] | None = None, /, **changes: object) -> str:
+        """A good list as of now, but for what is changed in its header and its claims."""
+        lst = base64url.encode(zlib.compress(bytes(self.statuses)))
+        claims: dict[str, object] = {
+            "sub": self.uri,
+            "iat": self._issuer.clock.now,
+            "exp": self._issuer.clock.now + 60,
+            "ttl": 2,
+            "status_list": {"bits": 1, "lst": lst},
+        }
+        good = {"typ": "statuslist+jwt", "alg": "ES256", "kid": self._issuer.key.kid}
+        return jws(json.dumps(_changed(good, header or {})), json.dumps(_changed(claims, changes)), self._issuer.key)
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        await self.gate.wait()
+        etag = f'"{sha256(self.token.encode()).hexdigest()}"'
+        if self.status == 200 and request.headers.get("If-None-Match") == etag:
+            return httpx.Response(304)
+        headers = {"ETag": etag, "Content-Type": "application/statuslist+jwt"}
+        return httpx.Response(self.status, content=self.token, headers=headers)
 
 
 def _changed(members: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:

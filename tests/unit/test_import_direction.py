@@ -18,7 +18,7 @@ AUTH_SERVICE = [
     ["refused", "cors"],
     ["endpoints"],
     ["provider"],
-    ["authorization", "grants", "registration", "config_file", "logout_delivery"],
+    ["authorization", "grants", "registration", "config_file", "logout_delivery", "status_list_publishing"],
     ["authentication", "tokens"],
     ["registry", "logos"],
     ["store", "pages"],
@@ -28,7 +28,7 @@ AUTH_SERVICE = [
     ["settings"],
     ["declared"],
     ["client_metadata"],
-    ["acr", "client_jwks", "form", "oidc_scopes", "sealing", "uris"],
+    ["acr", "client_jwks", "form", "oidc_scopes", "sealing", "steady_clock", "uris"],
 ]
 """From the top down. What stands in one line does not import its neighbours."""
 
@@ -44,11 +44,14 @@ RESOURCE_SERVICE = [
 
 TALLYSTICK = [
     ["fastapi"],
-    ["bearer"],
+    ["bearer", "followed"],
     ["verifier"],
-    ["key_set"],
-    ["jwks_file"],
-    ["jwt", "issuer_metadata"],
+    ["issuer", "status_check"],
+    ["status_lists"],
+    ["followed_list", "status_file"],
+    ["key_set", "status_list"],
+    ["jwt", "issuer_metadata", "shared_fetch", "last_known_file"],
+    ["issuer_http"],
     ["jwk"],
     ["base64url", "claims", "clock", "errors", "scope", "strict_json", "urls"],
 ]

@@ -6,23 +6,24 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tallystick import verifier as module
+from tallystick.clock import LEEWAY
 from tallystick.errors import InvalidToken, TemporarilyUnavailable
-from tallystick.key_set import RemoteKeySet
-from tallystick.verifier import LEEWAY, Verifier
+from tallystick.issuer import RemoteIssuer
+from tallystick.verifier import Verifier
 from tests.support.clock import MovableClock
 from tests.support.token_issuer import ABSENT, AUDIENCE, ISSUER, TokenIssuer, jws, new_signing_key
 
 
 @pytest.fixture
-async def key_set(issuer: TokenIssuer, clock: MovableClock) -> AsyncIterator[RemoteKeySet]:
-    key_set = RemoteKeySet(ISSUER, clock=clock, transport=issuer.transport)
-    yield key_set
-    await key_set.aclose()
+async def remote(issuer: TokenIssuer, clock: MovableClock) -> AsyncIterator[RemoteIssuer]:
+    remote = RemoteIssuer(ISSUER, clock=clock, transport=issuer.transport)
+    yield remote
+    await remote.aclose()
 
 
 @pytest.fixture
-def verifier(key_set: RemoteKeySet, clock: MovableClock) -> Verifier:
-    return Verifier(ISSUER, AUDIENCE, key_set, clock=clock)
+def verifier(remote: RemoteIssuer, clock: MovableClock) -> Verifier:
+    return Verifier(remote, AUDIENCE, clock=clock)
 
 
 async def test_a_good_token_is_believed(verifier: Verifier, issuer: TokenIssuer) -> None:
@@ -190,25 +191,25 @@ async def test_a_remembered_token_expires_like_any_other(verifier: Verifier, iss
 
 
 async def test_a_remembered_token_goes_with_its_key(
-    verifier: Verifier, issuer: TokenIssuer, key_set: RemoteKeySet
+    verifier: Verifier, issuer: TokenIssuer, remote: RemoteIssuer
 ) -> None:
     token = issuer.access_token()
     await verifier.verify(token)
     issuer.rotate()
-    await key_set.refresh()
+    await remote.key_set.refresh()
     with pytest.raises(InvalidToken):
         await verifier.verify(token)
 
 
 async def test_a_kid_that_comes_to_name_another_key_takes_its_tokens_along(
-    verifier: Verifier, issuer: TokenIssuer, key_set: RemoteKeySet
+    verifier: Verifier, issuer: TokenIssuer, remote: RemoteIssuer
 ) -> None:
     token = issuer.access_token()
     await verifier.verify(token)
     old_kid = issuer.key.kid
     issuer.rotate()
     issuer.document = issuer.document.replace(issuer.key.kid.encode(), old_kid.encode())
-    await key_set.refresh()
+    await remote.key_set.refresh()
     with pytest.raises(InvalidToken):
         await verifier.verify(token)
 

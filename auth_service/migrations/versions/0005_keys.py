@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
-down_revision = "0002"
+down_revision = "0003"
 
 _LONGEST = 86_400 + 60
 """The longest lifetime of a token, and the leeway of those who verify."""

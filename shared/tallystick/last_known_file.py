@@ -1,23 +1,21 @@
-"""The last known keys of an issuer on disk, so that an API can start while the issuer is away."""
+"""What an issuer told last, on disk, so that an API can start while the issuer is away."""
 
 import os
 import tempfile
 from pathlib import Path
 
-from tallystick.issuer_metadata import MAX_DOCUMENT_BYTES
 
-
-def read_jwks_file(path: Path) -> bytes | None:
-    """The JWK Set that was last written, or None when there is no file yet. Raises OSError when it cannot be read."""
+def read_last_known(path: Path, *, max_bytes: int) -> bytes | None:
+    """The document that was last written, or None when there is no file yet. Raises OSError when it cannot be read."""
     try:
         with path.open("rb") as file:
-            return file.read(MAX_DOCUMENT_BYTES)
+            return file.read(max_bytes)
     except FileNotFoundError:
         return None
 
 
-def write_jwks_file(path: Path, document: bytes) -> None:
-    """Replace the file in one step: a reader, or a start after a power cut, finds the old keys or the new ones.
+def write_last_known(path: Path, document: bytes) -> None:
+    """Replace the file in one step: a reader, or a start after a power cut, finds the old document or the new one.
 
     Mode 0600: nothing in it is secret, but whoever can write it decides whose tokens we believe. Raises OSError.
     """

@@ -1,0 +1,168 @@
+"""The status list is kept true: a background task of each process (Token Status List §5, §8).
+
+Whichever process looks first after a revocation signs the next list and puts it into the store, from which all serve
+the same bytes. So there is one sequence of lists, each dated after the one before, however many processes there are.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from auth_service.steady_clock import SteadyClock
+from auth_service.store import revoked_indexes, status_lists
+from auth_service.store.status_lists import StoredList
+from auth_service.tokens import status_list
+from auth_service.tokens.key_ring import KeyRing
+from tallystick.errors import TemporarilyUnavailable
+from tallystick.store import Store
+
+_log = logging.getLogger(__name__)
+
+_LOOK_EVERY = 0.4
+"""Seconds, about, so that with the signing a change is published within one."""
+_WHEN_AWAY = 1.0
+_MARGIN = 10
+"""Seconds, for a process that goes on issuing under a revoked family until it has heard of it."""
+_PAGE = 20_000
+"""Revoked indexes that one unit reads: some milliseconds' worth."""
+
+
+@dataclass(frozen=True)
+class PublishedList:
+    """The list as it is served. `iat` is Unix seconds, `size` is in bits."""
+
+    token: bytes
+    iat: int
+    size: int
+
+    @property
+    def etag(self) -> str:
+        """No two lists have the same `iat`."""
+        return f'"{self.iat}"'
+
+
+class StatusListPublishing:
+    """Let it go on within `running()`; `published` is what the store had a moment ago."""
+
+    def __init__(self, *, issuer: str, store: Store, key_ring: KeyRing, clock: SteadyClock, lifetime: int) -> None:
+        """`lifetime` of a list: seconds, after which no token that was issued before it is believed."""
+        self._issuer = issuer
+        self._store = store
+        self._key_ring = key_ring
+        self._clock = clock
+        self._lifetime = lifetime
+        self._stored: StoredList | None = None
+        self._published: PublishedList | None = None
+
+    @property
+    def published(self) -> PublishedList:
+        """The newest list that this process knows, also while the store is away. Raises TemporarilyUnavailable."""
+        if self._published is None:
+            raise TemporarilyUnavailable("no status list has been published yet")
+        return self._published
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """From the first list on. Without a store there is none, and the task goes on trying."""
+        try:
+            await self.look()
+        except TemporarilyUnavailable:
+            _log.warning("the status list cannot be published yet")
+        looking = asyncio.create_task(self._go_on())
+        try:
+            yield
+        finally:
+            looking.cancel()
+            await asyncio.wait([looking])
+
+    async def look(self) -> None:
+        """Take over what the store has, and sign the next list if it is time. Raises TemporarilyUnavailable."""
+        known = self._stored
+        seen = await self._store.read(status_lists.look, known)
+        self._clock.note(seen.iat - 1)  # a list may be dated one second ahead
+        if seen.some_await_listing:
+            await self._store.write(revoked_indexes.count_in)
+        stored = seen.stored or known
+        if stored is None or seen.some_await_listing:
+            stored = await self._store.read(status_lists.load)
+        self._take_over(stored)
+        if await self._is_due(stored):
+            await self._publish_next(stored)
+
+    async def _go_on(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_EVERY * random.uniform(0.75, 1.25))  # noqa: S311 - processes need not keep step
+            try:
+                await self.look()
+            except TemporarilyUnavailable:  # of that the store has told
+                await asyncio.sleep(_WHEN_AWAY)
+            except Exception:
+                _log.exception("could not publish the status list")
+                await asyncio.sleep(_WHEN_AWAY)
+
+    async def _is_due(self, stored: StoredList) -> bool:
+        now = self._clock()
+        if stored.iat > now:
+            return False  # at most one list a second, or their dates would run away from the clock
+        return (
+            stored.listed_revision < stored.revision
+            or stored.size < stored.wanted_size
+            or now - stored.iat >= status_list.RESIGN_EVERY
+            or stored.kid not in await self._key_ring.verification_keys()
+        )
+
+    async def _publish_next(self, stored: StoredList) -> None:
+        now = self._clock()
+        key = await self._key_ring.signing_key()
+        revoked = await self._revoked(stored.revision, now=now)
+        following = replace(
+            stored,
+            size=stored.wanted_size,
+            listed_revision=stored.revision,
+            iat=max(now, stored.iat + 1),
+            kid=key.kid,
+        )
+        token = await asyncio.to_thread(
+            status_list.write,
+            revoked,
+            size=following.size,
+            issuer=self._issuer,
+            iat=following.iat,
+            lifetime=self._lifetime,
+            key=key,
+        )
+        following = replace(following, token=token)
+        was_first = await self._store.write(
+            status_lists.publish,
+            following,
+            instead_of=stored.iat,
+            now=now,
+            clear_at=now + self._lifetime + _MARGIN,
+        )
+        if not was_first:
+            following = await self._store.read(status_lists.load)
+        self._take_over(following)
+        if was_first:
+            await self._store.write(revoked_indexes.free, cleared_before=now - self._lifetime)
+
+    async def _revoked(self, revision: int, *, now: int) -> list[int]:
+        revoked: list[int] = []
+        while True:
+            page = await self._store.read(
+                revoked_indexes.page,
+                after=revoked[-1] if revoked else -1,
+                revision=revision,
+                now=now,
+                limit=_PAGE,
+            )
+            revoked += page
+            if len(page) < _PAGE:
+                return revoked
+
+    def _take_over(self, stored: StoredList) -> None:
+        self._stored = stored
+        if stored.token and (self._published is None or self._published.iat != stored.iat):
+            self._published = PublishedList(stored.token.encode(), stored.iat, stored.size)

@@ -1,0 +1,118 @@
+"""Which bits of the status list may be given to new token families.
+
+Processes reserve whole blocks and hand out what is free in them at random, so that an index costs no write of its own
+and tells nothing about its neighbours.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, case, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from auth_service.store.tables import revoked_indexes, status_blocks, status_lists, token_families
+from auth_service.store.token_families import KEEP_DEAD
+from tallystick.store import take_turns
+
+BLOCK = 1024
+"""Indexes."""
+MAX_SIZE = 2**26
+"""Bits of the list, 8 MiB: beyond it there are no new families until old ones have died."""
+SEEN_AFTER = 10
+"""Seconds from the publication of a larger list until its new indexes are handed out."""
+_LOOK_AT = 4
+"""Blocks with little room to look into before the best of them is taken."""
+_ROOM = BLOCK // 4
+"""A list in which no block looked at has so many free indexes is to grow."""
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """Free indexes that nobody else gives away before `until` (Unix seconds)."""
+
+    indexes: Sequence[int]
+    until: int
+
+
+def reserve(
+    connection: Connection, anywhere: Sequence[int], *, now: int, until: int, kept_after_exp: int
+) -> Reserved | None:
+    """Reserve a block for this process; `anywhere` are large random numbers, a place to look at for each.
+
+    `kept_after_exp`: seconds from the `exp` of a family's last access token until its index is free again. None when
+    nothing is free, or no list has been published yet. When room runs short, the list is asked to grow.
+    """
+    take_turns(connection, "status blocks")
+    status_list = connection.execute(_LIST, {"seen": now - SEEN_AFTER}).one()
+    if not status_list.is_published:
+        return None
+    blocks = list(dict.fromkeys(number % (status_list.usable // BLOCK) for number in anywhere))
+    taken = connection.execute(_TAKEN, {"blocks": blocks, "now": now}).scalars()
+    not_taken = [block for block in blocks if block not in set(taken)]
+    block, indexes = 0, list[int]()
+    for looked, candidate in enumerate(not_taken):
+        _free_of_the_dead(connection, candidate, freed=now + KEEP_DEAD - kept_after_exp)
+        free = _free_in(connection, candidate)
+        if len(free) > len(indexes):
+            block, indexes = candidate, free
+        if len(indexes) >= _ROOM or (indexes and looked >= _LOOK_AT):
+            break
+    if len(indexes) < _ROOM:
+        _grow(connection)
+    if not indexes:
+        return None
+    connection.execute(_RESERVE[connection.dialect.name], {"the_block": block, "until": until})
+    return Reserved(indexes, until)
+
+
+def _free_in(connection: Connection, block: int) -> list[int]:
+    bounds = {"first": block * BLOCK, "last": (block + 1) * BLOCK - 1}
+    used = {*connection.execute(_USED, bounds).scalars(), *connection.execute(_REVOKED, bounds).scalars()}
+    return [index for index in range(bounds["first"], bounds["last"] + 1) if index not in used]
+
+
+def _free_of_the_dead(connection: Connection, block: int, *, freed: int) -> None:
+    """Of families that ended by themselves, and so have no bit set; what was revoked is freed when its bit has gone."""
+    connection.execute(_FREE, {"first": block * BLOCK, "last": (block + 1) * BLOCK - 1, "freed": freed})
+
+
+def _grow(connection: Connection) -> None:
+    """Ask for twice the size, unless that is under way or not seen by everybody yet."""
+    connection.execute(_GROW)
+
+
+_LIST = select(
+    (status_lists.c.token != "").label("is_published"),
+    case((status_lists.c.grown_at <= bindparam("seen"), status_lists.c.size), else_=status_lists.c.size_before).label(
+        "usable"
+    ),
+)
+_GROW = (
+    update(status_lists)
+    .where(status_lists.c.wanted_size == status_lists.c.size, status_lists.c.size < MAX_SIZE)
+    .values(wanted_size=status_lists.c.size * 2)
+)
+_TAKEN = select(status_blocks.c.block).where(
+    status_blocks.c.block.in_(bindparam("blocks", expanding=True)), status_blocks.c.reserved_until > bindparam("now")
+)
+_IN_BLOCK = token_families.c.status_index.between(bindparam("first"), bindparam("last"))
+_USED = select(token_families.c.status_index).where(_IN_BLOCK)
+_REVOKED = select(revoked_indexes.c.status_index).where(
+    revoked_indexes.c.status_index.between(bindparam("first"), bindparam("last"))
+)
+_FREE = (
+    update(token_families)
+    .where(_IN_BLOCK, token_families.c.revoked_at.is_(None), token_families.c.prune_at <= bindparam("freed"))
+    .values(status_index=None)
+)
+
+
+def _reserving(insert: Any) -> Any:
+    statement = insert(status_blocks).values(block=bindparam("the_block"), reserved_until=bindparam("until"))
+    return statement.on_conflict_do_update(
+        index_elements=[status_blocks.c.block], set_={"reserved_until": statement.excluded.reserved_until}
+    )
+
+
+_RESERVE = {"postgresql": _reserving(postgresql.insert), "sqlite": _reserving(sqlite.insert)}

@@ -1,0 +1,82 @@
+"""The status list as it is published: one signed token, which all processes serve."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, Connection, bindparam, case, select, update
+
+from auth_service.store import revoked_indexes
+from auth_service.store.tables import status_lists
+
+
+@dataclass(frozen=True)
+class StoredList:
+    """`token` is "" before the first list. `revision` is of the revoked indexes, `listed_revision` of those in it."""
+
+    size: int
+    wanted_size: int
+    revision: int
+    listed_revision: int
+    iat: int
+    kid: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a process must know several times a second; `stored` is None when it has that list already."""
+
+    iat: int
+    some_await_listing: bool
+    stored: StoredList | None
+
+
+def look(connection: Connection, known: StoredList | None) -> Look:
+    """The list, if it or what it should have is not as it was known."""
+    row = connection.execute(select(status_lists.c.iat, status_lists.c.revision, status_lists.c.wanted_size)).one()
+    is_news = known is None or tuple(row) != (known.iat, known.revision, known.wanted_size)
+    return Look(row.iat, revoked_indexes.await_listing(connection), load(connection) if is_news else None)
+
+
+def load(connection: Connection) -> StoredList:
+    row = connection.execute(select(status_lists)).one()
+    return StoredList(row.size, row.wanted_size, row.revision, row.listed_revision, row.iat, row.kid, row.token)
+
+
+def publish(connection: Connection, stored: StoredList, *, instead_of: int, now: int, clear_at: int) -> bool:
+    """Serve this list from now on in the place of the one with the `iat` `instead_of`; False when that has gone.
+
+    Of those newly listed, no token is believed after `clear_at` (Unix seconds).
+    """
+    published = connection.execute(
+        _PUBLISH,
+        {
+            "before": instead_of,
+            "the_size": stored.size,
+            "the_revision": stored.listed_revision,
+            "the_iat": stored.iat,
+            "the_kid": stored.kid,
+            "the_token": stored.token,
+            "now": now,
+        },
+    )
+    if not published.rowcount:
+        return False
+    revoked_indexes.note_listed(connection, revision=stored.listed_revision, clear_at=clear_at)
+    return True
+
+
+_SIZE = bindparam("the_size", type_=BigInteger)
+_HAS_GROWN = status_lists.c.size < _SIZE
+_PUBLISH = (
+    update(status_lists)
+    .where(status_lists.c.iat == bindparam("before"))
+    .values(
+        size=_SIZE,
+        size_before=case((_HAS_GROWN, status_lists.c.size), else_=status_lists.c.size_before),
+        grown_at=case((_HAS_GROWN, bindparam("now", type_=BigInteger)), else_=status_lists.c.grown_at),
+        listed_revision=bindparam("the_revision"),
+        iat=bindparam("the_iat"),
+        kid=bindparam("the_kid"),
+        token=bindparam("the_token"),
+    )
+)

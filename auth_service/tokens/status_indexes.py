@@ -1,0 +1,82 @@
+"""The indexes of the status list that this process may give to new token families."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from auth_service.store import status_indexes, token_families
+from auth_service.store.token_families import Family, StatusIndexTaken
+from tallystick.clock import Clock
+from tallystick.errors import TemporarilyUnavailable
+from tallystick.store import Store
+
+_RESERVED = 600
+"""Seconds for which a block is ours."""
+_LEFT_UNUSED = 120
+"""Seconds before that when we stop using it: clocks differ."""
+_PLACES = 16
+
+
+class StatusIndexes:
+    """A block at a time, reserved in the store; one index of it, at random, for each family."""
+
+    def __init__(self, store: Store, clock: Clock, *, kept_after_exp: int) -> None:
+        """`kept_after_exp`: seconds from the `exp` of a family's last access token until its index is free again."""
+        self._store = store
+        self._clock = clock
+        self._kept_after_exp = kept_after_exp
+        self._reserving = asyncio.Lock()
+        self._free: list[int] = []
+        self._use_until = 0
+
+    @asynccontextmanager
+    async def drawn(self) -> AsyncIterator[int]:
+        """An index that no living family has, for the one that is begun within. Unused, it comes back by itself.
+
+        Raises TemporarilyUnavailable when there is none.
+        """
+        index = await self._draw()
+        try:
+            yield index
+        except StatusIndexTaken:
+            self._free.clear()  # somebody else hands out of our block
+            raise
+
+    def put_back(self, index: int) -> None:
+        """It was not needed after all."""
+        self._free.append(index)
+
+    async def with_index(self, family: Family) -> Family | None:
+        """The family, which may have begun before there were indexes, with one. None: it was revoked meanwhile."""
+        async with self.drawn() as drawn:
+            index = await self._store.write(token_families.give_status_index, family.family_id, drawn)
+        if index != drawn:
+            self.put_back(drawn)
+        return None if index is None else replace(family, status_index=index)
+
+    async def _draw(self) -> int:
+        while not self._may_draw():
+            async with self._reserving:
+                if not self._may_draw():  # nobody has reserved while we waited for the lock
+                    await self._reserve()
+        return self._free.pop()
+
+    def _may_draw(self) -> bool:
+        return bool(self._free) and self._use_until - _RESERVED < self._clock() < self._use_until
+
+    async def _reserve(self) -> None:
+        now = self._clock()
+        reserved = await self._store.write(
+            status_indexes.reserve,
+            [secrets.randbits(62) for _ in range(_PLACES)],
+            now=now,
+            until=now + _RESERVED,
+            kept_after_exp=self._kept_after_exp,
+        )
+        if reserved is None:
+            raise TemporarilyUnavailable("the status list has no room for another token family")
+        self._free = list(reserved.indexes)
+        secrets.SystemRandom().shuffle(self._free)
+        self._use_until = reserved.until - _LEFT_UNUSED

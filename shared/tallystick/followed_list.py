@@ -1,0 +1,122 @@
+"""One status list: fetched ahead of need, and its last good version kept when the issuer is away."""
+
+import asyncio
+from collections.abc import Callable
+
+import httpx
+
+from tallystick.clock import Clock
+from tallystick.issuer_http import Answer, NotThere, client_for, get_if_changed
+from tallystick.jwk import PublicKey
+from tallystick.jwt import STATUS_LIST
+from tallystick.key_set import RemoteKeySet
+from tallystick.shared_fetch import SharedFetch
+from tallystick.status_list import StatusList, kid_of, read_status_list
+
+LIST_TIMEOUT = 10.0
+"""Seconds for one fetch of a list, which may be some megabytes. Requests wait a shorter time."""
+SMALL = 64 * 1024
+"""Bytes of a token that is read at once; a longer one would keep the event loop from its work."""
+
+
+class FollowedList:
+    """The list at one address.
+
+    `held` is its last good version. `named_at` is when the issuer, or a token of its, last named it; `is_gone` says
+    that there is no such list any more.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        key_set: RemoteKeySet,
+        taken: Callable[[StatusList, str], None],
+        *,
+        clock: Clock,
+        transport: httpx.AsyncBaseTransport | None,
+    ) -> None:
+        """`taken` is called with each version that is taken over from the issuer, and its text."""
+        self.uri = uri
+        self.held: StatusList | None = None
+        self.named_at = clock()
+        self.is_gone = False
+        self.fetching = SharedFetch(f"the status list {uri}", self._fetch, clock=clock)
+        self._key_set = key_set
+        self._taken = taken
+        self._clock = clock
+        self._transport = transport
+        self._etag: str | None = None
+
+    async def seek(self, idx: int) -> None:
+        """Give the issuer its chance to tell of `idx`, as far as it had none yet; which need not help.
+
+        However many requests come, they share one fetch; places beyond the list's end cause at most one per COOLDOWN.
+        Where the issuer is away, nobody waits after the first attempt.
+        """
+        if not self.fetching.had_its_chance:
+            await self.fetching.join()
+        elif self.held is not None and not self.fetching.is_failing and not self.held.has(idx):
+            await self.fetching.ask()
+
+    def obey(self) -> bool:
+        """Whether a version was held whose key is no longer the issuer's. Then it counts no more, and the next is
+        taken whatever its age: nobody knows whether the thief of the key has signed this one.
+        """
+        if self.held is None or self._is_believed(self.held.key):
+            return False
+        self.held = None
+        self._etag = None
+        self.fetching.had_its_chance = False
+        return True
+
+    async def _fetch(self) -> None:
+        async with asyncio.timeout(LIST_TIMEOUT):
+            answer = await self._get()
+            if answer is None:
+                return  # which makes the one held no younger
+            text = answer.body.decode("ascii")
+            fresh = await self._read(text)
+        if fresh.is_expired(self._clock()):
+            raise ValueError("an expired status list")
+        if not self._is_believed(fresh.key):
+            raise ValueError("the status list of a key that was withdrawn just now")
+        if self.held is not None and fresh.iat < self.held.iat:
+            return  # from a cache that lags behind
+        self.held = fresh
+        self._etag = answer.etag
+        self._taken(fresh, text)
+
+    async def _get(self) -> Answer | None:
+        """The answer to one question, or None when it is the version that is held."""
+        async with client_for(self.uri, self._transport) as http:
+            while True:
+                try:
+                    answer = await get_if_changed(
+                        http,
+                        self.uri,
+                        accept="application/statuslist+jwt",
+                        etag=self._etag,
+                        max_bytes=STATUS_LIST.max_bytes,
+                    )
+                except NotThere:
+                    self.is_gone = True
+                    raise
+                self.is_gone = False
+                # Between question and answer the version held may have lost its key; then it is asked for anew.
+                if answer is not None or self.held is not None:
+                    return answer
+
+    async def _read(self, text: str) -> StatusList:
+        kid = kid_of(text)
+        if kid not in self._key_set.keys:
+            await self._key_set.refresh()
+        key = self._key_set.keys.get(kid)
+        if key is None:
+            raise ValueError("a status list by a key that is not the issuer's")
+        now = self._clock()
+        if len(text) <= SMALL:
+            return read_status_list(text, uri=self.uri, key=key, now=now)
+        return await asyncio.to_thread(read_status_list, text, uri=self.uri, key=key, now=now)
+
+    def _is_believed(self, key: PublicKey) -> bool:
+        return self._key_set.keys.get(key.kid) == key

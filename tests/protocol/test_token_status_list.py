@@ -1,0 +1,322 @@
+"""Token Status List (draft-ietf-oauth-status-list-21): what is taken back is in the next list, and nothing else is."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from sqlalchemy import Connection, select, union
+
+from auth_service.store import clients, consents, users
+from auth_service.store.tables import revoked_indexes, token_families
+from tests.protocol.test_rfc7591_registration import relying_party
+from tests.support.auth_service import AuthService, running_auth_service
+from tests.support.clock import MovableClock
+from tests.support.declared import EMAIL, ISSUER
+from tests.support.relying_party import RelyingParty, claims_of, error_of
+from tests.support.status_lists import fetch, look, next_list, provider_of, reference_of
+
+URI = f"{ISSUER}/status-lists/1"
+
+
+async def access_token(rp: RelyingParty) -> str:
+    token: str = (await rp.tokens())["access_token"]
+    return token
+
+
+async def own_token(bot: RelyingParty) -> str:
+    token: str = (await bot.client_credentials()).json()["access_token"]
+    return token
+
+
+# What an access token says
+
+
+async def test_every_access_token_of_a_family_has_the_familys_index(auth: AuthService, rp: RelyingParty) -> None:
+    first = await rp.tokens()
+    second = (await rp.refresh(first["refresh_token"])).json()
+    other = await rp.tokens()
+    references = [reference_of(tokens["access_token"]) for tokens in (first, second, other)]
+    assert references[0] == references[1] != references[2]
+    assert {reference["uri"] for reference in references} == {URI}
+
+
+async def test_a_program_has_one_index_until_it_is_revoked(auth: AuthService) -> None:
+    bot, other = auth.relying_party("bot"), auth.relying_party("bot-of-two")
+    first, second = await own_token(bot), await own_token(bot)
+    others = (await other.client_credentials(scope="notes:read")).json()["access_token"]
+    assert reference_of(first) == reference_of(second) != reference_of(others)
+    await bot.revoke(first)
+    third = await own_token(bot)
+    assert reference_of(third) != reference_of(first)
+    published = await next_list(auth)
+    assert [published.is_revoked(token) for token in (first, second, third, others)] == [True, True, False, False]
+
+
+async def test_indexes_tell_nothing_about_their_neighbours(auth: AuthService, rp: RelyingParty) -> None:
+    indexes = [reference_of(await access_token(rp))["idx"] for _ in range(12)]
+    assert len(set(indexes)) == 12
+    assert sorted(indexes) not in (indexes, indexes[::-1])
+
+
+async def test_no_row_is_written_per_access_token(auth: AuthService) -> None:
+    bot = auth.relying_party("bot")
+    tokens = {await own_token(bot) for _ in range(20)}
+    assert (len(tokens), len({reference_of(token)["idx"] for token in tokens})) == (20, 1)
+
+
+# The list
+
+
+async def test_the_list_is_what_the_specification_says(auth: AuthService) -> None:
+    published = await fetch(auth)
+    assert published.header["typ"] == "statuslist+jwt"
+    claims = published.claims
+    assert set(claims) == {"iss", "sub", "iat", "exp", "ttl", "status_list"}
+    assert (claims["iss"], claims["sub"], claims["iat"]) == (ISSUER, URI, auth.clock())
+    assert claims["status_list"]["bits"] == 1
+    assert claims["exp"] - claims["iat"] >= auth.settings.lifetimes.access_token + 60
+    assert (published.size, published.revoked) == (2**17, 0)
+
+
+async def test_the_metadata_leads_to_the_list(auth: AuthService) -> None:
+    http = auth.http()
+    endpoint = (await http.get("/.well-known/openid-configuration")).json()["status_list_aggregation_endpoint"]
+    assert (await http.get(endpoint)).json() == {"status_lists": [URI]}
+
+
+async def test_any_cache_may_keep_it_for_a_second_and_any_page_may_read_it(auth: AuthService) -> None:
+    http = auth.http()
+    response = await http.get("/status-lists/1", headers={"Origin": "https://elsewhere.example"})
+    assert response.headers["cache-control"] == "public, max-age=1"
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert "set-cookie" not in response.headers
+    again = await http.get("/status-lists/1", headers={"If-None-Match": response.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    await next_list(auth)
+    auth.clock.advance(seconds=10)
+    await look(auth)
+    assert (await http.get("/status-lists/1", headers={"If-None-Match": response.headers["etag"]})).status_code == 200
+
+
+async def test_lists_of_the_past_are_not_kept(auth: AuthService) -> None:
+    assert (await auth.http().get("/status-lists/1?time=1700000000")).status_code == 501
+    assert (await auth.http().get("/status-lists/2")).status_code == 404
+
+
+async def test_it_is_signed_again_every_ten_seconds_though_nothing_has_changed(auth: AuthService) -> None:
+    first = await fetch(auth)
+    auth.clock.advance(seconds=9)
+    await look(auth)
+    assert (await fetch(auth)).claims["iat"] == first.claims["iat"]
+    auth.clock.advance(seconds=1)
+    await look(auth)
+    assert (await fetch(auth)).claims["iat"] == first.claims["iat"] + 10
+
+
+async def test_no_two_lists_have_one_date(auth: AuthService, rp: RelyingParty) -> None:
+    """Else a verifier could not tell the newer one, and a cache would keep the older."""
+    one, other = await rp.tokens(), await rp.tokens()
+    await rp.revoke(one["access_token"])
+    await look(auth)
+    before = await fetch(auth)
+    await rp.revoke(other["access_token"])
+    await look(auth)
+    held = await fetch(auth)
+    assert held.claims["iat"] > before.claims["iat"] or held.bits == before.bits
+    assert (await next_list(auth)).is_revoked(other["access_token"])
+
+
+# What is taken back
+
+
+Ending = Callable[[AuthService, RelyingParty, str], Awaitable[object]]
+
+
+async def _sub(auth: AuthService) -> str:
+    sub = await auth.store.read(users.find_sub, EMAIL)
+    assert sub
+    return sub
+
+
+async def _revoked(auth: AuthService, rp: RelyingParty, token: str) -> None:
+    assert (await rp.revoke(token)).status_code == 200
+
+
+async def _signed_out(auth: AuthService, rp: RelyingParty, token: str) -> None:
+    await rp.browser.submit(await rp.browser.open("/logout"))
+
+
+async def _user_signed_out(auth: AuthService, rp: RelyingParty, token: str) -> None:
+    await auth.store.write(users.sign_out, await _sub(auth), now=auth.clock())
+
+
+async def _user_disabled(auth: AuthService, rp: RelyingParty, token: str) -> None:
+    await auth.store.write(users.disable, await _sub(auth), by="command", now=auth.clock())
+
+
+async def _password_changed(auth: AuthService, rp: RelyingParty, token: str) -> None:
+    await auth.store.write(users.set_password_hash, await _sub(auth), "$argon2id$another", now=auth.clock())
+
+
+async def _consent_withdrawn(auth: AuthService, rp: RelyingParty, token: str) -> None:
+    await auth.store.write(consents.withdraw, await _sub(auth), rp.client_id, now=auth.clock())
+
+
+async def _client_disabled(auth: AuthService, rp: RelyingParty, token: str) -> None:
+    await auth.store.write(clients.disable, rp.client_id, by="command", now=auth.clock())
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        _revoked,
+        _signed_out,
+        _user_signed_out,
+        _user_disabled,
+        _password_changed,
+        _consent_withdrawn,
+        _client_disabled,
+    ],
+)
+async def test_what_ends_a_family_is_in_the_next_list(auth: AuthService, ending: Ending) -> None:
+    rp = auth.relying_party("third-party")
+    token = await access_token(rp)
+    stranger = auth.relying_party("app-one")
+    await stranger.browser.sign_in(username="grace@example.com")
+    neighbour = await access_token(stranger)
+    assert not (await next_list(auth)).is_revoked(token)
+    await ending(auth, rp, token)
+    published = await next_list(auth)
+    assert published.is_revoked(token)
+    assert not published.is_revoked(neighbour)
+    assert published.revoked == 1
+
+
+async def test_a_replayed_code_is_in_the_next_list(auth: AuthService, rp: RelyingParty) -> None:
+    code = await rp.authorization_code()
+    token = (await rp.token(code)).json()["access_token"]
+    assert error_of(await rp.token(code)) == (400, "invalid_grant")
+    assert (await next_list(auth)).is_revoked(token)
+
+
+async def test_a_replayed_refresh_token_is_in_the_next_list(auth: AuthService, rp: RelyingParty) -> None:
+    first = await rp.tokens()
+    second = (await rp.refresh(first["refresh_token"])).json()
+    await rp.refresh(second["refresh_token"])
+    assert error_of(await rp.refresh(first["refresh_token"])) == (400, "invalid_grant")
+    published = await next_list(auth)
+    assert published.is_revoked(first["access_token"])
+    assert published.is_revoked(second["access_token"])
+
+
+async def test_a_registered_client_that_is_deleted_takes_its_tokens_along(auth_database_url: str) -> None:
+    async with running_auth_service(auth_database_url, registration={"mode": "open"}) as auth:
+        metadata = {
+            "redirect_uris": ["https://new.example.org/cb"],
+            "scope": "openid",
+            "grant_types": ["authorization_code"],
+        }
+        registered = (await auth.http().post("/register", json=metadata)).json()
+        rp = relying_party(auth, registered)
+        token = (await rp.tokens(scope="openid"))["access_token"]
+        bearer = {"Authorization": f"Bearer {registered['registration_access_token']}"}
+        assert (await auth.http().delete(registered["registration_client_uri"], headers=bearer)).status_code == 204
+        assert (await next_list(auth)).is_revoked(token)
+
+
+async def test_offline_access_goes_on_after_a_sign_out(auth: AuthService, rp: RelyingParty) -> None:
+    token = (await rp.tokens(scope="openid offline_access"))["access_token"]
+    await rp.browser.submit(await rp.browser.open("/logout"))
+    assert not (await next_list(auth)).is_revoked(token)
+
+
+async def test_a_unit_that_fails_sets_no_bit(auth: AuthService, rp: RelyingParty) -> None:
+    token = await access_token(rp)
+
+    def end_and_fail(connection: Connection, sub: str) -> None:
+        users.sign_out(connection, sub, now=auth.clock())
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await auth.store.write(end_and_fail, await _sub(auth))
+    assert not (await next_list(auth)).is_revoked(token)
+    assert (await rp.userinfo(token)).status_code == 200
+
+
+# How long it stands there
+
+
+async def test_a_bit_is_cleared_when_nobody_believes_the_token_any_more_and_the_index_comes_back_later(
+    auth: AuthService, rp: RelyingParty
+) -> None:
+    token = await access_token(rp)
+    await rp.revoke(token)
+    assert (await next_list(auth)).is_revoked(token)
+    lifetimes = auth.settings.lifetimes
+    auth.clock.advance(seconds=lifetimes.access_token + 60)
+    assert (await next_list(auth)).is_revoked(token)  # until the last verifier's clock is past it
+    auth.clock.advance(seconds=20)
+    await look(auth)
+    published = await fetch(auth)
+    assert not published.is_revoked(token)
+    assert reference_of(token)["idx"] in await _known_indexes(auth)  # a list that has the bit may still be believed
+    auth.clock.advance(seconds=lifetimes.status_list + 10)
+    await look(auth)
+    assert reference_of(token)["idx"] not in await _known_indexes(auth)
+
+
+async def _known_indexes(auth: AuthService) -> set[int]:
+    def known(connection: Connection) -> set[int]:
+        both = union(select(token_families.c.status_index), select(revoked_indexes.c.status_index))
+        return {index for index in connection.execute(both).scalars() if index is not None}
+
+    return await auth.store.read(known)
+
+
+async def test_a_key_that_is_withdrawn_signs_no_list_that_is_served(auth: AuthService) -> None:
+    before = await fetch(auth)
+    await provider_of(auth).key_ring.withdraw(before.header["kid"])
+    after = await next_list(auth)
+    assert after.header["kid"] != before.header["kid"]
+
+
+# Several processes
+
+
+async def test_two_processes_serve_the_same_bytes(auth_database_url: str, clock: MovableClock) -> None:
+    async with (
+        running_auth_service(auth_database_url, clock) as here,
+        running_auth_service(auth_database_url, clock) as there,
+    ):
+        rp = here.relying_party("app-one")
+        token = await access_token(rp)
+        await rp.revoke(token)
+        clock.advance(seconds=1)
+        await asyncio.gather(look(here), look(there))
+        await asyncio.gather(look(here), look(there))
+        one, other = await here.http().get("/status-lists/1"), await there.http().get("/status-lists/1")
+        assert one.content == other.content
+        assert (await fetch(there)).is_revoked(token)
+
+
+async def test_two_processes_never_give_one_index_twice(auth_database_url: str, clock: MovableClock) -> None:
+    async with (
+        running_auth_service(auth_database_url, clock) as here,
+        running_auth_service(auth_database_url, clock) as there,
+    ):
+        parties = [auth.relying_party("app-one") for auth in (here, there)]
+        indexes = [reference_of(await access_token(rp))["idx"] for rp in parties for _ in range(10)]
+        assert len(set(indexes)) == 20
+
+
+async def test_a_clock_that_was_set_back_dates_nothing_before_the_newest_list(auth_database_url: str) -> None:
+    clock = MovableClock()
+    async with running_auth_service(auth_database_url, clock) as auth:
+        clock.advance(seconds=100)
+        newest = (await next_list(auth)).claims["iat"]
+    clock.now -= 3600
+    async with running_auth_service(auth_database_url, clock) as auth:
+        token = await own_token(auth.relying_party("bot"))
+        assert claims_of(token)["iat"] >= newest - 1
+        clock.now = newest + 50
+        assert claims_of(await own_token(auth.relying_party("bot")))["iat"] == newest + 50

@@ -1,0 +1,69 @@
+"""The last known keys on disk: a start while the issuer is away."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tallystick.key_set import RemoteKeySet
+from tests.support.token_issuer import ISSUER, TokenIssuer
+
+
+def key_set_with(issuer: TokenIssuer, path: Path) -> RemoteKeySet:
+    return RemoteKeySet(
+        ISSUER, jwks_uri=f"{ISSUER}/keys", jwks_file=path, clock=issuer.clock, transport=issuer.transport
+    )
+
+
+async def test_an_api_starts_with_it_while_the_issuer_is_away(issuer: TokenIssuer, tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    path.write_bytes(issuer.document)
+    issuer.is_away = True
+    key_set = key_set_with(issuer, path)
+    assert key_set.keys
+    assert issuer.key.kid in await key_set.seek(issuer.key.kid)
+
+
+async def test_it_follows_the_issuer(issuer: TokenIssuer, tmp_path: Path) -> None:
+    path = tmp_path / "not" / "yet" / "keys.json"
+    key_set = key_set_with(issuer, path)
+    await key_set.refresh()
+    assert path.read_bytes() == issuer.document
+    issuer.rotate()
+    await key_set.refresh()
+    assert path.read_bytes() == issuer.document
+    assert path.stat().st_mode & 0o077 == 0
+    assert [file.name for file in path.parent.iterdir()] == ["keys.json"]
+
+
+async def test_it_is_left_alone_while_the_keys_are_the_same(issuer: TokenIssuer, tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    path.write_bytes(issuer.document)
+    key_set = key_set_with(issuer, path)
+    issuer.document = json.dumps(json.loads(issuer.document), indent=4).encode()
+    before = path.stat()
+    await key_set.refresh()
+    assert path.stat() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b'{"keys": 1}'])
+async def test_nonsense_in_it_is_said_and_replaced(
+    issuer: TokenIssuer, tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes
+) -> None:
+    path = tmp_path / "keys.json"
+    path.write_bytes(content)
+    key_set = key_set_with(issuer, path)
+    assert not key_set.keys
+    assert "cannot use the keys" in caplog.text
+    await key_set.refresh()
+    assert path.read_bytes() == issuer.document
+
+
+async def test_a_place_that_cannot_be_written_is_no_reason_to_stop(
+    issuer: TokenIssuer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    key_set = key_set_with(issuer, tmp_path / "file" / "keys.json")
+    await key_set.refresh()
+    assert key_set.keys
+    assert "cannot keep the keys" in caplog.text
