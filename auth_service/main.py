@@ -50,6 +50,7 @@ from auth_service.store.login_sessions import Lifetime
 from auth_service.store.token_families import FamilyLifetime
 from auth_service.tokens.bootstrap import load_secret
 from auth_service.tokens.issuing import Issuing
+from auth_service.tokens.key_care import KeyCare
 from auth_service.tokens.key_ring import KeyRing
 from auth_service.tokens.own_families import OwnFamilies
 from auth_service.tokens.status_indexes import StatusIndexes
@@ -123,7 +124,11 @@ def _lifespan(
             provider = app.state.provider = await _provider(
                 settings, store, passwords, outgoing, client_keys, logos, clock
             )
-            async with provider.status_list_publishing.running(), provider.logout_delivery.running():
+            async with (
+                KeyCare(provider.key_ring).running(),
+                provider.status_list_publishing.running(),
+                provider.logout_delivery.running(),
+            ):
                 yield
         finally:
             await client_keys.aclose()
@@ -147,13 +152,7 @@ async def _provider(
     lifetimes = settings.lifetimes
     master_key = MasterKey.load(settings.master_key, may_create=False)
     registry = Registry(store)
-    key_ring = KeyRing(
-        store,
-        master_key,
-        clock=clock,
-        ahead=lifetimes.signing_key_ahead,
-        keep_published=lifetimes.signing_key_after,
-    )
+    key_ring = KeyRing.of(store, master_key, clock, lifetimes)
     family_lifetime = FamilyLifetime(
         refresh_token=lifetimes.refresh_token,
         family=lifetimes.refresh_token_family,

@@ -1,8 +1,8 @@
 """The master key, and what is encrypted with it before it is stored: signing keys and the service's own secrets."""
 
 import os
+import re
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Self
@@ -14,22 +14,29 @@ from tallystick import base64url
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
+_BETWEEN = re.compile(r"[\s,]+")
 
 
 class WrongMasterKey(Exception):
     """What is in the store was sealed with another master key, or under another name, or was altered."""
 
 
-@dataclass(frozen=True)
 class MasterKey:
-    """A key for AES-256-GCM. The name of what is sealed is authenticated with it, so that nobody with write access to
-    the store can put one secret in the place of another."""
+    """A key for AES-256-GCM, or several while one is being replaced: the first seals, all of them open.
 
-    _cipher: AESGCM
+    The name of what is sealed is authenticated with it, so that nobody with write access to the store can put one
+    secret in the place of another.
+    """
+
+    def __init__(self, keys: tuple[bytes, ...], file: Path | None = None) -> None:
+        """The first of `keys` (32 bytes each) seals. `file` is where others may turn up while we run."""
+        self._keys = keys
+        self._file = file
 
     @classmethod
     def load(cls, value: str, *, may_create: bool) -> Self:
-        """`value` is `file:PATH`, `env:NAME`, or the key itself: 32 bytes in base64url.
+        """`value` is `file:PATH`, `env:NAME`, or the key itself: 32 bytes in base64url. Several stand on a line each,
+        or with blanks or commas between them.
 
         With `may_create` a file that does not exist is made, readable by its owner alone, as is its folder.
         Raises ValueError with a one-line reason, which never holds the key, when there is none or it is malformed.
@@ -39,44 +46,89 @@ class MasterKey:
             path = Path(where)
             if may_create and not path.exists():
                 _create(path)
-            return cls._parse(_read(path), expected=f"the file {path} must hold")
+            return cls(_read(path), path)
         if kind == "env":
             text = os.environ.get(where)
             if text is None:
                 raise ValueError(f"master_key: the environment variable {where} is not set")
-            return cls._parse(text, expected=f"the environment variable {where} must hold")
-        return cls._parse(value, expected="must be file:PATH, env:NAME or")
+            return cls(_parse(text, expected=f"the environment variable {where} must hold"))
+        return cls(_parse(value, expected="must be file:PATH, env:NAME or"))
 
-    @classmethod
-    def _parse(cls, text: str, *, expected: str) -> Self:
+    def seal(self, plaintext: bytes, *, name: str) -> bytes:
+        """nonce ‖ ciphertext ‖ tag, by the first key."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return nonce + AESGCM(self._keys[0]).encrypt(nonce, plaintext, name.encode())
+
+    def open(self, sealed: bytes, *, name: str) -> bytes:
+        """What was sealed under `name`, by whichever key. Raises WrongMasterKey."""
+        for key in self._keys:
+            try:
+                return _decrypt(key, sealed, name)
+            except (InvalidTag, ValueError):  # ValueError: too short to hold nonce and tag
+                continue
+        raise WrongMasterKey(f"the master key does not open {name}")
+
+    def opens_with_the_first(self, sealed: bytes, *, name: str) -> bool:
+        """Whether it is sealed as `seal` would now."""
         try:
-            key = base64url.decode(text.strip().rstrip("="))
+            self._only(self._keys[0]).open(sealed, name=name)
+        except WrongMasterKey:
+            return False
+        return True
+
+    def that_sealed(self, sealed: bytes, *, name: str) -> Self:
+        """The one of the keys with which this was sealed, alone. Raises WrongMasterKey."""
+        for key in self._keys:
+            alone = self._only(key)
+            if alone.opens_with_the_first(sealed, name=name):
+                return alone
+        raise WrongMasterKey(f"the master key does not open {name}")
+
+    def _only(self, key: bytes) -> Self:
+        return type(self)((key,))
+
+    def read_again(self) -> bool:
+        """Whether the file holds keys that we did not know. It blocks, as long as it takes to read a small file.
+
+        What we knew goes on opening until we end. Raises ValueError when the file is gone or malformed; then nothing
+        has changed. Keys that did not come from a file stay as they were.
+        """
+        if self._file is None:
+            return False
+        found = _read(self._file)
+        is_news = not set(found) <= set(self._keys)
+        self._keys = tuple(dict.fromkeys((*found, *self._keys)))
+        return is_news
+
+
+def _decrypt(key: bytes, sealed: bytes, name: str) -> bytes:
+    return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], name.encode())
+
+
+def _parse(text: str, *, expected: str) -> tuple[bytes, ...]:
+    """Raises ValueError, which says which of several is malformed and shows nothing of it."""
+    words = _BETWEEN.split(text.strip()) if text.strip() else [""]
+    keys = []
+    for number, word in enumerate(words, start=1):
+        try:
+            key = base64url.decode(word.rstrip("="))
         except ValueError:
             key = b""
         if len(key) != _KEY_BYTES:
-            raise ValueError(f"master_key: {expected} 32 bytes in base64url")
-        return cls(AESGCM(key))
-
-    def seal(self, plaintext: bytes, *, name: str) -> bytes:
-        """nonce ‖ ciphertext ‖ tag."""
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, plaintext, name.encode())
-
-    def open(self, sealed: bytes, *, name: str) -> bytes:
-        """What was sealed under `name`. Raises WrongMasterKey."""
-        try:
-            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], name.encode())
-        except (InvalidTag, ValueError):  # ValueError: too short to hold nonce and tag
-            raise WrongMasterKey(f"the master key does not open {name}") from None
+            which = f", and number {number} of the {len(words)} keys there is not that" if len(words) > 1 else ""
+            raise ValueError(f"master_key: {expected} 32 bytes in base64url{which}")
+        keys.append(key)
+    return tuple(dict.fromkeys(keys))
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> tuple[bytes, ...]:
     try:
-        return path.read_text("ascii")
+        text = path.read_text("ascii")
     except FileNotFoundError:
         raise ValueError(f"master_key: the file {path} does not exist") from None
     except (OSError, UnicodeDecodeError) as failure:
         raise ValueError(f"master_key: cannot read {path}: {_reason(failure)}") from None
+    return _parse(text, expected=f"the file {path} must hold")
 
 
 def _create(path: Path) -> None:

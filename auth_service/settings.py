@@ -65,6 +65,8 @@ def _ca_file(value: str) -> str:
 
 LEEWAY = 60
 """Seconds for which an API goes on believing a token after its `exp`, because clocks differ."""
+LONGEST_TOKEN = 86_400
+"""Seconds that an access token or ID Token may live at most."""
 
 Issuer = Annotated[str, AfterValidator(_issuer)]
 Seconds = Annotated[int, Field(ge=1, le=10 * 365 * 86400)]
@@ -77,14 +79,16 @@ class _Frozen(BaseModel):
 class Lifetimes(_Frozen):
     """All in seconds."""
 
-    access_token: Annotated[int, Field(ge=1, le=86400)] = 300
+    access_token: Annotated[int, Field(ge=1, le=LONGEST_TOKEN)] = 300
     code: Annotated[int, Field(ge=1, le=600)] = 60
     refresh_token: Seconds = 1_209_600
     refresh_token_family: Seconds = 7_776_000
     refresh_token_grace: Annotated[int, Field(ge=0, le=3600)] = 60
-    id_token: Annotated[int, Field(ge=1, le=86400)] = 300
+    id_token: Annotated[int, Field(ge=1, le=LONGEST_TOKEN)] = 300
     login_session_idle: Seconds = 28_800
     login_session_absolute: Seconds = 2_592_000
+    signing_key: Annotated[int, Field(ge=0, le=10 * 365 * 86400)] = 7_776_000
+    """After which its successor takes over; 0: when somebody commands it."""
     signing_key_ahead: Annotated[int, Field(ge=10, le=86400)] = 60
 
     @property
@@ -93,9 +97,20 @@ class Lifetimes(_Frozen):
         return max(self.access_token, self.id_token) + LEEWAY
 
     @property
+    def signing_key_remembered(self) -> int:
+        """How long a retired key checks hints: as long as there may be a login or a token family that it served."""
+        return max(self.login_session_absolute, self.refresh_token_family)
+
+    @property
     def status_list(self) -> int:
         """How long a status list may be believed: as long as any access token that was issued before it lives."""
         return self.access_token + LEEWAY
+
+    @model_validator(mode="after")
+    def _keys_outlast_their_announcement(self) -> Self:
+        if 0 < self.signing_key <= self.signing_key_ahead:
+            raise ValueError("signing_key must be 0, or longer than signing_key_ahead")
+        return self
 
 
 class Registration(_Frozen):

@@ -7,15 +7,17 @@ import typer
 
 from auth_service.commands.service import Config, Service, refuse, run
 from auth_service.store import keys
+from auth_service.store.keys import StoredKey
+from auth_service.tokens import resealing
 from auth_service.tokens.key_making import ALGORITHMS
-from auth_service.tokens.key_states import key_states
+from auth_service.tokens.key_states import KeyStates, key_states
 
 app = typer.Typer(help="Signing keys.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_keys(config: Config) -> None:
-    """One line for each key: kid, algorithm, what it is good for, and when it begins to sign."""
+    """One line for each key: kid, algorithm, what it is good for, from when on it signs, and until when."""
     for line in run(config, _list):
         typer.echo(line)
 
@@ -39,11 +41,32 @@ def withdraw(kid: Annotated[str, typer.Argument(metavar="KID")], config: Config)
     typer.echo(f"withdrew {kid}")
 
 
+@app.command()
+def reseal(config: Config) -> None:
+    """Encrypt all that is stored encrypted with the first of several master keys, so that the others can go."""
+
+    async def command(service: Service) -> int:
+        return await resealing.reseal(service.store, await service.master_key(), service.clock)
+
+    count = run(config, command)
+    typer.echo(f"sealed {count} keys and secrets with the first master key" if count else "nothing to do")
+
+
 async def _list(service: Service) -> list[str]:
     rows = await service.store.read(keys.load_all)
-    kept = service.settings.lifetimes.signing_key_after
-    states = key_states(rows, {}, now=service.clock(), keep_published=kept)
-    return [f"{row.kid}  {row.alg}  {states.of(row):<9}  {_time(row.signs_from)}" for row in rows]
+    states = key_states(rows, {}, now=service.clock())
+    lifetime = service.settings.lifetimes.signing_key
+    return [
+        f"{row.kid}  {row.alg}  {states.of(row):<9}  {_time(row.signs_from)}{_until(row, states, lifetime)}"
+        for row in rows
+    ]
+
+
+def _until(row: StoredKey, states: KeyStates, lifetime: int) -> str:
+    if row != states.signing.get(row.alg):
+        return ""
+    due_at = states.due_at(row.alg, lifetime)
+    return f"  until {_time(due_at)}" if due_at is not None else "  until somebody rotates"
 
 
 async def _rotate(service: Service) -> dict[str, str | None]:

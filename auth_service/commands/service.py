@@ -36,23 +36,22 @@ class Service:
     clock: Clock = system_clock
 
     async def key_ring(self) -> KeyRing:
-        """With the master key, which is made if nothing was ever sealed; and a first key. Raises Misconfigured."""
-        is_new = not await self.store.read(keys.load_all)
-        lifetimes = self.settings.lifetimes
+        """With a first key. Raises Misconfigured."""
+        return KeyRing.of(self.store, await self.master_key(), self.clock, self.settings.lifetimes)
+
+    async def master_key(self) -> MasterKey:
+        """It opens all that is sealed, and is made if nothing ever was. Raises Misconfigured."""
+        is_new = not await self.store.read(keys.load_every_secret)
         try:
             master_key = MasterKey.load(self.settings.master_key, may_create=is_new)
-            await bootstrap(self.store, master_key, self.clock)
+            await bootstrap(
+                self.store, master_key, self.clock, keep_published=self.settings.lifetimes.signing_key_after
+            )
         except ValueError as reason:
             raise Misconfigured(str(reason)) from None
         except WrongMasterKey as reason:
             raise Misconfigured(f"master_key: not the one that the store was encrypted with ({reason})") from None
-        return KeyRing(
-            self.store,
-            master_key,
-            clock=self.clock,
-            ahead=lifetimes.signing_key_ahead,
-            keep_published=lifetimes.signing_key_after,
-        )
+        return master_key
 
 
 def run(config: Path, command: Callable[[Service], Awaitable[T]]) -> T:

@@ -41,6 +41,7 @@ Event = Literal[
     "api_enabled",
     "key_published",
     "key_withdrawn",
+    "keys_resealed",
     "registration_refused",
     "left_out",
 ]

@@ -201,9 +201,10 @@ signing_keys = Table(
     Column("kid", Text, primary_key=True),
     Column("alg", Text, nullable=False),
     Column("public_jwk", JSON, nullable=False),
-    Column("private_key", LargeBinary, nullable=False),  # PKCS#8 DER, encrypted with the master key
+    Column("private_key", LargeBinary, nullable=False),  # PKCS#8 DER, encrypted with the master key; empty: destroyed
     Column("published_at", BigInteger, nullable=False),
     Column("signs_from", BigInteger, nullable=False),
+    Column("keep_published", BigInteger, nullable=False),  # seconds from its last signature on
     Column("withdrawn_at", BigInteger),
 )
 

@@ -5,8 +5,10 @@ import secrets
 
 from auth_service.sealing import MasterKey
 from auth_service.store import keys
-from auth_service.tokens.key_making import ALGORITHMS, make_key, open_key
+from auth_service.store.keys import DESTROYED, Secrets
+from auth_service.tokens.key_making import ALGORITHMS, LONGEST, make_key, open_key
 from auth_service.tokens.key_states import key_states
+from auth_service.tokens.resealing import with_key_in_use
 from tallystick.clock import Clock
 from tallystick.store import Store
 
@@ -14,21 +16,23 @@ SECRETS = ("refresh_key", "form_key")
 """What HMACs are made with: refresh tokens, and the hidden fields of forms."""
 
 
-async def bootstrap(store: Store, master_key: MasterKey, clock: Clock) -> None:
-    """Make the first signing keys and the secrets when there are none.
+async def bootstrap(store: Store, master_key: MasterKey, clock: Clock, *, keep_published: int = LONGEST) -> None:
+    """Make the first signing keys and the secrets when there are none. `keep_published`: as for a KeyRing.
 
     Raises WrongMasterKey when `master_key` does not open what is there; nothing has been added then.
     """
     await _check(store, master_key)
-    now = clock()
-    signing = key_states(await store.read(keys.load_all), {}, now=now, keep_published=0).signing
-    for alg in ALGORITHMS:
-        if alg not in signing:
-            key = await asyncio.to_thread(make_key, master_key, alg, published_at=now, signs_from=now)
-            await store.write(keys.add_first, key)
     for name in SECRETS:
-        await store.write(keys.add_first_secret, name, master_key.seal(secrets.token_bytes(32), name=f"{name} 1"))
-    await _check(store, master_key)  # of two first starts with different master keys, the later one is refused here
+        await _add_first_secret(store, master_key, name)
+    now = clock()
+    states = key_states(await store.read(keys.load_all), {}, now=now)
+    in_service = (*states.signing.values(), *states.waiting.values())
+    if short := [row.kid for row in in_service if row.keep_published < keep_published]:
+        await store.write(keys.keep_longer, short, keep_published)
+    for alg in ALGORITHMS:
+        if alg not in states.signing:
+            await _add_first_key(store, master_key, alg, now=now, keep_published=keep_published)
+    await _check(store, master_key)
 
 
 async def load_secret(store: Store, master_key: MasterKey, name: str) -> dict[int, bytes]:
@@ -37,8 +41,29 @@ async def load_secret(store: Store, master_key: MasterKey, name: str) -> dict[in
     return {version: master_key.open(secret, name=f"{name} {version}") for version, secret in sealed.items()}
 
 
+async def _add_first_secret(store: Store, master_key: MasterKey, name: str) -> None:
+    async def add(in_use: MasterKey, beside: Secrets) -> None:
+        if (name, 1) not in beside:
+            sealed = in_use.seal(secrets.token_bytes(32), name=f"{name} 1")
+            await store.write(keys.add_first_secret, name, sealed, beside=beside)
+
+    # Of two first starts with different master keys, the later one is refused here.
+    await with_key_in_use(store, master_key, add)
+
+
+async def _add_first_key(store: Store, master_key: MasterKey, alg: str, *, now: int, keep_published: int) -> None:
+    async def add(in_use: MasterKey, beside: Secrets) -> None:
+        key = await asyncio.to_thread(
+            make_key, in_use, alg, published_at=now, signs_from=now, keep_published=keep_published
+        )
+        await store.write(keys.add_first, key, beside=beside)
+
+    await with_key_in_use(store, master_key, add)
+
+
 async def _check(store: Store, master_key: MasterKey) -> None:
     for row in await store.read(keys.load_all):
-        open_key(row, master_key)
+        if row.private_key != DESTROYED:
+            open_key(row, master_key)
     for name in SECRETS:
         await load_secret(store, master_key, name)

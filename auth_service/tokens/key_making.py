@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from auth_service.sealing import MasterKey
+from auth_service.settings import LEEWAY, LONGEST_TOKEN
 from auth_service.store.keys import StoredKey
 from tallystick.jwk import SigningKey, public_jwk, thumbprint_of
 
@@ -21,8 +22,13 @@ that it may want RS256 (OIDC Discovery §3)."""
 
 _RSA_BITS = 2048
 
+LONGEST = LONGEST_TOKEN + LEEWAY
+"""Seconds for which a key has to stay published after its last signature under any lifetimes that can be set."""
 
-def make_key(master_key: MasterKey, alg: str, *, published_at: int, signs_from: int) -> StoredKey:
+
+def make_key(
+    master_key: MasterKey, alg: str, *, published_at: int, signs_from: int, keep_published: int = LONGEST
+) -> StoredKey:
     """A new key for one of ALGORITHMS; RS256 takes a tenth of a second or more, so not on an event loop.
 
     Its `kid` never begins with a dash, which `keys withdraw KID` would take for an option.
@@ -40,6 +46,7 @@ def make_key(master_key: MasterKey, alg: str, *, published_at: int, signs_from: 
         private_key=master_key.seal(der, name=f"signing key {kid}"),
         published_at=published_at,
         signs_from=signs_from,
+        keep_published=keep_published,
         withdrawn_at=None,
     )
 

@@ -1,51 +1,92 @@
 """The keys we sign with: which one signs now, which are published, which still check an `id_token_hint`."""
 
 import asyncio
-from collections.abc import Mapping
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Self, TypeVar
 
-from auth_service.sealing import MasterKey
+from auth_service.sealing import MasterKey, WrongMasterKey
+from auth_service.settings import Lifetimes
 from auth_service.store import keys
-from auth_service.store.keys import StoredKey
-from auth_service.tokens.key_making import make_key, open_key
-from auth_service.tokens.key_states import KeyStates, key_states
+from auth_service.store.keys import DESTROYED, Secrets, StoredKey
+from auth_service.tokens.key_making import ALGORITHMS, make_key, open_key
+from auth_service.tokens.key_states import KeyStates, forgotten, key_states, spent
+from auth_service.tokens.resealing import with_key_in_use
 from tallystick.clock import Clock
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.jwk import PublicKey, SigningKey
 from tallystick.store import Store, StoreUnavailable
 
+_log = logging.getLogger(__name__)
+
 _READ_AGAIN = 1
 """Seconds for which the keys are remembered."""
 _RETRY = 5
 """Seconds for which they are when the store is away, so that not every request waits for it in vain."""
+_KNOWN_FOR = 8
+"""Seconds that we have known a key before we sign with it in the place of one that still may: whatever the clocks of
+those say who published it, so long it has been published, and every API has had its look."""
+_MOST_SKEW = 60
+"""Seconds that two of our clocks may be apart, when each is off by half of that."""
+
+T = TypeVar("T")
 
 
 class KeyRing:
     """The signing keys as one process sees them, read from the store at most once a second."""
 
-    def __init__(self, store: Store, master_key: MasterKey, *, clock: Clock, ahead: int, keep_published: int) -> None:
-        """Both in seconds: a new key is published `ahead` of its first signature, and a retired one for
-        `keep_published` after its last: the longest lifetime of a token, and the leeway of those who verify."""
+    def __init__(
+        self,
+        store: Store,
+        master_key: MasterKey,
+        *,
+        clock: Clock,
+        ahead: int,
+        keep_published: int,
+        lifetime: int = 0,
+        remembered: int = 7_776_000,
+    ) -> None:
+        """All in seconds. A new key is published `ahead` of its first signature, and a retired one for `keep_published`
+        after its last: the longest lifetime of a token, and the leeway of those who verify. A key signs for `lifetime`,
+        0 for as long as nobody rotates. A retired one checks hints for `remembered`."""
         self._store = store
         self._master_key = master_key
         self._clock = clock
         self._ahead = ahead
         self._keep_published = keep_published
+        self._lifetime = lifetime
+        self._remembered = remembered
         self._reading = asyncio.Lock()
         self._rows: list[StoredKey] = []
         self._states: KeyStates | None = None
         self._read_again_at = 0
+        self._known_since: dict[str, int] = {}
         self._opened: dict[str, SigningKey] = {}
+        self._closed: set[str] = set()
+        """The kids that the master key does not open."""
+        self._master_key_read_at: int | None = None
+
+    @classmethod
+    def of(cls, store: Store, master_key: MasterKey, clock: Clock, lifetimes: Lifetimes) -> Self:
+        return cls(
+            store,
+            master_key,
+            clock=clock,
+            ahead=lifetimes.signing_key_ahead,
+            keep_published=lifetimes.signing_key_after,
+            lifetime=lifetimes.signing_key,
+            remembered=lifetimes.signing_key_remembered,
+        )
 
     async def signing_key(self, alg: str = "ES256") -> SigningKey:
-        """The key that signs now. Raises TemporarilyUnavailable when there is none, or never was a store to ask."""
+        """The key that signs now. Raises TemporarilyUnavailable when there is none that opens, or never was a store to
+        ask."""
         states = await self._current()
-        row = states.signing.get(alg)
+        row = self._signing(alg, states)
         if row is None:
             raise TemporarilyUnavailable("there is no key to sign with")
-        if row.kid not in self._opened:
-            self._opened = {kid: key for kid, key in self._opened.items() if kid in states.published}
-            self._opened[row.kid] = open_key(row, self._master_key)
-        return self._opened[row.kid]
+        return self._opened.get(row.kid) or await self._open(row, states)
 
     async def jwks(self) -> bytes:
         """The published keys as a JWK Set (RFC 7517 §5): what will sign, what signs, what signed what still lives."""
@@ -59,27 +100,113 @@ class KeyRing:
         """Every key that was not withdrawn, by kid: an `id_token_hint` may be long expired (RP-Initiated Logout §2)."""
         return (await self._current()).believed
 
-    async def rotate(self, alg: str = "ES256") -> str | None:
-        """Publish a new key that will sign from `ahead` seconds on; its kid, or None when one waits already."""
-        now = self._clock()
-        key = await asyncio.to_thread(make_key, self._master_key, alg, published_at=now, signs_from=now + self._ahead)
-        was_added = await self._store.write(keys.add, key)
+    async def rotate(self, alg: str = "ES256", *, after: str | None = None) -> str | None:
+        """Publish a new key that will sign from `ahead` seconds on; its kid, or None when one waits already.
+
+        Also None when `after` is given and no longer the newest. Raises WrongMasterKey.
+        """
+
+        async def add(in_use: MasterKey, beside: Secrets) -> str | None:
+            key = await self._make(in_use, alg, wait=self._ahead)
+            return key.kid if await self._store.write(keys.add, key, beside=beside, after=after) else None
+
+        kid = await self._seal(add)
         self._read_again_at = 0
-        return key.kid if was_added else None
+        if kid is not None:
+            self._known_since[kid] = self._clock()
+        return kid
 
     async def withdraw(self, kid: str) -> bool:
         """Never again sign with, publish or believe a key. If it was the one that signs, a new one does so at once.
 
-        False when there is no such key, or it was withdrawn before.
+        False when there is no such key, or it was withdrawn before. Raises WrongMasterKey.
         """
         alg = next((row.alg for row in await self._store.read(keys.load_all) if row.kid == kid), None)
         if alg is None:
             return False
-        now = self._clock()
-        replacement = await asyncio.to_thread(make_key, self._master_key, alg, published_at=now, signs_from=now)
-        was_withdrawn = await self._store.write(keys.withdraw, kid, replacement, now=now)
+
+        async def withdraw(in_use: MasterKey, beside: Secrets) -> bool:
+            replacement = await self._make(in_use, alg, wait=0)
+            now = replacement.published_at
+            return await self._store.write(keys.withdraw, kid, replacement, now=now, beside=beside)
+
+        was_withdrawn = await self._seal(withdraw)
         self._read_again_at = 0
         return was_withdrawn
+
+    async def take_care(self) -> None:
+        """What has to be done every few seconds by any process: open the keys that will sign, publish the successors of
+        those whose time comes, and put away what is no longer needed. Done by several at once, it is done once.
+
+        Raises StoreUnavailable; WrongMasterKey when a successor cannot be sealed.
+        """
+        states = await self._current()
+        in_service = [*states.signing.values(), *states.waiting.values()]
+        for row in in_service:
+            if row.kid not in self._opened:
+                with suppress(TemporarilyUnavailable):  # said in the log; the others are to be cared for all the same
+                    await self._open(row, states)
+        if short := [row.kid for row in in_service if row.keep_published < self._keep_published]:
+            await self._store.write(keys.keep_longer, short, self._keep_published)
+            self._read_again_at = 0
+        for alg in ALGORITHMS:
+            due_at = states.due_at(alg, self._lifetime)
+            if due_at is not None and alg not in states.waiting and states.at >= due_at - self._ahead:
+                kid = await self.rotate(alg, after=states.signing[alg].kid)
+                if kid is not None:
+                    _log.info("published the signing key %s for %s, which is due", kid, alg)
+        dead = spent(self._rows, now=states.at)
+        gone = forgotten(self._rows, now=states.at, remembered=self._remembered)
+        if dead or gone:
+            await self._store.write(keys.tidy, spent=dead, forgotten=gone)
+            self._read_again_at = 0
+
+    def _signing(self, alg: str, states: KeyStates) -> StoredKey | None:
+        """Whose turn it is; but for its first seconds with us, whoever it retired, who is still published."""
+        row, before = states.signing.get(alg), states.before.get(alg)
+        if row is None or before is None or before.kid not in states.published or before.private_key == DESTROYED:
+            return row
+        known_for = self._clock() - self._known_since.get(row.kid, 0)
+        return before if 0 <= known_for < _KNOWN_FOR else row
+
+    async def _make(self, in_use: MasterKey, alg: str, *, wait: int) -> StoredKey:
+        now = self._clock()
+        return await asyncio.to_thread(
+            make_key, in_use, alg, published_at=now, signs_from=now + wait, keep_published=self._keep_published
+        )
+
+    async def _open(self, row: StoredKey, states: KeyStates) -> SigningKey:
+        try:
+            opened = await self._with_master_key(lambda: asyncio.to_thread(open_key, row, self._master_key))
+        except WrongMasterKey as wrong:
+            if row.kid not in self._closed:  # said once, not every few seconds
+                self._closed.add(row.kid)
+                _log.error("%s", wrong)
+            raise TemporarilyUnavailable("the key to sign with cannot be opened") from wrong
+        self._closed.clear()
+        self._opened = {kid: key for kid, key in self._opened.items() if kid in states.published} | {row.kid: opened}
+        return opened
+
+    async def _seal(self, add: Callable[[MasterKey, Secrets], Awaitable[T]]) -> T:
+        return await self._with_master_key(lambda: with_key_in_use(self._store, self._master_key, add))
+
+    async def _with_master_key(self, use: Callable[[], Awaitable[T]]) -> T:
+        """Where the master key does not open something: again with what stands in its file by now."""
+        try:
+            return await use()
+        except WrongMasterKey:
+            now = self._clock()
+            if self._master_key_read_at == now:  # at most once a second
+                raise
+            self._master_key_read_at = now
+            try:
+                if not await asyncio.to_thread(self._master_key.read_again):
+                    raise
+            except ValueError as reason:
+                _log.warning("%s", reason)
+                raise WrongMasterKey(str(reason)) from None
+            _log.info("the master key's file holds a new key")
+            return await use()
 
     async def _current(self) -> KeyStates:
         states = self._states
@@ -100,6 +227,14 @@ class KeyRing:
                 raise
             good_for = _RETRY
         now = self._clock()
+        self._note_new_ones(now)
         known = self._states.believed if self._states else {}
-        self._states = key_states(self._rows, known, now=now, keep_published=self._keep_published)
+        self._states = key_states(self._rows, known, now=now)
         self._read_again_at = now + good_for
+
+    def _note_new_ones(self, now: int) -> None:
+        """At our first look nobody can tell how long a young key has been there; an old one is old by any clock."""
+        since = {row.kid: self._known_since.get(row.kid, now) for row in self._rows}
+        if self._states is None:
+            since |= {row.kid: 0 for row in self._rows if now - row.published_at > _KNOWN_FOR + _MOST_SKEW}
+        self._known_since = since

@@ -63,6 +63,23 @@ async def test_no_cache_may_hide_a_key_that_signs(rp: RelyingParty) -> None:
     assert max_age < AHEAD
 
 
+async def test_who_holds_the_keys_already_is_not_sent_them_again(
+    rp: RelyingParty, another_process: KeyRing, clock: MovableClock
+) -> None:
+    tag = (await rp.http.get("/jwks")).headers["etag"]
+    for held in (tag, f"W/{tag}", f'"another", {tag}', "*"):
+        response = await rp.http.get("/jwks", headers={"If-None-Match": held})
+        assert (response.status_code, response.content) == (304, b"")
+        assert response.headers["etag"] == tag
+        assert "max-age" in response.headers["cache-control"]
+    assert (await rp.http.get("/jwks", headers={"If-None-Match": '"another"'})).status_code == 200
+    await another_process.rotate()
+    clock.advance(seconds=1)
+    response = await rp.http.get("/jwks", headers={"If-None-Match": tag})
+    assert response.status_code == 200
+    assert response.headers["etag"] != tag
+
+
 async def test_a_withdrawn_key_is_nobodys(rp: RelyingParty, another_process: KeyRing, clock: MovableClock) -> None:
     tokens = await rp.tokens()
     (stolen,) = await published(rp)

@@ -24,8 +24,10 @@ def set_up(database_url: str) -> None:
 
     async def fill() -> None:
         store = Store.open(database_url, deadline=PATIENCE)
-        await bootstrap(store, MasterKey.load(MASTER_KEY, may_create=False), MovableClock())
-        await apply(store, declared_settings(database_url), MovableClock())
+        settings = declared_settings(database_url)
+        master_key = MasterKey.load(MASTER_KEY, may_create=False)
+        await bootstrap(store, master_key, MovableClock(), keep_published=settings.lifetimes.signing_key_after)
+        await apply(store, settings, MovableClock())
         await store.close()
 
     migrate(database_url, "auth_service.migrations")

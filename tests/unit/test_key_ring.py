@@ -31,7 +31,7 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def ring(store: Store, clock: MovableClock) -> KeyRing:
-    await bootstrap(store, MASTER_KEY, clock)
+    await bootstrap(store, MASTER_KEY, clock, keep_published=KEEP_PUBLISHED)
     return another(store, clock)
 
 
@@ -191,7 +191,7 @@ async def test_without_any_key_there_is_nothing_to_sign_with(store: Store, clock
 
 async def test_a_second_start_makes_nothing_new(ring: KeyRing, store: Store, clock: MovableClock) -> None:
     before = await store.read(keys.load_all), await load_secret(store, MASTER_KEY, "refresh_key")
-    await bootstrap(store, MASTER_KEY, clock)
+    await bootstrap(store, MASTER_KEY, clock, keep_published=KEEP_PUBLISHED)
     assert before == (await store.read(keys.load_all), await load_secret(store, MASTER_KEY, "refresh_key"))
 
 

@@ -70,3 +70,41 @@ def test_of_two_first_starts_both_have_the_key_of_one(tmp_path: Path) -> None:
     path = tmp_path / "master.key"
     first, second = (MasterKey.load(f"file:{path}", may_create=True) for _ in range(2))
     assert second.open(first.seal(b"secret", name="form_key"), name="form_key") == b"secret"
+
+
+@pytest.mark.parametrize("between", ["\n", "\n\n", " ", ",", ", ", "=\r\n"])
+def test_several_may_stand_there_the_first_seals_and_all_open(tmp_path: Path, between: str) -> None:
+    path = tmp_path / "master.key"
+    path.write_text(f"{KEY}{between}{OTHER}\n")
+    for source in (f"file:{path}", f"{KEY}{between}{OTHER}"):
+        both = MasterKey.load(source, may_create=False)
+        alone, other = (MasterKey.load(key, may_create=False) for key in (KEY, OTHER))
+        assert alone.open(both.seal(b"secret", name="form_key"), name="form_key") == b"secret"
+        assert both.open(other.seal(b"secret", name="form_key"), name="form_key") == b"secret"
+        assert both.opens_with_the_first(alone.seal(b"secret", name="form_key"), name="form_key")
+        assert not both.opens_with_the_first(other.seal(b"secret", name="form_key"), name="form_key")
+
+
+@pytest.mark.parametrize("second", ["short", f"{OTHER[:-1]}!", f"{OTHER}{OTHER}"])
+def test_a_malformed_second_one_is_refused_without_being_repeated(tmp_path: Path, second: str) -> None:
+    path = tmp_path / "master.key"
+    path.write_text(f"{KEY}\n{second}\n")
+    with pytest.raises(ValueError, match="number 2 of the 2 keys") as refusal:
+        MasterKey.load(f"file:{path}", may_create=False)
+    assert second not in str(refusal.value)
+
+
+def test_the_file_is_read_again_and_what_was_known_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+    path.write_text(KEY)
+    running = MasterKey.load(f"file:{path}", may_create=False)
+    assert not running.read_again()
+    path.write_text(OTHER)
+    assert running.read_again()
+    for key in (KEY, OTHER):
+        sealed = MasterKey.load(key, may_create=False).seal(b"secret", name="form_key")
+        assert running.open(sealed, name="form_key") == b"secret"
+    path.write_text("nonsense")
+    with pytest.raises(ValueError, match="32 bytes"):
+        running.read_again()
+    assert not MasterKey.load(KEY, may_create=False).read_again()

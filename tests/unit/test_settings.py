@@ -35,6 +35,7 @@ def test_the_lifetimes_have_the_defaults_of_the_contract() -> None:
         "id_token": 300,
         "login_session_idle": 28800,
         "login_session_absolute": 2592000,
+        "signing_key": 7776000,
         "signing_key_ahead": 60,
     }
 

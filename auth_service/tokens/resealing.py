@@ -1,0 +1,70 @@
+"""Which of several master keys is in use, and how another one comes into use without a stop.
+
+The store decides, not the order in which a process happens to know the keys: what is new is sealed with the key that
+everything else there is sealed with, until `reseal` replaces that all at once.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from auth_service.sealing import MasterKey
+from auth_service.store import keys
+from auth_service.store.keys import DESTROYED, Resealed, Secrets
+from tallystick.clock import Clock
+from tallystick.errors import TemporarilyUnavailable
+from tallystick.store import Store
+
+_ATTEMPTS = 10
+
+T = TypeVar("T")
+
+
+async def in_use(store: Store, master_key: MasterKey) -> tuple[MasterKey, Secrets]:
+    """The one of the keys that the store is sealed with, and the secrets that tell; in a new store, the first.
+
+    Raises WrongMasterKey when none of them is.
+    """
+    secrets = await store.read(keys.load_every_secret)
+    for (name, version), sealed in secrets.items():
+        return master_key.that_sealed(sealed, name=f"{name} {version}"), secrets
+    return master_key, secrets
+
+
+async def with_key_in_use(store: Store, master_key: MasterKey, add: Callable[[MasterKey, Secrets], Awaitable[T]]) -> T:
+    """What `add` returns for the key in use and the secrets beside; again when another came into use meanwhile.
+
+    Raises WrongMasterKey.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            return await add(*await in_use(store, master_key))
+        except Resealed:
+            continue
+    raise TemporarilyUnavailable("the master key is being changed")
+
+
+async def reseal(store: Store, master_key: MasterKey, clock: Clock) -> int:
+    """Encrypt every signing key and every secret with the first master key, in one unit of work; how many there were.
+
+    0 when they all are already. What others add meanwhile is seen, and taken along. Raises WrongMasterKey.
+    """
+    for _ in range(_ATTEMPTS):
+        rows = [row for row in await store.read(keys.load_all) if row.private_key != DESTROYED]
+        secrets = await store.read(keys.load_every_secret)
+        by_name = {f"signing key {row.kid}": row.private_key for row in rows}
+        by_name |= {f"{name} {version}": sealed for (name, version), sealed in secrets.items()}
+        if all(master_key.opens_with_the_first(sealed, name=name) for name, sealed in by_name.items()):
+            return 0
+        anew = {
+            name: (sealed, master_key.seal(master_key.open(sealed, name=name), name=name))
+            for name, sealed in by_name.items()
+        }
+        was_done = await store.write(
+            keys.reseal,
+            signing={row.kid: anew[f"signing key {row.kid}"] for row in rows},
+            secret={(name, version): anew[f"{name} {version}"] for name, version in secrets},
+            now=clock(),
+        )
+        if was_done:
+            return len(anew)
+    raise TemporarilyUnavailable("the keys change too often to be sealed anew")
