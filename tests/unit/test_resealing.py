@@ -57,17 +57,17 @@ async def is_all_opened_by(store: Store, a_master_key: MasterKey) -> bool:
 
 async def test_resealing_puts_all_under_the_first_key_and_a_second_time_does_nothing(old_store: Store) -> None:
     refresh_key = await load_secret(old_store, master_key(OLD), "refresh_key")
-    assert await reseal(old_store, master_key(NEW, OLD)) == 4
+    assert await reseal(old_store, master_key(NEW, OLD), MovableClock()) == 4
     assert await is_all_opened_by(old_store, master_key(NEW))
     assert not await is_all_opened_by(old_store, master_key(OLD))
     assert await load_secret(old_store, master_key(NEW), "refresh_key") == refresh_key
-    assert await reseal(old_store, master_key(NEW, OLD)) == 0
-    assert await reseal(old_store, master_key(NEW)) == 0
+    assert await reseal(old_store, master_key(NEW, OLD), MovableClock()) == 0
+    assert await reseal(old_store, master_key(NEW), MovableClock()) == 0
 
 
 async def test_a_key_that_does_not_open_everything_reseals_nothing(old_store: Store) -> None:
     with pytest.raises(WrongMasterKey):
-        await reseal(old_store, master_key(NEW, THIRD))
+        await reseal(old_store, master_key(NEW, THIRD), MovableClock())
     assert await is_all_opened_by(old_store, master_key(OLD))
 
 
@@ -90,7 +90,7 @@ async def test_what_is_made_beside_a_resealing_is_under_the_key_that_is_kept(
         ring = ring_with(old_store, clock, master_key(old, new))
         signing = (await ring.signing_key()).kid
         making = ring.rotate() if command == "rotate" else ring.withdraw(signing)
-        made, _ = await asyncio.gather(making, reseal(old_store, master_key(new, old)))
+        made, _ = await asyncio.gather(making, reseal(old_store, master_key(new, old), MovableClock()))
         assert made
         rows = [row for row in await old_store.read(keys.load_all) if row.private_key != keys.DESTROYED]
         assert [open_key(row, master_key(new)).kid for row in rows] == [row.kid for row in rows]
@@ -100,7 +100,7 @@ async def test_what_is_made_beside_a_resealing_is_under_the_key_that_is_kept(
 async def test_a_key_sealed_before_a_resealing_cannot_be_added_after_it(old_store: Store, clock: MovableClock) -> None:
     old, beside = await in_use(old_store, master_key(OLD))
     key = make_key(old, "ES256", published_at=clock(), signs_from=clock() + 10)
-    await reseal(old_store, master_key(NEW, OLD))
+    await reseal(old_store, master_key(NEW, OLD), MovableClock())
     before = await old_store.read(keys.load_all)
     with pytest.raises(Resealed):
         await old_store.write(keys.add, key, beside=beside)
@@ -118,6 +118,7 @@ async def test_a_resealing_takes_along_what_was_added_since_it_read(old_store: S
         keys.reseal,
         signing={row.kid: (row.private_key, b"anew") for row in rows},
         secret={name: (sealed, b"anew") for name, sealed in secrets.items()},
+        now=clock(),
     )
     assert not was_done
     assert await is_all_opened_by(old_store, master_key(OLD))
@@ -132,7 +133,7 @@ async def test_a_running_process_reads_the_file_again_when_something_does_not_op
     await bootstrap(store, running, clock)
     signing, making = (ring_with(store, clock, MasterKey.load(f"file:{file}", may_create=False)) for _ in range(2))
     file.write_text(f"{NEW}\n{OLD}\n")
-    await reseal(store, master_key(NEW, OLD))
+    await reseal(store, master_key(NEW, OLD), MovableClock())
     new = await making.rotate()  # seals with it
     assert await is_all_opened_by(store, master_key(NEW))
     await signing.jwks()
@@ -149,7 +150,7 @@ async def test_a_process_that_is_not_told_the_new_key_goes_on_with_what_it_has_o
     await bootstrap(store, left_behind, clock)
     ring = ring_with(store, clock, left_behind)
     known = (await ring.signing_key()).kid
-    await reseal(store, master_key(NEW, OLD))
+    await reseal(store, master_key(NEW, OLD), MovableClock())
     with pytest.raises(WrongMasterKey):
         await ring.rotate()
     await ring_with(store, clock, master_key(NEW)).rotate()
