@@ -35,6 +35,7 @@ from auth_service.endpoints import (
 )
 from auth_service.logos import Logos
 from auth_service.logout_delivery import LogoutDelivery
+from auth_service.metrics import AuthMetrics
 from auth_service.outgoing import Outgoing
 from auth_service.provider import Provider
 from auth_service.refused import not_found, refused
@@ -48,24 +49,34 @@ from auth_service.tokens.bootstrap import load_secret
 from auth_service.tokens.issuing import Issuing
 from auth_service.tokens.key_ring import KeyRing
 from auth_service.tokens.own_families import OwnFamilies
-from tallystick.asgi import BodyLimit, ForwardedHeaders, RequestId, SecurityHeaders, ServerErrors
+from tallystick.asgi import BodyLimit, ForwardedHeaders, MetricsEndpoint, RequestId, SecurityHeaders, ServerErrors
 from tallystick.asgi.docs_page import add_docs_page
+from tallystick.asgi.endpoints import endpoints_of
 from tallystick.clock import Clock, system_clock
 from tallystick.errors import OAuthError
+from tallystick.metrics import Memory
 from tallystick.store import Store
+
+VERSION = "0.1.0"
 
 
 def create_app(
-    settings: Settings, clock: Clock = system_clock, outgoing_transport: httpx.AsyncBaseTransport | None = None
+    settings: Settings,
+    clock: Clock = system_clock,
+    outgoing_transport: httpx.AsyncBaseTransport | None = None,
+    *,
+    memory: Memory | None = None,
+    metrics_port: int | None = None,
 ) -> FastAPI:
     """The whole auth service as an ASGI app. Its store must have been migrated, and what is declared applied to it.
 
-    `outgoing_transport` is how the addresses that clients gave are reached, when not by the network.
+    `outgoing_transport` is how the addresses that clients gave are reached, when not by the network. `memory` is where
+    it counts, together with other processes of it; `metrics_port` the port at which /metrics is asked for, if not all.
     """
     app = FastAPI(
         title="Tallystick auth service",
         summary="An OpenID Provider and OAuth 2.1 authorization server.",
-        version="0.1.0",
+        version=VERSION,
         lifespan=_lifespan(settings, clock, outgoing_transport),
         redirect_slashes=False,  # they are 307s, which send a form along, to whatever Host the caller named
         docs_url=None,
@@ -89,6 +100,7 @@ def create_app(
     ):
         app.include_router(endpoint.router)
     add_docs_page(app)
+    metrics = app.state.metrics = AuthMetrics(memory, version=VERSION, endpoints=endpoints_of(app.routes))
     app.add_exception_handler(OAuthError, refused)
     app.add_exception_handler(HTTPException, not_found)
     # The last one added is the first to see a request.
@@ -96,8 +108,9 @@ def create_app(
     app.add_middleware(BodyLimit)
     app.add_middleware(ServerErrors)
     app.add_middleware(SecurityHeaders, https=settings.is_https)
-    app.add_middleware(RequestId)
+    app.add_middleware(RequestId, count=metrics.requests.count)
     app.add_middleware(ForwardedHeaders, trusted_proxies=settings.trusted_proxies)
+    app.add_middleware(MetricsEndpoint, render=metrics.render, port=metrics_port)
     return app
 
 
@@ -106,16 +119,18 @@ def _lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        store = Store.open(settings.database_url)
+        metrics: AuthMetrics = app.state.metrics
+        store = Store.open(settings.database_url, observer=metrics.store)
+        metrics.store.watch(lambda: store.waiting)
         passwords = Passwords()
         outgoing = Outgoing(settings.outgoing, outgoing_transport)
         client_keys = ClientKeys(outgoing, clock)
         logos = Logos(outgoing, store, clock)
         try:
             provider = app.state.provider = await _provider(
-                settings, store, passwords, outgoing, client_keys, logos, clock
+                settings, store, passwords, outgoing, client_keys, logos, metrics, clock
             )
-            async with provider.logout_delivery.running():
+            async with provider.logout_delivery.running(), metrics.published():
                 yield
         finally:
             await client_keys.aclose()
@@ -134,6 +149,7 @@ async def _provider(
     outgoing: Outgoing,
     client_keys: ClientKeys,
     logos: Logos,
+    metrics: AuthMetrics,
     clock: Clock,
 ) -> Provider:
     lifetimes = settings.lifetimes
@@ -146,6 +162,7 @@ async def _provider(
         ahead=lifetimes.signing_key_ahead,
         keep_published=lifetimes.signing_key_after,
     )
+    metrics.watch_signing_keys(lambda: key_ring.signing_since, clock)
     family_lifetime = FamilyLifetime(
         refresh_token=lifetimes.refresh_token,
         family=lifetimes.refresh_token_family,
@@ -160,6 +177,7 @@ async def _provider(
         key_ring=key_ring,
         own_families=OwnFamilies(store, clock, family_lifetime),
         refresh_keys=await load_secret(store, master_key, "refresh_key"),
+        metrics=metrics,
         clock=clock,
     )
     assertions = ClientAssertions(issuer=settings.issuer, store=store, registry=registry, keys=client_keys, clock=clock)
@@ -192,8 +210,15 @@ async def _provider(
         forms=Forms(form_key, settings.issuer, clock),
         outgoing=outgoing,
         logout_delivery=LogoutDelivery(
-            issuer=settings.issuer, store=store, registry=registry, key_ring=key_ring, outgoing=outgoing, clock=clock
+            issuer=settings.issuer,
+            store=store,
+            registry=registry,
+            key_ring=key_ring,
+            outgoing=outgoing,
+            metrics=metrics,
+            clock=clock,
         ),
         logos=logos,
+        metrics=metrics,
         clock=clock,
     )

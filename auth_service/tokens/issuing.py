@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from auth_service.metrics import AuthMetrics
 from auth_service.registry import Registry
 from auth_service.settings import Lifetimes
 from auth_service.store import users
@@ -33,6 +34,7 @@ class Issuing:
     key_ring: KeyRing
     own_families: OwnFamilies
     refresh_keys: Mapping[int, bytes]
+    metrics: AuthMetrics
     clock: Clock
 
     async def keys_are_there(self, client: Client) -> None:

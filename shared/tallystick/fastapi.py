@@ -7,7 +7,7 @@ app.include_router(auth.metadata)
 async def notes(claims: Annotated[AccessTokenClaims, auth.requires("notes:read")]): ...
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +23,23 @@ from fastapi.security.base import SecurityBase
 from tallystick.bearer import bearer_token, challenge, require_authentication, require_scopes
 from tallystick.claims import AccessTokenClaims
 from tallystick.clock import Clock, system_clock
-from tallystick.errors import BearerError, TemporarilyUnavailable
+from tallystick.errors import BearerError, InvalidToken, TemporarilyUnavailable
 from tallystick.key_set import RemoteKeySet
 from tallystick.scope import parse_scope
 from tallystick.urls import check_identifier, well_known
 from tallystick.verifier import Verifier
+
+VERDICTS = (
+    "accepted",
+    "no_token",
+    "invalid_request",  # several Authorization headers
+    *("malformed", "unknown_key", "bad_signature", "bad_claims", "wrong_issuer", "wrong_audience"),
+    *("expired", "not_yet_valid", "revoked", "status_unknown"),
+    "insufficient_scope",
+    "insufficient_user_authentication",
+    "temporarily_unavailable",
+)
+"""What becomes of a request that needs a token; those of an InvalidToken are its `reason`."""
 
 METADATA_MAX_AGE = 300  # seconds
 
@@ -48,13 +60,15 @@ class Tallystick:
         token_endpoint: str | None = None,
         clock: Clock = system_clock,
         transport: httpx.AsyncBaseTransport | None = None,
+        on_verdict: Callable[[str], None] | None = None,
     ) -> None:
         """`audience` is the URL of this API, as the tokens name it (RFC 8707). `name` and `scopes` (each with what it
         allows, for people to read) are for its metadata and its OpenAPI document; scopes that an endpoint requires
         need not be listed.
 
         `jwks_uri`, `jwks_file`, `clock`, `transport`: see RemoteKeySet. The endpoints are for the docs page's Authorize
-        button, and default to /authorize and /token of the issuer.
+        button, and default to /authorize and /token of the issuer. `on_verdict` is told one of VERDICTS with every
+        request that needs a token.
 
         Raises ValueError for addresses that are neither https nor on loopback.
         """
@@ -64,6 +78,7 @@ class Tallystick:
         self._key_set = RemoteKeySet(issuer, jwks_uri=jwks_uri, jwks_file=jwks_file, clock=clock, transport=transport)
         self._verifier = Verifier(issuer, audience, self._key_set, clock=clock)
         self._clock = clock
+        self._on_verdict = on_verdict or _nobody_counts
         self._flow = OAuthFlowAuthorizationCode(
             authorizationUrl=authorization_endpoint or f"{issuer.rstrip('/')}/authorize",
             tokenUrl=token_endpoint or f"{issuer.rstrip('/')}/token",
@@ -92,7 +107,10 @@ class Tallystick:
         for word in words:
             self._flow.scopes.setdefault(word, "")
         login = _Login(max_age, _parse_acr_values(acr_values), self._clock)
-        return Security(_BearerToken(self._verifier, self._resource_metadata, words, login, self._flow), scopes=words)
+        bearer_token_of = _BearerToken(
+            self._verifier, self._resource_metadata, words, login, self._flow, self._on_verdict
+        )
+        return Security(bearer_token_of, scopes=words)
 
     async def aclose(self) -> None:
         """Stop the care for the keys. The app's lifespan does it where `metadata` is included."""
@@ -163,12 +181,14 @@ class _BearerToken(SecurityBase):
         scopes: tuple[str, ...],
         login: _Login,
         flow: OAuthFlowAuthorizationCode,
+        on_verdict: Callable[[str], None],
     ) -> None:
         self.model = OAuth2(flows=OAuthFlows(authorizationCode=flow))
         self._verifier = verifier
         self._resource_metadata = resource_metadata
         self._scopes = scopes
         self._login = login
+        self._on_verdict = on_verdict
 
     async def __call__(self, request: Request) -> AccessTokenClaims:
         try:
@@ -176,9 +196,22 @@ class _BearerToken(SecurityBase):
             require_scopes(claims, self._scopes)  # first: no login gives a scope
             self._login.require(claims)
         except BearerError as refusal:
+            self._on_verdict(_verdict(refusal))
             headers = {"WWW-Authenticate": challenge(refusal, self._resource_metadata), "Cache-Control": "no-store"}
             raise HTTPException(refusal.status, refusal.description, headers) from refusal
         except TemporarilyUnavailable as away:
+            self._on_verdict("temporarily_unavailable")
             headers = {"Retry-After": str(away.retry_after), "Cache-Control": "no-store"}
             raise HTTPException(away.status, away.description, headers) from away
+        self._on_verdict("accepted")
         return claims
+
+
+def _verdict(refusal: BearerError) -> str:
+    if isinstance(refusal, InvalidToken):
+        return refusal.reason
+    return refusal.error or "no_token"
+
+
+def _nobody_counts(_verdict: str) -> None:
+    pass

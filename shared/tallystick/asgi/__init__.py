@@ -2,8 +2,17 @@
 
 from tallystick.asgi.body_limit import BodyLimit
 from tallystick.asgi.forwarded_headers import ForwardedHeaders
+from tallystick.asgi.metrics_endpoint import MetricsEndpoint
 from tallystick.asgi.request_id import RequestId, request_id
 from tallystick.asgi.security_headers import SecurityHeaders
 from tallystick.asgi.server_errors import ServerErrors
 
-__all__ = ["BodyLimit", "ForwardedHeaders", "RequestId", "SecurityHeaders", "ServerErrors", "request_id"]
+__all__ = [
+    "BodyLimit",
+    "ForwardedHeaders",
+    "MetricsEndpoint",
+    "RequestId",
+    "SecurityHeaders",
+    "ServerErrors",
+    "request_id",
+]

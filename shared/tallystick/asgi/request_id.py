@@ -4,6 +4,8 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,11 +25,13 @@ class RequestId:
     """Take a well-formed X-Request-ID from the request or make one, and send it back.
 
     Logs method, path, status and milliseconds on `tallystick.access`, at DEBUG what machines ask all day; never the
-    query, which may hold a code or token.
+    query, which may hold a code or token. `count` hears of the same: the scope, the status (0 when there was no
+    response) and the seconds.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, count: Callable[[Scope, int, float], None] | None = None) -> None:
         self._app = app
+        self._count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,15 +52,34 @@ class RequestId:
         try:
             await self._app(scope, receive, send_with_id)
         finally:
+            seconds = time.perf_counter() - begin
+            if self._count is not None:
+                self._count(scope, status, seconds)
             level = logging.DEBUG if status < 400 and scope["path"] in _ASKED_BY_MACHINES else logging.INFO
             if access_logger.isEnabledFor(level):
                 fields = {
                     "method": scope["method"],
                     "path": scope["path"][:256],
                     "status": status,
-                    "milliseconds": round((time.perf_counter() - begin) * 1000, 1),
+                    "milliseconds": round(seconds * 1000, 1),
                 }
                 access_logger.log(level, "request", extra={"fields": fields})
+
+
+def outgoing_headers() -> dict[str, str]:
+    """For a request of ours to another service: the id of the request being served, or of the round of work."""
+    current = request_id.get()
+    return {"X-Request-ID": current} if current else {}
+
+
+@contextmanager
+def own_request_id() -> Iterator[str]:
+    """A new id for a piece of work that no request asked for: for its log lines, and for what it sends."""
+    token = request_id.set(secrets.token_hex(16))
+    try:
+        yield request_id.get()
+    finally:
+        request_id.reset(token)
 
 
 def _given(scope: Scope) -> bytes | None:
