@@ -22,6 +22,7 @@ from auth_service.tokens.key_ring import KeyRing
 from tallystick import jwt
 from tallystick.clock import Clock
 from tallystick.errors import TemporarilyUnavailable
+from tallystick.request_id import own_request_id
 from tallystick.store import Store
 
 _log = logging.getLogger(__name__)
@@ -170,6 +171,10 @@ class LogoutDelivery:
             _log.error("an attempt to deliver a logout token broke down", exc_info=failure)
 
     async def _attempt(self, delivery: Delivery) -> None:
+        with own_request_id():
+            await self._deliver(delivery)
+
+    async def _deliver(self, delivery: Delivery) -> None:
         client = await self._registry.client(delivery.client_id)
         if client is None or client.backchannel_logout_uri is None:
             await self._store.write(logout_deliveries.drop, delivery.client_id)

@@ -52,7 +52,7 @@ class AuthMetrics(ServiceMetrics):
         self._key_age = gauge(
             "tallystick_signing_key_age_seconds",
             "Since when the key that signs now has signed.",
-            merged="max",
+            merged="min",  # who has not looked lately still sees an older one
             alg=ALGORITHMS,
         )
         self.logout_tokens = counter(

@@ -11,6 +11,7 @@ from resource_service.main import create_app
 from resource_service.settings import Settings
 from tallystick.metrics import Memory
 from tallystick.server import exit_on_misconfiguration, read_settings, serve
+from tallystick.server.logs import configure_logging
 
 NAME = "notes API"
 
@@ -34,6 +35,7 @@ def serve_command(
     metrics_host: Annotated[str | None, typer.Option(help="Where that port is; loopback when left out.")] = None,
 ) -> None:
     """Bring the database to its newest form, and serve the API until SIGTERM."""
+    configure_logging()
     with exit_on_misconfiguration(NAME):
         settings = read_settings(Settings, config, env_prefix="RESOURCE_")
         _migrate_apart(settings.database_url)

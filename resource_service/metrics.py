@@ -1,26 +1,26 @@
 """The notes API's own numbers, beside those that both services have."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 from tallystick.fastapi import VERDICTS
 from tallystick.metrics import Memory
 from tallystick.metrics.service import ServiceMetrics
 
-FETCH_FAILURES = ("unreachable", "timeout", "status", "too_large", "malformed", "signature", "other")
-"""Why the keys or the status list could not be taken over."""
-WHAT_IS_FETCHED = ("keys", "status_list")
+FETCHED = ("jwks", "status_list", "status_list_aggregation")
 
 
-@dataclass(frozen=True)
-class VerifierFacts:
-    """What the verifier says of itself, asking nobody. Ages in seconds, None for what it never had."""
+class Followed(Protocol):
+    """How well the API follows its issuer, asking nobody. Ages are seconds; None for what it never had."""
 
-    keys_age: float | None = None
-    status_list_age: float | None = None
-    is_failing_closed: bool = False
-    fetch_failures: dict[tuple[str, str], int] = field(default_factory=dict)
-    """So far, by what was fetched and why it failed."""
+    @property
+    def keys_age(self) -> int | None: ...
+    @property
+    def list_ages(self) -> Mapping[str, int | None]: ...
+    @property
+    def failed_fetches(self) -> Mapping[str, int]: ...
+    @property
+    def is_failing_closed(self) -> bool: ...
 
 
 class NotesMetrics(ServiceMetrics):
@@ -47,25 +47,24 @@ class NotesMetrics(ServiceMetrics):
             "1 while tokens are refused because the status list is too old (fail_closed), in any process.",
             merged="max",
         )
-        self._fetch_failures = counter(
-            "tallystick_fetch_failures_total",
-            "Fetches of keys or of the status list that came to nothing; the last good one stayed.",
-            what=WHAT_IS_FETCHED,
-            reason=FETCH_FAILURES,
+        self._failed_fetches = counter(
+            "tallystick_failed_fetches_total",
+            "Fetches from the issuer that came to nothing; the last good keys or list stayed.",
+            fetched=FETCHED,
         )
-        self._counted: dict[tuple[str, str], int] = {}
+        self._counted = dict.fromkeys(FETCHED, 0)
 
     def count_verdict(self, verdict: str) -> None:
         self.verdicts.inc(verdict)
 
-    def watch_verifier(self, facts: Callable[[], VerifierFacts]) -> None:
+    def watch_followed(self, followed: Callable[[], Followed]) -> None:
         def look() -> None:
-            now = facts()
+            now = followed()
             self._keys_age.set(now.keys_age)
-            self._status_list_age.set(now.status_list_age)
+            self._status_list_age.set(max((age for age in now.list_ages.values() if age is not None), default=None))
             self._failing_closed.set(now.is_failing_closed)
-            for key, failures in now.fetch_failures.items():
-                self._fetch_failures.inc(*key, by=failures - self._counted.get(key, 0))
-                self._counted[key] = failures
+            for fetched, failures in now.failed_fetches.items():
+                self._failed_fetches.inc(fetched, by=failures - self._counted[fetched])
+                self._counted[fetched] = failures
 
         self.metrics.watch(look)

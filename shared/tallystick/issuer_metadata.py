@@ -2,6 +2,7 @@
 
 import httpx
 
+from tallystick.request_id import outgoing_headers
 from tallystick.strict_json import parse_object
 from tallystick.urls import check_url, well_known
 
@@ -14,7 +15,7 @@ async def get_document(http: httpx.AsyncClient, url: str) -> bytes:
     Raises ValueError for any other answer and for a body without end; httpx.HTTPError when there is no answer.
     """
     # Uncompressed, so that the bytes on the wire are the bytes held.
-    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity", **outgoing_headers()}
     async with http.stream("GET", url, headers=headers, follow_redirects=False) as response:
         if response.status_code != 200:
             raise ValueError(f"{url} answered {response.status_code}")

@@ -15,6 +15,7 @@ from tallystick.errors import TemporarilyUnavailable
 from tallystick.issuer_metadata import find_jwks_uri, get_document
 from tallystick.jwk import PublicKey, parse_jwk_set
 from tallystick.jwks_file import read_jwks_file, write_jwks_file
+from tallystick.request_id import own_request_id
 from tallystick.urls import check_identifier, check_url
 
 REFRESH = 4.0
@@ -116,7 +117,8 @@ class RemoteKeySet:
 
     async def _refresh_forever(self) -> None:
         while True:
-            await self.refresh()
+            with own_request_id():  # not that of the request which was the first to need us
+                await self.refresh()
             await asyncio.sleep(REFRESH if self._was_told else RETRY)
 
     async def _fetch(self) -> None:

@@ -50,7 +50,7 @@ TALLYSTICK = [
     ["jwks_file"],
     ["jwt", "issuer_metadata"],
     ["jwk"],
-    ["base64url", "claims", "clock", "errors", "scope", "strict_json", "urls"],
+    ["base64url", "claims", "clock", "errors", "request_id", "scope", "strict_json", "urls"],
 ]
 """What an API needs to verify a token. `asgi`, `metrics`, `server` and `store` are for whole services."""
 

@@ -4,14 +4,11 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""The id of the request being served; empty outside of one."""
+from tallystick.request_id import request_id
 
 access_logger = logging.getLogger("tallystick.access")
 
@@ -64,22 +61,6 @@ class RequestId:
                     "milliseconds": round(seconds * 1000, 1),
                 }
                 access_logger.log(level, "request", extra={"fields": fields})
-
-
-def outgoing_headers() -> dict[str, str]:
-    """For a request of ours to another service: the id of the request being served, or of the round of work."""
-    current = request_id.get()
-    return {"X-Request-ID": current} if current else {}
-
-
-@contextmanager
-def own_request_id() -> Iterator[str]:
-    """A new id for a piece of work that no request asked for: for its log lines, and for what it sends."""
-    token = request_id.set(secrets.token_hex(16))
-    try:
-        yield request_id.get()
-    finally:
-        request_id.reset(token)
 
 
 def _given(scope: Scope) -> bytes | None:

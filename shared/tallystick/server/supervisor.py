@@ -11,7 +11,6 @@ import signal
 import struct
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -124,7 +123,7 @@ class _Supervisor:
         except SystemExit as leaving:
             status = leaving.code if isinstance(leaving.code, int) else 1
         except BaseException:
-            traceback.print_exc()
+            logger.critical("a process broke down", exc_info=True)
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
