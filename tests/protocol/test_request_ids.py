@@ -9,7 +9,7 @@ import pytest
 from examples.notes_bot.client_credentials import ClientCredentials
 from resource_service.main import create_app
 from resource_service.settings import Settings
-from tallystick.request_id import own_request_id, request_id, send_request_id
+from tallystick.request_id import own_request_id, send_request_id
 from tallystick.store.migrations import migrate
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
@@ -94,4 +94,3 @@ async def test_a_logout_token_goes_out_under_a_name_of_its_own(auth_sqlite_url: 
     (request,) = receivers.requests[HOSTS[0]]
     name = request.headers["x-request-id"]
     assert len(name) == 32
-    assert request_id.get() == ""

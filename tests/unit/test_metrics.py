@@ -49,6 +49,14 @@ def test_no_stranger_can_make_a_series() -> None:
     assert after['small_seen_total{colour="other"}'] == 100
 
 
+def test_a_value_declared_twice_is_one() -> None:
+    service = Service()
+    paths = service.metrics.counter("small_paths_total", "Paths.", path=("/", "/", "/two"), method=("GET", "POST"))
+    paths.inc("/two", "POST")
+    risen = {name for name, value in service.numbers.items() if "small_paths" in name and value}
+    assert risen == {'small_paths_total{method="POST",path="/two"}'}
+
+
 def test_a_label_without_other_takes_only_what_is_declared() -> None:
     with pytest.raises(KeyError):
         Metrics().counter("small_total", "Small.", colour=("red",)).inc("blue")

@@ -103,7 +103,7 @@ class Metrics:
 
 
 def _series(labels: dict[str, Sequence[str]]) -> dict[Labels, int]:
-    return {values: number for number, values in enumerate(product(*labels.values()))}
+    return {values: number for number, values in enumerate(dict.fromkeys(product(*labels.values())))}
 
 
 class _Labelled:
