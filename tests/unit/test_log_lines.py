@@ -34,7 +34,7 @@ def test_a_traceback_stands_inside_of_a_line() -> None:
             raise ValueError("two\nlines")
         except ValueError:
             logging.getLogger("any").exception("unexpected")
-            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+            sys.excepthook(*sys.exc_info())
     first, second = log.parsed
     assert (first["message"], second["message"]) == ("unexpected", "uncaught error")
     for line in (first, second):

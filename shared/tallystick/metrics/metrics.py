@@ -28,6 +28,9 @@ class _Family(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def label_names(self) -> list[str]: ...
+
     def collect(self, parts: Sequence[Part]) -> Metric: ...
 
 
@@ -85,8 +88,9 @@ class Metrics:
                 logger.exception("a gauge could not be set")
 
     @property
-    def names(self) -> list[str]:
-        return [family.name for family in self._families]
+    def labels(self) -> dict[str, list[str]]:
+        """Of each metric, by its name."""
+        return {family.name: family.label_names for family in self._families}
 
     def collect(self) -> Iterator[Metric]:
         """As prometheus-client's encoders want them; over all processes."""
@@ -118,6 +122,7 @@ class _Labelled:
     ) -> None:
         self.name = name
         self._documentation = documentation
+        self.label_names = list(labels)
         self._labels = labels
         self._series = series
         self._cells = cells
@@ -153,7 +158,7 @@ class Counter(_Labelled):
         self._cells[self._first + self.number(values)] += by
 
     def collect(self, parts: Sequence[Part]) -> Metric:
-        family = CounterMetricFamily(self.name, self._documentation, labels=list(self._labels))
+        family = CounterMetricFamily(self.name, self._documentation, labels=self.label_names)
         totals = _totals(parts, self._first, len(self._series))
         for values, total in zip(self._series, totals, strict=True):
             if total or not self._is_sparse:
@@ -183,7 +188,7 @@ class Gauge(_Labelled):
         self._cells[self._first + self.number(values)] = math.nan if value is None else value
 
     def collect(self, parts: Sequence[Part]) -> Metric:
-        family = GaugeMetricFamily(self.name, self._documentation, labels=list(self._labels))
+        family = GaugeMetricFamily(self.name, self._documentation, labels=self.label_names)
         for values, number in self._series.items():
             present = [part.cells[self._first + number] for part in parts if part.pid]
             present = [value for value in present if not math.isnan(value)]
@@ -221,7 +226,7 @@ class Histogram(_Labelled):
         self._cells[first + self._stride - 1] += value
 
     def collect(self, parts: Sequence[Part]) -> Metric:
-        family = HistogramMetricFamily(self.name, self._documentation, labels=list(self._labels))
+        family = HistogramMetricFamily(self.name, self._documentation, labels=self.label_names)
         bounds = [*map(str, map(float, self._bounds)), "+Inf"]
         totals = _totals(parts, self._first, len(self._series) * self._stride)
         for values, number in self._series.items():

@@ -11,7 +11,6 @@ from prometheus_client.registry import Collector
 
 from tallystick.metrics.memory import Memory
 from tallystick.metrics.metrics import Metrics
-from tallystick.metrics.processes import NAMES as PROCESS_NAMES
 from tallystick.metrics.processes import collect_processes
 from tallystick.metrics.requests import RequestMetrics
 from tallystick.metrics.store import StoreMetrics
@@ -38,10 +37,6 @@ class ServiceMetrics(Collector):
         processes.set(1)
         self.requests = RequestMetrics(self.metrics, endpoints)
         self.store = StoreMetrics(self.metrics)
-
-    @property
-    def names(self) -> list[str]:
-        return [*self.metrics.names, *PROCESS_NAMES]
 
     def collect(self) -> Iterator[Metric]:
         yield from self.metrics.collect()
