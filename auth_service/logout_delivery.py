@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from auth_service.metrics import AuthMetrics
 from auth_service.outgoing import Outgoing, OutgoingFailed
 from auth_service.registry import Registry
 from auth_service.store import logout_deliveries
@@ -21,6 +22,7 @@ from auth_service.tokens.key_ring import KeyRing
 from tallystick import jwt
 from tallystick.clock import Clock
 from tallystick.errors import TemporarilyUnavailable
+from tallystick.request_id import own_request_id
 from tallystick.store import Store
 
 _log = logging.getLogger(__name__)
@@ -56,13 +58,22 @@ class LogoutDelivery:
     """`wake()` it when a login session was ended; let it go on within `running()`."""
 
     def __init__(
-        self, *, issuer: str, store: Store, registry: Registry, key_ring: KeyRing, outgoing: Outgoing, clock: Clock
+        self,
+        *,
+        issuer: str,
+        store: Store,
+        registry: Registry,
+        key_ring: KeyRing,
+        outgoing: Outgoing,
+        metrics: AuthMetrics,
+        clock: Clock,
     ) -> None:
         self._issuer = issuer
         self._store = store
         self._registry = registry
         self._key_ring = key_ring
         self._outgoing = outgoing
+        self._metrics = metrics
         self._clock = clock
         self._woken = asyncio.Event()
         self._under_way: dict[asyncio.Task[None], _Attempt] = {}
@@ -112,9 +123,11 @@ class LogoutDelivery:
     async def _begin_what_is_due(self) -> None:
         now = self._clock()
         waiting = await self._store.read(logout_deliveries.look, now=now)
+        self._metrics.logout_tokens_waiting.set(waiting.deliveries)
         self._rests_until = {name: at for name, at in self._rests_until.items() if name in waiting.clients}
         if waiting.some_are_too_old:
             given_up = await self._store.write(logout_deliveries.give_up, now=now)
+            self._metrics.logout_tokens.inc("given_up", by=len(given_up))
             for client_id in sorted(set(given_up)):
                 _log.warning("gave up %d logout tokens for client %s", given_up.count(client_id), client_id)
             self.wake()  # there may be more
@@ -158,19 +171,26 @@ class LogoutDelivery:
             _log.error("an attempt to deliver a logout token broke down", exc_info=failure)
 
     async def _attempt(self, delivery: Delivery) -> None:
+        with own_request_id():
+            await self._deliver(delivery)
+
+    async def _deliver(self, delivery: Delivery) -> None:
         client = await self._registry.client(delivery.client_id)
         if client is None or client.backchannel_logout_uri is None:
             await self._store.write(logout_deliveries.drop, delivery.client_id)
             return
         status, why = await self._send(delivery, client, client.backchannel_logout_uri)
         if 200 <= status < 300:
+            self._metrics.logout_tokens.inc("taken")
             if self._rests_until.pop(client.client_id, None) is not None:
                 _log.info("client %s takes logout tokens again", client.client_id)
             await self._store.write(logout_deliveries.done, delivery.delivery_id)
         elif 400 <= status < 500 and status not in _TRY_AGAIN:
+            self._metrics.logout_tokens.inc("refused")
             _log.warning("client %s refused a logout token with status %d", client.client_id, status)
             await self._store.write(logout_deliveries.done, delivery.delivery_id)
         else:
+            self._metrics.logout_tokens.inc("failed")
             if client.client_id not in self._rests_until:
                 _log.warning("client %s takes no logout token for now: %s", client.client_id, why)
             self._rests_until[client.client_id] = self._clock() + _REST

@@ -36,6 +36,7 @@ from auth_service.endpoints import (
 )
 from auth_service.logos import Logos
 from auth_service.logout_delivery import LogoutDelivery
+from auth_service.metrics import AuthMetrics
 from auth_service.outgoing import Outgoing
 from auth_service.provider import Provider
 from auth_service.refused import not_found, refused
@@ -55,25 +56,35 @@ from auth_service.tokens.key_ring import KeyRing
 from auth_service.tokens.own_families import OwnFamilies
 from auth_service.tokens.status_indexes import StatusIndexes
 from auth_service.tokens.status_list import status_list_uri
-from tallystick.asgi import BodyLimit, ForwardedHeaders, RequestId, SecurityHeaders, ServerErrors
+from tallystick.asgi import BodyLimit, ForwardedHeaders, MetricsEndpoint, RequestId, SecurityHeaders, ServerErrors
 from tallystick.asgi.docs_page import add_docs_page
+from tallystick.asgi.endpoints import endpoints_of
 from tallystick.clock import Clock, system_clock
 from tallystick.errors import OAuthError
+from tallystick.metrics import Memory
 from tallystick.store import Store
+
+VERSION = "0.1.0"
 
 
 def create_app(
-    settings: Settings, clock: Clock = system_clock, outgoing_transport: httpx.AsyncBaseTransport | None = None
+    settings: Settings,
+    clock: Clock = system_clock,
+    outgoing_transport: httpx.AsyncBaseTransport | None = None,
+    *,
+    memory: Memory | None = None,
+    metrics_port: int | None = None,
 ) -> FastAPI:
     """The whole auth service as an ASGI app. Its store must have been migrated, and what is declared applied to it.
 
-    `outgoing_transport` is how the addresses that clients gave are reached, when not by the network.
+    `outgoing_transport` is how the addresses that clients gave are reached, when not by the network. `memory` is where
+    it counts, together with other processes of it; `metrics_port` the port at which /metrics is asked for, if not all.
     """
     steady = SteadyClock(clock)
     app = FastAPI(
         title="Tallystick auth service",
         summary="An OpenID Provider and OAuth 2.1 authorization server.",
-        version="0.1.0",
+        version=VERSION,
         lifespan=_lifespan(settings, steady, outgoing_transport),
         redirect_slashes=False,  # they are 307s, which send a form along, to whatever Host the caller named
         docs_url=None,
@@ -98,6 +109,7 @@ def create_app(
     ):
         app.include_router(endpoint.router)
     add_docs_page(app)
+    metrics = app.state.metrics = AuthMetrics(memory, version=VERSION, endpoints=endpoints_of(app.routes))
     app.add_exception_handler(OAuthError, refused)
     app.add_exception_handler(HTTPException, not_found)
     # The last one added is the first to see a request.
@@ -105,8 +117,9 @@ def create_app(
     app.add_middleware(BodyLimit)
     app.add_middleware(ServerErrors)
     app.add_middleware(SecurityHeaders, https=settings.is_https)
-    app.add_middleware(RequestId)
+    app.add_middleware(RequestId, count=metrics.requests.count)
     app.add_middleware(ForwardedHeaders, trusted_proxies=settings.trusted_proxies)
+    app.add_middleware(MetricsEndpoint, render=metrics.render, port=metrics_port)
     return app
 
 
@@ -115,19 +128,26 @@ def _lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        store = Store.open(settings.database_url, options={audit.RETENTION: settings.audit.retention})
+        metrics: AuthMetrics = app.state.metrics
+        store = Store.open(
+            settings.database_url,
+            options={audit.RETENTION: settings.audit.retention},
+            observer=metrics.store,
+        )
+        metrics.store.watch(lambda: store.waiting)
         passwords = Passwords()
         outgoing = Outgoing(settings.outgoing, outgoing_transport)
         client_keys = ClientKeys(outgoing, clock)
         logos = Logos(outgoing, store, clock)
         try:
             provider = app.state.provider = await _provider(
-                settings, store, passwords, outgoing, client_keys, logos, clock
+                settings, store, passwords, outgoing, client_keys, logos, metrics, clock
             )
             async with (
                 KeyCare(provider.key_ring).running(),
                 provider.status_list_publishing.running(),
                 provider.logout_delivery.running(),
+                metrics.published(),
             ):
                 yield
         finally:
@@ -147,12 +167,14 @@ async def _provider(
     outgoing: Outgoing,
     client_keys: ClientKeys,
     logos: Logos,
+    metrics: AuthMetrics,
     clock: SteadyClock,
 ) -> Provider:
     lifetimes = settings.lifetimes
     master_key = MasterKey.load(settings.master_key, may_create=False)
     registry = Registry(store)
     key_ring = KeyRing.of(store, master_key, clock, lifetimes)
+    metrics.watch_signing_keys(lambda: key_ring.signing_since, clock)
     family_lifetime = FamilyLifetime(
         refresh_token=lifetimes.refresh_token,
         family=lifetimes.refresh_token_family,
@@ -171,11 +193,16 @@ async def _provider(
         status_indexes=status_indexes,
         status_list_uri=status_list_uri(settings.issuer),
         refresh_keys=await load_secret(store, master_key, "refresh_key"),
+        metrics=metrics,
         clock=clock,
     )
     assertions = ClientAssertions(issuer=settings.issuer, store=store, registry=registry, keys=client_keys, clock=clock)
     form_keys = await load_secret(store, master_key, "form_key")
     form_key = form_keys[max(form_keys)]
+    status_list_publishing = StatusListPublishing(
+        issuer=settings.issuer, store=store, key_ring=key_ring, clock=clock, lifetime=lifetimes.status_list
+    )
+    metrics.watch_status_list(status_list_publishing.facts, clock)
     login_sessions = LoginSessions(
         store,
         clock,
@@ -203,11 +230,16 @@ async def _provider(
         forms=Forms(form_key, settings.issuer, clock),
         outgoing=outgoing,
         logout_delivery=LogoutDelivery(
-            issuer=settings.issuer, store=store, registry=registry, key_ring=key_ring, outgoing=outgoing, clock=clock
+            issuer=settings.issuer,
+            store=store,
+            registry=registry,
+            key_ring=key_ring,
+            outgoing=outgoing,
+            metrics=metrics,
+            clock=clock,
         ),
         logos=logos,
-        status_list_publishing=StatusListPublishing(
-            issuer=settings.issuer, store=store, key_ring=key_ring, clock=clock, lifetime=lifetimes.status_list
-        ),
+        status_list_publishing=status_list_publishing,
+        metrics=metrics,
         clock=clock,
     )

@@ -11,6 +11,7 @@ from auth_service.authentication.login_session import LoginSessions
 from auth_service.authentication.sign_in import SignIn
 from auth_service.logos import Logos
 from auth_service.logout_delivery import LogoutDelivery
+from auth_service.metrics import AuthMetrics
 from auth_service.outgoing import Outgoing
 from auth_service.registration.registrations import Registrations
 from auth_service.registry import Registry
@@ -38,6 +39,7 @@ class Provider:
     logout_delivery: LogoutDelivery
     logos: Logos
     status_list_publishing: StatusListPublishing
+    metrics: AuthMetrics
     clock: Clock
 
     @property

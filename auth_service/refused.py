@@ -4,6 +4,7 @@ from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 
 from auth_service.endpoints.json_response import json_response
+from auth_service.metrics import AuthMetrics
 from auth_service.pages import page
 from auth_service.pages.refusals import MalformedRequest, PageRefusal, TooBusy
 from tallystick.asgi import request_id
@@ -17,6 +18,8 @@ PAGES = frozenset({"/", "/authorize", "/login", "/consent", "/logout", "/logout/
 async def refused(request: Request, refusal: Exception) -> Response:
     """The exception handler for OAuthError."""
     assert isinstance(refusal, OAuthError)  # noqa: S101
+    metrics: AuthMetrics = request.app.state.metrics
+    metrics.refusals.inc(metrics.requests.endpoint(request.scope), refusal.error or "none")
     headers = _headers(refusal)
     if request.scope["path"] not in PAGES:
         body = {"error": refusal.error, "error_description": refusal.description}

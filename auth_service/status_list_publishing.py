@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
+from auth_service.metrics import StatusListFacts
 from auth_service.steady_clock import SteadyClock
 from auth_service.store import revoked_indexes, status_lists
 from auth_service.store.status_lists import StoredList
@@ -32,11 +33,12 @@ _PAGE = 20_000
 
 @dataclass(frozen=True)
 class PublishedList:
-    """The list as it is served. `iat` is Unix seconds, `size` is in bits."""
+    """The list as it is served. `iat` is Unix seconds; it has `size` bits, of which `revoked` are set."""
 
     token: bytes
     iat: int
     size: int
+    revoked: int
 
     @property
     def etag(self) -> str:
@@ -63,6 +65,13 @@ class StatusListPublishing:
         if self._published is None:
             raise TemporarilyUnavailable("no status list has been published yet")
         return self._published
+
+    def facts(self) -> StatusListFacts | None:
+        """For those who watch."""
+        published = self._published
+        if published is None:
+            return None
+        return StatusListFacts(published.iat, len(published.token), published.size, published.revoked)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -122,6 +131,7 @@ class StatusListPublishing:
             stored,
             size=stored.wanted_size,
             listed_revision=stored.revision,
+            revoked=len(revoked),
             iat=max(now, stored.iat + 1),
             kid=key.kid,
         )
@@ -165,4 +175,4 @@ class StatusListPublishing:
     def _take_over(self, stored: StoredList) -> None:
         self._stored = stored
         if stored.token and (self._published is None or self._published.iat != stored.iat):
-            self._published = PublishedList(stored.token.encode(), stored.iat, stored.size)
+            self._published = PublishedList(stored.token.encode(), stored.iat, stored.size, stored.revoked)

@@ -1,6 +1,7 @@
 """`python -m resource_service serve --config FILE`"""
 
 import multiprocessing
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,9 @@ import typer
 
 from resource_service.main import create_app
 from resource_service.settings import Settings
+from tallystick.metrics import Memory
 from tallystick.server import exit_on_misconfiguration, read_settings, serve
+from tallystick.server.logs import configure_logging
 
 NAME = "notes API"
 
@@ -26,12 +29,27 @@ def serve_command(
     host: Annotated[str | None, typer.Option(help="Where to listen; loopback when left out.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8001,
     workers: Annotated[int, typer.Option(min=1, help="How many processes.")] = 1,
+    metrics_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Answer /metrics on this port alone, and nothing else there.")
+    ] = None,
+    metrics_host: Annotated[str | None, typer.Option(help="Where that port is; loopback when left out.")] = None,
 ) -> None:
     """Bring the database to its newest form, and serve the API until SIGTERM."""
+    configure_logging()
     with exit_on_misconfiguration(NAME):
         settings = read_settings(Settings, config, env_prefix="RESOURCE_")
         _migrate_apart(settings.database_url)
-        status = serve(lambda: create_app(settings), name=NAME, host=host, port=port, workers=workers)
+        memory = Memory(workers)
+        status = serve(
+            partial(create_app, settings, memory=memory, metrics_port=metrics_port),
+            name=NAME,
+            host=host,
+            port=port,
+            workers=workers,
+            memory=memory,
+            metrics_host=metrics_host,
+            metrics_port=metrics_port,
+        )
     raise typer.Exit(status)
 
 

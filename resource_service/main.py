@@ -12,22 +12,39 @@ from resource_service.endpoints.health import health_endpoints
 from resource_service.endpoints.note import note_endpoints
 from resource_service.endpoints.notes import notes_endpoints
 from resource_service.endpoints.whoami import whoami_endpoint
+from resource_service.metrics import NotesMetrics
 from resource_service.openapi import document_problems
 from resource_service.problems import render_problems
 from resource_service.settings import Settings
-from tallystick.asgi import RequestId, SecurityHeaders
+from tallystick.asgi import MetricsEndpoint, RequestId, SecurityHeaders
 from tallystick.asgi.docs_page import add_docs_page
+from tallystick.asgi.endpoints import endpoints_of
 from tallystick.clock import Clock, system_clock
 from tallystick.fastapi import Tallystick
+from tallystick.metrics import Memory
 from tallystick.store import Store
 
+VERSION = "0.1.0"
 SCOPES = {"notes:read": "Read your notes", "notes:write": "Create, change and delete your notes"}
 
 
 def create_app(
-    settings: Settings, clock: Clock = system_clock, transport: httpx.AsyncBaseTransport | None = None
+    settings: Settings,
+    clock: Clock = system_clock,
+    transport: httpx.AsyncBaseTransport | None = None,
+    *,
+    memory: Memory | None = None,
+    metrics_port: int | None = None,
 ) -> FastAPI:
-    """`transport` is how the issuer is reached, when not by the network. The database has been migrated."""
+    """`transport` is how the issuer is reached, when not by the network. The database has been migrated.
+
+    `memory` is where it counts, together with other processes of it; `metrics_port` the port at which /metrics is asked
+    for, if not all.
+    """
+
+    def count_verdict(verdict: str) -> None:
+        metrics.count_verdict(verdict)
+
     auth = Tallystick(
         settings.issuer,
         settings.audience,
@@ -40,18 +57,22 @@ def create_app(
         status_file=settings.status_file,
         clock=clock,
         transport=transport,
+        on_verdict=count_verdict,
     )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.store = Store.open(settings.database_url)
+        store = app.state.store = Store.open(settings.database_url, observer=metrics.store)
+        metrics.store.watch(lambda: store.waiting)
         try:
-            yield
+            async with metrics.published():
+                yield
         finally:
-            await app.state.store.close()
+            await store.close()
 
     app = FastAPI(
         title="Notes",
+        version=VERSION,
         summary="Notes of your own, for whoever holds a token of the auth service.",
         lifespan=lifespan,
         docs_url=None,
@@ -68,11 +89,14 @@ def create_app(
     ):
         app.include_router(router)
     add_docs_page(app, client_id=settings.docs_client_id, scopes=list(SCOPES), connect_src=[_origin(settings.issuer)])
+    metrics = app.state.metrics = NotesMetrics(memory, version=VERSION, endpoints=endpoints_of(app.routes))
+    metrics.watch_followed(auth.followed)
     document_problems(app)
     render_problems(app)
     app.add_middleware(CrossOrigin, allowed_origins=settings.allowed_origins)
     app.add_middleware(SecurityHeaders, https=settings.audience.startswith("https://"))
-    app.add_middleware(RequestId)
+    app.add_middleware(RequestId, count=metrics.requests.count)
+    app.add_middleware(MetricsEndpoint, render=metrics.render, port=metrics_port)
     return app
 
 

@@ -45,11 +45,12 @@ class LoginSessions:
                 _log.warning("could not write when a login session was last seen")
         return session
 
-    async def end(self, request: Request) -> None:
-        """Sign out: the session ends, and what lives under it. No error when there is none."""
+    async def end(self, request: Request) -> bool:
+        """Sign out: the session ends, and what lives under it. False when there is none."""
         cookie_hash = self.cookie_hash(request)
-        if cookie_hash is not None:
-            await self._store.write(login_sessions.end, cookie_hash, now=self._clock())
+        if cookie_hash is None:
+            return False
+        return await self._store.write(login_sessions.end, cookie_hash, now=self._clock())
 
     def cookie_hash(self, request: Request) -> bytes | None:
         """None for a browser without a cookie of ours, or with one that we cannot have made."""

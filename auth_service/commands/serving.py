@@ -10,6 +10,7 @@ import typer
 from auth_service import config_file
 from auth_service.commands.service import NAME, Config, Service, run, run_with
 from auth_service.store.declared import Change
+from tallystick.metrics import Memory
 from tallystick.server import exit_on_misconfiguration
 from tallystick.server import serve as serve_app
 from tallystick.server.logs import configure_logging
@@ -18,10 +19,21 @@ _log = logging.getLogger(__name__)
 
 Host = Annotated[str | None, typer.Option(help="Where to listen; the loopback addresses when left out.")]
 Port = Annotated[int, typer.Option(min=0, max=65535)]
+MetricsPort = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="Answer /metrics on this port alone, and nothing else there.")
+]
+MetricsHost = Annotated[str | None, typer.Option(help="Where that port is; the loopback addresses when left out.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes.")]
 
 
-def serve(config: Config, host: Host = None, port: Port = 8000, workers: Workers = 1) -> None:
+def serve(
+    config: Config,
+    host: Host = None,
+    port: Port = 8000,
+    workers: Workers = 1,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = None,
+) -> None:
     """Bring the store up to date, apply the configuration, and serve."""
     from auth_service.main import create_app  # the half of the program that no other command needs
 
@@ -33,7 +45,17 @@ def serve(config: Config, host: Host = None, port: Port = 8000, workers: Workers
             _log.warning("several workers on one SQLite file are correct, but no faster than one; PostgreSQL is")
         if settings.registration.mode != "off" and not settings.registration.require_pkce:
             _log.warning("clients that register themselves need no PKCE: registration.require_pkce is false")
-        status = serve_app(partial(create_app, settings), name=NAME, host=host, port=port, workers=workers)
+        memory = Memory(workers)
+        status = serve_app(
+            partial(create_app, settings, memory=memory, metrics_port=metrics_port),
+            name=NAME,
+            host=host,
+            port=port,
+            workers=workers,
+            memory=memory,
+            metrics_host=metrics_host,
+            metrics_port=metrics_port,
+        )
     raise typer.Exit(status)
 
 

@@ -8,6 +8,7 @@ from auth_service.endpoints.authorize import answer, begun_from, parse_request, 
 from auth_service.endpoints.our_form import OurForm, open_sealed, read_our_form
 from auth_service.pages import page
 from auth_service.provider import Provided, Provider
+from tallystick.errors import TemporarilyUnavailable
 
 router = APIRouter(include_in_schema=False)
 
@@ -29,15 +30,24 @@ async def login_page(request: Request, provider: Provided) -> Response:
 async def login(request: Request, provider: Provided) -> Response:
     """Check the password; then go on with the authorization request, or to the front page if there was none."""
     form = await read_our_form(request, provider)
-    match await provider.sign_in(request, email=form.get("username", ""), password=form.get("password", "")):
+    logins = provider.metrics.logins
+    try:
+        outcome = await provider.sign_in(request, email=form.get("username", ""), password=form.get("password", ""))
+    except TemporarilyUnavailable:
+        logins.inc("unavailable")
+        raise
+    match outcome:
         case SignedIn() as signed_in:
+            logins.inc("signed_in")
             provider.logout_delivery.wake()  # whoever was signed in here before may have been signed out
             response = await _go_on(form, signed_in, provider)
             provider.sign_in.set_cookies(response, signed_in)
             return response
         case Refused():
+            logins.inc("refused")
             return await _form_again(form, provider, "That email and password do not match.", status=401)
         case Throttled(retry_after=seconds):
+            logins.inc("throttled")
             response = await _form_again(form, provider, _too_often(seconds), status=429)
             response.headers["Retry-After"] = str(seconds)
             return response

@@ -73,7 +73,8 @@ async def _logout(request: Request, query: str, provider: Provider) -> Response:
 
 
 async def _signed_out(request: Request, asked: LogoutRequest, provider: Provider) -> Response:
-    await provider.login_sessions.end(request)
+    if await provider.login_sessions.end(request):
+        provider.metrics.revocations.inc("logout")
     provider.logout_delivery.wake()
     if asked.continue_url is not None:
         response = redirect(asked.continue_url)

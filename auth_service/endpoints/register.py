@@ -57,6 +57,7 @@ async def remove(client_id: str, request: Request, provider: Provided) -> Respon
     """End the registration, and all that the client holds."""
     token = bearer_token(request.headers.getlist("authorization"))
     await provider.registrations.remove(client_id, token)
+    provider.metrics.revocations.inc("registration_deleted")
     return Response(status_code=204, headers={"Cache-Control": "no-store"})
 
 

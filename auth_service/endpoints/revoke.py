@@ -28,4 +28,5 @@ async def revoke(request: Request, provider: Provided) -> Response:
     if presented is not None:
         await provider.store.write(revocations.take_back, presented.family_id, now=provider.clock())
         provider.issuing.own_families.forget(client.client_id)
+        provider.metrics.revocations.inc("revocation_request")
     return Response(headers={"Cache-Control": "no-store"})

@@ -43,4 +43,6 @@ async def token(request: Request) -> Response:
         raise UnsupportedGrantType("the grants are authorization_code, refresh_token and client_credentials")
     if grant_type not in client.grant_types:
         raise UnauthorizedClient("this client is not registered for this grant")
-    return json_response(await grant(form, client, provider.issuing))
+    response = await grant(form, client, provider.issuing)
+    provider.metrics.tokens_issued.inc(grant_type)
+    return json_response(response)

@@ -10,7 +10,7 @@ from auth_service.grants.audience import choose_target
 from auth_service.store import authorization_codes
 from auth_service.store.authorization_codes import AuthorizationCode
 from auth_service.store.clients import Client
-from auth_service.store.token_families import Family
+from auth_service.store.token_families import Family, Replayed
 from auth_service.tokens.issuing import Issuing, TokenResponse
 from tallystick import base64url
 from tallystick.errors import InvalidGrant, InvalidRequest
@@ -42,6 +42,8 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
             lifetime=lifetime if "refresh_token" in client.grant_types else lifetime.without_refresh_token(),
         )
     if not isinstance(family, Family):
+        if isinstance(family, Replayed):
+            issuing.metrics.revocations.inc("replayed_code")
         raise InvalidGrant("the code was used before, has expired, or its login session has ended")
 
     response = await issuing.access_token(family, audience=target.audience, scope=target.scope)

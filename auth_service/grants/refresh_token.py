@@ -4,7 +4,7 @@ from auth_service.form import Form
 from auth_service.grants.audience import Target, choose_target, narrowed
 from auth_service.store import token_families
 from auth_service.store.clients import Client
-from auth_service.store.token_families import Family, Rotated
+from auth_service.store.token_families import Family, Replayed, Rotated
 from auth_service.tokens import refresh_token
 from auth_service.tokens.issuing import Issuing, TokenResponse
 from tallystick.errors import InvalidGrant
@@ -40,6 +40,8 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
         login_session_idle=issuing.lifetimes.login_session_idle,
     )
     if not isinstance(rotated, Rotated):
+        if isinstance(rotated, Replayed):
+            issuing.metrics.revocations.inc("replayed_refresh_token")
         raise _refused()
 
     target = target_of(rotated.family)

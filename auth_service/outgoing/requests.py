@@ -14,6 +14,7 @@ import httpx
 
 from auth_service.outgoing.pinned_transport import PinnedTransport
 from auth_service.settings import Outgoing as OutgoingSettings
+from tallystick.request_id import outgoing_headers
 from tallystick.urls import is_loopback
 
 SECONDS = 5.0
@@ -85,7 +86,7 @@ class Outgoing:
     ) -> Answer:
         origin = "the address"
         try:
-            headers = {**_HEADERS, "Accept": accept}
+            headers = {**_HEADERS, "Accept": accept, **outgoing_headers()}
             request = httpx.Request(method, url, headers=headers, data=form, extensions={"timeout": _TIMEOUT})
             origin = _origin(request.url)
             self._check(request.url, is_trusted=is_trusted)

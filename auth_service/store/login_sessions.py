@@ -125,8 +125,11 @@ def seen(connection: Connection, sid: str, *, now: int) -> None:
     )
 
 
-def end(connection: Connection, cookie_hash: bytes, *, now: int) -> None:
-    """Sign out: the session, and every token family that lives under it, end in this one unit; its clients are told."""
+def end(connection: Connection, cookie_hash: bytes, *, now: int) -> bool:
+    """Sign out: the session, and every token family that lives under it, end in this one unit; its clients are told.
+
+    False when there was no such session, or it had ended before.
+    """
     ended = connection.execute(
         update(login_sessions)
         .where(login_sessions.c.cookie_hash == cookie_hash, login_sessions.c.ended_at.is_(None))
@@ -137,3 +140,4 @@ def end(connection: Connection, cookie_hash: bytes, *, now: int) -> None:
         logout_deliveries.enqueue(connection, [ended.sid], now=now)  # first: it waits for who deletes a client
         token_families.revoke_of_login_session(connection, ended.sid, now=now)
         audit.record(connection, "logout", now=now, sub=ended.sub, sid=ended.sid)
+    return ended is not None

@@ -24,6 +24,9 @@ begins one meanwhile; what a process left behind that was killed is tried again 
 BACKOFF = (1, 5, 30, 120, 600, 3600)
 """Seconds after the first failed attempt, the second, …; the last for all that follow."""
 
+MOST_COUNTED = 10_001
+"""Somebody looks every second, and a count goes through all it counts."""
+
 _MANY = 500
 """Rows or names in one statement."""
 
@@ -55,11 +58,15 @@ class DueClient:
 
 @dataclass(frozen=True)
 class Waiting:
-    """What there is to do. `clients` are all that have deliveries, due or not; `some_are_too_old` is for `give_up`."""
+    """What there is to do. `clients` are all that have deliveries, due or not; `some_are_too_old` is for `give_up`.
+
+    `deliveries` is how many there are, counted no further than MOST_COUNTED.
+    """
 
     clients: frozenset[str]
     due: list[DueClient]
     some_are_too_old: bool
+    deliveries: int
 
 
 def remember(connection: Connection, sid: str, client_id: str) -> None:
@@ -110,6 +117,7 @@ def _waiting_clients() -> Any:
 
 
 _WAITING = _waiting_clients()
+_COUNT = select(func.count()).select_from(select(_ROW.delivery_id).limit(MOST_COUNTED).subquery())
 _TOO_OLD = select(exists().where(_ROW.give_up_at <= bindparam("now")))
 
 
@@ -120,6 +128,7 @@ def look(connection: Connection, *, now: int) -> Waiting:
         clients=frozenset(row.client_id for row in rows),
         due=[DueClient(row.client_id, row.origin, row.due_since) for row in rows if row.due_since <= now],
         some_are_too_old=bool(rows) and bool(connection.execute(_TOO_OLD, {"now": now}).scalar_one()),
+        deliveries=connection.execute(_COUNT).scalar_one() if rows else 0,
     )
 
 

@@ -10,12 +10,14 @@ from auth_service.store.tables import status_lists
 
 @dataclass(frozen=True)
 class StoredList:
-    """`token` is "" before the first list. `revision` is of the revoked indexes, `listed_revision` of those in it."""
+    """`token` is "" before the first list; `revoked` of its `size` bits are set. `revision` is that of the revoked
+    indexes, `listed_revision` that of those in it."""
 
     size: int
     wanted_size: int
     revision: int
     listed_revision: int
+    revoked: int
     iat: int
     kid: str
     token: str
@@ -39,7 +41,9 @@ def look(connection: Connection, known: StoredList | None) -> Look:
 
 def load(connection: Connection) -> StoredList:
     row = connection.execute(select(status_lists)).one()
-    return StoredList(row.size, row.wanted_size, row.revision, row.listed_revision, row.iat, row.kid, row.token)
+    return StoredList(
+        row.size, row.wanted_size, row.revision, row.listed_revision, row.revoked, row.iat, row.kid, row.token
+    )
 
 
 def publish(connection: Connection, stored: StoredList, *, instead_of: int, now: int, clear_at: int) -> bool:
@@ -53,6 +57,7 @@ def publish(connection: Connection, stored: StoredList, *, instead_of: int, now:
             "before": instead_of,
             "the_size": stored.size,
             "the_revision": stored.listed_revision,
+            "the_revoked": stored.revoked,
             "the_iat": stored.iat,
             "the_kid": stored.kid,
             "the_token": stored.token,
@@ -75,6 +80,7 @@ _PUBLISH = (
         size_before=case((_HAS_GROWN, status_lists.c.size), else_=status_lists.c.size_before),
         grown_at=case((_HAS_GROWN, bindparam("now", type_=BigInteger)), else_=status_lists.c.grown_at),
         listed_revision=bindparam("the_revision"),
+        revoked=bindparam("the_revoked"),
         iat=bindparam("the_iat"),
         kid=bindparam("the_kid"),
         token=bindparam("the_token"),

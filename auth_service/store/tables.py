@@ -166,6 +166,7 @@ status_lists = Table(  # what every process serves; one row, made by the migrati
     Column("wanted_size", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),  # of the bits: rises when some have been revoked since
     Column("listed_revision", BigInteger, nullable=False),  # what is in `token`
+    Column("revoked", BigInteger, nullable=False),  # bits that are set in `token`
     Column("iat", BigInteger, nullable=False),
     Column("kid", Text, nullable=False),
     Column("token", Text, nullable=False),  # the signed list; "" before the first

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from auth_service.metrics import AuthMetrics
 from auth_service.registry import Registry
 from auth_service.settings import Lifetimes
 from auth_service.store import users
@@ -37,6 +38,7 @@ class Issuing:
     status_indexes: StatusIndexes
     status_list_uri: str
     refresh_keys: Mapping[int, bytes]
+    metrics: AuthMetrics
     clock: Clock
 
     async def keys_are_there(self, client: Client) -> None:

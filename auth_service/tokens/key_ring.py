@@ -88,6 +88,11 @@ class KeyRing:
             raise TemporarilyUnavailable("there is no key to sign with")
         return self._opened.get(row.kid) or await self._open(row, states)
 
+    @property
+    def signing_since(self) -> Mapping[str, int]:
+        """For each algorithm, since when (Unix seconds) the key signs that does, as this process saw it last."""
+        return {alg: row.signs_from for alg, row in self._states.signing.items()} if self._states else {}
+
     async def jwks(self) -> bytes:
         """The published keys as a JWK Set (RFC 7517 §5): what will sign, what signs, what signed what still lives."""
         return (await self._current()).jwks

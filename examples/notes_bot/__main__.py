@@ -6,19 +6,30 @@ CLIENT_SECRET=$(cat var/demo/notes-bot.secret) .venv/bin/python -m examples.note
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 
 from examples.notes_bot.client_credentials import ClientCredentials, TokenRefused
+from tallystick.request_id import own_request_id, send_request_id
 
 ISSUER = os.environ.get("ISSUER", "http://localhost:8000")
 API = os.environ.get("API", "http://localhost:8001")
 CLIENT_ID = os.environ.get("CLIENT_ID", "notes-bot")
 CLIENT_SECRET = os.environ.get("CLIENT_SECRET", "")
+IN_ITS_NAME: dict[str, list[Callable[..., Any]]] = {"request": [send_request_id]}
+"""One id for all the requests of a night, by which they are found in the logs of both services."""
 
 
 async def work_of_a_night() -> None:
+    with own_request_id() as name:
+        print(f"In the logs of both services this is {name}.")
+        await write_and_list()
+
+
+async def write_and_list() -> None:
     token_endpoint = await find_token_endpoint()
     async with notes_api(token_endpoint, scope="notes:read notes:write") as notes:
         written = await notes.post("/notes", json={"title": f"The night of {datetime.now(UTC):%d %B %Y}"})
@@ -32,7 +43,7 @@ async def work_of_a_night() -> None:
 
 async def find_token_endpoint() -> str:
     """From the issuer's metadata (RFC 8414), which must be the issuer's own."""
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(event_hooks=IN_ITS_NAME) as http:
         response = await http.get(f"{ISSUER}/.well-known/oauth-authorization-server")
     metadata = response.raise_for_status().json()
     if metadata["issuer"] != ISSUER:
@@ -42,7 +53,7 @@ async def find_token_endpoint() -> str:
 
 def notes_api(token_endpoint: str, *, scope: str) -> httpx.AsyncClient:
     auth = ClientCredentials(token_endpoint, CLIENT_ID, CLIENT_SECRET, scope=scope, resource=API)
-    return httpx.AsyncClient(base_url=API, auth=auth)
+    return httpx.AsyncClient(base_url=API, auth=auth, event_hooks=IN_ITS_NAME)
 
 
 async def list_notes(notes: httpx.AsyncClient) -> None:

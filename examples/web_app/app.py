@@ -21,8 +21,9 @@ from examples.web_app.provider import Provider
 from examples.web_app.services import Services
 from examples.web_app.sessions import AppSessions
 from examples.web_app.settings import Settings
-from tallystick.asgi import SecurityHeaders
+from tallystick.asgi import RequestId, SecurityHeaders
 from tallystick.clock import Clock, system_clock
+from tallystick.request_id import send_request_id
 
 SIGNING_IN = 600
 """Seconds for which the browser keeps what belongs to a sign-in under way."""
@@ -35,7 +36,13 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with httpx2.AsyncClient(base_url=settings.api, timeout=5.0, trust_env=False, transport=transport) as http:
+        async with httpx2.AsyncClient(
+            base_url=settings.api,
+            timeout=5.0,
+            trust_env=False,
+            transport=transport,
+            event_hooks={"request": [send_request_id]},
+        ) as http:
             provider = Provider(settings, clock, transport)
             app.state.services = Services(
                 settings,
@@ -64,6 +71,7 @@ def create_app(
         https_only=settings.is_https,
     )
     app.add_middleware(SecurityHeaders, https=settings.is_https)
+    app.add_middleware(RequestId)
     return app
 
 

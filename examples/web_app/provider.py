@@ -19,6 +19,7 @@ from examples.web_app.errors import SessionEnded, SignInFailed, Unreachable
 from examples.web_app.sessions import AppSession, Tokens, User
 from examples.web_app.settings import Settings
 from tallystick.clock import Clock
+from tallystick.request_id import send_request_id
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Provider:
             "trust_env": False,
             "timeout": 5.0,
             "transport": transport,
+            "event_hooks": {"request": [send_request_id]},
         }
         self._fetching_keys = asyncio.Lock()
         self._keys_asked_at = 0

@@ -147,8 +147,14 @@ class MissingToken(BearerError):
 
 
 class InvalidToken(BearerError):
+    """`reason` is one of a few words for those who count refusals; the caller is told of no difference."""
+
     error = "invalid_token"
     status = 401
+
+    def __init__(self, description: str = "", *, reason: str = "malformed") -> None:
+        super().__init__(description)
+        self.reason = reason
 
 
 class InsufficientUserAuthentication(BearerError):

@@ -7,7 +7,7 @@ app.include_router(auth.metadata)
 async def notes(claims: Annotated[AccessTokenClaims, auth.requires("notes:read")]): ...
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from fastapi.security.base import SecurityBase
 from tallystick.bearer import bearer_token, challenge, require_authentication, require_scopes
 from tallystick.claims import AccessTokenClaims
 from tallystick.clock import Clock, system_clock
-from tallystick.errors import BearerError, TemporarilyUnavailable
+from tallystick.errors import BearerError, InvalidToken, TemporarilyUnavailable
 from tallystick.followed import Followed
 from tallystick.issuer import FOLLOW_EVERY, RemoteIssuer
 from tallystick.scope import parse_scope
@@ -33,6 +33,19 @@ from tallystick.urls import check_identifier, well_known
 from tallystick.verifier import Verifier
 
 StatusPolicyName = Literal["serve_until_exp", "fail_closed"]
+
+VERDICTS = (
+    "accepted",
+    "no_token",
+    "invalid_request",  # several Authorization headers
+    *("malformed", "unknown_key", "bad_signature", "bad_claims", "wrong_issuer", "wrong_audience"),
+    *("expired", "not_yet_valid", "revoked", "status_unknown"),
+    "insufficient_scope",
+    "insufficient_user_authentication",
+    "temporarily_unavailable",
+)
+"""What becomes of a request that needs a token; those of an InvalidToken are its `reason`."""
+
 METADATA_MAX_AGE = 300  # seconds
 STATUS_MAX_AGE = 60
 """Seconds: what clocks that are half a minute apart, and a list that is signed every ten seconds, leave room for."""
@@ -58,13 +71,14 @@ class Tallystick:
         token_endpoint: str | None = None,
         clock: Clock = system_clock,
         transport: httpx.AsyncBaseTransport | None = None,
+        on_verdict: Callable[[str], None] | None = None,
     ) -> None:
         """`audience` is the URL of this API, as the tokens name it (RFC 8707). `name` and `scopes` (each with what it
         allows, for people to read) are for its metadata and its OpenAPI document; scopes that an endpoint requires
         need not be listed.
 
         `jwks_uri`, `jwks_file`, `clock`, `transport`: see RemoteKeySet. `follow_every`: seconds between two looks at
-        the issuer's keys and status lists.
+        the issuer's keys and status lists. `on_verdict` is told one of VERDICTS with every request that needs a token.
 
         `status_policy` says what becomes of tokens while nobody can tell whether they were revoked: good until their
         `exp`, or, with fail_closed, answered with 503 once the list was signed more than `status_max_age` seconds ago.
@@ -91,6 +105,7 @@ class Tallystick:
         self.verifier = Verifier(self._followed, audience, status_policy=policy, clock=clock)
         """For tokens that do not come by way of a dependency."""
         self._clock = clock
+        self._on_verdict = on_verdict or _nobody_counts
         self._flow = OAuthFlowAuthorizationCode(
             authorizationUrl=authorization_endpoint or f"{issuer.rstrip('/')}/authorize",
             tokenUrl=token_endpoint or f"{issuer.rstrip('/')}/token",
@@ -123,7 +138,10 @@ class Tallystick:
         for word in words:
             self._flow.scopes.setdefault(word, "")
         login = _Login(max_age, _parse_acr_values(acr_values), self._clock)
-        return Security(_BearerToken(self.verifier, self._resource_metadata, words, login, self._flow), scopes=words)
+        bearer_token_of = _BearerToken(
+            self.verifier, self._resource_metadata, words, login, self._flow, self._on_verdict
+        )
+        return Security(bearer_token_of, scopes=words)
 
     async def aclose(self) -> None:
         """Stop following the issuer. The app's lifespan does it where `metadata` is included."""
@@ -194,12 +212,14 @@ class _BearerToken(SecurityBase):
         scopes: tuple[str, ...],
         login: _Login,
         flow: OAuthFlowAuthorizationCode,
+        on_verdict: Callable[[str], None],
     ) -> None:
         self.model = OAuth2(flows=OAuthFlows(authorizationCode=flow))
         self.verifier = verifier
         self._resource_metadata = resource_metadata
         self._scopes = scopes
         self._login = login
+        self._on_verdict = on_verdict
 
     async def __call__(self, request: Request) -> AccessTokenClaims:
         try:
@@ -207,9 +227,22 @@ class _BearerToken(SecurityBase):
             require_scopes(claims, self._scopes)  # first: no login gives a scope
             self._login.require(claims)
         except BearerError as refusal:
+            self._on_verdict(_verdict(refusal))
             headers = {"WWW-Authenticate": challenge(refusal, self._resource_metadata), "Cache-Control": "no-store"}
             raise HTTPException(refusal.status, refusal.description, headers) from refusal
         except TemporarilyUnavailable as away:
+            self._on_verdict("temporarily_unavailable")
             headers = {"Retry-After": str(away.retry_after), "Cache-Control": "no-store"}
             raise HTTPException(away.status, away.description, headers) from away
+        self._on_verdict("accepted")
         return claims
+
+
+def _verdict(refusal: BearerError) -> str:
+    if isinstance(refusal, InvalidToken):
+        return refusal.reason
+    return refusal.error or "no_token"
+
+
+def _nobody_counts(_verdict: str) -> None:
+    pass

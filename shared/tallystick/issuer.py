@@ -7,6 +7,7 @@ import httpx
 
 from tallystick.clock import Clock, system_clock
 from tallystick.key_set import RemoteKeySet
+from tallystick.request_id import own_request_id
 from tallystick.shared_fetch import is_running
 from tallystick.status_file import StatusFile
 from tallystick.status_lists import StatusLists
@@ -69,6 +70,7 @@ class RemoteIssuer:
 
     async def _follow(self) -> None:
         while True:
-            self.key_set.fetching.start()
-            self.status_lists.start_round()
+            with own_request_id():  # not that of the request which was the first to need us
+                self.key_set.fetching.start()
+                self.status_lists.start_round()
             await asyncio.sleep(self._follow_every if self.key_set.was_told else min(RETRY, self._follow_every))

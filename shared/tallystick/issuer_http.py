@@ -6,6 +6,8 @@ from functools import cache
 
 import httpx
 
+from tallystick.request_id import outgoing_headers
+
 MAX_DOCUMENT_BYTES = 256 * 1024
 
 
@@ -46,7 +48,7 @@ async def get_if_changed(
 ) -> Answer | None:
     """The same for any kind of document; None when it is still the version of `etag` (RFC 9110 §13.1.2)."""
     # Uncompressed, so that the bytes on the wire are the bytes held.
-    headers = {"Accept": accept, "Accept-Encoding": "identity"}
+    headers = {"Accept": accept, "Accept-Encoding": "identity", **outgoing_headers()}
     if etag is not None:
         headers["If-None-Match"] = etag
     async with http.stream("GET", url, headers=headers, follow_redirects=False) as response:

@@ -83,15 +83,22 @@ def read(token: str, profile: Profile, key_for: Callable[[str], PublicKey]) -> d
     try:
         encoded_header, encoded_payload, encoded_signature = _parts(token, profile)
         header = _parse_header(encoded_header, profile)
-        key = key_for(header.kid)
+        key = _found(key_for, header.kid)
         if not key.is_for(header.alg):
             raise ValueError("the key is for another algorithm")
         signing_input = f"{encoded_header}.{encoded_payload}".encode()
         if not _ALGORITHMS[header.alg].verify(signing_input, key.key, base64url.decode(encoded_signature)):
-            raise ValueError("the signature is not the key's")
+            raise InvalidToken(UNBELIEVED, reason="bad_signature") from ValueError("the signature is not the key's")
         return parse_object(base64url.decode(encoded_payload))
-    except (ValueError, KeyError) as refused:
+    except ValueError as refused:
         raise InvalidToken(UNBELIEVED) from refused
+
+
+def _found(key_for: Callable[[str], PublicKey], kid: str) -> PublicKey:
+    try:
+        return key_for(kid)
+    except KeyError as unknown:
+        raise InvalidToken(UNBELIEVED, reason="unknown_key") from unknown
 
 
 def read_by_any(token: str, profile: Profile, keys: Iterable[PublicKey]) -> dict[str, object]:

@@ -83,10 +83,10 @@ class StatusCheck:
             # Lists grow before their new places are given out, so a list that is up to date has every place there is.
             if followed.fetching.is_failing or not is_young:
                 return False
-            raise InvalidToken(UNBELIEVED) from ValueError("its status list has no such place")
+            raise InvalidToken(UNBELIEVED, reason="status_unknown") from ValueError("its list has no such place")
         if held.status(idx):
             self.refused += 1
-            raise InvalidToken(UNBELIEVED) from ValueError("revoked")
+            raise InvalidToken(UNBELIEVED, reason="revoked") from ValueError("revoked")
         return is_young
 
     def _is_young(self, held: StatusList, now: int) -> bool:

@@ -84,19 +84,29 @@ class Verifier:
         try:
             claims = AccessTokenClaims.model_validate(payload)
             self._check(claims, self._clock())
+        except _Unbelieved as refused:
+            raise InvalidToken(UNBELIEVED, reason=refused.reason) from refused
         except ValueError as refused:  # pydantic's ValidationError, too
-            raise InvalidToken(UNBELIEVED) from refused
+            raise InvalidToken(UNBELIEVED, reason="bad_claims") from refused
         return claims
 
     def _check(self, claims: AccessTokenClaims, now: int) -> None:
         if claims.iss != self._issuer.identifier:
-            raise ValueError("issued by another")
+            raise _Unbelieved("issued by another", "wrong_issuer")
         if self._audience not in ([claims.aud] if isinstance(claims.aud, str) else claims.aud):
-            raise ValueError("issued for another audience")
+            raise _Unbelieved("issued for another audience", "wrong_audience")
         if now - claims.exp > LEEWAY:
-            raise ValueError("expired")
+            raise _Unbelieved("expired", "expired")
         if max(claims.iat, claims.nbf or claims.iat) - now > LEEWAY:
-            raise ValueError("not valid yet")
+            raise _Unbelieved("not valid yet", "not_yet_valid")
+
+
+class _Unbelieved(Exception):
+    """Well-formed claims that are not for us, or not now. `reason` is the word for those who count."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class _Verdict(NamedTuple):

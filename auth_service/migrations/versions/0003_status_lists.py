@@ -20,7 +20,16 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         *(
             sa.Column(name, sa.BigInteger(), nullable=False)
-            for name in ("size", "size_before", "grown_at", "wanted_size", "revision", "listed_revision", "iat")
+            for name in (
+                "size",
+                "size_before",
+                "grown_at",
+                "wanted_size",
+                "revision",
+                "listed_revision",
+                "revoked",
+                "iat",
+            )
         ),
         sa.Column("kid", sa.Text(), nullable=False),
         sa.Column("token", sa.Text(), nullable=False),
@@ -41,6 +50,6 @@ def upgrade() -> None:
         sa.Column("reserved_until", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("block"),
     )
-    first = dict.fromkeys(("grown_at", "revision", "listed_revision", "iat"), 0)
+    first = dict.fromkeys(("grown_at", "revision", "listed_revision", "revoked", "iat"), 0)
     first |= dict.fromkeys(("size", "size_before", "wanted_size"), FIRST_SIZE)
     op.bulk_insert(lists, [{"number": 1, "kid": "", "token": "", **first}])

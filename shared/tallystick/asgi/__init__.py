@@ -2,8 +2,18 @@
 
 from tallystick.asgi.body_limit import BodyLimit
 from tallystick.asgi.forwarded_headers import ForwardedHeaders
-from tallystick.asgi.request_id import RequestId, request_id
+from tallystick.asgi.metrics_endpoint import MetricsEndpoint
+from tallystick.asgi.request_id import RequestId
 from tallystick.asgi.security_headers import SecurityHeaders
 from tallystick.asgi.server_errors import ServerErrors
+from tallystick.request_id import request_id
 
-__all__ = ["BodyLimit", "ForwardedHeaders", "RequestId", "SecurityHeaders", "ServerErrors", "request_id"]
+__all__ = [
+    "BodyLimit",
+    "ForwardedHeaders",
+    "MetricsEndpoint",
+    "RequestId",
+    "SecurityHeaders",
+    "ServerErrors",
+    "request_id",
+]

@@ -4,12 +4,11 @@ import logging
 import re
 import secrets
 import time
-from contextvars import ContextVar
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""The id of the request being served; empty outside of one."""
+from tallystick.request_id import request_id
 
 access_logger = logging.getLogger("tallystick.access")
 
@@ -23,11 +22,13 @@ class RequestId:
     """Take a well-formed X-Request-ID from the request or make one, and send it back.
 
     Logs method, path, status and milliseconds on `tallystick.access`, at DEBUG what machines ask all day; never the
-    query, which may hold a code or token.
+    query, which may hold a code or token. `count` hears of the same: the scope, the status (0 when there was no
+    response) and the seconds.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, count: Callable[[Scope, int, float], None] | None = None) -> None:
         self._app = app
+        self._count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,13 +49,16 @@ class RequestId:
         try:
             await self._app(scope, receive, send_with_id)
         finally:
+            seconds = time.perf_counter() - begin
+            if self._count is not None:
+                self._count(scope, status, seconds)
             level = logging.DEBUG if status < 400 and scope["path"] in _ASKED_BY_MACHINES else logging.INFO
             if access_logger.isEnabledFor(level):
                 fields = {
                     "method": scope["method"],
                     "path": scope["path"][:256],
                     "status": status,
-                    "milliseconds": round((time.perf_counter() - begin) * 1000, 1),
+                    "milliseconds": round(seconds * 1000, 1),
                 }
                 access_logger.log(level, "request", extra={"fields": fields})
 

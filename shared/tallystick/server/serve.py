@@ -8,10 +8,11 @@ from socket import socket
 import uvicorn
 from starlette.types import ASGIApp
 
+from tallystick.metrics.memory import Memory
 from tallystick.server.file_limit import raise_file_limit
 from tallystick.server.listen import BACKLOG, bind
 from tallystick.server.logs import configure_logging
-from tallystick.server.misconfigured import exit_on_misconfiguration
+from tallystick.server.misconfigured import Misconfigured, exit_on_misconfiguration
 from tallystick.server.protocol import BoundedProtocol
 from tallystick.server.supervisor import Worker, supervise
 from tallystick.server.uvicorn_server import Server
@@ -25,16 +26,32 @@ CONNECTIONS = 4096
 FAILED_START = 3
 
 
-def serve(factory: Callable[[], ASGIApp], *, name: str, host: str | None, port: int, workers: int = 1) -> int:
+def serve(
+    factory: Callable[[], ASGIApp],
+    *,
+    name: str,
+    host: str | None,
+    port: int,
+    workers: int = 1,
+    memory: Memory | None = None,
+    metrics_host: str | None = None,
+    metrics_port: int | None = None,
+) -> int:
     """Serve what `factory` makes until SIGTERM or SIGINT; return the exit status, 0 after the requests under way.
 
     `factory` is called in each process that serves, after the fork; so hold no thread or connection when you call this.
     `host` None means the loopback addresses. When connections are accepted, prints one line that begins with `name`.
-    With more `workers` than one, this process only watches over them.
+    With more `workers` than one, this process only watches over them. `memory` is where they all count, and has a part
+    for each; `metrics_host` and `metrics_port` are another address to listen on, which only the app tells apart.
 
-    Raises Misconfigured when the port is taken, and whatever `factory` raises.
+    Raises Misconfigured when a port is taken, and whatever `factory` raises.
     """
     sockets = bind(host, port)
+    memory = memory or Memory(workers)
+    if metrics_port is not None:
+        if metrics_port == sockets[0].getsockname()[1]:  # connections are told apart by it
+            raise Misconfigured(f"--metrics-port {metrics_port} is the service's own port")
+        sockets += bind(metrics_host, metrics_port)
     configure_logging()
     raise_file_limit(CONNECTIONS + 256)
     shown = "localhost" if host is None else f"[{host}]" if ":" in host else host
@@ -45,10 +62,13 @@ def serve(factory: Callable[[], ASGIApp], *, name: str, host: str | None, port: 
         sys.stdout.flush()
 
     def work(worker: Worker) -> int:
+        memory.take(worker.number)
         with exit_on_misconfiguration(name):
             return _run(factory, sockets, on_ready=worker.ready, parent=worker.life)
 
-    return supervise(work, workers, announce) if workers > 1 else _run(factory, sockets, on_ready=announce)
+    if workers > 1:
+        return supervise(work, workers, announce, memory.bury)
+    return _run(factory, sockets, on_ready=announce)
 
 
 def _run(

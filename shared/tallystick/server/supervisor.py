@@ -11,7 +11,6 @@ import signal
 import struct
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +32,8 @@ logger = logging.getLogger(__name__)
 class Worker:
     """What a working process knows of its parent."""
 
+    number: int
+    """From 0; the one that replaces it has the same."""
     life: int
     """A file descriptor that becomes readable, at its end, when the parent is gone."""
     _news: int
@@ -42,21 +43,28 @@ class Worker:
         os.write(self._news, _PID.pack(os.getpid()))
 
 
-def supervise(run: Callable[[Worker], int], count: int, on_ready: Callable[[], None]) -> int:
-    """Keep `count` processes alive; each exits with what `run(worker)` returns. `on_ready` is called once all serve.
+def supervise(
+    run: Callable[[Worker], int], count: int, on_ready: Callable[[], None], on_death: Callable[[int], None]
+) -> int:
+    """Keep `count` processes alive; each exits with what `run(worker)` returns. `on_ready` is called once all serve,
+    `on_death` with the number of each that has ended.
 
     Returns when all have ended after SIGTERM or SIGINT (0, or 1 if one had to be killed), or when one ended before all
     served for the first time, with its status: another would fare no better.
     """
-    return _Supervisor(run, count, on_ready).run()
+    return _Supervisor(run, count, on_ready, on_death).run()
 
 
 class _Supervisor:
-    def __init__(self, run: Callable[[Worker], int], count: int, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, run: Callable[[Worker], int], count: int, on_ready: Callable[[], None], on_death: Callable[[int], None]
+    ) -> None:
         self._run_worker = run
         self._count = count
         self._on_ready = on_ready
-        self._living: set[int] = set()
+        self._on_death = on_death
+        self._living: dict[int, int] = {}
+        """The number of each, by its pid."""
         self._ready: set[int] = set()
         self._status = 0
         self._stopping_since: float | None = None
@@ -95,26 +103,27 @@ class _Supervisor:
 
     def _start_one(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # none may reach the child while it still has our handlers
+        number = min(set(range(self._count)) - set(self._living.values()))
         pid = os.fork()
         if pid == 0:
-            self._become_worker()
-        self._living.add(pid)
+            self._become_worker(number)
+        self._living[pid] = number
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
-    def _become_worker(self) -> None:
+    def _become_worker(self, number: int) -> None:
         status = 1
         try:
             signal.set_wakeup_fd(-1)
-            for number in _SIGNALS:
-                signal.signal(number, signal.SIG_DFL)
+            for signal_number in _SIGNALS:
+                signal.signal(signal_number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             for descriptor in (self._hold, self._news, self._woken, self._wake):
                 os.close(descriptor)
-            status = self._run_worker(Worker(self._life, self._tell))
+            status = self._run_worker(Worker(number, self._life, self._tell))
         except SystemExit as leaving:
             status = leaving.code if isinstance(leaving.code, int) else 1
         except BaseException:
-            traceback.print_exc()
+            logger.critical("a process broke down", exc_info=True)
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -123,7 +132,7 @@ class _Supervisor:
     def _hear_news(self) -> None:
         (pid,) = _PID.unpack(os.read(self._news, _PID.size))
         self._ready.add(pid)
-        if not self._is_announced and self._living <= self._ready:
+        if not self._is_announced and self._living.keys() <= self._ready:
             self._is_announced = True
             self._on_ready()
 
@@ -143,7 +152,7 @@ class _Supervisor:
             dead, wait_status = os.waitpid(pid, os.WNOHANG)
             if not dead:
                 continue
-            self._living.discard(pid)
+            self._on_death(self._living.pop(pid))
             self._ready.discard(pid)
             if self._stopping_since is not None:
                 continue

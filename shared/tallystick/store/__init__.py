@@ -4,7 +4,17 @@ A unit of work is a plain function `fn(connection, …)` of SQL and nothing else
 """
 
 from tallystick.store.errors import StoreUnavailable, Unstorable
+from tallystick.store.observer import StoreObserver
 from tallystick.store.statements import insert_on_conflict, lock_parent, prune, take_turns
 from tallystick.store.store import Store
 
-__all__ = ["Store", "StoreUnavailable", "Unstorable", "insert_on_conflict", "lock_parent", "prune", "take_turns"]
+__all__ = [
+    "Store",
+    "StoreObserver",
+    "StoreUnavailable",
+    "Unstorable",
+    "insert_on_conflict",
+    "lock_parent",
+    "prune",
+    "take_turns",
+]

@@ -4,6 +4,7 @@ Everything else that a unit raises (IntegrityError, a refusal of its own) reache
 """
 
 from tallystick.errors import InvalidRequest, TemporarilyUnavailable
+from tallystick.store.observer import Outcome
 
 
 class StoreUnavailable(TemporarilyUnavailable):
@@ -11,6 +12,10 @@ class StoreUnavailable(TemporarilyUnavailable):
 
     Whether the unit took effect is unknown when the database went away during the commit or the deadline passed.
     """
+
+    def __init__(self, description: str = "", *, retry_after: int = 1, outcome: Outcome = "failed") -> None:
+        super().__init__(description, retry_after=retry_after)
+        self.outcome = outcome
 
 
 class Unstorable(InvalidRequest):

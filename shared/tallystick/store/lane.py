@@ -27,12 +27,17 @@ class Lane:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """How many units no thread has begun with."""
+        return self._waiting.qsize()
+
     def submit(self, unit: Unit) -> None:
         """Raises StoreUnavailable when the queue is full: more could not be served within the deadline anyway."""
         if self._is_closed:
-            raise StoreUnavailable("the store is closed")
+            raise StoreUnavailable("the store is closed", outcome="refused")
         if self._waiting.qsize() >= self._queue_size:
-            raise StoreUnavailable("too many requests wait for the store")
+            raise StoreUnavailable("too many requests wait for the store", outcome="refused")
         self._waiting.put(unit)
 
     def close(self, patience: float) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from tallystick.store.errors import StoreUnavailable
 from tallystick.store.lane import Lane
+from tallystick.store.observer import Outcome, StoreObserver
 from tallystick.store.unit import Unit
 
 logger = logging.getLogger(__name__)
@@ -36,11 +37,14 @@ class Store:
     seconds; Unstorable for a value that no database of ours keeps.
     """
 
-    def __init__(self, engine: Engine, *, reads: Lane, writes: Lane, deadline: float) -> None:
+    def __init__(
+        self, engine: Engine, *, reads: Lane, writes: Lane, deadline: float, observer: StoreObserver | None = None
+    ) -> None:
         self.engine = engine
         self._reads = reads
         self._writes = writes
         self._deadline = deadline
+        self._observer = observer
         self._silent_until = 0.0
 
     @classmethod
@@ -52,13 +56,14 @@ class Store:
         queue_size: int = QUEUE_SIZE,
         deadline: float = DEADLINE,
         options: Mapping[str, object] | None = None,
+        observer: StoreObserver | None = None,
     ) -> Self:
         """A store on `sqlite:///relative`, `sqlite:////absolute` or any libpq URL `postgresql://…`.
 
         Connects when the first unit comes, so it never blocks and never fails for a database that is away.
         `pool_size`: connections to PostgreSQL, or reading threads on SQLite. `queue_size`: units that may wait.
         `deadline`: seconds until a caller is told StoreUnavailable. `options`: what every unit may read, by
-        `connection.get_execution_options()`. Raises ValueError for any other URL.
+        `connection.get_execution_options()`. `observer` hears of every unit. Raises ValueError for any other URL.
         """
         engine = engine_for(url, patience=deadline)
         engine.update_execution_options(**(options or {}))
@@ -71,12 +76,19 @@ class Store:
             from tallystick.store.postgresql import Worker
 
             reads = writes = Lane("work", Worker(engine), threads=pool_size, queue_size=queue_size)
-        return cls(engine, reads=reads, writes=writes, deadline=deadline)
+        return cls(engine, reads=reads, writes=writes, deadline=deadline, observer=observer)
 
     @property
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
         return self.engine.dialect.name
+
+    @property
+    def waiting(self) -> Mapping[str, int]:
+        """The units in each queue: `read` and `write`, or `any` where both wait in one."""
+        if self._reads is self._writes:
+            return {"any": self._reads.waiting}
+        return {"read": self._reads.waiting, "write": self._writes.waiting}
 
     async def read(self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a unit that only reads. It sees one moment of the database, and a write in it fails."""
@@ -95,14 +107,22 @@ class Store:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         timer = loop.call_later(self._deadline, _give_up, future)
+        begin = time.perf_counter()
+        outcome: Outcome = "done"
         try:
             lane.submit(Unit(work, future, writes=writes))
             return await future
         except StoreUnavailable as unavailable:
+            outcome = unavailable.outcome
             self._report(unavailable)
+            raise
+        except asyncio.CancelledError:
+            outcome = "abandoned"
             raise
         finally:
             timer.cancel()
+            if self._observer is not None:
+                self._observer.unit_ended(writes=writes, seconds=time.perf_counter() - begin, outcome=outcome)
 
     def _report(self, unavailable: StoreUnavailable) -> None:
         """Tell the operator why, once a second at most."""
@@ -114,7 +134,7 @@ class Store:
 
 def _give_up(future: asyncio.Future[T]) -> None:
     if not future.done():
-        future.set_exception(StoreUnavailable("the store did not answer in time"))
+        future.set_exception(StoreUnavailable("the store did not answer in time", outcome="abandoned"))
 
 
 def engine_for(url: str, *, patience: float) -> Engine:

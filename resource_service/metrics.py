@@ -1,0 +1,58 @@
+"""The notes API's own numbers, beside those that both services have."""
+
+from collections.abc import Callable, Iterable
+
+from tallystick.fastapi import VERDICTS
+from tallystick.followed import Followed
+from tallystick.metrics import Memory
+from tallystick.metrics.service import ServiceMetrics
+
+FETCHED = ("jwks", "status_list", "status_list_aggregation")
+
+
+class NotesMetrics(ServiceMetrics):
+    def __init__(self, memory: Memory | None, *, version: str, endpoints: Iterable[str]) -> None:
+        super().__init__(memory, service="resource_service", version=version, endpoints=endpoints)
+        counter, gauge = self.metrics.counter, self.metrics.gauge
+        self.verdicts = counter(
+            "tallystick_verdicts_total",
+            "Requests to what needs an access token: accepted, or refused, and why.",
+            verdict=VERDICTS,
+        )
+        self._keys_age = gauge(
+            "tallystick_keys_age_seconds",
+            "Since the issuer told its keys; of the process that waits longest.",
+            merged="max",
+        )
+        self._status_list_age = gauge(
+            "tallystick_verifier_status_list_age_seconds",
+            "Since the status list that is gone by was signed; of the process with the oldest.",
+            merged="max",
+        )
+        self._failing_closed = gauge(
+            "tallystick_verifier_failing_closed",
+            "1 while tokens are refused because the status list is too old (fail_closed), in any process.",
+            merged="max",
+        )
+        self._failed_fetches = counter(
+            "tallystick_failed_fetches_total",
+            "Fetches from the issuer that came to nothing; the last good keys or list stayed.",
+            fetched=FETCHED,
+        )
+
+    def count_verdict(self, verdict: str) -> None:
+        self.verdicts.inc(verdict)
+
+    def watch_followed(self, followed: Callable[[], Followed]) -> None:
+        counted = dict.fromkeys(FETCHED, 0)
+
+        def look() -> None:
+            now = followed()
+            self._keys_age.set(now.keys_age)
+            self._status_list_age.set(max((age for age in now.list_ages.values() if age is not None), default=None))
+            self._failing_closed.set(now.is_failing_closed)
+            for fetched, failures in now.failed_fetches.items():
+                self._failed_fetches.inc(fetched, by=failures - counted[fetched])
+                counted[fetched] = failures
+
+        self.metrics.watch(look)

@@ -1,0 +1,50 @@
+"""The requests of an app, counted by endpoint, method and status, and timed."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tallystick.metrics.metrics import OTHER, Metrics
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", OTHER)
+_STATUSES = (200, 201, 204, 303, 304, 307, 400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 428, 429, 500, 502, 503)
+STATUSES = (*map(str, _STATUSES), "none", OTHER)
+"""`none`: there was no response, because the client was gone or the connection was cut."""
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5)
+"""Seconds."""
+
+
+class RequestMetrics:
+    """`endpoints` are the paths of the app's routes, as templates where they have parameters."""
+
+    def __init__(self, metrics: Metrics, endpoints: Iterable[str]) -> None:
+        known = [*dict.fromkeys(endpoints), OTHER]
+        self._requests = metrics.counter(
+            "tallystick_requests_total",
+            "Requests that were answered, or could not be any more.",
+            is_sparse=True,
+            endpoint=known,
+            method=METHODS,
+            status=STATUSES,
+        )
+        self._seconds = metrics.histogram(
+            "tallystick_request_duration_seconds",
+            "From a request's headers to the last byte of its response.",
+            is_sparse=True,
+            bounds=BOUNDS,
+            endpoint=known,
+        )
+        self._numbers = {endpoint: number for number, endpoint in enumerate(known)}
+        self._status_names = {int(status): status for status in STATUSES if status.isdigit()} | {0: "none"}
+
+    def count(self, scope: Mapping[str, Any], status: int, seconds: float) -> None:
+        """`status` 0: there was no response."""
+        endpoint = self.endpoint(scope)
+        self._seconds.observe_in(self._numbers[endpoint], seconds)
+        self._requests.inc(endpoint, scope["method"], self._status_names.get(status, OTHER))
+
+    def endpoint(self, scope: Mapping[str, Any]) -> str:
+        """Which of the endpoints a request is for: its path or, where that has parameters, its route's template."""
+        path: str = scope["path"]
+        if path not in self._numbers:
+            path = getattr(scope.get("route"), "path", OTHER)
+        return path if path in self._numbers else OTHER

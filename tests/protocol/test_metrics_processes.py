@@ -1,0 +1,147 @@
+"""Several processes are one service: whichever answers, /metrics tells of all of them, and of the dead."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from tests.support.auth_process import auth_process
+from tests.support.declared import declared_toml, secret_of
+from tests.support.notes_process import notes_process
+from tests.support.processes import PATIENCE
+from tests.support.relying_party import basic
+from tests.support.scraping import Numbers, numbers_in
+from tests.support.waiting import until_it_is
+
+ISSUER = "http://localhost:8000"
+ISSUED = 'tallystick_tokens_issued_total{grant_type="client_credentials"}'
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def metrics_port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def port(auth_postgresql_url: str, tmp_path: Path, metrics_port: int) -> Iterator[int]:
+    """Of a service of two processes."""
+    config = tmp_path / "tallystick.toml"
+    config.write_text(declared_toml(auth_postgresql_url, issuer=ISSUER))
+    with auth_process(config, "--workers", "2", "--metrics-port", str(metrics_port)) as port:
+        yield port
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    """Each request is a connection of its own, so that all processes get some."""
+    limits = httpx.Limits(max_keepalive_connections=0)
+    async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False, limits=limits) as client:
+        yield client
+
+
+async def issue(http: httpx.AsyncClient, port: int, *, at_once: int) -> int:
+    """So many requests for a token; how many of them got one."""
+    headers = {"Authorization": basic("bot", secret_of("bot"))}
+    form = {"grant_type": "client_credentials"}
+    asked = [http.post(f"http://127.0.0.1:{port}/token", data=form, headers=headers) for _ in range(at_once)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    return sum(isinstance(answer, httpx.Response) and answer.status_code == 200 for answer in answers)
+
+
+async def numbers(http: httpx.AsyncClient, metrics_port: int) -> Numbers:
+    return numbers_in((await http.get(f"http://127.0.0.1:{metrics_port}/metrics")).raise_for_status().text)
+
+
+async def test_what_each_has_counted_is_summed(http: httpx.AsyncClient, port: int, metrics_port: int) -> None:
+    issued = await issue(http, port, at_once=60)
+    assert issued > 0
+    for _ in range(8):  # by whichever process
+        seen = await numbers(http, metrics_port)
+        assert seen[ISSUED] == issued
+        assert seen["tallystick_processes"] == 2
+    assert seen['tallystick_request_duration_seconds_count{endpoint="/token"}'] == 60
+
+
+async def test_the_metrics_port_has_metrics_alone_and_the_other_has_none(
+    http: httpx.AsyncClient, port: int, metrics_port: int
+) -> None:
+    assert (await http.get(f"http://127.0.0.1:{port}/metrics")).status_code == 404
+    assert (await http.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
+    assert (await http.get(f"http://127.0.0.1:{metrics_port}/healthz")).status_code == 404
+    assert (await http.post(f"http://127.0.0.1:{metrics_port}/token")).status_code == 404
+
+
+async def test_a_killed_process_takes_nothing_along(http: httpx.AsyncClient, port: int, metrics_port: int) -> None:
+    issued = await issue(http, port, at_once=60)
+    (supervisor,) = {
+        process for process in psutil.process_iter() if _listens(process, port) and _is_parent(process, port)
+    }
+    victim = min(child.pid for child in supervisor.children())
+    before = await numbers(http, metrics_port)
+    os.kill(victim, signal.SIGKILL)
+
+    async def is_replaced() -> bool:
+        try:
+            seen = await numbers(http, metrics_port)
+        except httpx.HTTPError:
+            return False  # the connection was the victim's
+        assert seen[ISSUED] >= issued
+        return seen["tallystick_processes"] == 2 and victim not in {child.pid for child in supervisor.children()}
+
+    await until_it_is(is_replaced)
+    after = await numbers(http, metrics_port)
+    assert after[ISSUED] == issued
+    starts = [name for name in after if name.startswith("tallystick_process_start_time_seconds")]
+    assert sum(before[name] != after[name] for name in starts) == 1
+    issued += await issue(http, port, at_once=30)
+    assert (await numbers(http, metrics_port))[ISSUED] == issued
+
+
+def test_a_port_taken_and_one_used_twice_stop_the_start(tmp_path: Path) -> None:
+    port = free_port()
+    with (
+        pytest.raises(AssertionError, match="is the service's own port"),
+        notes_process(tmp_path, "--port", str(port), "--metrics-port", str(port)),
+    ):
+        pass
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(AssertionError, match="is in use by another program"),
+        notes_process(tmp_path, "--metrics-port", str(taken.getsockname()[1])),
+    ):
+        pass
+
+
+async def test_the_notes_api_does_the_same(http: httpx.AsyncClient, tmp_path: Path) -> None:
+    metrics_port = free_port()
+    with notes_process(tmp_path, "--workers", "2", "--metrics-port", str(metrics_port)) as api:
+        bearer = {"Authorization": f"Bearer {api.access_token()}"}
+        for _ in range(20):
+            assert (await http.get(f"{api.url}/whoami", headers=bearer)).status_code == 200
+        seen = await numbers(http, metrics_port)
+        assert seen['tallystick_verdicts_total{verdict="accepted"}'] == 20
+        assert seen["tallystick_processes"] == 2
+        assert (await http.get(f"{api.url}/metrics")).status_code == 404
+
+
+def _is_parent(process: psutil.Process, port: int) -> bool:
+    return any(_listens(child, port) for child in process.children())
+
+
+def _listens(process: psutil.Process, port: int) -> bool:
+    try:
+        return any(link.status == "LISTEN" and link.laddr.port == port for link in process.net_connections())
+    except psutil.Error:
+        return False

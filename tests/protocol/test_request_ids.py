@@ -1,0 +1,96 @@
+"""X-Request-ID goes from service to service: one name finds a piece of work in the logs of all of them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from examples.notes_bot.client_credentials import ClientCredentials
+from resource_service.main import create_app
+from resource_service.settings import Settings
+from tallystick.request_id import own_request_id, send_request_id
+from tallystick.store.migrations import migrate
+from tests.support.auth_service import AuthService, running_auth_service
+from tests.support.clock import MovableClock
+from tests.support.declared import ISSUER, NOTES, secret_of
+from tests.support.log_lines import LogLines, logging_as_served
+from tests.support.logout_deliveries import log_out
+from tests.support.logout_receivers import HOSTS, LogoutReceivers, listening_clients
+from tests.support.network import Network
+from tests.support.waiting import until_it_is
+
+
+@pytest.fixture
+def log() -> AsyncIterator[LogLines]:  # type: ignore[misc]
+    with logging_as_served("DEBUG") as lines:
+        yield lines
+
+
+@pytest.fixture
+async def auth(auth_sqlite_url: str, clock: MovableClock) -> AsyncIterator[AuthService]:
+    async with running_auth_service(auth_sqlite_url, clock) as running:
+        yield running
+
+
+@pytest.fixture
+async def network(auth: AuthService, tmp_path: Path) -> AsyncIterator[Network]:
+    """Both real services. The API is there, but has not begun to look after the issuer's keys by itself."""
+    database_url = f"sqlite:///{tmp_path}/notes.db"
+    migrate(database_url, "resource_service.migrations")
+    settings = Settings(audience=NOTES, issuer=ISSUER, database_url=database_url)
+    app = create_app(settings, auth.clock, Network({ISSUER: auth.app}))
+    async with app.router.lifespan_context(app):
+        yield Network({ISSUER: auth.app, NOTES: app})
+
+
+def paths_of(log: LogLines, name: str) -> list[str]:
+    return [line["path"] for line in log.parsed if line.get("request_id") == name and "path" in line]
+
+
+async def test_a_service_passes_its_name_on_to_both(network: Network, log: LogLines) -> None:
+    auth = ClientCredentials(f"{ISSUER}/token", "bot", secret_of("bot"), scope="notes:read", resource=NOTES)
+    hooks = {"request": [send_request_id]}
+    async with httpx.AsyncClient(transport=network, base_url=NOTES, auth=auth, event_hooks=hooks) as notes:
+        with own_request_id() as name:
+            response = await notes.get("/whoami")
+    assert (response.status_code, response.headers["x-request-id"]) == (200, name)
+    assert paths_of(log, name)[:1] == ["/token"]
+    assert paths_of(log, name)[-1:] == ["/whoami"]
+
+
+async def test_what_the_api_asks_the_issuer_for_a_request_has_the_requests_name(
+    network: Network, auth: AuthService, log: LogLines
+) -> None:
+    token = (await auth.relying_party("bot").client_credentials(scope="notes:read")).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}", "X-Request-ID": "from-the-proxy.1"}
+    async with httpx.AsyncClient(transport=network, base_url=NOTES) as notes:
+        assert (await notes.get("/whoami")).status_code == 401
+        auth.clock.advance(seconds=10)
+        kid_of_nobody = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6Im5vYm9keSJ9"
+        headers["Authorization"] = f"Bearer {kid_of_nobody}.e30.{'A' * 86}"
+        assert (await notes.get("/whoami", headers=headers)).status_code == 401
+    assert paths_of(log, "from-the-proxy.1")[-2:] == ["/jwks", "/whoami"]
+
+
+async def test_each_round_in_the_background_has_a_name_of_its_own(network: Network, log: LogLines) -> None:
+    async with httpx.AsyncClient(transport=network, base_url=NOTES) as notes:
+
+        async def is_ready() -> bool:
+            return (await notes.get("/readyz")).status_code == 200
+
+        await until_it_is(is_ready)
+    rounds = {line["request_id"] for line in log.parsed if line.get("path") == "/jwks"}
+    served = {line["request_id"] for line in log.parsed if line.get("path") == "/readyz"}
+    assert rounds
+    assert rounds.isdisjoint(served)
+
+
+async def test_a_logout_token_goes_out_under_a_name_of_its_own(auth_sqlite_url: str, clock: MovableClock) -> None:
+    receivers = LogoutReceivers()
+    async with running_auth_service(auth_sqlite_url, clock, receivers, client=listening_clients("app-one")) as auth:
+        await log_out(auth.relying_party("app-one"))
+        await receivers.told(HOSTS[0])
+    (request,) = receivers.requests[HOSTS[0]]
+    name = request.headers["x-request-id"]
+    assert len(name) == 32

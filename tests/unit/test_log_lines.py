@@ -1,0 +1,73 @@
+"""Every line that a service writes to its log is one JSON object, whoever wrote it."""
+
+import logging
+import sys
+import threading
+import warnings
+
+import pytest
+
+from tallystick.request_id import own_request_id
+from tests.support.log_lines import logging_as_served
+
+
+def test_a_warning_is_a_line() -> None:
+    with logging_as_served("INFO") as log:
+        warnings.simplefilter("always")
+        warnings.warn("deprecated\nand in two lines", DeprecationWarning, stacklevel=1)
+    (line,) = log.parsed
+    assert line["level"] == "warning"
+    assert "deprecated\nand in two lines" in line["message"]
+
+
+def test_uvicorn_and_libraries_speak_in_lines_when_something_is_wrong() -> None:
+    with logging_as_served("DEBUG") as log:
+        for name in ("uvicorn", "uvicorn.error", "sqlalchemy.engine", "httpcore"):
+            logging.getLogger(name).debug("every header and row")
+            logging.getLogger(name).error("cannot")
+    assert [(line["level"], line["message"]) for line in log.parsed] == [("error", "cannot")] * 4
+
+
+def test_a_traceback_stands_inside_of_a_line() -> None:
+    with logging_as_served("INFO") as log:
+        try:
+            raise ValueError("two\nlines")
+        except ValueError:
+            logging.getLogger("any").exception("unexpected")
+            sys.excepthook(*sys.exc_info())
+    first, second = log.parsed
+    assert (first["message"], second["message"]) == ("unexpected", "uncaught error")
+    for line in (first, second):
+        assert "Traceback" in line["error"]
+        assert "ValueError: two\nlines" in line["error"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_error_that_ends_a_thread_is_a_line() -> None:
+    def fail() -> None:
+        raise ValueError("a mistake of ours")
+
+    with logging_as_served("INFO") as log:
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+    (line,) = log.parsed
+    assert "a mistake of ours" in line["error"]
+
+
+def test_a_line_that_cannot_be_put_together_is_a_line_all_the_same() -> None:
+    with logging_as_served("INFO") as log:
+        logging.getLogger("any").error("%d of %d", "one")
+        logging.getLogger("any").error("%s", object(), extra={"fields": {"what": object(), "text": "\ud800\n"}})
+    assert [line["message"].partition(" at ")[0] for line in log.parsed] == ["%d of %d", "<object object"]
+
+
+def test_a_piece_of_work_has_one_name_in_its_lines() -> None:
+    with logging_as_served("INFO") as log:
+        with own_request_id() as first:
+            logging.getLogger("any").info("within")
+        logging.getLogger("any").info("outside")
+        with own_request_id() as second:
+            logging.getLogger("any").info("within another")
+    assert [line.get("request_id") for line in log.parsed] == [first, None, second]
+    assert first != second

@@ -1,0 +1,158 @@
+"""Counters, gauges and histograms in memory that several processes share."""
+
+import pytest
+
+from tallystick.metrics import Memory, Metrics
+from tallystick.metrics.memory import CELLS
+from tallystick.metrics.service import ServiceMetrics
+from tests.support.scraping import Numbers, numbers_in
+
+COLOURS = ("red", "green", "other")
+
+
+class Service(ServiceMetrics):
+    """A small one, of one process or as one of several."""
+
+    def __init__(self, memory: Memory | None = None) -> None:
+        super().__init__(memory, service="small", version="1", endpoints=["/", "/things/{thing_id}"])
+        self.seen = self.metrics.counter("small_seen_total", "Seen.", colour=COLOURS)
+        self.depth = self.metrics.gauge("small_depth", "Depth.", merged="sum")
+        self.age = self.metrics.gauge("small_age_seconds", "Age.", merged="max")
+        self.took = self.metrics.histogram("small_took_seconds", "Took.", bounds=(0.1, 1))
+
+    @property
+    def numbers(self) -> Numbers:
+        return numbers_in(self.render("")[0].decode())
+
+
+def process(memory: Memory, number: int) -> Service:
+    """What the process with this number makes; here it is one and the same."""
+    memory.take(number)
+    return Service(memory)
+
+
+def test_a_counter_counts_by_its_labels() -> None:
+    service = Service()
+    service.seen.inc("red")
+    service.seen.inc("red", by=2)
+    assert service.numbers['small_seen_total{colour="red"}'] == 3
+    assert service.numbers['small_seen_total{colour="green"}'] == 0
+
+
+def test_no_stranger_can_make_a_series() -> None:
+    service = Service()
+    before = service.numbers
+    for number in range(100):
+        service.seen.inc(f"colour {number}")
+    after = service.numbers
+    assert after.keys() == before.keys()
+    assert after['small_seen_total{colour="other"}'] == 100
+
+
+def test_a_value_declared_twice_is_one() -> None:
+    service = Service()
+    paths = service.metrics.counter("small_paths_total", "Paths.", path=("/", "/", "/two"), method=("GET", "POST"))
+    paths.inc("/two", "POST")
+    risen = {name for name, value in service.numbers.items() if "small_paths" in name and value}
+    assert risen == {'small_paths_total{method="POST",path="/two"}'}
+
+
+def test_a_label_without_other_takes_only_what_is_declared() -> None:
+    with pytest.raises(KeyError):
+        Metrics().counter("small_total", "Small.", colour=("red",)).inc("blue")
+
+
+def test_a_bucket_holds_what_is_up_to_its_end() -> None:
+    service = Service()
+    for seconds in (0.05, 0.1, 0.5, 3):
+        service.took.observe(seconds)
+    numbers = service.numbers
+    assert [numbers[f'small_took_seconds_bucket{{le="{end}"}}'] for end in ("0.1", "1.0", "+Inf")] == [2, 3, 4]
+    assert (numbers["small_took_seconds_count"], numbers["small_took_seconds_sum"]) == (4, 3.65)
+
+
+def test_a_gauge_that_was_never_set_is_not_shown() -> None:
+    service = Service()
+    assert "small_depth" not in service.numbers
+    service.depth.set(0)
+    assert service.numbers["small_depth"] == 0
+    service.depth.set(None)
+    assert "small_depth" not in service.numbers
+
+
+def test_one_gauge_that_cannot_be_set_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    service = Service()
+
+    def broken() -> None:
+        raise ValueError("a mistake of ours")
+
+    service.metrics.watch(broken)
+    service.metrics.watch(lambda: service.depth.set(7))
+    assert service.numbers["small_depth"] == 7
+    assert "a gauge could not be set" in caplog.text
+
+
+def test_several_processes_are_one_service() -> None:
+    memory = Memory(2)
+    one, two = process(memory, 0), process(memory, 1)
+    for service, depth in ((one, 3), (two, 4)):
+        service.seen.inc("green")
+        service.took.observe(0.2)
+        service.depth.set(depth)
+        service.age.set(depth)
+    for service in (one, two):
+        numbers = service.numbers
+        assert numbers['small_seen_total{colour="green"}'] == 2
+        assert numbers['small_took_seconds_bucket{le="1.0"}'] == numbers["small_took_seconds_count"] == 2
+        assert (numbers["small_depth"], numbers["small_age_seconds"]) == (7, 4)
+        assert numbers["tallystick_processes"] == 2
+
+
+def test_the_dead_have_counted_but_are_nothing_any_more() -> None:
+    memory = Memory(2)
+    one, two = process(memory, 0), process(memory, 1)
+    one.seen.inc("red")
+    two.seen.inc("red")
+    two.depth.set(4)
+    memory.bury(1)
+    assert one.numbers['small_seen_total{colour="red"}'] == 2
+    assert "small_depth" not in one.numbers
+    assert one.numbers["tallystick_processes"] == 1
+
+
+def test_a_replacement_goes_on_counting_and_begins_anew_with_being() -> None:
+    memory = Memory(2)
+    one, two = process(memory, 0), process(memory, 1)
+    two.seen.inc("red")
+    two.depth.set(4)
+    memory.bury(1)
+    replacement = process(memory, 1)
+    assert "small_depth" not in one.numbers
+    replacement.seen.inc("red")
+    assert one.numbers['small_seen_total{colour="red"}'] == 2
+    assert one.numbers["tallystick_processes"] == 2
+
+
+def test_more_series_than_cells_are_a_mistake_that_shows_at_once() -> None:
+    metrics = Metrics()
+    with pytest.raises(ValueError, match="more series than cells"):
+        metrics.counter("small_total", "Small.", number=[str(number) for number in range(CELLS)])
+
+
+def test_a_request_is_counted_by_its_endpoint_and_never_by_its_path() -> None:
+    service = Service()
+    before = service.numbers.keys()
+
+    class Route:
+        path = "/things/{thing_id}"
+
+    for number in range(1000):
+        service.requests.count({"path": f"/things/{number}", "route": Route, "method": "GET"}, 200, 0.002)
+        service.requests.count({"path": f"/{number}", "method": f"X{number}"}, 404 + number, 0.002)
+    service.requests.count({"path": "/", "method": "POST"}, 0, 0.002)
+    new = service.numbers.keys() - before
+    requests = {name for name in new if name.startswith("tallystick_requests_total")}
+    assert 'tallystick_requests_total{endpoint="/things/{thing_id}",method="GET",status="200"}' in requests
+    assert 'tallystick_requests_total{endpoint="/",method="POST",status="none"}' in requests
+    assert len(requests) < 20
+    assert len(new) < 80

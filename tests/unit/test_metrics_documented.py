@@ -1,0 +1,55 @@
+"""docs/operation.md names every metric, with its labels, and none that is not there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from auth_service.metrics import AuthMetrics
+from resource_service.metrics import NotesMetrics
+from tallystick.fastapi import VERDICTS
+from tallystick.metrics import Memory
+from tallystick.metrics.processes import NAMES as PROCESS_NAMES
+from tallystick.metrics.service import ServiceMetrics
+
+OPERATION = (Path(__file__).parents[2] / "docs" / "operation.md").read_text("utf-8")
+
+SERVICES = {
+    "The auth service": AuthMetrics(None, version="1", endpoints=["/"]),
+    "The notes API": NotesMetrics(None, version="1", endpoints=["/"]),
+}
+
+
+def documented(section: str) -> dict[str, list[str]]:
+    """The metrics of a section's table, each with its labels."""
+    text = OPERATION.partition(f"### {section}\n")[2].partition("\n##")[0]
+    rows = re.findall(r"^\| `(tallystick_\w+)` \| ([\w, ]*?) ?\|", text, flags=re.M)
+    return {name: labels.split(", ") if labels else [] for name, labels in rows}
+
+
+def existing(service: ServiceMetrics) -> dict[str, list[str]]:
+    return {**service.metrics.labels, **{key: ["process"] for key in PROCESS_NAMES}}
+
+
+@pytest.mark.parametrize("section", SERVICES)
+def test_the_document_names_every_metric_and_no_other(section: str) -> None:
+    assert documented("Both services") | documented(section) == existing(SERVICES[section])
+
+
+def test_what_is_in_both_is_said_once() -> None:
+    both = existing(ServiceMetrics(Memory(), service="small", version="1", endpoints=["/"]))
+    assert documented("Both services") == both
+
+
+def test_alerts_and_texts_speak_of_metrics_that_exist() -> None:
+    known = {name for service in SERVICES.values() for name in existing(service)}
+    mentioned = set(re.findall(r"tallystick_\w+(?=[^\w…]|$)", OPERATION)) - {"tallystick_process_"}
+    assert mentioned <= known
+
+
+def test_the_document_names_every_verdict() -> None:
+    section = OPERATION.partition("The verdicts: ")[2].partition(". ")[0]
+    assert re.findall(r"`(\w+)`", section) == [
+        "accepted",
+        *(verdict for verdict in VERDICTS if verdict != "accepted"),
+    ]
