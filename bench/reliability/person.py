@@ -40,6 +40,12 @@ class Person:
         other._cookies = self._cookies
         return other
 
+    def elsewhere(self, wire: Wire) -> "Person":
+        """The same browser and client, by way of another process."""
+        other = Person(wire, self._issuer, self.email, client_id=self.client_id, scope=self._scope)
+        other._cookies = self._cookies
+        return other
+
     # In the browser
 
     async def authorize(self) -> Answer:
@@ -90,8 +96,7 @@ class Person:
     # As the client
 
     async def redeem(self, code: str) -> dict[str, Any]:
-        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri(self.client_id)}
-        return good(await self.client_post("/token", form)).json()
+        return good(await self.client_post("/token", redemption(self.client_id, code))).json()
 
     async def tokens(self) -> dict[str, Any]:
         return await self.redeem(await self.code())
@@ -108,6 +113,11 @@ class Person:
 
     async def client_post(self, path: str, form: Mapping[str, str]) -> Answer:
         return await self.wire.post(path, form, basic(self.client_id))
+
+
+def redemption(client_id: str, code: str) -> dict[str, str]:
+    """The form that trades a code for tokens."""
+    return {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri(client_id)}
 
 
 def good(answer: Answer) -> Answer:

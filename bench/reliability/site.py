@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -71,8 +72,12 @@ class Site:
         return self._added(Service(module[0], arguments, port=free_port(), log=self.folder / f"{name}.log"))
 
     def logs(self) -> str:
-        """The end of what each service logged, for when something did not hold."""
-        return "".join(f"{file.name}:\n{file.read_text()[-4000:]}\n" for file in self.folder.glob("*.log"))
+        """The last warnings of each service, for when something did not hold."""
+        told = ""
+        for file in self.folder.glob("*.log"):
+            lines = [line for line in file.read_text().splitlines() if '"level": "info"' not in line]
+            told += "\n".join([f"{file.name}:", *lines[-40:], ""])
+        return told
 
     def _added(self, service: Service) -> Service:
         self._services.append(service)
@@ -109,7 +114,9 @@ async def site(engine: str, *, postgresql: PostgreSQL | None = None) -> AsyncIte
             made = Site(folder, f"sqlite:///{folder}/auth.db", None)
         else:
             if postgresql is None:
-                own = postgresql = await asyncio.to_thread(PostgreSQL, folder)
+                own = postgresql = await asyncio.to_thread(
+                    partial(PostgreSQL, folder, fsync="on", full_page_writes="on")
+                )
                 await asyncio.to_thread(own.start)
             made = Site(folder, await asyncio.to_thread(_new_database, postgresql, folder.name), postgresql)
         try:

@@ -26,10 +26,11 @@ def health_endpoints(auth: Tallystick) -> APIRouter:
 
     @router.get("/readyz", responses=problems(503))
     async def readyz(store: StoreOfNotes) -> Health:
-        """The store is reachable, and there is a key to verify tokens with."""
+        """The store is reachable and can be written to, and there is a key to verify tokens with."""
         if not auth.is_ready:
             raise TemporarilyUnavailable("no key of the issuer is known yet")
         await store.read(ping)
+        await store.check_writing()
         return Health()
 
     return router
