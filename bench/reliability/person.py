@@ -48,6 +48,10 @@ class Person:
 
     # In the browser
 
+    def forget(self) -> None:
+        """All cookies, as in another browser."""
+        self._cookies.clear()
+
     async def authorize(self) -> Answer:
         """Where the authorization request ends: on one of our pages, or on the way back to the client."""
         query = {

@@ -6,7 +6,9 @@ from bench.reliability import (
     clock_skew,
     full_disk,
     hostile_issuer,
+    hostile_peers,
     kill,
+    login_storm,
     single_use,
     store_away,
 )
@@ -21,4 +23,6 @@ SCENARIOS: dict[str, Scenario] = {
     "single_use": single_use,
     "clock_skew": clock_skew,
     "clock_jump": clock_jump,
+    "hostile_peers": hostile_peers,
+    "login_storm": login_storm,
 }

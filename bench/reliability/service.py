@@ -68,6 +68,10 @@ class Service:
         return status
 
     @property
+    def is_auth(self) -> bool:
+        return "auth_service" in self._command
+
+    @property
     def processes(self) -> list[psutil.Process]:
         if self._process is None:
             return []
