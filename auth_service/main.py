@@ -147,6 +147,7 @@ async def _provider(
     lifetimes = settings.lifetimes
     master_key = MasterKey.load(settings.master_key, may_create=False)
     registry = Registry(store)
+    await registry.now()  # known from the beginning, the metadata can be told whatever becomes of the store
     key_ring = KeyRing(
         store,
         master_key,
