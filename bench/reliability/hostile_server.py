@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 
 from bench.reliability.declared import AUDIENCE
 from tests.support.clock import MovableClock
-from tests.support.token_issuer import TokenIssuer
+from tests.support.token_issuer import PublishedList, TokenIssuer, status
+
+GOOD, REVOKED = 3, 5
+"""Indexes in its status list."""
 
 Fault = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -32,13 +35,25 @@ class HostileIssuer:
     def claims(self) -> dict[str, object]:
         return {"iss": self.url, "aud": AUDIENCE}
 
-    def access_token(self) -> str:
-        return self.signer.access_token(**self.claims)
+    @property
+    def list_uri(self) -> str:
+        return f"{self.url}/status-lists/1"
+
+    def access_token(self, *, idx: int = GOOD) -> str:
+        return self.signer.access_token(**self.claims, status=status(idx, self.list_uri))
 
     @property
     def documents(self) -> dict[str, bytes]:
-        metadata = {"issuer": self.url, "jwks_uri": f"{self.url}/jwks"}
+        metadata = {
+            "issuer": self.url,
+            "jwks_uri": f"{self.url}/jwks",
+            "status_list_aggregation_endpoint": f"{self.url}/status-lists",
+        }
+        status_list = PublishedList(self.signer, self.list_uri, 64)
+        status_list.revoke(REVOKED)
         return {
+            "/status-lists": json.dumps({"status_lists": [self.list_uri]}).encode(),
+            "/status-lists/1": status_list.token.encode(),
             "/.well-known/openid-configuration": json.dumps(metadata).encode(),
             "/jwks": self.signer.document,
             "/elsewhere": self.stranger.document,

@@ -7,7 +7,7 @@ import runpy
 import sys
 import time
 
-import tallystick.key_set
+from tallystick.fastapi import Tallystick
 
 
 def main(arguments: list[str]) -> None:
@@ -17,8 +17,10 @@ def main(arguments: list[str]) -> None:
             case "--skew":
                 _shift_clock(float(value))
             case "--refresh":
-                assert tallystick.key_set.REFRESH
-                tallystick.key_set.REFRESH = float(value)
+                defaults = Tallystick.__init__.__kwdefaults__
+                assert defaults is not None
+                assert "follow_every" in defaults
+                defaults["follow_every"] = float(value)
             case _:
                 sys.exit(f"there is no option {option}")
     sys.argv = arguments

@@ -75,6 +75,10 @@ class Person:
         answer = self._kept(await self.wire.post(form.action, filled, {"Origin": self._issuer, **self._headers()}))
         return await self._browse(answer)
 
+    async def sign_out(self) -> None:
+        """By the button on the page that asks whether to."""
+        good(await self.submit(await self._browse(await self._get("/logout"))))
+
     async def code(self) -> str:
         """Of somebody who is signed in, and was asked all there is to ask."""
         return code_in(await self.authorize())

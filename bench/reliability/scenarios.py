@@ -9,12 +9,14 @@ from bench.reliability import (
     hostile_peers,
     kill,
     login_storm,
+    revocation,
     single_use,
     store_away,
 )
 from bench.reliability.scenario import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
+    "revocation": revocation,
     "kill": kill,
     "store_away": store_away,
     "full_disk": full_disk,

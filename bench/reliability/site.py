@@ -64,6 +64,7 @@ class Site:
             "audience": AUDIENCE,
             "issuer": issuer or self.issuer,
             "jwks_file": str(self.folder / f"{name}.jwks.json"),
+            "status_file": str(self.folder / f"{name}.status-lists.json"),
             "database_url": f"sqlite:///{self.folder}/{name}.db",
         }
         config = self.folder / f"{name}.toml"
