@@ -1,11 +1,11 @@
 # Everything a newcomer needs; `make` alone lists it. Kept to what GNU make 3.81 (macOS) understands.
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench front lock browser foreign secrets clean
+.PHONY: help install run test check format bench reliability front lock browser foreign secrets clean
 
 PYTHON := .venv/bin/python
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## everything locked, into .venv; the second time takes seconds
 	@deploy/setup/python.sh
@@ -27,6 +27,9 @@ format: install ## put the code into its canonical form
 
 bench: install ## the benchmarks; prints tables, judges nothing
 	@$(PYTHON) -m bench
+
+reliability: install ## faults, done for real to real processes; prints a table, fails when something did not hold
+	@$(PYTHON) -m bench.reliability $(ARGS)
 
 front: install ## the pair behind TLS on loopback, for a certification run (docs/conformance.md); Ctrl-C stops it
 	@deploy/setup/nginx.sh

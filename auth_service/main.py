@@ -173,6 +173,7 @@ async def _provider(
     lifetimes = settings.lifetimes
     master_key = MasterKey.load(settings.master_key, may_create=False)
     registry = Registry(store)
+    await registry.now()  # known from the beginning, the metadata can be told whatever becomes of the store
     key_ring = KeyRing.of(store, master_key, clock, lifetimes)
     metrics.watch_signing_keys(lambda: key_ring.signing_since, clock)
     family_lifetime = FamilyLifetime(

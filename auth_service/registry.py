@@ -14,9 +14,11 @@ from typing import Generic, TypeVar
 from auth_service.store import apis, clients
 from auth_service.store.apis import Apis
 from auth_service.store.clients import Client
-from tallystick.store import Store
+from tallystick.store import Store, StoreUnavailable
 
 _SECONDS = 1.0
+_RETRY = 5.0
+"""Seconds between questions for what may be old while the store is away, so that not every caller waits in vain."""
 _MOST = 2_000
 """Answers remembered of one kind: strangers may ask for as many names as they like."""
 
@@ -28,16 +30,34 @@ V = TypeVar("V")
 
 
 class Registry:
-    """All of it raises StoreUnavailable when the answer is not remembered and the store is away."""
+    """All but `last_known` raises StoreUnavailable when the answer is not remembered and the store is away."""
 
     def __init__(self, store: Store) -> None:
+        self._last: Apis | None = None
+        self._ask_again_at = 0.0
         self._apis: _Remembered[None, Apis] = _Remembered(lambda _: store.read(apis.load))
         self._clients: _Remembered[str, Client | None] = _Remembered(lambda name: store.read(clients.find, name))
         self._origins: _Remembered[str, bool] = _Remembered(lambda name: store.read(clients.is_public_origin, name))
 
     async def now(self) -> Apis:
         """The APIs, at most a second old."""
-        return await self._apis.of(None)
+        self._last = await self._apis.of(None)
+        return self._last
+
+    async def last_known(self) -> Apis:
+        """The APIs to be told of, not to be judged by: however old while the store is away.
+
+        Raises StoreUnavailable when this process has never read them.
+        """
+        if self._last is not None and time.monotonic() < self._ask_again_at:
+            return self._last
+        try:
+            return await self.now()
+        except StoreUnavailable:
+            if self._last is None:
+                raise
+            self._ask_again_at = time.monotonic() + _RETRY
+            return self._last
 
     async def client(self, client_id: str) -> Client | None:
         """The client as it was at most a second ago; None when there is none, or it is disabled."""

@@ -18,9 +18,10 @@ async def healthz() -> Response:
 
 @router.get("/readyz", response_class=Response, responses=refusals(503))
 async def readyz(provider: Provided) -> Response:
-    """The store answers, and there is a key to sign with."""
+    """The store answers and can be written to, and there is a key to sign with."""
     try:
         await provider.registry.read_now()
+        await provider.store.check_writing()
         await provider.key_ring.signing_key()
     except TemporarilyUnavailable:
         return json_response({"error": "temporarily_unavailable"}, 503, {"Retry-After": "1"})

@@ -26,10 +26,12 @@ def health_endpoints(auth: Tallystick) -> APIRouter:
 
     @router.get("/readyz", responses=problems(503))
     async def readyz(store: StoreOfNotes) -> Health:
-        """The store is reachable, and tokens can be verified: there is a key, and with `fail_closed` a young list."""
+        """The store is reachable and can be written to, and tokens can be verified: there is a key, and with
+        `fail_closed` a young list."""
         if not auth.is_ready:
             raise TemporarilyUnavailable("what the issuer last told does not suffice to verify tokens")
         await store.read(ping)
+        await store.check_writing()
         return Health()
 
     return router

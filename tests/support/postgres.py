@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
 
+import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
@@ -27,7 +28,9 @@ SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "300",
 class PostgreSQL:
     """A server with its programs, its data and its socket in `folder`, which every user may enter."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
+        """`settings` are changes to those above."""
+        self._settings = SETTINGS | settings
         self._folder = folder
         self._data = folder / "data"
         self._user: int | None = None
@@ -44,7 +47,7 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Returns once it answers."""
-        settings = [f"-c{name}={value}" for name, value in SETTINGS.items()]
+        settings = [f"-c{name}={value}" for name, value in self._settings.items()]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._programs / "bin" / "postgres", f"-D{self._data}", f"-k{self._folder}", *settings],
@@ -68,6 +71,30 @@ class PostgreSQL:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(PATIENCE)
             self._process = None
+
+    def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """Without a word to anybody; SIGQUIT is PostgreSQL's "immediate" shutdown. Returns when no process is left."""
+        if self._process is not None:
+            _, *children = self._family()
+            self._process.send_signal(how)
+            self._process.wait(PATIENCE)
+            self._process = None
+            psutil.wait_procs(children, PATIENCE)  # orphans hold the memory that the next start asks for
+
+    def freeze(self) -> None:
+        """Nothing is cut, and nothing is answered."""
+        for process in self._family():
+            process.suspend()
+
+    def thaw(self) -> None:
+        for process in self._family():
+            process.resume()
+
+    def _family(self) -> list[psutil.Process]:
+        """The server and its children, which serve a connection each."""
+        assert self._process is not None
+        server = psutil.Process(self._process.pid)
+        return [server, *server.children(recursive=True)]
 
     def _run(self, program: str, *arguments: str) -> None:
         command = self._programs / "bin" / program

@@ -1,7 +1,8 @@
 """A small service behind the real server: `python -m tests.support.small_server PORT WORKERS [FAULT]`.
 
-FAULT: `misconfigured` or `broken` for a factory, `lifespan` for a lifespan, that fails; a number for the seconds in
-which headers have to be sent. A connection without a request is kept alive five times as long.
+FAULT: `misconfigured` or `broken` for a factory, `lifespan` for a lifespan, that fails; `crowded` for one with room for
+CROWD connections; a number for the seconds in which headers have to be sent, and answers be read. A connection without
+a request is kept alive five times as long.
 """
 
 import asyncio
@@ -12,17 +13,26 @@ from importlib import import_module
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+import tallystick.server.crowd
 import tallystick.server.protocol
 from tallystick.server import Misconfigured, exit_on_misconfiguration, serve
 
+CROWD = 10
+_MEGABYTE = b"x" * 1_000_000
+
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers what it saw of the request; a path is a number of seconds to wait first."""
+    """Answers what it saw of the request; a path is a number of seconds to wait first, or `/large`."""
     if scope["type"] == "lifespan":
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
+        return
+    if scope["path"] == "/large":
+        length = [(b"content-length", str(len(_MEGABYTE)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        await send({"type": "http.response.body", "body": _MEGABYTE})
         return
     body = b""
     while (message := await receive()).get("more_body"):
@@ -55,8 +65,11 @@ def factory(fault: str) -> ASGIApp:
             raise RuntimeError("a mistake of ours")
         case "lifespan":
             return failing_app
+        case "crowded":
+            vars(import_module("tallystick.server.serve"))["CONNECTIONS"] = CROWD
         case seconds if seconds:
-            tallystick.server.protocol.HEADER_SECONDS = float(seconds)
+            tallystick.server.protocol.HEADER_SECONDS = tallystick.server.protocol.STALLED_SECONDS = float(seconds)
+            tallystick.server.crowd.LOOK_SECONDS = float(seconds) / 2
             serving = import_module("tallystick.server.serve")  # as an attribute, this name is the function in it
             vars(serving)["KEEP_ALIVE_SECONDS"] = 5 * float(seconds)
     return app

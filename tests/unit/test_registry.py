@@ -2,11 +2,13 @@
 
 import asyncio
 import socket
+from pathlib import Path
 
 import pytest
 
 from auth_service.registry import Registry
 from tallystick.store import Store, StoreUnavailable
+from tallystick.store.migrations import migrate
 from tests.support.auth_service import AuthService
 
 
@@ -38,3 +40,20 @@ async def test_old_answers_do_not_pile_up(auth: AuthService, monkeypatch: pytest
     for number in range(50):
         await registry.client(f"nobody-{number}")
     assert len(registry._clients._known) <= 1
+
+
+async def test_the_apis_can_be_told_of_while_the_store_is_away(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/auth.db"
+    migrate(url, "auth_service.migrations")
+    store = Store.open(url)
+    registry = Registry(store)
+    told = await registry.now()
+    await store.close()
+    assert await registry.last_known() is told  # the answer of this second
+    for _ in range(2):
+        registry._apis.forget()
+        assert await registry.last_known() is told
+    with pytest.raises(StoreUnavailable):
+        await registry.now()
+    with pytest.raises(StoreUnavailable):
+        await Registry(store).last_known()

@@ -2,15 +2,19 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
 
+from tallystick.server.protocol import PIPELINED
 from tests.support.processes import PATIENCE, port_of, running
+from tests.support.small_server import CROWD
 
 HOST = b"Host: small\r\n"
+GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +60,13 @@ class Caller:
             return self._received.read(1) == b""
         except ConnectionResetError:
             return True
+
+    def wait_until_closed(self) -> None:
+        """Without reading: only what the other side has given up can be told from here by writing."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            while True:
+                self._socket.sendall(b"GET / HTTP/1.1\r\nX: ")
+                time.sleep(0.02)
 
     def __enter__(self) -> "Caller":
         return self
@@ -214,8 +225,8 @@ def test_an_upgrade_is_declined_by_going_on(port: int, upgrade: bytes) -> None:
 def test_many_offers_in_one_breath_are_declined_one_by_one(port: int) -> None:
     offer = b"GET / HTTP/1.1\r\n" + HOST + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
     with Caller(port) as caller:
-        caller.send(offer * 1200)
-        assert [caller.answer()[0] for _ in range(1200)] == [200] * 1200
+        caller.send(offer * PIPELINED)
+        assert [caller.answer()[0] for _ in range(PIPELINED)] == [200] * PIPELINED
 
 
 def test_a_tunnel_is_refused(port: int) -> None:
@@ -240,3 +251,64 @@ def test_many_requests_in_one_breath_are_answered_in_order(port: int) -> None:
         for body in bodies:
             caller.send(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
         assert [seen(caller.answer()[2])["body"].encode() for _ in bodies] == bodies
+
+
+@pytest.fixture
+def crowded_port() -> Iterator[int]:
+    """A server with room for CROWD connections."""
+    with running("tests.support.small_server", "0", "1", "crowded") as process:
+        yield port_of(process)
+
+
+def test_who_asks_for_nothing_makes_room_for_who_asks(crowded_port: int) -> None:
+    with ExitStack() as stack:
+        regular = stack.enter_context(Caller(crowded_port))
+        regular.send(GET)
+        assert regular.answer()[0] == 200
+        busy = stack.enter_context(Caller(crowded_port))
+        busy.send(b"GET /2 HTTP/1.1\r\n" + HOST + b"\r\n")
+        crowd = [stack.enter_context(Caller(crowded_port)) for _ in range(5 * CROWD)]
+        for caller in crowd[::2]:
+            caller.send(b"GET / HTTP/1.1\r\nHo")
+        assert ask(crowded_port, GET)[0] == 200
+        assert crowd[0].is_closed()
+        regular.send(GET)
+        assert regular.answer()[0] == 200  # it rested for longer, but it had asked for something
+        assert busy.answer()[0] == 200
+
+
+def test_of_those_who_rest_the_one_goes_that_has_rested_longest(crowded_port: int) -> None:
+    with ExitStack() as stack:
+        resting = [stack.enter_context(Caller(crowded_port)) for _ in range(CROWD)]
+        for caller in (*resting, resting[0]):
+            caller.send(GET)
+            assert caller.answer()[0] == 200
+        assert ask(crowded_port, GET)[0] == 200
+        assert resting[1].is_closed()
+        resting[0].send(GET)
+        assert resting[0].answer()[0] == 200
+
+
+def test_who_never_reads_is_left(hasty_port: int) -> None:
+    with Caller(hasty_port) as caller:
+        for _ in range(20):
+            caller.send(b"GET /large HTTP/1.1\r\n" + HOST + b"\r\n")
+        caller.wait_until_closed()
+    assert ask(hasty_port, GET)[0] == 200
+
+
+def test_who_reads_slowly_is_served(hasty_port: int) -> None:
+    with Caller(hasty_port) as caller:
+        caller.send(b"GET /large HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert len(caller.answer()[2]) == 1_000_000
+        caller.send(GET)
+        assert caller.answer()[0] == 200
+
+
+def test_few_requests_may_wait_for_the_answer_to_another(port: int) -> None:
+    with Caller(port) as caller:
+        caller.send(GET * 5000)
+        answered = [caller.answer() for _ in range(PIPELINED + 1)]
+        assert [status for status, _, _ in answered] == [200] * (PIPELINED + 1)
+        assert answered[-1][1]["connection"] == "close"
+        assert caller.is_closed()

@@ -146,6 +146,26 @@ async def test_a_file_that_another_holds_too_long_is_unavailable_and_then_is_not
     assert await store.read(count) == 1
 
 
+async def test_whether_it_can_write_is_tried_only_while_there_is_doubt(store: Store, path: Path) -> None:
+    impatient = Store.open(f"sqlite:///{path}", deadline=0.2)
+    await impatient.check_writing()  # nothing has failed, so there is nothing to try: there is no table for it, either
+    await store.write(
+        lambda connection: connection.exec_driver_sql("CREATE TABLE alembic_version (version_num)").close()
+    )
+    with sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await impatient.check_writing()
+        with pytest.raises(StoreUnavailable):
+            await impatient.write(add)
+        with pytest.raises(StoreUnavailable):
+            await impatient.check_writing()
+        assert await impatient.read(count) == 0
+        other.execute("COMMIT")
+    await store.write(add)
+    await impatient.check_writing()
+    await impatient.close()
+
+
 async def test_a_database_that_cannot_be_opened_is_unavailable_until_it_can(tmp_path: Path) -> None:
     (tmp_path / "place").write_text("a file where a folder should be")
     store = Store.open(f"sqlite:///{tmp_path}/place/store.db")

@@ -1,7 +1,9 @@
 """HTTP/1.1 with the bounds that uvicorn's httptools protocol leaves open.
 
 What is refused here never reaches an application: too many header bytes, a request that trickles in, more or less than
-one Host. How large a body may be is for `tallystick.asgi.BodyLimit` to say.
+one Host, a long queue of requests on one connection. How large a body may be is for `tallystick.asgi.BodyLimit` to say.
+
+Who does not read what was asked for is left, and so is who asks for nothing when others have no room.
 """
 
 import asyncio
@@ -11,9 +13,17 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from tallystick.server.crowd import Crowd
+
 HEADER_BYTES = 32 * 1024
 HEADER_SECONDS = 10.0
 """From a connection's or request's first byte to the end of its headers; as long again for its body."""
+
+STALLED_SECONDS = 20.0
+"""In which a peer takes all that was written to it, or the 48 KiB between the marks of the transport's buffer."""
+PIPELINED = 32
+"""Requests that may wait for the answer to the one before. What comes behind them is not read: each costs us a hundred
+times its bytes, and a packet has room for thousands."""
 
 
 class Refused(Exception):
@@ -21,8 +31,11 @@ class Refused(Exception):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, crowd: Crowd, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._crowd = crowd
+        self._is_deaf = False
+        self._stalled_since: float | None = None
         self._is_in_headers = True  # a connection that sends nothing counts as slow, too
         self._is_in_body = False
         self._is_upgrade = False
@@ -35,18 +48,25 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._watch_slowness()
+        self._crowd.join(self, self.loop)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_in_headers = self._is_in_body = False
         self._watch_slowness()
+        self._crowd.leave(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_deaf:
+            return
         self._unfinished_bytes += len(data)
         try:
             self._parse(data)
         except httptools.HttpParserError:
-            self._refuse(self._refusal)
+            if self._is_deaf:
+                self._is_in_headers = self._is_in_body = False
+            else:
+                self._refuse(self._refusal)
         # The parser reports a header or trailer when it is complete, and would gather an endless one in memory.
         if self._unfinished_bytes > HEADER_BYTES:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -73,11 +93,17 @@ class BoundedProtocol(HttpToolsProtocol):
     def _watch_slowness(self) -> None:
         """A request that arrives whole, as nearly all do, costs no timer."""
         if self._is_in_headers or self._is_in_body:
+            self._crowd.owes(self)
             if self._slow is None:
                 self._slow = self.loop.call_later(HEADER_SECONDS, self._close_slow)
-        elif self._slow is not None:
+            return
+        if self._slow is not None:
             self._slow.cancel()
             self._slow = None
+        if self.cycle is None or self.cycle.response_complete:
+            self._crowd.rests(self)
+        else:
+            self._crowd.is_served(self)
 
     def _close_slow(self) -> None:
         self._slow = None
@@ -90,6 +116,28 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:  # else it would be taken for another request's answer
             self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
         self.transport.close()
+
+    # Who does not read
+
+    def resume_writing(self) -> None:
+        self._stalled_since = None  # a good part of it was taken
+        super().resume_writing()
+
+    def has_stalled(self, now: float) -> bool:
+        if not self.transport.get_write_buffer_size():
+            self._stalled_since = None
+            return False
+        if self._stalled_since is None:
+            self._stalled_since = now
+        return now - self._stalled_since >= STALLED_SECONDS
+
+    def give_up(self) -> None:
+        self.transport.abort()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not (self._is_in_headers or self._is_in_body or self.pipeline):
+            self._crowd.rests(self)
 
     # What the parser finds
 
@@ -119,6 +167,10 @@ class BoundedProtocol(HttpToolsProtocol):
             raise Refused
         if self._hosts != 1 and (self._hosts or self.parser.get_http_version() != "1.0"):
             raise Refused  # RFC 9112 §3.2
+        if len(self.pipeline) >= PIPELINED:
+            self._is_deaf = True
+            self.cycle.keep_alive = False  # it is the last one that is answered
+            raise Refused
         self._is_upgrade = self.parser.should_upgrade()
         if self._is_upgrade:
             if self.parser.get_method() == b"CONNECT":

@@ -1,14 +1,18 @@
 """`serve`: from an application to listening processes that end as they should."""
 
+import asyncio
 import sys
 from collections.abc import Callable
+from functools import partial
 from signal import SIGINT, SIGTERM, signal
 from socket import socket
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from tallystick.metrics.memory import Memory
+from tallystick.server.crowd import Crowd
 from tallystick.server.file_limit import raise_file_limit
 from tallystick.server.listen import BACKLOG, bind
 from tallystick.server.logs import configure_logging
@@ -22,7 +26,7 @@ KEEP_ALIVE_SECONDS = 75
 GRACE_SECONDS = 20
 """What requests under way have for ending."""
 CONNECTIONS = 4096
-"""Open connections of one process; beyond them requests are answered 503."""
+"""Open ones of one process, or fewer where files are scarce. For one more, one that asks for nothing has to go."""
 FAILED_START = 3
 
 
@@ -53,7 +57,7 @@ def serve(
             raise Misconfigured(f"--metrics-port {metrics_port} is the service's own port")
         sockets += bind(metrics_host, metrics_port)
     configure_logging()
-    raise_file_limit(CONNECTIONS + 256)
+    raise_file_limit(2 * CONNECTIONS + 256)
     shown = "localhost" if host is None else f"[{host}]" if ":" in host else host
     line = f"{name} listens on http://{shown}:{sockets[0].getsockname()[1]}\n"
 
@@ -75,10 +79,12 @@ def _run(
     factory: Callable[[], ASGIApp], sockets: list[socket], *, on_ready: Callable[[], None], parent: int | None = None
 ) -> int:
     app = factory()
+    # Half of the files: a whole backlog may be let in before the first of those who had to go has left.
+    connections = min(CONNECTIONS, raise_file_limit(2 * CONNECTIONS) // 2)
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=BoundedProtocol,
+        http=cast(type[asyncio.Protocol], partial(BoundedProtocol, crowd=Crowd(connections))),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -86,7 +92,7 @@ def _run(
         proxy_headers=False,
         server_header=False,
         backlog=BACKLOG,
-        limit_concurrency=CONNECTIONS,
+        limit_concurrency=connections + BACKLOG,  # all of them busy
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )

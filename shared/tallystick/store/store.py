@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 from tallystick.store.errors import StoreUnavailable
 from tallystick.store.lane import Lane
 from tallystick.store.observer import Outcome, StoreObserver
+from tallystick.store.statements import touch
 from tallystick.store.unit import Unit
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class Store:
         self._deadline = deadline
         self._observer = observer
         self._silent_until = 0.0
+        self._has_failed_to_write = False
 
     @classmethod
     def open(
@@ -98,6 +100,15 @@ class Store:
         """Run a unit that reads and writes, and return what it returned after its commit."""
         return await self._run(self._writes, lambda connection: fn(connection, *args, **kwargs), writes=True)
 
+    async def check_writing(self) -> None:
+        """Raise StoreUnavailable when a write has failed and another one still does: on a full disk reads go on.
+
+        For readiness: it writes only while there is doubt. The database has been migrated.
+        """
+        if self._has_failed_to_write:
+            await self.write(touch)
+            self._has_failed_to_write = False
+
     async def close(self) -> None:
         """Finish the units that wait, and close every connection. Later units raise StoreUnavailable."""
         for lane in {self._reads, self._writes}:
@@ -113,6 +124,7 @@ class Store:
             lane.submit(Unit(work, future, writes=writes))
             return await future
         except StoreUnavailable as unavailable:
+            self._has_failed_to_write |= writes
             outcome = unavailable.outcome
             self._report(unavailable)
             raise
