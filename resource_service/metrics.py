@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from tallystick.fastapi import VERDICTS
 from tallystick.followed import Followed
 from tallystick.metrics import Memory
+from tallystick.metrics.metrics import OTHER
 from tallystick.metrics.service import ServiceMetrics
 
 FETCHED = ("jwks", "status_list", "status_list_aggregation")
@@ -17,7 +18,7 @@ class NotesMetrics(ServiceMetrics):
         self.verdicts = counter(
             "tallystick_verdicts_total",
             "Requests to what needs an access token: accepted, or refused, and why.",
-            verdict=VERDICTS,
+            verdict=(*VERDICTS, OTHER),
         )
         self._keys_age = gauge(
             "tallystick_keys_age_seconds",
@@ -37,14 +38,14 @@ class NotesMetrics(ServiceMetrics):
         self._failed_fetches = counter(
             "tallystick_failed_fetches_total",
             "Fetches from the issuer that came to nothing; the last good keys or list stayed.",
-            fetched=FETCHED,
+            fetched=(*FETCHED, OTHER),
         )
 
     def count_verdict(self, verdict: str) -> None:
         self.verdicts.inc(verdict)
 
     def watch_followed(self, followed: Callable[[], Followed]) -> None:
-        counted = dict.fromkeys(FETCHED, 0)
+        counted: dict[str, int] = {}
 
         def look() -> None:
             now = followed()
@@ -52,7 +53,7 @@ class NotesMetrics(ServiceMetrics):
             self._status_list_age.set(max((age for age in now.list_ages.values() if age is not None), default=None))
             self._failing_closed.set(now.is_failing_closed)
             for fetched, failures in now.failed_fetches.items():
-                self._failed_fetches.inc(fetched, by=failures - counted[fetched])
+                self._failed_fetches.inc(fetched, by=failures - counted.get(fetched, 0))
                 counted[fetched] = failures
 
         self.metrics.watch(look)

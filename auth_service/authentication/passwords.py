@@ -57,9 +57,9 @@ class Passwords:
     """
 
     def __init__(self, threads: int | None = None, queue: int = 64) -> None:
-        threads = threads or _cores()
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="passwords", initializer=_be_nice)
-        self._slots = threading.BoundedSemaphore(threads + queue)
+        self.threads = threads or _cores()
+        self._executor = ThreadPoolExecutor(self.threads, thread_name_prefix="passwords", initializer=_be_nice)
+        self._slots = threading.BoundedSemaphore(self.threads + queue)
         # What an unknown user's password is compared with. Made before the first login, it loads the backend, too.
         self._dummy: Future[str] = self._executor.submit(self.hash, "nobody's")
 

@@ -12,11 +12,14 @@ from auth_service.authentication.guessing import Attempt
 from auth_service.authentication.known_device import KnownDevices
 from auth_service.authentication.login_session import LoginSessions, hash_cookie
 from auth_service.authentication.passwords import Passwords
+from auth_service.authentication.turnstile import Turnstile
 from auth_service.store import logins, users
 from auth_service.store.users import Credentials, email_key
 from tallystick.clock import Clock
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.store import Store, Unstorable
+
+_WAITING = 64
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,9 @@ class SignIn:
         self._login_sessions = login_sessions
         self._known_devices = known_devices
         self._clock = clock
+        self.turnstile = Turnstile(at_once=2 * passwords.threads + 2, waiting=_WAITING)
+        """For all that a login takes, which is more than hashing: of many at once, each would delay every request by
+        its share of the event loop. So many keep the threads that hash busy."""
 
     async def __call__(self, request: Request, *, email: str, password: str) -> SignedIn | Refused | Throttled:
         """Check the password and begin a login session, which replaces the one that the browser has.

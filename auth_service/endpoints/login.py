@@ -29,6 +29,12 @@ async def login_page(request: Request, provider: Provided) -> Response:
 @router.post("/login", response_class=Response)
 async def login(request: Request, provider: Provided) -> Response:
     """Check the password; then go on with the authorization request, or to the front page if there was none."""
+    await request.body()  # whoever sends it slowly holds up nobody
+    async with provider.sign_in.turnstile.turn():
+        return await _login(request, provider)
+
+
+async def _login(request: Request, provider: Provider) -> Response:
     form = await read_our_form(request, provider)
     logins = provider.metrics.logins
     try:

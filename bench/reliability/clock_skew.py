@@ -9,7 +9,7 @@ from bench.reliability.person import Person, bearer
 from bench.reliability.service import Service
 from bench.reliability.site import Site
 
-ENGINES = ("sqlite", "postgresql")
+ENGINES = ("sqlite",)
 
 
 @dataclass(frozen=True)

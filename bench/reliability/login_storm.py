@@ -30,7 +30,7 @@ class Size:
 
 
 QUICK = Size(logins=64, storms=1, quiet=0.5, judges_time=False)
-FULL = Size(logins=64, storms=8, quiet=4.0, judges_time=True)
+FULL = Size(logins=64, storms=5, quiet=2.0, judges_time=True)
 
 
 async def run(site: Site, size: Size) -> Outcome:

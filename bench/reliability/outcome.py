@@ -30,7 +30,9 @@ class Findings:
             self._broken.setdefault(words, []).append(" ".join(str(otherwise).split())[:300])
 
     def outcome(self, name: str, done: str) -> Outcome:
-        return Outcome(name, done, not self._broken, tuple(map(self._told, self._kept)), tuple(self.figures))
+        return Outcome(
+            name, done, bool(self._kept) and not self._broken, tuple(map(self._told, self._kept)), tuple(self.figures)
+        )
 
     def _told(self, words: str) -> str:
         broken = self._broken.get(words, [])

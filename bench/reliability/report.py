@@ -46,7 +46,7 @@ def as_markdown(rows: Iterable[Row]) -> str:
 
 
 def rewrite(document: Path, rows: Iterable[Row]) -> None:
-    """Put the table between the two marks. Raises ValueError when the document has none."""
+    """Put the table of `rows` between the two marks. Raises ValueError when the document has none."""
     before, begin, rest = document.read_text("utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):

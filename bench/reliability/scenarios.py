@@ -7,8 +7,11 @@ from bench.reliability import (
     full_disk,
     hostile_issuer,
     hostile_peers,
+    key_rotation,
+    key_withdrawal,
     kill,
     login_storm,
+    master_key,
     revocation,
     single_use,
     store_away,
@@ -17,6 +20,9 @@ from bench.reliability.scenario import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
     "revocation": revocation,
+    "key_rotation": key_rotation,
+    "key_withdrawal": key_withdrawal,
+    "master_key": master_key,
     "kill": kill,
     "store_away": store_away,
     "full_disk": full_disk,

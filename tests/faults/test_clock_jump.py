@@ -8,6 +8,5 @@ from tests.faults.holds import holds
 
 
 @pytest.mark.xfail(strict=True, reason="tokens are dated by the clock alone")
-@pytest.mark.parametrize("engine", clock_jump.ENGINES)
-async def test_nothing_is_dated_before_the_newest_instant_in_the_store(site: Site, engine: str) -> None:
+async def test_nothing_is_dated_before_the_newest_instant_in_the_store(site: Site) -> None:
     await holds(clock_jump, site)

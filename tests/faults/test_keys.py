@@ -26,7 +26,7 @@ from tests.support.relying_party import Browser, RelyingParty, header_of
 from tests.support.waiting import until, until_it_is
 
 AHEAD = 10
-"""The shortest that can be set, and less than the clocks are apart."""
+"""The shortest that can be set."""
 OFFLINE = "openid notes:read offline_access"
 
 
@@ -53,22 +53,18 @@ class Api:
 
 @dataclass
 class Pair:
-    """Two auth services on one store, of which the second's clock is half a minute ahead; each has an API, and a person
-    who is signed in."""
+    """Two auth services on one store; each has an API, and a person who is signed in. Their clocks go together: time is
+    moved here in leaps, and those who are behind the store take its time, which leaps do not move."""
 
     auth: list[AuthService]
-    clocks: list[MovableClock]
+    clock: MovableClock
     apis: list[Api]
     people: list[RelyingParty]
     command: KeyRing
 
-    def advance(self, *, seconds: int) -> None:
-        for clock in self.clocks:
-            clock.advance(seconds=seconds)
-
     async def a_second_passes(self, refresh_tokens: list[str]) -> set[str]:
         """In which everybody does everything; the kids of new tokens. What fails is an AssertionError."""
-        self.advance(seconds=1)
+        self.clock.advance(seconds=1)
         kids = set()
         for number, person in enumerate(self.people):
             api, other = self.apis[number], self.people[1 - number]
@@ -93,28 +89,26 @@ def _with_a_made_up_kid() -> str:
 
 
 @pytest.fixture
-async def pair(auth_database_url: str, tmp_path: Path) -> AsyncIterator[Pair]:
-    start = MovableClock().now
-    clocks = [MovableClock(start), MovableClock(start + 30), MovableClock(start)]
+async def pair(auth_database_url: str, tmp_path: Path, clock: MovableClock) -> AsyncIterator[Pair]:
     async with AsyncExitStack() as stack:
         auth, apis = [], []
         for number in range(2):
             running = await stack.enter_async_context(
-                running_auth_service(auth_database_url, clocks[number], lifetimes={"signing_key_ahead": AHEAD})
+                running_auth_service(auth_database_url, clock, lifetimes={"signing_key_ahead": AHEAD})
             )
             far_side = FarSide(running.app)
             url = f"sqlite:///{tmp_path}/notes-{number}.db"
             migrate(url, "resource_service.migrations")
             settings = Settings.model_validate({"audience": NOTES, "issuer": ISSUER, "database_url": url})
-            api = create_app(settings, clocks[2], far_side)
+            api = create_app(settings, clock, far_side)
             await stack.enter_async_context(api.router.lifespan_context(api))
             http = httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url=NOTES)
             apis.append(Api(await stack.enter_async_context(http), far_side))
             auth.append(running)
         command = KeyRing.of(
-            auth[0].store, MasterKey.load(MASTER_KEY, may_create=False), clocks[0], auth[0].settings.lifetimes
+            auth[0].store, MasterKey.load(MASTER_KEY, may_create=False), clock, auth[0].settings.lifetimes
         )
-        yield Pair(auth, clocks, apis, [one.relying_party() for one in auth], command)
+        yield Pair(auth, clock, apis, [one.relying_party() for one in auth], command)
 
 
 async def test_rotations_fail_no_request(pair: Pair) -> None:
@@ -140,7 +134,7 @@ async def test_the_tokens_of_a_withdrawn_key_are_refused_everywhere(pair: Pair) 
         assert await api.whoami(stolen) == 200  # which they remember
     assert (await other.userinfo(stolen)).status_code == 200
     assert await pair.command.withdraw(header_of(stolen)["kid"])
-    pair.advance(seconds=1)
+    pair.clock.advance(seconds=1)
     for one in pair.people:
         assert (await one.userinfo(stolen)).status_code == 401
         assert (await one.introspect(stolen)).json() == {"active": False}

@@ -53,8 +53,11 @@ class FarSide:
     id_claims: dict[str, object] = field(default_factory=dict)
     keys: list[Key] = field(default_factory=lambda: [new_key()])
     key_requests: int = 0
+    request_ids: set[str] = field(default_factory=set)
+    """Of all requests; "" for one without."""
 
     async def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        self.request_ids.add(request.headers.get("x-request-id", ""))
         if self.is_away:
             raise httpx2.ConnectError("no route", request=request)
         match request.method, request.url.path:

@@ -65,6 +65,16 @@ def test_the_page_shows_who_is_signed_in_and_no_token(browser: TestClient, far_s
     assert page.headers["content-security-policy"].startswith("default-src 'none';")
 
 
+def test_what_the_app_asks_for_a_request_has_the_requests_name(
+    browser: TestClient, far_side: FarSide, clock: MovableClock
+) -> None:
+    clock.advance(seconds=400)  # so that it asks the issuer for a new token, too
+    page = browser.get("/", headers={"X-Request-ID": "from-the-proxy.1"})
+    assert (page.status_code, far_side.token_requests, len(far_side.bearers)) == (200, 1, 1)
+    assert page.headers["x-request-id"] == "from-the-proxy.1"
+    assert far_side.request_ids == {"from-the-proxy.1"}
+
+
 def test_an_api_that_goes_on_refusing_signs_out_kindly(browser: TestClient, far_side: FarSide) -> None:
     far_side.api_status = 401
     answer = browser.get("/")
