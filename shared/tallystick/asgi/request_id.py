@@ -12,7 +12,7 @@ from tallystick.request_id import request_id
 
 access_logger = logging.getLogger("tallystick.access")
 
-_ASKED_BY_MACHINES = frozenset({"/healthz", "/readyz", "/jwks"})
+_ASKED_BY_MACHINES = frozenset({"/healthz", "/readyz", "/jwks", "/metrics", "/status-lists", "/status-lists/1"})
 """Every few seconds, by every prober and verifier; while all is well, a line for each would hide the others."""
 
 _WELL_FORMED = re.compile(rb"[A-Za-z0-9._-]{8,128}")
