@@ -46,7 +46,7 @@ from auth_service.sealing import MasterKey
 from auth_service.settings import LEEWAY, Settings
 from auth_service.status_list_publishing import StatusListPublishing
 from auth_service.steady_clock import SteadyClock
-from auth_service.store import audit
+from auth_service.store import audit, instants
 from auth_service.store.login_sessions import Lifetime
 from auth_service.store.token_families import FamilyLifetime
 from auth_service.tokens.bootstrap import load_secret
@@ -173,6 +173,7 @@ async def _provider(
     lifetimes = settings.lifetimes
     master_key = MasterKey.load(settings.master_key, may_create=False)
     registry = Registry(store)
+    clock.note(await store.read(instants.newest))
     await registry.now()  # known from the beginning, the metadata can be told whatever becomes of the store
     key_ring = KeyRing.of(store, master_key, clock, lifetimes)
     metrics.watch_signing_keys(lambda: key_ring.signing_since, clock)

@@ -309,6 +309,17 @@ async def test_two_processes_never_give_one_index_twice(auth_database_url: str, 
         assert len(set(indexes)) == 20
 
 
+async def test_nor_before_the_last_token_though_no_list_was_signed_since(auth_database_url: str) -> None:
+    clock = MovableClock()
+    async with running_auth_service(auth_database_url, clock) as auth:
+        clock.advance(seconds=7)
+        tokens = await auth.relying_party("app-one").tokens()
+    clock.now -= 3600
+    async with running_auth_service(auth_database_url, clock) as auth:
+        refreshed = (await auth.relying_party("app-one").refresh(tokens["refresh_token"])).json()
+        assert claims_of(refreshed["access_token"])["iat"] >= claims_of(tokens["access_token"])["iat"]
+
+
 async def test_a_clock_that_was_set_back_dates_nothing_before_the_newest_list(auth_database_url: str) -> None:
     clock = MovableClock()
     async with running_auth_service(auth_database_url, clock) as auth:
