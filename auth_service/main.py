@@ -43,7 +43,7 @@ from auth_service.refused import not_found, refused
 from auth_service.registration.registrations import Registrations
 from auth_service.registry import Registry
 from auth_service.sealing import MasterKey
-from auth_service.settings import LEEWAY, Settings
+from auth_service.settings import Settings
 from auth_service.status_list_publishing import StatusListPublishing
 from auth_service.steady_clock import SteadyClock
 from auth_service.store import audit, instants
@@ -182,8 +182,7 @@ async def _provider(
         family=lifetimes.refresh_token_family,
         access_token=lifetimes.access_token,
     )
-    # A list is believed for its lifetime: until then, an index may not mean another family.
-    status_indexes = StatusIndexes(store, clock, kept_after_exp=LEEWAY + lifetimes.status_list)
+    status_indexes = StatusIndexes(store, clock)
     issuing = Issuing(
         issuer=settings.issuer,
         lifetimes=lifetimes,
