@@ -43,10 +43,10 @@ from auth_service.refused import not_found, refused
 from auth_service.registration.registrations import Registrations
 from auth_service.registry import Registry
 from auth_service.sealing import MasterKey
-from auth_service.settings import LEEWAY, Settings
+from auth_service.settings import Settings
 from auth_service.status_list_publishing import StatusListPublishing
 from auth_service.steady_clock import SteadyClock
-from auth_service.store import audit
+from auth_service.store import audit, instants
 from auth_service.store.login_sessions import Lifetime
 from auth_service.store.token_families import FamilyLifetime
 from auth_service.tokens.bootstrap import load_secret
@@ -173,6 +173,7 @@ async def _provider(
     lifetimes = settings.lifetimes
     master_key = MasterKey.load(settings.master_key, may_create=False)
     registry = Registry(store)
+    clock.note(await store.read(instants.newest))
     await registry.now()  # known from the beginning, the metadata can be told whatever becomes of the store
     key_ring = KeyRing.of(store, master_key, clock, lifetimes)
     metrics.watch_signing_keys(lambda: key_ring.signing_since, clock)
@@ -181,8 +182,7 @@ async def _provider(
         family=lifetimes.refresh_token_family,
         access_token=lifetimes.access_token,
     )
-    # A list is believed for its lifetime: until then, an index may not mean another family.
-    status_indexes = StatusIndexes(store, clock, kept_after_exp=LEEWAY + lifetimes.status_list)
+    status_indexes = StatusIndexes(store, clock)
     issuing = Issuing(
         issuer=settings.issuer,
         lifetimes=lifetimes,

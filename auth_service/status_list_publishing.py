@@ -25,8 +25,9 @@ _log = logging.getLogger(__name__)
 _LOOK_EVERY = 0.4
 """Seconds, about, so that with the signing a change is published within one."""
 _WHEN_AWAY = 1.0
-_MARGIN = 10
-"""Seconds, for a process that goes on issuing under a revoked family until it has heard of it."""
+_MARGIN = 70
+"""Seconds: ten for a process that goes on issuing under a revoked family until it has heard of it, and a minute by
+which the clocks of two machines may be apart."""
 _PAGE = 20_000
 """Revoked indexes that one unit reads: some milliseconds' worth."""
 
@@ -50,7 +51,8 @@ class StatusListPublishing:
     """Let it go on within `running()`; `published` is what the store had a moment ago."""
 
     def __init__(self, *, issuer: str, store: Store, key_ring: KeyRing, clock: SteadyClock, lifetime: int) -> None:
-        """`lifetime` of a list: seconds, after which no token that was issued before it is believed."""
+        """`lifetime` of a list: seconds, after which no token that was issued before it is believed. Where it was
+        longer under an earlier configuration, that one counts."""
         self._issuer = issuer
         self._store = store
         self._key_ring = key_ring
@@ -65,6 +67,11 @@ class StatusListPublishing:
         if self._published is None:
             raise TemporarilyUnavailable("no status list has been published yet")
         return self._published
+
+    @property
+    def is_current(self) -> bool:
+        """Whether there is a list that may be believed: if not, nobody is told of revocations."""
+        return self._published is not None and self._clock() - self._published.iat < self._lifetime
 
     def facts(self) -> StatusListFacts | None:
         """For those who watch."""
@@ -93,9 +100,13 @@ class StatusListPublishing:
         seen = await self._store.read(status_lists.look, known)
         self._clock.note(seen.iat - 1)  # a list may be dated one second ahead
         if seen.some_await_listing:
-            await self._store.write(revoked_indexes.count_in)
+            while await self._store.write(revoked_indexes.count_in):
+                pass
         stored = seen.stored or known
         if stored is None or seen.some_await_listing:
+            stored = await self._store.read(status_lists.load)
+        if stored.lifetime < self._lifetime:
+            await self._store.write(status_lists.keep_longer, self._lifetime)
             stored = await self._store.read(status_lists.load)
         self._take_over(stored)
         if await self._is_due(stored):
@@ -141,7 +152,7 @@ class StatusListPublishing:
             size=following.size,
             issuer=self._issuer,
             iat=following.iat,
-            lifetime=self._lifetime,
+            lifetime=stored.lifetime,
             key=key,
         )
         following = replace(following, token=token)
@@ -150,13 +161,16 @@ class StatusListPublishing:
             following,
             instead_of=stored.iat,
             now=now,
-            clear_at=now + self._lifetime + _MARGIN,
         )
         if not was_first:
             following = await self._store.read(status_lists.load)
         self._take_over(following)
         if was_first:
-            await self._store.write(revoked_indexes.free, cleared_before=now - self._lifetime)
+            clear_at = now + stored.lifetime + _MARGIN
+            listed = following.listed_revision
+            while await self._store.write(revoked_indexes.note_listed, revision=listed, clear_at=clear_at):
+                pass
+            await self._store.write(revoked_indexes.free, cleared_before=now - stored.lifetime)
 
     async def _revoked(self, revision: int, *, now: int) -> list[int]:
         revoked: list[int] = []

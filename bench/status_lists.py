@@ -130,7 +130,7 @@ async def the_store(living: int, revoked_share: float, url: str) -> None:
 
     async def reserve() -> None:
         anywhere = [secrets.randbits(62) for _ in range(16)]
-        await store.write(status_indexes.reserve, anywhere, now=NOW, until=NOW + 600, kept_after_exp=420)
+        await store.write(status_indexes.reserve, anywhere, now=NOW, until=NOW + 600)
 
     show("to reserve a block of 1024 indexes", f"{await milliseconds_of(reserve):.1f} ms")
     numbers = iter(range(living - 1, 0, -1))

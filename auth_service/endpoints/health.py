@@ -18,11 +18,15 @@ async def healthz() -> Response:
 
 @router.get("/readyz", response_class=Response, responses=refusals(503))
 async def readyz(provider: Provided) -> Response:
-    """The store answers and can be written to, and there is a key to sign with."""
+    """The store answers and can be written to, there is a key to sign with, and a status list that counts."""
     try:
         await provider.registry.read_now()
         await provider.store.check_writing()
         await provider.key_ring.signing_key()
+        if not provider.status_list_publishing.is_current:
+            await provider.status_list_publishing.look()
+        if not provider.status_list_publishing.is_current:
+            raise TemporarilyUnavailable("the status list is out of date")
     except TemporarilyUnavailable:
         return json_response({"error": "temporarily_unavailable"}, 503, {"Retry-After": "1"})
     return json_response({"status": "ok"})

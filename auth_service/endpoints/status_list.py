@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from auth_service.endpoints.documented import refusals
+from auth_service.endpoints.entity_tag import is_named
 from auth_service.endpoints.json_response import json_response
 from auth_service.provider import Provided
 from auth_service.tokens.status_list import MEDIA_TYPE, status_list_uri
@@ -29,6 +30,6 @@ async def status_list(request: Request, provider: Provided) -> Response:
         raise HTTPException(501, "lists of the past are not kept")
     published = provider.status_list_publishing.published
     headers = {"Cache-Control": "public, max-age=1", "ETag": published.etag}
-    if published.etag in request.headers.get("if-none-match", ""):
+    if is_named(published.etag, request.headers.getlist("if-none-match")):
         return Response(status_code=304, headers=headers)
     return Response(published.token, headers=headers, media_type=MEDIA_TYPE)

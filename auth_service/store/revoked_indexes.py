@@ -12,6 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from auth_service.store.tables import revoked_indexes, status_lists, token_families
 
+_AT_ONCE = 10_000
+"""Rows that one unit changes: of a crowd, some at a time, or no unit would end within its deadline."""
 _FREED_AT_ONCE = 1000
 
 
@@ -21,9 +23,7 @@ def add(connection: Connection, indexes: Select[tuple[int]]) -> None:
     connection.execute(
         insert(revoked_indexes)
         .from_select(["status_index"], indexes)
-        .on_conflict_do_update(
-            index_elements=[revoked_indexes.c.status_index], set_={"revision": None, "clear_at": None}
-        )
+        .on_conflict_do_nothing(index_elements=[revoked_indexes.c.status_index])
     )
 
 
@@ -32,15 +32,17 @@ def await_listing(connection: Connection) -> bool:
     return connection.execute(select(exists().where(revoked_indexes.c.revision.is_(None)))).scalar_one()
 
 
-def count_in(connection: Connection) -> None:
-    """Those that are committed by now are of a new revision, which the next list will have in full."""
+def count_in(connection: Connection) -> bool:
+    """Some that are committed by now are of a new revision, which the next list has whole; True: there may be more."""
     # The list is locked first, as whoever publishes it does, or each could wait for the other.
     revision = connection.execute(select(status_lists.c.revision + 1).with_for_update()).scalar_one()
+    waiting = select(revoked_indexes.c.status_index).where(revoked_indexes.c.revision.is_(None)).limit(_AT_ONCE)
     counted = connection.execute(
-        update(revoked_indexes).where(revoked_indexes.c.revision.is_(None)).values(revision=revision)
+        update(revoked_indexes).where(revoked_indexes.c.status_index.in_(waiting)).values(revision=revision)
     )
     if counted.rowcount:
         connection.execute(update(status_lists).values(revision=revision))
+    return counted.rowcount == _AT_ONCE
 
 
 def page(connection: Connection, *, after: int, revision: int, now: int, limit: int) -> Sequence[int]:
@@ -61,13 +63,17 @@ def page(connection: Connection, *, after: int, revision: int, now: int, limit: 
     )
 
 
-def note_listed(connection: Connection, *, revision: int, clear_at: int) -> None:
-    """The list that is published in this unit has them: no token of theirs is believed after `clear_at`."""
-    connection.execute(
+def note_listed(connection: Connection, *, revision: int, clear_at: int) -> bool:
+    """Some that are in a published list: no token of theirs is believed after `clear_at`. Whether there may be more."""
+    listed = select(revoked_indexes.c.status_index).where(
+        revoked_indexes.c.revision <= revision, revoked_indexes.c.clear_at.is_(None)
+    )
+    noted = connection.execute(
         update(revoked_indexes)
-        .where(revoked_indexes.c.revision <= revision, revoked_indexes.c.clear_at.is_(None))
+        .where(revoked_indexes.c.status_index.in_(listed.limit(_AT_ONCE)))
         .values(clear_at=clear_at)
     )
+    return noted.rowcount == _AT_ONCE
 
 
 def free(connection: Connection, *, cleared_before: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from auth_service.settings import LEEWAY
 from auth_service.store.tables import revoked_indexes, status_blocks, status_lists, token_families
 from auth_service.store.token_families import KEEP_DEAD
 from tallystick.store import take_turns
@@ -35,13 +36,10 @@ class Reserved:
     until: int
 
 
-def reserve(
-    connection: Connection, anywhere: Sequence[int], *, now: int, until: int, kept_after_exp: int
-) -> Reserved | None:
+def reserve(connection: Connection, anywhere: Sequence[int], *, now: int, until: int) -> Reserved | None:
     """Reserve a block for this process; `anywhere` are large random numbers, a place to look at for each.
 
-    `kept_after_exp`: seconds from the `exp` of a family's last access token until its index is free again. None when
-    nothing is free, or no list has been published yet. When room runs short, the list is asked to grow.
+    None when nothing is free, or no list has been published yet. When room runs short, the list is asked to grow.
     """
     take_turns(connection, "status blocks")
     status_list = connection.execute(_LIST, {"seen": now - SEEN_AFTER}).one()
@@ -52,7 +50,8 @@ def reserve(
     not_taken = [block for block in blocks if block not in set(taken)]
     block, indexes = 0, list[int]()
     for looked, candidate in enumerate(not_taken):
-        _free_of_the_dead(connection, candidate, freed=now + KEEP_DEAD - kept_after_exp)
+        # A list is believed for its lifetime: until then, an index may not mean another family.
+        _free_of_the_dead(connection, candidate, freed=now + KEEP_DEAD - LEEWAY - status_list.lifetime)
         free = _free_in(connection, candidate)
         if len(free) > len(indexes):
             block, indexes = candidate, free
@@ -84,6 +83,7 @@ def _grow(connection: Connection) -> None:
 
 _LIST = select(
     (status_lists.c.token != "").label("is_published"),
+    status_lists.c.lifetime,
     case((status_lists.c.grown_at <= bindparam("seen"), status_lists.c.size), else_=status_lists.c.size_before).label(
         "usable"
     ),

@@ -18,6 +18,7 @@ class StoredList:
     revision: int
     listed_revision: int
     revoked: int
+    lifetime: int
     iat: int
     kid: str
     token: str
@@ -42,15 +43,26 @@ def look(connection: Connection, known: StoredList | None) -> Look:
 def load(connection: Connection) -> StoredList:
     row = connection.execute(select(status_lists)).one()
     return StoredList(
-        row.size, row.wanted_size, row.revision, row.listed_revision, row.revoked, row.iat, row.kid, row.token
+        row.size,
+        row.wanted_size,
+        row.revision,
+        row.listed_revision,
+        row.revoked,
+        row.lifetime,
+        row.iat,
+        row.kid,
+        row.token,
     )
 
 
-def publish(connection: Connection, stored: StoredList, *, instead_of: int, now: int, clear_at: int) -> bool:
-    """Serve this list from now on in the place of the one with the `iat` `instead_of`; False when that has gone.
+def keep_longer(connection: Connection, lifetime: int) -> None:
+    """From now on lists are believed for so many seconds, if that is longer than it ever was: tokens that were issued
+    under an earlier configuration live as long as they were to."""
+    connection.execute(update(status_lists).where(status_lists.c.lifetime < lifetime).values(lifetime=lifetime))
 
-    Of those newly listed, no token is believed after `clear_at` (Unix seconds).
-    """
+
+def publish(connection: Connection, stored: StoredList, *, instead_of: int, now: int) -> bool:
+    """Serve this list from now on in the place of the one with the `iat` `instead_of`; False when that has gone."""
     published = connection.execute(
         _PUBLISH,
         {
@@ -64,10 +76,7 @@ def publish(connection: Connection, stored: StoredList, *, instead_of: int, now:
             "now": now,
         },
     )
-    if not published.rowcount:
-        return False
-    revoked_indexes.note_listed(connection, revision=stored.listed_revision, clear_at=clear_at)
-    return True
+    return published.rowcount > 0
 
 
 _SIZE = bindparam("the_size", type_=BigInteger)

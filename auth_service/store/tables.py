@@ -167,6 +167,7 @@ status_lists = Table(  # what every process serves; one row, made by the migrati
     Column("revision", BigInteger, nullable=False),  # of the bits: rises when some have been revoked since
     Column("listed_revision", BigInteger, nullable=False),  # what is in `token`
     Column("revoked", BigInteger, nullable=False),  # bits that are set in `token`
+    Column("lifetime", BigInteger, nullable=False),  # seconds; the longest that any process ever gave it
     Column("iat", BigInteger, nullable=False),
     Column("kid", Text, nullable=False),
     Column("token", Text, nullable=False),  # the signed list; "" before the first

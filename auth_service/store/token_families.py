@@ -281,13 +281,19 @@ def find_live(connection: Connection, family_id: bytes, *, now: int, login_sessi
 
 
 def give_status_index(connection: Connection, family_id: bytes, status_index: int) -> int | None:
-    """For a family that began before there were any; returns the one it has now. None: it is gone, or revoked."""
-    found = connection.execute(
-        update(token_families)
-        .where(token_families.c.family_id == family_id, token_families.c.revoked_at.is_(None))
-        .values(status_index=func.coalesce(token_families.c.status_index, status_index))
-        .returning(token_families.c.status_index)
-    )
+    """For a family that began before there were any; returns the one it has now. None: it is gone, or revoked.
+
+    Raises StatusIndexTaken.
+    """
+    try:
+        found = connection.execute(
+            update(token_families)
+            .where(token_families.c.family_id == family_id, token_families.c.revoked_at.is_(None))
+            .values(status_index=func.coalesce(token_families.c.status_index, status_index))
+            .returning(token_families.c.status_index)
+        )
+    except IntegrityError as error:
+        raise StatusIndexTaken("the token family could not be given its index") from error
     return found.scalar_one_or_none()
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from auth_service.store import status_indexes, token_families
+from auth_service.store.status_indexes import BLOCK
 from auth_service.store.token_families import Family, StatusIndexTaken
 from tallystick.clock import Clock
 from tallystick.errors import TemporarilyUnavailable
@@ -22,18 +23,17 @@ _PLACES = 16
 class StatusIndexes:
     """A block at a time, reserved in the store; one index of it, at random, for each family."""
 
-    def __init__(self, store: Store, clock: Clock, *, kept_after_exp: int) -> None:
-        """`kept_after_exp`: seconds from the `exp` of a family's last access token until its index is free again."""
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._kept_after_exp = kept_after_exp
         self._reserving = asyncio.Lock()
         self._free: list[int] = []
+        self._block = -1
         self._use_until = 0
 
     @asynccontextmanager
     async def drawn(self) -> AsyncIterator[int]:
-        """An index that no living family has, for the one that is begun within. Unused, it comes back by itself.
+        """An index that no living family has, for the one that is begun within.
 
         Raises TemporarilyUnavailable when there is none.
         """
@@ -45,8 +45,9 @@ class StatusIndexes:
             raise
 
     def put_back(self, index: int) -> None:
-        """It was not needed after all."""
-        self._free.append(index)
+        """It was not needed after all. One of a block that is ours no longer is somebody else's by now."""
+        if index // BLOCK == self._block and index not in self._free:
+            self._free.append(index)
 
     async def with_index(self, family: Family) -> Family | None:
         """The family, which may have begun before there were indexes, with one. None: it was revoked meanwhile."""
@@ -73,10 +74,10 @@ class StatusIndexes:
             [secrets.randbits(62) for _ in range(_PLACES)],
             now=now,
             until=now + _RESERVED,
-            kept_after_exp=self._kept_after_exp,
         )
         if reserved is None:
             raise TemporarilyUnavailable("the status list has no room for another token family")
         self._free = list(reserved.indexes)
+        self._block = self._free[0] // BLOCK
         secrets.SystemRandom().shuffle(self._free)
         self._use_until = reserved.until - _LEFT_UNUSED

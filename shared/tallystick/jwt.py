@@ -22,6 +22,8 @@ UNBELIEVED = "the token is malformed, expired, or not issued for this use"
 
 # What a token must never bring along: keys or addresses of keys to believe it by, and changes to how it is to be read.
 _FORBIDDEN_HEADERS = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip"})
+_LONGEST_HEADER = 2048
+"""Encoded: headers are remembered, whoever wrote them."""
 _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _ALGORITHMS = {alg: get_algorithm_by_name(alg) for alg in ("ES256", "RS256", "PS256", "EdDSA")}
 
@@ -137,7 +139,9 @@ def read_unverified(token: str, profile: Profile) -> dict[str, object]:
 def _parts(token: str, profile: Profile) -> tuple[str, str, str]:
     if len(token) > profile.max_bytes:  # whatever passes is ASCII, one byte a character
         raise ValueError("too long")
-    header, payload, signature = token.split(".")
+    header, payload, signature = token.split(".", 3)
+    if len(header) > _LONGEST_HEADER:
+        raise ValueError("too long a header")
     return header, payload, signature
 
 

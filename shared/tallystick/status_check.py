@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tallystick.clock import Clock
+from tallystick.clock import LEEWAY, Clock
 from tallystick.errors import InvalidToken, TemporarilyUnavailable
 from tallystick.followed_list import FollowedList
 from tallystick.jwt import UNBELIEVED
@@ -43,7 +43,11 @@ class StatusCheck:
         now, lists = self._clock(), list(self._lists)
         if not lists:
             return self._lists.discovering.succeeded_at is None  # there may be lists, and we have none
-        return any(followed.held is None or not self._is_young(followed.held, now) for followed in lists)
+        return any(
+            followed.held is None or not self._is_young(followed.held, now)
+            for followed in lists
+            if not followed.is_gone
+        )
 
     def is_known_good(self, followed: FollowedList, idx: int, now: int) -> bool:
         """Whether `require` has nothing to find out and nothing to object to. Asked at every request."""
@@ -57,8 +61,8 @@ class StatusCheck:
             return False
         return self._max_age is None or self._is_young(held, now)
 
-    async def require(self, reference: StatusReference) -> FollowedList | None:
-        """Let a verified token pass, by the list that is returned for the next time; None where none is followed.
+    async def require(self, reference: StatusReference, *, issued_at: int) -> FollowedList | None:
+        """Let a verified token with this `iat` pass, by the list that is returned for the next time, if there is one.
 
         Raises InvalidToken when the list says that the token was revoked, has no such place (Token Status List §8.3)
         or is no list of the issuer's; TemporarilyUnavailable when its status cannot be known, and the policy wants
@@ -67,13 +71,13 @@ class StatusCheck:
         followed = await self._lists.find(reference.uri)
         if followed is not None:
             await followed.seek(reference.idx)
-            if self._is_known(followed, reference.idx):
+            if self._is_known(followed, reference.idx, issued_at):
                 return followed
         if self._max_age is not None:
             raise TemporarilyUnavailable("whether the token was revoked cannot be known for now")
         return followed
 
-    def _is_known(self, followed: FollowedList, idx: int) -> bool:
+    def _is_known(self, followed: FollowedList, idx: int, issued_at: int) -> bool:
         """Whether the token is known as good. Raises InvalidToken when it is known as bad."""
         held = followed.held
         if held is None:
@@ -85,6 +89,8 @@ class StatusCheck:
                 return False
             raise InvalidToken(UNBELIEVED, reason="status_unknown") from ValueError("its list has no such place")
         if held.status(idx):
+            if held.exp is not None and issued_at > held.exp + LEEWAY:
+                return False  # of a family that was given the place since
             self.refused += 1
             raise InvalidToken(UNBELIEVED, reason="revoked") from ValueError("revoked")
         return is_young

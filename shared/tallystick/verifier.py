@@ -74,7 +74,7 @@ class Verifier:
             reference = status_reference(claims)
         except ValueError as malformed:
             raise InvalidToken(UNBELIEVED) from malformed
-        followed = await self.statuses.require(reference) if reference is not None else None
+        followed = await self.statuses.require(reference, issued_at=claims.iat) if reference is not None else None
         if keys is not self._key_set.keys:  # while we waited for the list, the issuer may have withdrawn the key
             return await self._verify(token, digest, None)
         self._verdicts.remember(digest, _Verdict(claims, None if reference is None else reference.idx, followed), keys)

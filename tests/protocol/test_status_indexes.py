@@ -14,6 +14,7 @@ from tests.support.auth_service import AuthService
 from tests.support.status_lists import fetch, look, provider_of, reference_of
 
 KEPT = 420
+"""Seconds after the last `exp`: the leeway, and the lifetime of a list."""
 SMALL = 4 * BLOCK
 
 
@@ -29,7 +30,7 @@ async def small(auth: AuthService) -> None:
 
 async def reserve(auth: AuthService, *anywhere: int, lease: int = 600) -> Reserved | None:
     now = auth.clock()
-    return await auth.store.write(status_indexes.reserve, anywhere, now=now, until=now + lease, kept_after_exp=KEPT)
+    return await auth.store.write(status_indexes.reserve, anywhere, now=now, until=now + lease)
 
 
 async def take(auth: AuthService, indexes: Iterable[int], *, prune_at: int, revoked_at: int | None = None) -> None:

@@ -255,7 +255,7 @@ async def test_a_bit_is_cleared_when_nobody_believes_the_token_any_more_and_the_
     lifetimes = auth.settings.lifetimes
     auth.clock.advance(seconds=lifetimes.access_token + 60)
     assert (await next_list(auth)).is_revoked(token)  # until the last verifier's clock is past it
-    auth.clock.advance(seconds=20)
+    auth.clock.advance(seconds=80)
     await look(auth)
     published = await fetch(auth)
     assert not published.is_revoked(token)
@@ -307,6 +307,17 @@ async def test_two_processes_never_give_one_index_twice(auth_database_url: str, 
         parties = [auth.relying_party("app-one") for auth in (here, there)]
         indexes = [reference_of(await access_token(rp))["idx"] for rp in parties for _ in range(10)]
         assert len(set(indexes)) == 20
+
+
+async def test_nor_before_the_last_token_though_no_list_was_signed_since(auth_database_url: str) -> None:
+    clock = MovableClock()
+    async with running_auth_service(auth_database_url, clock) as auth:
+        clock.advance(seconds=7)
+        tokens = await auth.relying_party("app-one").tokens()
+    clock.now -= 3600
+    async with running_auth_service(auth_database_url, clock) as auth:
+        refreshed = (await auth.relying_party("app-one").refresh(tokens["refresh_token"])).json()
+        assert claims_of(refreshed["access_token"])["iat"] >= claims_of(tokens["access_token"])["iat"]
 
 
 async def test_a_clock_that_was_set_back_dates_nothing_before_the_newest_list(auth_database_url: str) -> None:

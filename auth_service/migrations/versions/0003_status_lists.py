@@ -28,6 +28,7 @@ def upgrade() -> None:
                 "revision",
                 "listed_revision",
                 "revoked",
+                "lifetime",
                 "iat",
             )
         ),
@@ -50,6 +51,6 @@ def upgrade() -> None:
         sa.Column("reserved_until", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("block"),
     )
-    first = dict.fromkeys(("grown_at", "revision", "listed_revision", "revoked", "iat"), 0)
+    first = dict.fromkeys(("grown_at", "revision", "listed_revision", "revoked", "lifetime", "iat"), 0)
     first |= dict.fromkeys(("size", "size_before", "wanted_size"), FIRST_SIZE)
     op.bulk_insert(lists, [{"number": 1, "kid": "", "token": "", **first}])

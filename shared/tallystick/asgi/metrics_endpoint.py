@@ -42,7 +42,10 @@ class MetricsEndpoint:
         status, body, media_type = 404, b"", "text/plain"
         if scope["path"] == PATH and scope["method"] in ("GET", "HEAD"):
             status = 200
-            body, media_type = self._render(",".join(Headers(scope=scope).getlist("accept")))
+            try:
+                body, media_type = self._render(",".join(Headers(scope=scope).getlist("accept")))
+            except (TypeError, ValueError):  # the library parses versions that are none
+                body, media_type = self._render("")
         headers = [
             (b"content-type", media_type.encode()),
             (b"content-length", str(len(body)).encode()),

@@ -100,7 +100,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._slow is not None:
             self._slow.cancel()
             self._slow = None
-        if self.cycle is None or self.cycle.response_complete:
+        if self.cycle is None or self._is_answered():
             self._crowd.rests(self)
         else:
             self._crowd.is_served(self)
@@ -136,8 +136,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if not (self._is_in_headers or self._is_in_body or self.pipeline):
+        if not (self._is_in_headers or self._is_in_body or self.pipeline) and self._is_answered():
             self._crowd.rests(self)
+
+    def _is_answered(self) -> bool:
+        """Also what it has not read yet is an answer under way."""
+        return bool(self.cycle.response_complete) and not self.transport.get_write_buffer_size()
 
     # What the parser finds
 
