@@ -9,6 +9,7 @@ KNOWN = frozenset(
     (
         # RFC 8414 §2, RFC 9207 §3
         *("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "registration_endpoint"),
+        "status_list_aggregation_endpoint",  # Token Status List §9.1
         *("scopes_supported", "response_types_supported", "response_modes_supported", "grant_types_supported"),
         *("token_endpoint_auth_methods_supported", "token_endpoint_auth_signing_alg_values_supported"),
         *("service_documentation", "ui_locales_supported", "op_policy_uri", "op_tos_uri"),

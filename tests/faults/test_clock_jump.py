@@ -1,12 +1,9 @@
 """A clock that jumps back takes nobody back in time."""
 
-import pytest
-
 from bench.reliability import clock_jump
 from bench.reliability.site import Site
 from tests.faults.holds import holds
 
 
-@pytest.mark.xfail(strict=True, reason="tokens are dated by the clock alone")
 async def test_nothing_is_dated_before_the_newest_instant_in_the_store(site: Site) -> None:
     await holds(clock_jump, site)
