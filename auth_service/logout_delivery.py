@@ -20,6 +20,7 @@ from auth_service.store.logout_deliveries import Delivery, DueClient, Waiting
 from auth_service.tokens import logout_token
 from auth_service.tokens.key_ring import KeyRing
 from tallystick import jwt
+from tallystick.background import in_the_background
 from tallystick.clock import Clock
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.request_id import own_request_id
@@ -86,12 +87,10 @@ class LogoutDelivery:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        looking = asyncio.create_task(self._go_on())
         try:
-            yield
+            async with in_the_background(self._go_on()):
+                yield
         finally:
-            looking.cancel()
-            await asyncio.wait([looking])
             await self._break_off()
 
     async def _break_off(self) -> None:

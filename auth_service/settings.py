@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from auth_service.declared import DeclaredApi, DeclaredClient, DeclaredUser
 from auth_service.oidc_scopes import OIDC_SCOPES
+from tallystick.clock import LEEWAY
 from tallystick.server.database_url import DatabaseUrl
 from tallystick.urls import is_loopback
 
@@ -63,8 +64,6 @@ def _ca_file(value: str) -> str:
     return value
 
 
-LEEWAY = 60
-"""Seconds for which an API goes on believing a token after its `exp`, because clocks differ."""
 LONGEST_TOKEN = 86_400
 """Seconds that an access token or ID Token may live at most."""
 

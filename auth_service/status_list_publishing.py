@@ -9,7 +9,7 @@ import logging
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from auth_service.metrics import StatusListFacts
 from auth_service.steady_clock import SteadyClock
@@ -17,6 +17,7 @@ from auth_service.store import revoked_indexes, status_lists
 from auth_service.store.status_lists import StoredList
 from auth_service.tokens import status_list
 from auth_service.tokens.key_ring import KeyRing
+from tallystick.background import in_the_background
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.store import Store
 
@@ -32,21 +33,6 @@ _PAGE = 20_000
 """Revoked indexes that one unit reads: some milliseconds' worth."""
 
 
-@dataclass(frozen=True)
-class PublishedList:
-    """The list as it is served. `iat` is Unix seconds; it has `size` bits, of which `revoked` are set."""
-
-    token: bytes
-    iat: int
-    size: int
-    revoked: int
-
-    @property
-    def etag(self) -> str:
-        """No two lists have the same `iat`."""
-        return f'"{self.iat}"'
-
-
 class StatusListPublishing:
     """Let it go on within `running()`; `published` is what the store had a moment ago."""
 
@@ -59,26 +45,26 @@ class StatusListPublishing:
         self._clock = clock
         self._lifetime = lifetime
         self._stored: StoredList | None = None
-        self._published: PublishedList | None = None
 
     @property
-    def published(self) -> PublishedList:
+    def published(self) -> StoredList:
         """The newest list that this process knows, also while the store is away. Raises TemporarilyUnavailable."""
-        if self._published is None:
+        if self._stored is None or not self._stored.token:
             raise TemporarilyUnavailable("no status list has been published yet")
-        return self._published
+        return self._stored
 
     @property
     def is_current(self) -> bool:
         """Whether there is a list that may be believed: if not, nobody is told of revocations."""
-        return self._published is not None and self._clock() - self._published.iat < self._lifetime
+        known = self._stored
+        return known is not None and bool(known.token) and self._clock() - known.iat < self._lifetime
 
     def facts(self) -> StatusListFacts | None:
         """For those who watch."""
-        published = self._published
-        if published is None:
+        known = self._stored
+        if known is None or not known.token:
             return None
-        return StatusListFacts(published.iat, len(published.token), published.size, published.revoked)
+        return StatusListFacts(known.iat, len(known.token), known.size, known.revoked)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -87,12 +73,8 @@ class StatusListPublishing:
             await self.look()
         except TemporarilyUnavailable:
             _log.warning("the status list cannot be published yet")
-        looking = asyncio.create_task(self._go_on())
-        try:
+        async with in_the_background(self._go_on()):
             yield
-        finally:
-            looking.cancel()
-            await asyncio.wait([looking])
 
     async def look(self) -> None:
         """Take over what the store has, and sign the next list if it is time. Raises TemporarilyUnavailable."""
@@ -108,7 +90,7 @@ class StatusListPublishing:
         if stored.lifetime < self._lifetime:
             await self._store.write(status_lists.keep_longer, self._lifetime)
             stored = await self._store.read(status_lists.load)
-        self._take_over(stored)
+        self._stored = stored
         if await self._is_due(stored):
             await self._publish_next(stored)
 
@@ -138,39 +120,33 @@ class StatusListPublishing:
         now = self._clock()
         key = await self._key_ring.signing_key()
         revoked = await self._revoked(stored.revision, now=now)
+        iat = max(now, stored.iat + 1)
+        token = await asyncio.to_thread(
+            status_list.write,
+            revoked,
+            size=stored.wanted_size,
+            issuer=self._issuer,
+            iat=iat,
+            lifetime=stored.lifetime,
+            key=key,
+        )
         following = replace(
             stored,
             size=stored.wanted_size,
             listed_revision=stored.revision,
             revoked=len(revoked),
-            iat=max(now, stored.iat + 1),
+            iat=iat,
             kid=key.kid,
+            token=token,
         )
-        token = await asyncio.to_thread(
-            status_list.write,
-            revoked,
-            size=following.size,
-            issuer=self._issuer,
-            iat=following.iat,
-            lifetime=stored.lifetime,
-            key=key,
-        )
-        following = replace(following, token=token)
-        was_first = await self._store.write(
-            status_lists.publish,
-            following,
-            instead_of=stored.iat,
-            now=now,
-        )
-        if not was_first:
-            following = await self._store.read(status_lists.load)
-        self._take_over(following)
-        if was_first:
-            clear_at = now + stored.lifetime + _MARGIN
-            listed = following.listed_revision
-            while await self._store.write(revoked_indexes.note_listed, revision=listed, clear_at=clear_at):
-                pass
-            await self._store.write(revoked_indexes.free, cleared_before=now - stored.lifetime)
+        if not await self._store.write(status_lists.publish, following, instead_of=stored.iat, now=now):
+            self._stored = await self._store.read(status_lists.load)  # another process was first
+            return
+        self._stored = following
+        clear_at = now + stored.lifetime + _MARGIN
+        while await self._store.write(revoked_indexes.note_listed, revision=stored.revision, clear_at=clear_at):
+            pass
+        await self._store.write(revoked_indexes.free, cleared_before=now - stored.lifetime)
 
     async def _revoked(self, revision: int, *, now: int) -> list[int]:
         revoked: list[int] = []
@@ -185,8 +161,3 @@ class StatusListPublishing:
             revoked += page
             if len(page) < _PAGE:
                 return revoked
-
-    def _take_over(self, stored: StoredList) -> None:
-        self._stored = stored
-        if stored.token and (self._published is None or self._published.iat != stored.iat):
-            self._published = PublishedList(stored.token.encode(), stored.iat, stored.size, stored.revoked)

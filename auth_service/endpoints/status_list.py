@@ -29,7 +29,8 @@ async def status_list(request: Request, provider: Provided) -> Response:
     if "time" in request.query_params:
         raise HTTPException(501, "lists of the past are not kept")
     published = provider.status_list_publishing.published
-    headers = {"Cache-Control": "public, max-age=1", "ETag": published.etag}
-    if is_named(published.etag, request.headers.getlist("if-none-match")):
+    etag = f'"{published.iat}"'  # no two lists have the same
+    headers = {"Cache-Control": "public, max-age=1", "ETag": etag}
+    if is_named(etag, request.headers.getlist("if-none-match")):
         return Response(status_code=304, headers=headers)
     return Response(published.token, headers=headers, media_type=MEDIA_TYPE)

@@ -6,15 +6,13 @@ and tells nothing about its neighbours.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from auth_service.settings import LEEWAY
 from auth_service.store.tables import revoked_indexes, status_blocks, status_lists, token_families
 from auth_service.store.token_families import KEEP_DEAD
-from tallystick.store import take_turns
+from tallystick.clock import LEEWAY
+from tallystick.store import insert_on_conflict, take_turns
 
 BLOCK = 1024
 """Indexes."""
@@ -51,34 +49,27 @@ def reserve(connection: Connection, anywhere: Sequence[int], *, now: int, until:
     block, indexes = 0, list[int]()
     for looked, candidate in enumerate(not_taken):
         # A list is believed for its lifetime: until then, an index may not mean another family.
-        _free_of_the_dead(connection, candidate, freed=now + KEEP_DEAD - LEEWAY - status_list.lifetime)
-        free = _free_in(connection, candidate)
+        free = _free_in(connection, candidate, dead_by=now + KEEP_DEAD - LEEWAY - status_list.lifetime)
         if len(free) > len(indexes):
             block, indexes = candidate, free
         if len(indexes) >= _ROOM or (indexes and looked >= _LOOK_AT):
             break
     if len(indexes) < _ROOM:
-        _grow(connection)
+        connection.execute(_GROW)
     if not indexes:
         return None
-    connection.execute(_RESERVE[connection.dialect.name], {"the_block": block, "until": until})
+    connection.execute(_RESERVE[connection.dialect.name], {"block": block, "reserved_until": until})
     return Reserved(indexes, until)
 
 
-def _free_in(connection: Connection, block: int) -> list[int]:
-    bounds = {"first": block * BLOCK, "last": (block + 1) * BLOCK - 1}
+def _free_in(connection: Connection, block: int, *, dead_by: int) -> list[int]:
+    """Families that ended by themselves give theirs back when they may be pruned at `dead_by`, since they have no bit
+    set; what was revoked is free when its bit has gone."""
+    indexes = range(block * BLOCK, (block + 1) * BLOCK)
+    bounds = {"first": indexes[0], "last": indexes[-1]}
+    connection.execute(_FREE, {**bounds, "dead_by": dead_by})
     used = {*connection.execute(_USED, bounds).scalars(), *connection.execute(_REVOKED, bounds).scalars()}
-    return [index for index in range(bounds["first"], bounds["last"] + 1) if index not in used]
-
-
-def _free_of_the_dead(connection: Connection, block: int, *, freed: int) -> None:
-    """Of families that ended by themselves, and so have no bit set; what was revoked is freed when its bit has gone."""
-    connection.execute(_FREE, {"first": block * BLOCK, "last": (block + 1) * BLOCK - 1, "freed": freed})
-
-
-def _grow(connection: Connection) -> None:
-    """Ask for twice the size, unless that is under way or not seen by everybody yet."""
-    connection.execute(_GROW)
+    return [index for index in indexes if index not in used]
 
 
 _LIST = select(
@@ -103,16 +94,14 @@ _REVOKED = select(revoked_indexes.c.status_index).where(
 )
 _FREE = (
     update(token_families)
-    .where(_IN_BLOCK, token_families.c.revoked_at.is_(None), token_families.c.prune_at <= bindparam("freed"))
+    .where(_IN_BLOCK, token_families.c.revoked_at.is_(None), token_families.c.prune_at <= bindparam("dead_by"))
     .values(status_index=None)
 )
 
 
-def _reserving(insert: Any) -> Any:
-    statement = insert(status_blocks).values(block=bindparam("the_block"), reserved_until=bindparam("until"))
-    return statement.on_conflict_do_update(
-        index_elements=[status_blocks.c.block], set_={"reserved_until": statement.excluded.reserved_until}
-    )
-
-
-_RESERVE = {"postgresql": _reserving(postgresql.insert), "sqlite": _reserving(sqlite.insert)}
+_RESERVE = insert_on_conflict(
+    status_blocks,
+    lambda insert: insert.on_conflict_do_update(
+        index_elements=[status_blocks.c.block], set_={"reserved_until": insert.excluded.reserved_until}
+    ),
+)

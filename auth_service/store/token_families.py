@@ -19,9 +19,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from auth_service.settings import LEEWAY
 from auth_service.store import audit, revoked_indexes
 from auth_service.store.tables import clients, login_sessions, token_families, users
+from tallystick.clock import LEEWAY
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.store import prune
 

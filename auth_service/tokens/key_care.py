@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from auth_service.sealing import WrongMasterKey
 from auth_service.tokens.key_ring import KeyRing
+from tallystick.background import in_the_background
 from tallystick.errors import TemporarilyUnavailable
 
 _log = logging.getLogger(__name__)
@@ -28,12 +29,8 @@ class KeyCare:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        caring = asyncio.create_task(self._go_on())
-        try:
+        async with in_the_background(self._go_on()):
             yield
-        finally:
-            caring.cancel()
-            await asyncio.wait([caring])
 
     async def _go_on(self) -> None:
         while True:

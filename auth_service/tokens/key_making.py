@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from auth_service.sealing import MasterKey
-from auth_service.settings import LEEWAY, LONGEST_TOKEN
+from auth_service.settings import LONGEST_TOKEN
 from auth_service.store.keys import StoredKey
+from tallystick.clock import LEEWAY
 from tallystick.jwk import SigningKey, public_jwk, thumbprint_of
 
 ALGORITHMS = ("ES256", "RS256")

@@ -46,8 +46,6 @@ class OwnFamilies:
             )
         if family is None or family.status_index != index:
             self._status_indexes.put_back(index)
-        if family is not None and family.status_index is None:
-            family = await self._status_indexes.with_index(family)
         if family is not None:
             if len(self._known) >= _MOST:
                 self._known.clear()

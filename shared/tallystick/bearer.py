@@ -6,6 +6,7 @@ Knows no framework.
 from collections.abc import Collection, Sequence
 
 from tallystick.claims import AccessTokenClaims
+from tallystick.clock import LEEWAY
 from tallystick.errors import (
     BearerError,
     InsufficientScope,
@@ -14,9 +15,6 @@ from tallystick.errors import (
     InvalidToken,
     MissingToken,
 )
-
-LEEWAY = 60
-"""Seconds by which the issuer's clock may be ahead of ours."""
 
 
 def bearer_token(authorization: Sequence[str]) -> str:

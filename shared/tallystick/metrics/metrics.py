@@ -8,6 +8,7 @@ import logging
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, product
 from typing import Literal, Protocol
 
@@ -46,8 +47,7 @@ class Metrics:
 
     def counter(self, name: str, documentation: str, *, is_sparse: bool = False, **labels: Sequence[str]) -> "Counter":
         """`name` ends in `_total`. `is_sparse`: of many series, show those that have counted something."""
-        series = _series(labels)
-        counter = Counter(name, documentation, labels, series, self._cells, self._take(len(series)), is_sparse)
+        counter = Counter(name, documentation, self._place(labels), is_sparse)
         self._families.append(counter)
         return counter
 
@@ -55,8 +55,7 @@ class Metrics:
         self, name: str, documentation: str, *, merged: Literal["sum", "max", "min"], **labels: Sequence[str]
     ) -> "Gauge":
         """`merged`: what the numbers of several processes come to."""
-        series = _series(labels)
-        gauge = Gauge(name, documentation, labels, series, self._cells, self._take(len(series)), merged)
+        gauge = Gauge(name, documentation, self._place(labels), merged)
         self._families.append(gauge)
         return gauge
 
@@ -70,9 +69,7 @@ class Metrics:
         **labels: Sequence[str],
     ) -> "Histogram":
         """`bounds` are the upper ends of the buckets, in ascending order, without infinity."""
-        series = _series(labels)
-        first = self._take(len(series) * (len(bounds) + 2))
-        histogram = Histogram(name, documentation, labels, series, self._cells, first, bounds, is_sparse)
+        histogram = Histogram(name, documentation, self._place(labels, stride=len(bounds) + 2), bounds, is_sparse)
         self._families.append(histogram)
         return histogram
 
@@ -99,15 +96,22 @@ class Metrics:
         for family in self._families:
             yield family.collect(parts)
 
-    def _take(self, count: int) -> int:
-        first, self._free = self._free, self._free + count
+    def _place(self, labels: dict[str, Sequence[str]], *, stride: int = 1) -> "_Place":
+        series = {values: number for number, values in enumerate(dict.fromkeys(product(*labels.values())))}
+        first, self._free = self._free, self._free + stride * len(series)
         if self._free > CELLS:
             raise ValueError("there are more series than cells")
-        return first
+        return _Place(labels, series, self._cells, first)
 
 
-def _series(labels: dict[str, Sequence[str]]) -> dict[Labels, int]:
-    return {values: number for number, values in enumerate(dict.fromkeys(product(*labels.values())))}
+@dataclass(frozen=True)
+class _Place:
+    """Where the series of one metric have their cells: from `first` on, each by its number in `series`."""
+
+    labels: dict[str, Sequence[str]]
+    series: dict[Labels, int]
+    cells: "memoryview[float]"
+    first: int
 
 
 class _Labelled:
@@ -115,18 +119,15 @@ class _Labelled:
         self,
         name: str,
         documentation: str,
-        labels: dict[str, Sequence[str]],
-        series: dict[Labels, int],
-        cells: "memoryview[float]",
-        first: int,
+        place: "_Place",
     ) -> None:
         self.name = name
         self._documentation = documentation
-        self.label_names = list(labels)
-        self._labels = labels
-        self._series = series
-        self._cells = cells
-        self._first = first
+        self.label_names = list(place.labels)
+        self._labels = place.labels
+        self._series = place.series
+        self._cells = place.cells
+        self._first = place.first
 
     def number(self, values: Labels) -> int:
         """Which series this is. Raises KeyError where a value is not declared, and neither is `other`."""
@@ -142,15 +143,12 @@ class Counter(_Labelled):
         self,
         name: str,
         documentation: str,
-        labels: dict[str, Sequence[str]],
-        series: dict[Labels, int],
-        cells: "memoryview[float]",
-        first: int,
+        place: "_Place",
         is_sparse: bool,
     ) -> None:
         if not name.endswith("_total"):
             raise ValueError(f"{name} does not end in _total")
-        super().__init__(name, documentation, labels, series, cells, first)
+        super().__init__(name, documentation, place)
         self._is_sparse = is_sparse
 
     def inc(self, *values: str, by: float = 1) -> None:
@@ -173,16 +171,13 @@ class Gauge(_Labelled):
         self,
         name: str,
         documentation: str,
-        labels: dict[str, Sequence[str]],
-        series: dict[Labels, int],
-        cells: "memoryview[float]",
-        first: int,
+        place: "_Place",
         merged: Literal["sum", "max", "min"],
     ) -> None:
-        super().__init__(name, documentation, labels, series, cells, first)
+        super().__init__(name, documentation, place)
         self._merged = _MERGED[merged]
-        for number in series.values():  # a process that was here before may have left its own
-            cells[first + number] = math.nan
+        for number in self._series.values():  # a process that was here before may have left its own
+            self._cells[self._first + number] = math.nan
 
     def set(self, value: float | None, *values: str) -> None:
         self._cells[self._first + self.number(values)] = math.nan if value is None else value
@@ -204,14 +199,11 @@ class Histogram(_Labelled):
         self,
         name: str,
         documentation: str,
-        labels: dict[str, Sequence[str]],
-        series: dict[Labels, int],
-        cells: "memoryview[float]",
-        first: int,
+        place: "_Place",
         bounds: Sequence[float],
         is_sparse: bool,
     ) -> None:
-        super().__init__(name, documentation, labels, series, cells, first)
+        super().__init__(name, documentation, place)
         self._bounds = tuple(bounds)
         self._stride = len(bounds) + 2
         self._is_sparse = is_sparse

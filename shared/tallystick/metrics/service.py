@@ -3,12 +3,13 @@
 import asyncio
 import platform
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from tallystick.background import in_the_background
 from tallystick.metrics.memory import Memory
 from tallystick.metrics.metrics import Metrics
 from tallystick.metrics.processes import collect_processes
@@ -53,13 +54,8 @@ class ServiceMetrics(Collector):
         if self.metrics.memory.processes == 1:
             yield
             return
-        publishing = asyncio.create_task(self._publish())
-        try:
+        async with in_the_background(self._publish()):
             yield
-        finally:
-            publishing.cancel()
-            with suppress(asyncio.CancelledError):
-                await publishing
 
     async def _publish(self) -> None:
         while True:
