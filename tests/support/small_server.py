@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import tallystick.server.crowd
 import tallystick.server.protocol
+import tallystick.server.reading
 from tallystick.server import Misconfigured, exit_on_misconfiguration, serve
 
 CROWD = 10
@@ -68,7 +69,7 @@ def factory(fault: str) -> ASGIApp:
         case "crowded":
             vars(import_module("tallystick.server.serve"))["CONNECTIONS"] = CROWD
         case seconds if seconds:
-            tallystick.server.protocol.HEADER_SECONDS = tallystick.server.protocol.STALLED_SECONDS = float(seconds)
+            tallystick.server.protocol.HEADER_SECONDS = tallystick.server.reading.STALLED_SECONDS = float(seconds)
             tallystick.server.crowd.LOOK_SECONDS = float(seconds) / 2
             serving = import_module("tallystick.server.serve")  # as an attribute, this name is the function in it
             vars(serving)["KEEP_ALIVE_SECONDS"] = 5 * float(seconds)

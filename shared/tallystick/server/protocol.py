@@ -14,13 +14,12 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from tallystick.server.crowd import Crowd
+from tallystick.server.reading import Reading
 
 HEADER_BYTES = 32 * 1024
 HEADER_SECONDS = 10.0
 """From a connection's or request's first byte to the end of its headers; as long again for its body."""
 
-STALLED_SECONDS = 20.0
-"""In which a peer takes all that was written to it, or the 48 KiB between the marks of the transport's buffer."""
 PIPELINED = 32
 """Requests that may wait for the answer to the one before. What comes behind them is not read: each costs us a hundred
 times its bytes, and a packet has room for thousands."""
@@ -35,7 +34,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._crowd = crowd
         self._is_deaf = False
-        self._stalled_since: float | None = None
+        self._reading = Reading()
         self._is_in_headers = True  # a connection that sends nothing counts as slow, too
         self._is_in_body = False
         self._is_upgrade = False
@@ -120,16 +119,11 @@ class BoundedProtocol(HttpToolsProtocol):
     # Who does not read
 
     def resume_writing(self) -> None:
-        self._stalled_since = None  # a good part of it was taken
+        self._reading.goes_on()
         super().resume_writing()
 
     def has_stalled(self, now: float) -> bool:
-        if not self.transport.get_write_buffer_size():
-            self._stalled_since = None
-            return False
-        if self._stalled_since is None:
-            self._stalled_since = now
-        return now - self._stalled_since >= STALLED_SECONDS
+        return self._reading.has_stalled(self.transport.get_write_buffer_size(), now)
 
     def give_up(self) -> None:
         self.transport.abort()
