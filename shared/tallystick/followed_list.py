@@ -15,6 +15,8 @@ from tallystick.status_list import StatusList, kid_of, read_status_list
 
 LIST_TIMEOUT = 10.0
 """Seconds for one fetch of a list, which may be some megabytes. Requests wait a shorter time."""
+REPLACED_WITHIN = 0.5
+"""Seconds between questions for the list that replaces one by a withdrawn key; the issuer signs it at once."""
 SMALL = 64 * 1024
 """Bytes of a token that is read at once; a longer one would keep the event loop from its work."""
 
@@ -46,6 +48,7 @@ class FollowedList:
         self._clock = clock
         self._transport = transport
         self._etag: str | None = None
+        self._withdrawn: str | None = None
 
     async def seek(self, idx: int) -> None:
         """Give the issuer its chance to tell of `idx`, as far as it had none yet; which need not help.
@@ -60,10 +63,12 @@ class FollowedList:
 
     def obey(self) -> bool:
         """Whether a version was held whose key is no longer the issuer's. Then it counts no more, and the next is
-        taken whatever its age: nobody knows whether the thief of the key has signed this one.
+        taken whatever its age: nobody knows whether the thief of the key has signed this one. Requests wait for it, as
+        for a first one.
         """
         if self.held is None or self._is_believed(self.held.key):
             return False
+        self._withdrawn = self.held.key.kid
         self.held = None
         self._etag = None
         self.fetching.had_its_chance = False
@@ -71,19 +76,22 @@ class FollowedList:
 
     async def _fetch(self) -> None:
         async with asyncio.timeout(LIST_TIMEOUT):
-            answer = await self._get()
-            if answer is None:
-                return  # which makes the one held no younger
-            text = answer.body.decode("ascii")
-            fresh = await self._read(text)
+            while (answer := await self._get()) is not None:  # None makes the one held no younger
+                text = answer.body.decode("ascii")
+                kid = kid_of(text)
+                fresh = None if self._is_withdrawn(kid) else await self._read(text, kid)
+                if fresh is not None and self._is_believed(fresh.key):
+                    self._take(fresh, text, answer.etag)
+                    return
+                await asyncio.sleep(REPLACED_WITHIN)
+
+    def _take(self, fresh: StatusList, text: str, etag: str | None) -> None:
         if fresh.is_expired(self._clock()):
             raise ValueError("an expired status list")
-        if not self._is_believed(fresh.key):
-            raise ValueError("the status list of a key that was withdrawn just now")
         if self.held is not None and fresh.iat < self.held.iat:
             return  # from a cache that lags behind
         self.held = fresh
-        self._etag = answer.etag
+        self._etag = etag
         self._taken(fresh, text)
 
     async def _get(self) -> Answer | None:
@@ -106,8 +114,7 @@ class FollowedList:
                 if answer is not None or self.held is not None:
                     return answer
 
-    async def _read(self, text: str) -> StatusList:
-        kid = kid_of(text)
+    async def _read(self, text: str, kid: str) -> StatusList:
         if kid not in self._key_set.keys:
             await self._key_set.refresh()
         key = self._key_set.keys.get(kid)
@@ -117,6 +124,9 @@ class FollowedList:
         if len(text) <= SMALL:
             return read_status_list(text, uri=self.uri, key=key, now=now)
         return await asyncio.to_thread(read_status_list, text, uri=self.uri, key=key, now=now)
+
+    def _is_withdrawn(self, kid: str) -> bool:
+        return kid == self._withdrawn and kid not in self._key_set.keys
 
     def _is_believed(self, key: PublicKey) -> bool:
         return self._key_set.keys.get(key.kid) == key

@@ -22,6 +22,11 @@ def published(issuer: TokenIssuer) -> PublishedList:
     return issuer.publish_list()
 
 
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REPLACED_WITHIN", 0.01)
+
+
 @pytest.fixture
 def key_set(issuer: TokenIssuer) -> RemoteKeySet:
     return RemoteKeySet(ISSUER, jwks_uri=f"{ISSUER}/keys", clock=issuer.clock, transport=issuer.transport)
@@ -215,10 +220,35 @@ async def test_a_list_that_was_asked_for_before_its_key_went_is_asked_for_anew(
     await key_set.refresh()
     assert followed.held is None
     published.gate.set()  # the answer is 304, to a question about a list that counts no more
-    await until(lambda: len(published.requests) == 3)
-    await fetching
+    await until(lambda: len(published.requests) == 3)  # still by the key that was withdrawn
     assert followed.held is None
-    assert followed.fetching.is_failing  # still by the key that was withdrawn
     published.token = published.signed()
-    await followed.fetching.join()
+    await fetching
     assert followed.held
+
+
+async def test_requests_wait_for_the_list_that_replaces_one_by_a_withdrawn_key(
+    followed: FollowedList, issuer: TokenIssuer, published: PublishedList, key_set: RemoteKeySet
+) -> None:
+    published.revoke(9)
+    await followed.fetching.join()
+    issuer.rotate()
+    await key_set.refresh()  # ahead of the list
+    asked = len(published.requests)
+    waiting = asyncio.create_task(followed.seek(9))
+    await until(lambda: len(published.requests) > asked + 1)
+    assert not waiting.done()
+    published.token = published.signed()
+    await waiting
+    assert statuses(followed, 9) == [1]
+
+
+async def test_an_issuer_that_never_replaces_a_withdrawn_keys_list_has_failed(
+    followed: FollowedList, issuer: TokenIssuer, key_set: RemoteKeySet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LIST_TIMEOUT", 0.05)
+    issuer.rotate()
+    await key_set.refresh()
+    await followed.fetching.join()
+    assert followed.held is None
+    assert followed.fetching.is_failing
