@@ -1,6 +1,7 @@
 """The last known keys on disk: a start while the issuer is away."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,13 @@ async def test_a_place_that_cannot_be_written_is_no_reason_to_stop(
     await key_set.refresh()
     assert key_set.keys
     assert "cannot keep the keys" in caplog.text
+
+
+async def test_what_killed_writers_left_is_removed_once_it_is_old(issuer: TokenIssuer, tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    old, new = tmp_path / "keys.json.abandoned.new", tmp_path / "keys.json.under-way.new"
+    for left_over in (old, new):
+        left_over.write_bytes(b"half a docu")
+    os.utime(old, (0, 0))
+    await key_set_with(issuer, path).refresh()
+    assert sorted(file.name for file in path.parent.iterdir()) == ["keys.json", "keys.json.under-way.new"]
