@@ -22,12 +22,12 @@ class NotesMetrics(ServiceMetrics):
         )
         self._keys_age = gauge(
             "tallystick_keys_age_seconds",
-            "Since the issuer told its keys; of the process that waits longest.",
+            "Since the issuer told its keys, or the start; of the process that waits longest.",
             merged="max",
         )
         self._status_list_age = gauge(
             "tallystick_verifier_status_list_age_seconds",
-            "Since the status list that is gone by was signed; of the process with the oldest.",
+            "Since the status list that is gone by was signed, or the start; of the process with the oldest.",
             merged="max",
         )
         self._failing_closed = gauge(
@@ -50,7 +50,7 @@ class NotesMetrics(ServiceMetrics):
         def look() -> None:
             now = followed()
             self._keys_age.set(now.keys_age)
-            self._status_list_age.set(max((age for age in now.list_ages.values() if age is not None), default=None))
+            self._status_list_age.set(now.status_age)
             self._failing_closed.set(now.is_failing_closed)
             for fetched, failures in now.failed_fetches.items():
                 self._failed_fetches.inc(fetched, by=failures - counted.get(fetched, 0))

@@ -5,38 +5,48 @@ from dataclasses import dataclass
 
 from tallystick.issuer import RemoteIssuer
 from tallystick.status_check import StatusCheck
+from tallystick.status_lists import StatusLists
 
 
 @dataclass(frozen=True)
 class Followed:
-    """`keys_age`: seconds since the issuer last told its keys; None when it never did in this process.
+    """`keys_age`: seconds since the issuer last told its keys; while it never did, since this process began.
 
     `list_ages`: by address, seconds since the list we hold was signed; None for one we never had.
+    `status_age`: the same for all of them, for an alarm: that of the oldest, where one we never had is as old as our
+    wish for it. None when the issuer says that it has none.
     `failed_fetches`: how many failed since the start, by kind: `jwks`, `status_list`, `status_list_aggregation`.
     `refused_by_status`: how many requests came with a token that was revoked.
     `is_failing_closed`: whether tokens are turned away now, because nobody can tell whether they were revoked.
     """
 
-    keys_age: int | None
+    keys_age: int
     list_ages: Mapping[str, int | None]
+    status_age: int | None
     failed_fetches: Mapping[str, int]
     refused_by_status: int
     is_failing_closed: bool
 
     @classmethod
     def of(cls, issuer: RemoteIssuer, statuses: StatusCheck, *, now: int) -> "Followed":
-        keys = issuer.key_set.fetching
+        keys, lists = issuer.key_set.fetching, issuer.status_lists
+        list_ages = {each.uri: None if each.held is None else each.held.age(now) for each in lists}
         return cls(
-            keys_age=None if keys.succeeded_at is None else max(0, now - keys.succeeded_at),
-            list_ages={
-                followed.uri: None if followed.held is None else followed.held.age(now)
-                for followed in issuer.status_lists
-            },
+            keys_age=keys.silence(now),
+            list_ages=list_ages,
+            status_age=_status_age(lists, now),
             failed_fetches={
                 "jwks": keys.failures,
-                "status_list": issuer.status_lists.failures,
-                "status_list_aggregation": issuer.status_lists.discovering.failures,
+                "status_list": lists.failures,
+                "status_list_aggregation": lists.discovering.failures,
             },
             refused_by_status=statuses.refused,
             is_failing_closed=statuses.is_failing_closed,
         )
+
+
+def _status_age(lists: StatusLists, now: int) -> int | None:
+    ages = [each.fetching.silence(now) if each.held is None else each.held.age(now) for each in lists]
+    if not ages and lists.discovering.succeeded_at is None:
+        return lists.discovering.silence(now)  # there may be some
+    return max(ages, default=None)

@@ -34,12 +34,18 @@ class SharedFetch:
         self._what = what
         self._fetch = fetch
         self._clock = clock
+        self._wanted_since = clock()
         self._asked_at: int | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
     def is_running(self) -> bool:
         return is_running(self._task)
+
+    def silence(self, now: int) -> int:
+        """Seconds since the last success; while there was none, since we are."""
+        since = self._wanted_since if self.succeeded_at is None else self.succeeded_at
+        return max(0, now - since)
 
     def start(self) -> asyncio.Task[None]:
         """Fetch now, unless that is going on already."""

@@ -58,6 +58,7 @@ async def test_how_the_issuer_is_followed_as_the_verifier_tells(quick_api: Notes
     followed = Followed(
         keys_age=3,
         list_ages={"one": 2, "two": None, "three": 9},
+        status_age=9,
         failed_fetches={"jwks": 4, "status_list": 1},
         refused_by_status=0,
         is_failing_closed=True,
