@@ -29,12 +29,14 @@ class OwnFamilies:
         self._clock = clock
         self._lifetime = lifetime
         self._known: dict[str, _Known] = {}
+        self._forgotten = 0
 
     async def of(self, client_id: str) -> Family | None:
         """The client's family, begun if there is none; None when the client is disabled. Raises StoreUnavailable."""
         known, now = self._known.get(client_id), self._clock()
         if known is not None and 0 <= now - known.since < _SECONDS:  # below 0 when somebody has set the clock back
             return known.family
+        forgotten = self._forgotten
         async with self._status_indexes.drawn() as index:
             family = await self._store.write(
                 own_families.find_or_begin,
@@ -46,7 +48,8 @@ class OwnFamilies:
             )
         if family is None or family.status_index != index:
             self._status_indexes.put_back(index)
-        if family is not None:
+        # Not one that was found alive just before it was revoked: the tokens of a whole second would be born dead.
+        if family is not None and forgotten == self._forgotten:
             if len(self._known) >= _MOST:
                 self._known.clear()
             self._known[client_id] = _Known(family, now)
@@ -54,4 +57,5 @@ class OwnFamilies:
 
     def forget(self, client_id: str) -> None:
         """It was revoked by this process: the next token must be of another family."""
+        self._forgotten += 1
         self._known.pop(client_id, None)

@@ -4,10 +4,12 @@ import asyncio
 
 import pytest
 
+from auth_service.store import revocations
 from tests.support.auth_service import AuthService
 from tests.support.clock import MovableClock
 from tests.support.declared import CALENDAR, ISSUER, NOTES
 from tests.support.relying_party import RelyingParty, claims_of, error_of
+from tests.support.status_lists import provider_of
 
 
 @pytest.fixture
@@ -96,3 +98,18 @@ async def test_a_service_that_runs_for_years_always_gets_live_tokens(bot: Relyin
         token = (await bot.client_credentials()).json()["access_token"]
         assert (await bot.introspect(token)).json()["active"] is True
         clock.advance(seconds=30 * 86_400)
+
+
+async def test_a_family_that_is_revoked_while_it_is_looked_up_gives_no_more_tokens(auth: AuthService) -> None:
+    own_families = provider_of(auth).issuing.own_families
+    await own_families.of("bot")
+    auth.clock.advance(seconds=1)
+    looking = asyncio.create_task(own_families.of("bot"))
+    await asyncio.sleep(0)  # it has found nothing in memory, and asks the store
+    own_families.forget("bot")
+    found = await looking
+    assert found
+    await auth.store.write(revocations.revoke, found.family_id, now=auth.clock())
+    fresh = await own_families.of("bot")
+    assert fresh
+    assert fresh.family_id != found.family_id
