@@ -22,10 +22,10 @@ from sqlalchemy import Connection, insert, select
 
 from auth_service.sealing import MasterKey
 from auth_service.store import revoked_indexes, status_indexes, status_lists
+from auth_service.store.revocations import KEEP_DEAD, revoke
 from auth_service.store.tables import clients, token_families, users
 from auth_service.store.tables import revoked_indexes as revoked_table
 from auth_service.store.tables import status_lists as lists_table
-from auth_service.store.token_families import KEEP_DEAD, revoke
 from auth_service.tokens import status_list
 from auth_service.tokens.key_making import make_key, open_key
 from tallystick import base64url

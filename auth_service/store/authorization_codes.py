@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from auth_service.store import audit, clients, logout_deliveries, token_families
+from auth_service.store import audit, clients, logout_deliveries, revocations, token_families
 from auth_service.store.parents import parents_are_alive
 from auth_service.store.tables import authorization_codes
 from auth_service.store.token_families import Family, FamilyLifetime, Replayed
@@ -149,7 +149,7 @@ def _replayed(connection: Connection, code_hash: bytes, *, now: int) -> Replayed
     if row is None or row.redeemed_at is None:
         return None
     # Only the replay that ends something is written down: whoever has a spent code could repeat it all day.
-    if token_families.revoke(connection, row.family_id, now=now):
+    if revocations.revoke(connection, row.family_id, now=now):
         audit.record(connection, "code_replayed", now=now, sub=row.sub, client_id=row.client_id, sid=row.sid)
     return Replayed()
 

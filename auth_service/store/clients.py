@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from auth_service.store import audit, logout_deliveries, token_families
+from auth_service.store import audit, logout_deliveries, revocations
 from auth_service.store.tables import client_origins, clients
 
 REGISTRATION = "registration"
@@ -118,7 +118,7 @@ def disable(connection: Connection, client_id: str, *, by: str, now: int) -> boo
         .returning(clients.c.client_id)
     ).one_or_none()
     logout_deliveries.drop(connection, client_id)
-    token_families.revoke_of_client(connection, client_id, now=now)
+    revocations.revoke_of_client(connection, client_id, now=now)
     if found is not None:
         audit.record(connection, "client_disabled", now=now, client_id=client_id, by=by)
     return found is not None

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from auth_service.store import audit, authorization_codes, token_families
+from auth_service.store import audit, authorization_codes, revocations
 from auth_service.store.tables import clients, consents, users
 from tallystick.store import lock_parent
 
@@ -45,6 +45,6 @@ def withdraw(connection: Connection, sub: str, client_id: str, *, now: int) -> b
     authorization_codes.void(connection, sub, client_id, now=now)
     connection.execute(select(users.c.sub).where(users.c.sub == sub).with_for_update())
     found = connection.execute(delete(consents).where(consents.c.sub == sub, consents.c.client_id == client_id))
-    token_families.revoke_of_consent(connection, sub, client_id, now=now)
+    revocations.revoke_of_consent(connection, sub, client_id, now=now)
     audit.record(connection, "consent_withdrawn", now=now, sub=sub, client_id=client_id)
     return found.rowcount > 0

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from auth_service.acr import PASSWORD
-from auth_service.store import audit, logout_deliveries, token_families
+from auth_service.store import audit, logout_deliveries, revocations
 from auth_service.store.tables import login_sessions, users
 from tallystick.store import lock_parent, prune
 
@@ -138,6 +138,6 @@ def end(connection: Connection, cookie_hash: bytes, *, now: int) -> bool:
     ).one_or_none()
     if ended is not None:
         logout_deliveries.enqueue(connection, [ended.sid], now=now)  # first: it waits for who deletes a client
-        token_families.revoke_of_login_session(connection, ended.sid, now=now)
+        revocations.revoke_of_login_session(connection, ended.sid, now=now)
         audit.record(connection, "logout", now=now, sub=ended.sub, sid=ended.sid)
     return ended is not None

@@ -3,9 +3,10 @@
 from sqlalchemy import Connection, select, update
 
 from auth_service.store import token_families
+from auth_service.store.revocations import KEEP_DEAD
 from auth_service.store.tables import clients
 from auth_service.store.tables import token_families as families
-from auth_service.store.token_families import KEEP_DEAD, Family, FamilyLifetime
+from auth_service.store.token_families import Family, FamilyLifetime
 
 
 def find_or_begin(

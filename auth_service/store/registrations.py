@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from auth_service.store import audit, audit_limits, token_families
+from auth_service.store import audit, audit_limits, revocations
 from auth_service.store.clients import REGISTRATION, set_origins
 from auth_service.store.guesses import Bucket
 from auth_service.store.tables import authorization_codes, clients, consents
@@ -132,7 +132,7 @@ def remove(connection: Connection, client_id: str, *, now: int) -> bool:
     # Locked, so that no family begins under the client between its revocation and its end.
     if connection.execute(registered.with_for_update()).one_or_none() is None:
         return False
-    token_families.revoke_of_client(connection, client_id, now=now)
+    revocations.revoke_of_client(connection, client_id, now=now)
     connection.execute(delete(clients).where(clients.c.client_id == client_id))
     audit.record(connection, "client_deleted", now=now, client_id=client_id)
     return True

@@ -1,19 +1,64 @@
-"""What a client takes back by itself (RFC 7009)."""
+"""Token families are ended: one, or all that live under something. Their indexes go to the status list."""
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 
-from auth_service.store import audit, token_families
+from auth_service.store import audit, revoked_indexes
+from auth_service.store.tables import token_families
+from tallystick.clock import LEEWAY
+
+KEEP_DEAD = 86_400
+"""Seconds after the last token of a family has expired, so that a replay is still told from an unknown token."""
+
+_OF_WHOM = select(
+    token_families.c.sub,
+    token_families.c.client_id,
+    func.coalesce(token_families.c.login_sid, token_families.c.sid).label("login_sid"),
+)
+
+
+def revoke(connection: Connection, family_id: bytes, *, now: int) -> bool:
+    """End one family: its refresh tokens at once, its access tokens as soon as the next status list is everywhere.
+
+    False when it had been ended before, or is no more.
+    """
+    return _revoke_where(connection, token_families.c.family_id == family_id, now=now) > 0
+
+
+def revoke_of_login_session(connection: Connection, sid: str, *, now: int) -> None:
+    """End what lives under a login session; what was given offline_access has no sid and goes on."""
+    _revoke_where(connection, token_families.c.sid == sid, now=now)
+
+
+def revoke_of_user(connection: Connection, sub: str, *, now: int) -> None:
+    _revoke_where(connection, token_families.c.sub == sub, now=now)
+
+
+def revoke_of_client(connection: Connection, client_id: str, *, now: int) -> None:
+    _revoke_where(connection, token_families.c.client_id == client_id, now=now)
+
+
+def revoke_of_consent(connection: Connection, sub: str, client_id: str, *, now: int) -> None:
+    _revoke_where(connection, and_(token_families.c.sub == sub, token_families.c.client_id == client_id), now=now)
 
 
 def take_back(connection: Connection, family_id: bytes, *, now: int) -> None:
-    """End the family of a token that its client has presented. Nothing to do when it had ended before."""
-    family = token_families.find(connection, family_id)
-    if token_families.revoke(connection, family_id, now=now) and family is not None:
+    """End the family of a token that its client has presented. Nothing to do when it had ended before (RFC 7009)."""
+    if revoke(connection, family_id, now=now):
+        family = connection.execute(_OF_WHOM.where(token_families.c.family_id == family_id)).one()
         audit.record(
-            connection,
-            "tokens_revoked",
-            now=now,
-            sub=family.sub,
-            client_id=family.client_id,
-            sid=family.login_sid,
+            connection, "tokens_revoked", now=now, sub=family.sub, client_id=family.client_id, sid=family.login_sid
         )
+
+
+def _revoke_where(connection: Connection, condition: ColumnElement[bool], *, now: int) -> int:
+    # Written on the family rows themselves: a rotation beside this waits for the row and then finds it revoked.
+    ended = connection.execute(
+        update(token_families).where(condition, token_families.c.revoked_at.is_(None)).values(revoked_at=now)
+    )
+    may_have_tokens = (
+        token_families.c.revoked_at == now,  # some perhaps a moment before: to list these again does no harm
+        token_families.c.status_index.is_not(None),
+        token_families.c.prune_at > now + KEEP_DEAD - LEEWAY,
+    )
+    revoked_indexes.add(connection, select(token_families.c.status_index).where(condition, *may_have_tokens))
+    return ended.rowcount

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, case, select, update
 
+from auth_service.store.revocations import KEEP_DEAD
 from auth_service.store.tables import revoked_indexes, status_blocks, status_lists, token_families
-from auth_service.store.token_families import KEEP_DEAD
 from tallystick.clock import LEEWAY
 from tallystick.store import insert_on_conflict, take_turns
 

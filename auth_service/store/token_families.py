@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     Connection,
     and_,
     bindparam,
@@ -19,14 +18,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from auth_service.store import audit, revoked_indexes
+from auth_service.store import audit, revocations
+from auth_service.store.revocations import KEEP_DEAD
 from auth_service.store.tables import clients, login_sessions, token_families, users
-from tallystick.clock import LEEWAY
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.store import prune
-
-KEEP_DEAD = 86_400
-"""Seconds after the last token of a family has expired, so that a replay is still told from an unknown token."""
 
 # Statements of the busiest units, made once: putting one together takes SQLAlchemy three times as long as running it.
 _ROLES = select(users.c.roles).where(users.c.sub == token_families.c.sub).scalar_subquery().label("roles")
@@ -255,7 +251,7 @@ def rotate(
     judge(family)
     if generation == row.generation - 1 and now - row.rotated_at <= grace:
         return Rotated(family)
-    if revoke(connection, family_id, now=now):
+    if revocations.revoke(connection, family_id, now=now):
         audit.record(
             connection,
             "refresh_token_replayed",
@@ -295,45 +291,6 @@ def give_status_index(connection: Connection, family_id: bytes, status_index: in
     except IntegrityError as error:
         raise StatusIndexTaken("the token family could not be given its index") from error
     return found.scalar_one_or_none()
-
-
-def revoke(connection: Connection, family_id: bytes, *, now: int) -> bool:
-    """End one family: its refresh tokens at once, its access tokens as soon as the next status list is everywhere.
-
-    False when it had been ended before, or is no more.
-    """
-    return _revoke_where(connection, token_families.c.family_id == family_id, now=now) > 0
-
-
-def revoke_of_login_session(connection: Connection, sid: str, *, now: int) -> None:
-    """End what lives under a login session; what was given offline_access has no sid and goes on."""
-    _revoke_where(connection, token_families.c.sid == sid, now=now)
-
-
-def revoke_of_user(connection: Connection, sub: str, *, now: int) -> None:
-    _revoke_where(connection, token_families.c.sub == sub, now=now)
-
-
-def revoke_of_client(connection: Connection, client_id: str, *, now: int) -> None:
-    _revoke_where(connection, token_families.c.client_id == client_id, now=now)
-
-
-def revoke_of_consent(connection: Connection, sub: str, client_id: str, *, now: int) -> None:
-    _revoke_where(connection, and_(token_families.c.sub == sub, token_families.c.client_id == client_id), now=now)
-
-
-def _revoke_where(connection: Connection, condition: ColumnElement[bool], *, now: int) -> int:
-    # Written on the family rows themselves: a rotation beside this waits for the row and then finds it revoked.
-    ended = connection.execute(
-        update(token_families).where(condition, token_families.c.revoked_at.is_(None)).values(revoked_at=now)
-    )
-    may_have_tokens = (
-        token_families.c.revoked_at == now,  # some perhaps a moment before: to list these again does no harm
-        token_families.c.status_index.is_not(None),
-        token_families.c.prune_at > now + KEEP_DEAD - LEEWAY,
-    )
-    revoked_indexes.add(connection, select(token_families.c.status_index).where(condition, *may_have_tokens))
-    return ended.rowcount
 
 
 def _family(row: Any) -> Family:

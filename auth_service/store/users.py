@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from auth_service.store import audit, logout_deliveries, token_families
+from auth_service.store import audit, logout_deliveries, revocations
 from auth_service.store.tables import login_sessions, users
 
 _FIND_CREDENTIALS = select(users.c.sub, users.c.password_hash).where(
@@ -120,7 +120,7 @@ def _end_all(connection: Connection, sub: str, *, now: int) -> None:
         .returning(login_sessions.c.sid)
     ).scalars()
     logout_deliveries.enqueue(connection, list(ended), now=now)  # first: it waits for who deletes a client
-    token_families.revoke_of_user(connection, sub, now=now)
+    revocations.revoke_of_user(connection, sub, now=now)
 
 
 def disable(connection: Connection, sub: str, *, by: str, now: int) -> None:

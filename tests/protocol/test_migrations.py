@@ -10,8 +10,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, Table, select
 
+from auth_service.store import revocations, token_families
 from auth_service.store import tables as auth_tables
-from auth_service.store import token_families
 from resource_service.store import tables as notes_tables
 from tallystick.store import Store
 from tallystick.store.migrations import migrate
@@ -114,7 +114,7 @@ async def test_what_the_first_release_wrote_is_there_after_every_step(
         family = await store.read(token_families.find, b"family")
         assert family is not None
         assert (family.login_sid, family.roles) == ("sid", ["editor"])
-        assert await store.write(token_families.revoke, b"family", now=2)
+        assert await store.write(revocations.revoke, b"family", now=2)
     finally:
         await store.close()
 

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import Connection, insert, select, update
 
 from auth_service.store import status_indexes
+from auth_service.store.revocations import KEEP_DEAD
 from auth_service.store.status_indexes import BLOCK, SEEN_AFTER, Reserved
 from auth_service.store.tables import revoked_indexes as revoked
 from auth_service.store.tables import status_lists, token_families, users
-from auth_service.store.token_families import KEEP_DEAD
 from tests.support.auth_service import AuthService
 from tests.support.status_lists import fetch, look, provider_of, reference_of
 
