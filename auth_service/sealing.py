@@ -54,6 +54,10 @@ class MasterKey:
             return cls(_parse(text, expected=f"the environment variable {where} must hold"))
         return cls(_parse(value, expected="must be file:PATH, env:NAME or"))
 
+    def __len__(self) -> int:
+        """How many keys these are."""
+        return len(self._keys)
+
     def seal(self, plaintext: bytes, *, name: str) -> bytes:
         """nonce ‖ ciphertext ‖ tag, by the first key."""
         nonce = secrets.token_bytes(_NONCE_BYTES)

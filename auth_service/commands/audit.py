@@ -32,18 +32,24 @@ def audit(
     event: Annotated[str | None, typer.Option(metavar="EVENT", help="One kind of event.")] = None,
     user: Annotated[str | None, typer.Option(metavar="EMAIL", help="What concerns this user.")] = None,
     client: Annotated[str | None, typer.Option(metavar="CLIENT_ID", help="What concerns this client.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="The newest so many.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, max=10**9, help="The newest so many.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show the audit trail, the newest last."""
     asked = Selection(_instant(since), _instant(until), _event(event), client_id=client)
+    if asked.since is not None and asked.until is not None and asked.since > asked.until:
+        refuse("nothing is both since and until: --since is the later one")
 
-    async def command(service: Service) -> None:
+    async def command(service: Service) -> bool:
         selection = asked if user is None else replace(asked, sub=await users.find(service, user))
+        has_found = False
         async for page in _pages(service, selection, limit):
             typer.echo("\n".join(map(_json, page) if as_json else _lines(page)))
+            has_found = True
+        return has_found
 
-    run(config, command)
+    if not run(config, command):
+        typer.echo("nothing was found", err=True)
 
 
 async def _pages(service: Service, selection: Selection, limit: int | None) -> AsyncIterator[list[Entry]]:
@@ -75,7 +81,7 @@ def _instant(text: str | None) -> int | None:
 
 
 def _json(entry: Entry) -> str:
-    fields = asdict(entry) | {"at": _time(entry.at)}
+    fields = asdict(entry) | {"at": _time(entry.at), "detail": _detail(entry)}
     return json.dumps({name: value for name, value in fields.items() if value not in (None, {})})
 
 
@@ -87,7 +93,7 @@ def _lines(page: list[Entry]) -> list[str]:
 
 
 def _columns(entry: Entry) -> tuple[str, ...]:
-    more: dict[str, Any] = {"request": entry.request_id, "sid": entry.sid, **entry.detail}
+    more: dict[str, Any] = {"request": entry.request_id, "sid": entry.sid, **_detail(entry)}
     return (
         _time(entry.at),
         entry.event,
@@ -96,6 +102,10 @@ def _columns(entry: Entry) -> tuple[str, ...]:
         _shown(entry.address or "-"),
         "  ".join(f"{name}={_shown(value)}" for name, value in more.items() if value is not None),
     )
+
+
+def _detail(entry: Entry) -> dict[str, Any]:
+    return {name: _time(value) if name == "signs_from" else value for name, value in entry.detail.items()}
 
 
 def _shown(value: Any) -> str:

@@ -25,7 +25,7 @@ def list_keys(config: Config) -> None:
 @app.command()
 def rotate(config: Config) -> None:
     """Publish a new key for each algorithm, which will sign once every verifier can know it."""
-    for alg, kid in run(config, _rotate).items():
+    for alg, kid in run(config, _rotate, may_begin=True).items():
         typer.echo(f"published {kid} for {alg}" if kid else f"a new key for {alg} waits already")
 
 
@@ -36,20 +36,32 @@ def withdraw(kid: Annotated[str, typer.Argument(metavar="KID")], config: Config)
     async def command(service: Service) -> bool:
         return await (await service.key_ring()).withdraw(kid)
 
-    if not run(config, command):
-        refuse(f"there is no key {kid} that could be withdrawn")
-    typer.echo(f"withdrew {kid}")
+    if run(config, command):
+        typer.echo(f"withdrew {kid}")
+    elif kid in run(config, _kids):
+        typer.echo(f"{kid} was withdrawn before")
+    else:
+        refuse(f"there is no key {kid}")
 
 
 @app.command()
 def reseal(config: Config) -> None:
     """Encrypt all that is stored encrypted with the first of several master keys, so that the others can go."""
 
-    async def command(service: Service) -> int:
-        return await resealing.reseal(service.store, await service.master_key(), service.clock)
+    typer.echo(run(config, _reseal))
 
-    count = run(config, command)
-    typer.echo(f"sealed {count} keys and secrets with the first master key" if count else "nothing to do")
+
+async def _reseal(service: Service) -> str:
+    master_key = await service.master_key()
+    done = await resealing.reseal(service.store, master_key, service.clock)
+    which = "the only master key" if len(master_key) == 1 else f"the first of {len(master_key)} master keys"
+    if not done.anew:
+        return f"nothing to do: {done.in_all} keys and secrets are sealed with {which}"
+    return f"sealed {done.anew} keys and secrets with {which}"
+
+
+async def _kids(service: Service) -> set[str]:
+    return {row.kid for row in await service.store.read(keys.load_all)}
 
 
 async def _list(service: Service) -> list[str]:

@@ -16,7 +16,7 @@ from auth_service.tokens.bootstrap import bootstrap
 from auth_service.tokens.key_ring import KeyRing
 from tallystick.clock import Clock, system_clock
 from tallystick.server import Misconfigured, exit_on_misconfiguration
-from tallystick.store import Store, Unstorable
+from tallystick.store import Store, Unstorable, is_there
 from tallystick.store.migrations import migrate
 
 NAME = "auth service"
@@ -54,8 +54,12 @@ class Service:
         return master_key
 
 
-def run(config: Path, command: Callable[[Service], Awaitable[T]]) -> T:
-    """Do `command` on the service that `config` describes. Misconfiguration ends the program with status 2."""
+def run(config: Path, command: Callable[[Service], Awaitable[T]], *, may_begin: bool = False) -> T:
+    """Do `command` on the service that `config` describes. Misconfiguration ends the program with status 2.
+
+    With `may_begin` also on one that has no database yet; for the others a database that is not there is a mistake, and
+    no reason to make one.
+    """
 
     async def by_command(service: Service) -> T:
         audit.actor.set("command")
@@ -63,7 +67,10 @@ def run(config: Path, command: Callable[[Service], Awaitable[T]]) -> T:
 
     with exit_on_misconfiguration(NAME):
         try:
-            return run_with(read_config(config), by_command)
+            settings = read_config(config)
+            if not (may_begin or is_there(settings.database_url)):
+                raise Misconfigured("database_url: there is no such database yet; `serve` makes it")
+            return run_with(settings, by_command)
         except Unstorable as reason:  # a name from the command line, in no encoding of text
             refuse(str(reason))
 

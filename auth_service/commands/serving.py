@@ -61,12 +61,12 @@ def serve(
 
 def plan(config: Config) -> None:
     """Show what `apply` would change in the store."""
-    _show(run(config, lambda service: config_file.plan(service.store, service.settings)))
+    _show(run(config, lambda service: config_file.plan(service.store, service.settings), may_begin=True))
 
 
 def apply(config: Config) -> None:
     """Make the store's APIs, clients and users as the configuration declares them."""
-    _show(run(config, _apply))
+    _show(run(config, _apply, may_begin=True))
 
 
 async def _apply(service: Service) -> list[Change]:

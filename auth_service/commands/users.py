@@ -43,7 +43,7 @@ def add(email: EmailArgument, config: Config, password_stdin: PasswordStdin = Fa
         )
 
     try:
-        run(config, command)
+        run(config, command, may_begin=True)
     except users.EmailTaken:
         refuse(f"there is a user {email} already")
     typer.echo(f"added {email}")

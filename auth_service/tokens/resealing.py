@@ -5,6 +5,7 @@ everything else there is sealed with, until `reseal` replaces that all at once.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from auth_service.sealing import MasterKey
@@ -43,10 +44,18 @@ async def with_key_in_use(store: Store, master_key: MasterKey, add: Callable[[Ma
     raise TemporarilyUnavailable("the master key is being changed")
 
 
-async def reseal(store: Store, master_key: MasterKey, clock: Clock) -> int:
-    """Encrypt every signing key and every secret with the first master key, in one unit of work; how many there were.
+@dataclass(frozen=True)
+class Sealed:
+    """`anew`: how many keys and secrets were encrypted anew, all or none of the `in_all` that there are."""
 
-    0 when they all are already. What others add meanwhile is seen, and taken along. Raises WrongMasterKey.
+    anew: int
+    in_all: int
+
+
+async def reseal(store: Store, master_key: MasterKey, clock: Clock) -> Sealed:
+    """Encrypt every signing key and every secret with the first master key, in one unit of work, unless all are.
+
+    What others add meanwhile is seen, and taken along. Raises WrongMasterKey.
     """
     for _ in range(_ATTEMPTS):
         rows = [row for row in await store.read(keys.load_all) if row.private_key != DESTROYED]
@@ -54,7 +63,7 @@ async def reseal(store: Store, master_key: MasterKey, clock: Clock) -> int:
         by_name = {f"signing key {row.kid}": row.private_key for row in rows}
         by_name |= {f"{name} {version}": sealed for (name, version), sealed in secrets.items()}
         if all(master_key.opens_with_the_first(sealed, name=name) for name, sealed in by_name.items()):
-            return 0
+            return Sealed(0, len(by_name))
         anew = {
             name: (sealed, master_key.seal(master_key.open(sealed, name=name), name=name))
             for name, sealed in by_name.items()
@@ -66,5 +75,5 @@ async def reseal(store: Store, master_key: MasterKey, clock: Clock) -> int:
             now=clock(),
         )
         if was_done:
-            return len(anew)
+            return Sealed(len(anew), len(anew))
     raise TemporarilyUnavailable("the keys change too often to be sealed anew")

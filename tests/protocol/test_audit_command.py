@@ -43,7 +43,7 @@ def event(name: audit.Event, at: int, **fields: Any) -> Callable[[Connection], A
 
 def shown(command_line: CommandLine, *options: str) -> list[dict[str, Any]]:
     ended = command_line.run("audit", "--json", *options)
-    assert (ended.status, ended.errors) == (0, "")
+    assert (ended.status, ended.errors) == (0, "" if ended.output else "nothing was found\n")
     return [json.loads(line) for line in ended.output.splitlines()]
 
 
@@ -117,14 +117,24 @@ def test_each_option_leaves_something_out(command_line: CommandLine) -> None:
         (["--since", "2026-13-01"], "2026-13-01 is no time"),
         (["--user", "nobody@example.com"], "there is no user"),
         (["--event", "a\x1b[2Jb"], '"a\\u001b[2Jb"'),
+        (["--since", "1h", "--until", "2h"], "both since and until"),
     ],
 )
 def test_a_mistake_is_one_line(on_sqlite: CommandLine, options: list[str], reason: str) -> None:
+    on_sqlite.run("apply")
     assert reason in on_sqlite.run("audit", *options).refused(1)
+
+
+def test_when_a_key_signs_is_told_as_a_time(on_sqlite: CommandLine) -> None:
+    on_sqlite.run("keys", "rotate")
+    for entry in shown(on_sqlite, "--event", "key_published"):
+        assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", entry["detail"]["signs_from"])
+    assert re.search(r"signs_from=20\d\d-\d\d-\d\dT", on_sqlite.run("audit").output)
 
 
 @pytest.mark.parametrize("at", ["999999999w", "1970-01-01", "9999-12-31T23:59:59"])
 def test_any_other_time_is_one(on_sqlite: CommandLine, at: str) -> None:
+    on_sqlite.run("apply")
     assert on_sqlite.run("audit", "--since", at).status == 0
 
 

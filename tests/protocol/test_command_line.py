@@ -173,7 +173,8 @@ def test_keys_are_listed_rotated_and_withdrawn(command_line: CommandLine) -> Non
     listed = listed_keys(command_line)
     assert sorted(state for _, alg, state in listed if alg == "ES256") == ["signing", "waiting", "withdrawn"]
     assert (stolen, "ES256", "withdrawn") in listed
-    assert "no key" in command_line.run("keys", "withdraw", stolen).refused(1)
+    assert command_line.run("keys", "withdraw", stolen).output == f"{stolen} was withdrawn before\n"
+    assert "no key" in command_line.run("keys", "withdraw", "nonsense").refused(1)
 
 
 def listed_keys(command_line: CommandLine) -> list[tuple[str, str, str]]:
@@ -299,6 +300,23 @@ def test_a_missing_file_is_one_line(on_sqlite: CommandLine) -> None:
     on_sqlite.config.unlink()
     for command in (["plan"], ["keys", "list"], ["user", "enable", "ada@example.com"]):
         assert str(on_sqlite.config) in on_sqlite.run(*command).refused(2)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("audit",),
+        ("keys", "list"),
+        ("keys", "withdraw", "kid"),
+        ("keys", "reseal"),
+        ("user", "sign-out", "ada@example.com"),
+        ("client", "list"),
+        ("consent", "withdraw", "ada@example.com", "app"),
+    ],
+)
+def test_a_database_at_a_mistyped_address_is_not_made(on_sqlite: CommandLine, arguments: tuple[str, ...]) -> None:
+    assert "there is no such database yet" in on_sqlite.run(*arguments).refused(2)
+    assert list(on_sqlite.folder.iterdir()) == [on_sqlite.config]
 
 
 def test_a_wrong_master_key_is_refused_and_a_lost_one_is_not_replaced(on_sqlite: CommandLine) -> None:

@@ -14,7 +14,7 @@ from auth_service.store.tables import metadata
 from auth_service.tokens.bootstrap import SECRETS, bootstrap, load_secret
 from auth_service.tokens.key_making import make_key, open_key
 from auth_service.tokens.key_ring import KeyRing
-from auth_service.tokens.resealing import in_use, reseal
+from auth_service.tokens.resealing import Sealed, in_use, reseal
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.store import Store
 from tests.support.clock import MovableClock
@@ -57,12 +57,12 @@ async def is_all_opened_by(store: Store, a_master_key: MasterKey) -> bool:
 
 async def test_resealing_puts_all_under_the_first_key_and_a_second_time_does_nothing(old_store: Store) -> None:
     refresh_key = await load_secret(old_store, master_key(OLD), "refresh_key")
-    assert await reseal(old_store, master_key(NEW, OLD), MovableClock()) == 4
+    assert await reseal(old_store, master_key(NEW, OLD), MovableClock()) == Sealed(anew=4, in_all=4)
     assert await is_all_opened_by(old_store, master_key(NEW))
     assert not await is_all_opened_by(old_store, master_key(OLD))
     assert await load_secret(old_store, master_key(NEW), "refresh_key") == refresh_key
-    assert await reseal(old_store, master_key(NEW, OLD), MovableClock()) == 0
-    assert await reseal(old_store, master_key(NEW), MovableClock()) == 0
+    assert await reseal(old_store, master_key(NEW, OLD), MovableClock()) == Sealed(anew=0, in_all=4)
+    assert await reseal(old_store, master_key(NEW), MovableClock()) == Sealed(anew=0, in_all=4)
 
 
 async def test_a_key_that_does_not_open_everything_reseals_nothing(old_store: Store) -> None:

@@ -4,9 +4,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, make_url
 
 from tallystick.store.errors import StoreUnavailable
 from tallystick.store.lane import Lane
@@ -147,6 +148,11 @@ class Store:
 def _give_up(future: asyncio.Future[T]) -> None:
     if not future.done():
         future.set_exception(StoreUnavailable("the store did not answer in time", outcome="abandoned"))
+
+
+def is_there(url: str) -> bool:
+    """Whether there is a database to open; of one on PostgreSQL the server will tell."""
+    return not url.startswith("sqlite:///") or Path(make_url(url).database or "").exists()
 
 
 def engine_for(url: str, *, patience: float) -> Engine:
