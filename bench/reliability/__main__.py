@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def main(arguments: list[str]) -> int:
     rows = list(_rows(options))
     if options.write is not None:
         rewrite(options.write, rows)
-    broken = [row for row in rows if row.outcome is not None and not row.outcome.held]
+    broken = [row for row in rows if row.broke_off or (row.outcome is not None and not row.outcome.held)]
     sys.stdout.write(f"{len(rows)} runs on {os.cpu_count()} cores, {len(broken)} in which something did not hold\n")
     return 1 if broken else 0
 
@@ -46,9 +47,9 @@ async def _row(scenario: Scenario, engine: str, *, is_quick: bool) -> Row:
             outcome = await scenario.run(place, scenario.QUICK if is_quick else scenario.FULL)
         except Impossible as reason:
             return Row(engine, None, skipped=str(reason))
-        except BaseException:
-            sys.stderr.write(place.logs())
-            raise
+        except Exception as failure:  # the others are worth their hour nevertheless
+            sys.stderr.write(f"{traceback.format_exc()}\n{place.logs()}")
+            return Row(engine, None, broke_off=f"{scenario.__name__}: {failure!r}")
         if not outcome.held:
             sys.stderr.write(place.logs())
     return Row(engine, outcome, (time.monotonic() - begin) / 60)

@@ -12,17 +12,22 @@ BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 @dataclass(frozen=True)
 class Row:
-    """`minutes` that the scenario took on `engine`, or why it was `skipped` there."""
+    """`minutes` that the scenario took on `engine`; or why it was `skipped` there, or what ended it before its end."""
 
     engine: str
     outcome: Outcome | None
     minutes: float = 0.0
     skipped: str = ""
+    broke_off: str = ""
+
+    @property
+    def missing(self) -> str:
+        return f"broke off: {self.broke_off}" if self.broke_off else f"skipped: {self.skipped}"
 
 
 def as_text(row: Row) -> str:
     if row.outcome is None:
-        return f"SKIPPED  on {row.engine}: {row.skipped}\n"
+        return f"NOT DONE  on {row.engine}, {row.missing}\n"
     outcome = row.outcome
     lines = [f"{'held' if outcome.held else 'NOT HELD'}  {outcome.name}, on {row.engine} ({row.minutes:.1f} min)"]
     lines += [f"      {outcome.done}"]
@@ -36,7 +41,7 @@ def as_markdown(rows: Iterable[Row]) -> str:
     for row in rows:
         outcome = row.outcome
         if outcome is None:
-            lines.append(f"| | {row.engine} | skipped: {row.skipped} | | |")
+            lines.append(f"| | {row.engine} | {row.missing} | | |")
             continue
         words = "<br>".join(outcome.words)
         figures = "<br>".join(outcome.figures)

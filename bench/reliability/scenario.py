@@ -14,6 +14,8 @@ class Impossible(Exception):
 class Scenario(Protocol):
     """A module: the stores for which it makes a difference, and sizes of its own kind."""
 
+    __name__: str
+
     @property
     def ENGINES(self) -> Sequence[str]: ...  # noqa: N802 - a constant of the module
 
