@@ -56,7 +56,7 @@ from auth_service.tokens.key_ring import KeyRing
 from auth_service.tokens.own_families import OwnFamilies
 from auth_service.tokens.status_indexes import StatusIndexes
 from auth_service.tokens.status_list import status_list_uri
-from tallystick.asgi import BodyLimit, ForwardedHeaders, MetricsEndpoint, RequestId, SecurityHeaders, ServerErrors
+from tallystick.asgi import BodyLimit, ForwardedHeaders, Head, MetricsEndpoint, RequestId, SecurityHeaders, ServerErrors
 from tallystick.asgi.docs_page import add_docs_page
 from tallystick.asgi.endpoints import endpoints_of
 from tallystick.clock import Clock, system_clock
@@ -116,6 +116,7 @@ def create_app(
     app.add_middleware(CrossOrigin)
     app.add_middleware(BodyLimit)
     app.add_middleware(ServerErrors)
+    app.add_middleware(Head)
     app.add_middleware(SecurityHeaders, https=settings.is_https)
     app.add_middleware(RequestId, count=metrics.requests.count)
     app.add_middleware(ForwardedHeaders, trusted_proxies=settings.trusted_proxies)

@@ -16,7 +16,7 @@ from resource_service.metrics import NotesMetrics
 from resource_service.openapi import document_problems
 from resource_service.problems import render_problems
 from resource_service.settings import Settings
-from tallystick.asgi import MetricsEndpoint, RequestId, SecurityHeaders
+from tallystick.asgi import Head, MetricsEndpoint, RequestId, SecurityHeaders
 from tallystick.asgi.docs_page import add_docs_page
 from tallystick.asgi.endpoints import endpoints_of
 from tallystick.clock import Clock, system_clock
@@ -94,6 +94,7 @@ def create_app(
     document_problems(app)
     render_problems(app)
     app.add_middleware(CrossOrigin, allowed_origins=settings.allowed_origins)
+    app.add_middleware(Head)
     app.add_middleware(SecurityHeaders, https=settings.audience.startswith("https://"))
     app.add_middleware(RequestId, count=metrics.requests.count)
     app.add_middleware(MetricsEndpoint, render=metrics.render, port=metrics_port)

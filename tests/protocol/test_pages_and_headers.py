@@ -144,3 +144,12 @@ async def test_what_is_not_there_is_not_there(auth: AuthService) -> None:
     response = await auth.http().get("/nowhere")
     assert (response.status_code, response.json()) == (404, {"error": "not_found"})
     assert str(response.url).startswith(ISSUER)
+
+
+@pytest.mark.parametrize("path", ["/jwks", "/status-lists/1", "/status-lists", "/healthz", "/readyz", "/", "/nowhere"])
+async def test_head_is_get_without_its_content(auth: AuthService, path: str) -> None:
+    http = auth.http()
+    head, get = await http.head(path), await http.get(path)
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert head.headers.get("content-length") == get.headers.get("content-length")
+    assert head.headers.get("etag") == get.headers.get("etag")

@@ -2,6 +2,7 @@
 
 from tallystick.asgi.body_limit import BodyLimit
 from tallystick.asgi.forwarded_headers import ForwardedHeaders
+from tallystick.asgi.head import Head
 from tallystick.asgi.metrics_endpoint import MetricsEndpoint
 from tallystick.asgi.request_id import RequestId
 from tallystick.asgi.security_headers import SecurityHeaders
@@ -11,6 +12,7 @@ from tallystick.request_id import request_id
 __all__ = [
     "BodyLimit",
     "ForwardedHeaders",
+    "Head",
     "MetricsEndpoint",
     "RequestId",
     "SecurityHeaders",

@@ -11,4 +11,6 @@ def allowed_methods(request: Request) -> str:
     for route in iter_route_contexts(request.app.routes):
         if route.matches(request.scope)[0] is not Match.NONE:
             allowed |= route.methods or set()
+    if "GET" in allowed:
+        allowed.add("HEAD")  # see Head
     return ", ".join(sorted(allowed))

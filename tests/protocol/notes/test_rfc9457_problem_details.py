@@ -34,10 +34,10 @@ async def test_what_is_not_there_is_a_problem(quick_api: NotesApi, method: str, 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PATCH", "/notes", "DELETE, GET, POST"),
-        ("POST", NO_NOTE, "DELETE, GET, PUT"),
-        ("TRACE", "/whoami", "GET"),
-        ("POST", "/healthz", "GET"),
+        ("PATCH", "/notes", "DELETE, GET, HEAD, POST"),
+        ("POST", NO_NOTE, "DELETE, GET, HEAD, PUT"),
+        ("TRACE", "/whoami", "GET, HEAD"),
+        ("POST", "/healthz", "GET, HEAD"),
     ],
 )
 async def test_another_method_is_told_which_there_are(

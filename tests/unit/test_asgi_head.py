@@ -1,0 +1,50 @@
+"""HEAD is GET without its content."""
+
+import httpx
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from tallystick.asgi import Head
+
+app = FastAPI()
+app.add_middleware(Head)
+
+
+@app.get("/text/{word}", response_class=PlainTextResponse)
+async def text(word: str) -> str:
+    return word
+
+
+@app.post("/form")
+async def form() -> None:
+    raise AssertionError("nobody calls this")
+
+
+def asking() -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://small")
+
+
+async def test_the_headers_are_those_of_get() -> None:
+    async with asking() as http:
+        head, get = await http.head("/text/word"), await http.get("/text/word")
+    assert (head.status_code, head.content, get.content) == (200, b"", b"word")
+    assert head.headers == get.headers
+
+
+async def test_what_get_cannot_do_head_cannot_either() -> None:
+    async with asking() as http:
+        assert (await http.head("/form")).status_code == 405
+        assert (await http.head("/nowhere")).status_code == 404
+
+
+async def test_those_further_out_know_the_route() -> None:
+    seen = []
+
+    async def outermost(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
+        seen.append((scope["method"], scope["route"].path))
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(outermost), base_url="http://small") as http:
+        await http.head("/text/word")
+    assert seen == [("HEAD", "/text/{word}")]
