@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -11,7 +10,6 @@ from bench.reliability.declared import GUESTS, PASSWORD, PEOPLE
 from bench.reliability.ledger import Ledger, Redeemed, Rotating
 from bench.reliability.outcome import Findings
 from bench.reliability.person import Person, Refused
-from bench.reliability.service import ROOT
 from bench.reliability.site import Site
 from bench.reliability.wire import Unanswered
 
@@ -67,19 +65,12 @@ class Load:
     async def add_user(self) -> None:
         """By the command, in a process of its own."""
         email = f"newcomer-{random.getrandbits(48)}@example.com"
-        command = ["-m", "auth_service", "user", "add", email, "--config", str(self.site.config), "--password-stdin"]
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            cwd=ROOT,
-        )
-        await process.communicate(PASSWORD.encode())
-        if process.returncode == 0:
-            self.ledger.users.append(email)
-            self.counts["users added"] += 1
+        try:
+            await self.site.command("user", "add", email, "--password-stdin", typed=PASSWORD)
+        except RuntimeError:
+            return  # the store was away
+        self.ledger.users.append(email)
+        self.counts["users added"] += 1
 
     async def _repeat(self, actor: Callable[[], Awaitable[None]]) -> None:
         while True:

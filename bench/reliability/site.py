@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ import psycopg
 from bench.processes import free_port
 from bench.reliability.declared import APP, AUDIENCE, PEOPLE, SCOPE, declared
 from bench.reliability.person import Person
-from bench.reliability.service import Service
+from bench.reliability.service import ROOT, Service
 from bench.reliability.wire import PATIENCE, Wire
 from tests.support.declared import toml_value
 from tests.support.postgres import PostgreSQL
@@ -56,9 +57,13 @@ class Site:
         return self._added(Service(module[0], arguments, port=port or self.port, log=self.folder / "auth_service.log"))
 
     def resource_service(
-        self, *options: str, issuer: str | None = None, module: tuple[str, ...] = ("resource_service",)
+        self,
+        *options: str,
+        issuer: str | None = None,
+        jwks_uri: str | None = None,
+        module: tuple[str, ...] = ("resource_service",),
     ) -> Service:
-        """An API with a database and a file of keys of its own. Not started yet."""
+        """An API with a database, a file of keys and one of status lists of its own. Not started yet."""
         name = f"notes-{len(self._services)}"
         settings = {
             "audience": AUDIENCE,
@@ -67,10 +72,26 @@ class Site:
             "status_file": str(self.folder / f"{name}.status-lists.json"),
             "database_url": f"sqlite:///{self.folder}/{name}.db",
         }
+        if jwks_uri is not None:
+            settings["jwks_uri"] = jwks_uri
         config = self.folder / f"{name}.toml"
         config.write_text("\n".join(f"{key} = {toml_value(value)}" for key, value in settings.items()))
         arguments = [*module[1:], "serve", "--config", str(config), *options]
         return self._added(Service(module[0], arguments, port=free_port(), log=self.folder / f"{name}.log"))
+
+    async def command(self, *words: str, typed: str = "") -> str:
+        """What a command of the auth service says, in a process of its own. Raises RuntimeError when it fails."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "auth_service", *words, "--config", str(self.config)),
+            cwd=ROOT,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        output, errors = await process.communicate(typed.encode())
+        if process.returncode:
+            raise RuntimeError(errors.decode())
+        return output.decode()
 
     def logs(self) -> str:
         """The last warnings of each service, for when something did not hold."""

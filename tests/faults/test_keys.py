@@ -1,4 +1,4 @@
-"""Keys change and no request fails: the short form of `bench/reliability/keys.py`, with two processes of each kind."""
+"""Keys change and no request fails: a short form of `bench/reliability/key_*.py`, with two processes of each kind."""
 
 import asyncio
 import base64

@@ -6,31 +6,9 @@ from typing import Any
 from tallystick.metrics.metrics import OTHER, Metrics
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", OTHER)
-_STATUSES = (
-    200,
-    201,
-    204,
-    303,
-    304,
-    307,
-    400,
-    401,
-    403,
-    404,
-    405,
-    409,
-    412,
-    413,
-    415,
-    422,
-    428,
-    429,
-    500,
-    501,
-    502,
-    503,
-)
-STATUSES = (*map(str, _STATUSES), "none", OTHER)
+_GOOD = (200, 201, 204, 303, 304, 307)
+_BAD = (400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 428, 429, 500, 501, 502, 503)
+STATUSES = (*map(str, _GOOD + _BAD), "none", OTHER)
 """`none`: there was no response, because the client was gone or the connection was cut."""
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5)
 """Seconds."""
