@@ -7,17 +7,14 @@ import httpx
 import pytest
 
 from examples.notes_bot.client_credentials import ClientCredentials
-from resource_service.main import create_app
-from resource_service.settings import Settings
 from tallystick.request_id import own_request_id, send_request_id
-from tallystick.store.migrations import migrate
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import ISSUER, NOTES, secret_of
 from tests.support.log_lines import LogLines, logging_as_served
 from tests.support.logout_deliveries import log_out
 from tests.support.logout_receivers import HOSTS, LogoutReceivers, listening_clients
-from tests.support.network import Network
+from tests.support.network import Network, both_services
 from tests.support.waiting import until_it_is
 
 
@@ -35,13 +32,8 @@ async def auth(auth_sqlite_url: str, clock: MovableClock) -> AsyncIterator[AuthS
 
 @pytest.fixture
 async def network(auth: AuthService, tmp_path: Path) -> AsyncIterator[Network]:
-    """Both real services. The API is there, but has not begun to look after the issuer's keys by itself."""
-    database_url = f"sqlite:///{tmp_path}/notes.db"
-    migrate(database_url, "resource_service.migrations")
-    settings = Settings(audience=NOTES, issuer=ISSUER, database_url=database_url)
-    app = create_app(settings, auth.clock, Network({ISSUER: auth.app}))
-    async with app.router.lifespan_context(app):
-        yield Network({ISSUER: auth.app, NOTES: app})
+    async with both_services(auth, tmp_path) as network:
+        yield network
 
 
 def paths_of(log: LogLines, name: str) -> list[str]:

@@ -7,12 +7,9 @@ import httpx
 import pytest
 
 from examples.notes_bot.client_credentials import ClientCredentials, TokenRefused
-from resource_service.main import create_app
-from resource_service.settings import Settings
-from tallystick.store.migrations import migrate
 from tests.support.auth_service import AuthService
 from tests.support.declared import ISSUER, NOTES, secret_of
-from tests.support.network import Network
+from tests.support.network import Network, both_services
 from tests.support.relying_party import RelyingParty
 
 READ_AND_WRITE = "notes:read notes:write"
@@ -20,13 +17,8 @@ READ_AND_WRITE = "notes:read notes:write"
 
 @pytest.fixture
 async def network(auth: AuthService, tmp_path: Path) -> AsyncIterator[Network]:
-    """The auth service, and a notes API that knows it by its metadata and its public keys alone."""
-    database_url = f"sqlite:///{tmp_path}/notes.db"
-    migrate(database_url, "resource_service.migrations")
-    settings = Settings(audience=NOTES, issuer=ISSUER, database_url=database_url)
-    app = create_app(settings, auth.clock, Network({ISSUER: auth.app}))
-    async with app.router.lifespan_context(app):
-        yield Network({ISSUER: auth.app, NOTES: app})
+    async with both_services(auth, tmp_path) as network:
+        yield network
 
 
 @pytest.fixture

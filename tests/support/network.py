@@ -1,9 +1,17 @@
 """Several apps that reach one another by host name, without a socket."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 from starlette.types import ASGIApp
+
+from resource_service.main import create_app
+from resource_service.settings import Settings
+from tallystick.store.migrations import migrate
+from tests.support.auth_service import AuthService
+from tests.support.declared import ISSUER, NOTES
 
 
 class Network(httpx.AsyncBaseTransport):
@@ -17,3 +25,16 @@ class Network(httpx.AsyncBaseTransport):
         if origin not in self._transports:
             raise httpx.ConnectError(f"nobody is at {origin}")
         return await self._transports[origin].handle_async_request(request)
+
+
+@asynccontextmanager
+async def both_services(auth: AuthService, folder: Path) -> AsyncIterator[Network]:
+    """`auth`, and a notes API with its database in `folder` that knows the issuer by what it publishes, and asks it
+    when it has to: it has not begun to follow it by itself.
+    """
+    database_url = f"sqlite:///{folder}/notes.db"
+    migrate(database_url, "resource_service.migrations")
+    settings = Settings(audience=NOTES, issuer=ISSUER, database_url=database_url)
+    app = create_app(settings, auth.clock, Network({ISSUER: auth.app}))
+    async with app.router.lifespan_context(app):
+        yield Network({ISSUER: auth.app, NOTES: app})

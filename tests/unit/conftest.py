@@ -1,13 +1,26 @@
 """The far sides: a clock that can be moved, an issuer that can be spoilt, and what the example app talks to."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
+from auth_service.store.tables import metadata
+from tallystick.store import Store
 from tests.support.clock import MovableClock
 from tests.support.token_issuer import TokenIssuer
 from tests.support.web_app import app_session, app_settings, browser, far_side
 from tests.support.web_app_logout import sign
 
 __all__ = ["app_session", "app_settings", "browser", "far_side", "sign"]
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    """The auth service's tables, empty, on either database."""
+    store = Store.open(database_url)
+    await store.write(metadata.create_all)
+    yield store
+    await store.close()
 
 
 @pytest.fixture

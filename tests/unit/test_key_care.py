@@ -3,14 +3,12 @@
 import asyncio
 import dataclasses
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
 from auth_service.sealing import MasterKey
 from auth_service.store import keys
 from auth_service.store.keys import DESTROYED, StoredKey
-from auth_service.store.tables import metadata
 from auth_service.tokens.bootstrap import bootstrap
 from auth_service.tokens.key_making import ALGORITHMS, make_key
 from auth_service.tokens.key_ring import KeyRing
@@ -21,14 +19,6 @@ from tests.support.clock import MovableClock
 AHEAD, KEPT, LIFETIME, REMEMBERED = 60, 360, 86_400, 500_000
 KNOWN_FOR = 8
 MASTER_KEY = MasterKey.load("A" * 43, may_create=False)
-
-
-@pytest.fixture
-async def store(database_url: str) -> AsyncIterator[Store]:
-    store = Store.open(database_url)
-    await store.write(metadata.create_all)
-    yield store
-    await store.close()
 
 
 @pytest.fixture

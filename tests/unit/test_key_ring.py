@@ -2,13 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
 from auth_service.sealing import MasterKey, WrongMasterKey
 from auth_service.store import keys
-from auth_service.store.tables import metadata
 from auth_service.tokens.bootstrap import bootstrap, load_secret
 from auth_service.tokens.key_making import make_key
 from auth_service.tokens.key_ring import KeyRing
@@ -19,14 +17,6 @@ from tests.support.clock import MovableClock
 AHEAD, KEEP_PUBLISHED = 60, 360
 MASTER_KEY = MasterKey.load("A" * 43, may_create=False)
 OTHER_MASTER_KEY = MasterKey.load("B" * 42 + "A", may_create=False)
-
-
-@pytest.fixture
-async def store(database_url: str) -> AsyncIterator[Store]:
-    store = Store.open(database_url)
-    await store.write(metadata.create_all)
-    yield store
-    await store.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Several master keys: all of them open, and which one seals the store decides, so that nothing is lost in a change."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 from auth_service.sealing import MasterKey, WrongMasterKey
 from auth_service.store import keys
 from auth_service.store.keys import Resealed
-from auth_service.store.tables import metadata
 from auth_service.tokens.bootstrap import SECRETS, bootstrap, load_secret
 from auth_service.tokens.key_making import make_key, open_key
 from auth_service.tokens.key_ring import KeyRing
@@ -24,14 +22,6 @@ OLD, NEW, THIRD = "A" * 43, "B" * 42 + "A", "C" * 42 + "A"
 
 def master_key(*several: str) -> MasterKey:
     return MasterKey.load(",".join(several), may_create=False)
-
-
-@pytest.fixture
-async def store(database_url: str) -> AsyncIterator[Store]:
-    store = Store.open(database_url)
-    await store.write(metadata.create_all)
-    yield store
-    await store.close()
 
 
 @pytest.fixture
