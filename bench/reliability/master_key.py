@@ -7,6 +7,7 @@ import secrets
 from bench.processes import free_port
 from bench.reliability.key_rotation import AHEAD
 from bench.reliability.outcome import Findings, Outcome
+from bench.reliability.service import PATIENCE
 from bench.reliability.site import Site
 from bench.reliability.traffic import Traffic
 from bench.reliability.two_of_each import TwoOfEach
@@ -29,8 +30,9 @@ async def run(site: Site, _size: None) -> Outcome:
         said = [await site.command("keys", "reseal") for _ in range(2)]
         before = await both.published()
         file.write_text(f"{new}\n")
-        while before >= traffic.kids:  # noqa: ASYNC110 - until one of them signs with a key made since
-            await asyncio.sleep(0.2)
+        async with asyncio.timeout(PATIENCE):
+            while before >= traffic.kids:  # noqa: ASYNC110 - until one of them signs with a key made since
+                await asyncio.sleep(0.2)
     await site.auth_service(port=free_port()).start()
     findings.promise("a process that starts with the new key alone serves", True)
     is_once = said[0].startswith("sealed") and said[1].startswith("nothing to do")
