@@ -75,6 +75,11 @@ class TestWhoMayRead:
         assert response.headers["content-type"].startswith("application/openmetrics-text")
         assert response.text.endswith("# EOF\n")
 
+    async def test_a_version_that_is_none_gets_the_plain_form(self, here: httpx.AsyncClient) -> None:
+        accept = {"Accept": "application/openmetrics-text;version=one"}
+        response = await here.get("/metrics", headers=HOME | accept)
+        assert (response.status_code, response.headers["content-type"].split(";")[0]) == (200, "text/plain")
+
 
 class TestAPortOfItsOwn:
     @pytest.fixture

@@ -163,6 +163,44 @@ async def test_an_index_that_another_has_all_the_same_is_never_shared(auth: Auth
     assert reference_of(again.json()["access_token"]) != reference_of(first)
 
 
+async def test_an_index_of_a_block_that_is_somebody_elses_by_now_is_not_put_back(auth: AuthService) -> None:
+    indexes = provider_of(auth).issuing.status_indexes
+    async with indexes.drawn() as late:
+        auth.clock.advance(seconds=600)
+        drawn = await draw(auth, BLOCK // 8)  # by way of a block that is reserved anew
+    indexes.put_back(late)
+    drawn |= await draw(auth, BLOCK)
+    assert drawn
+    assert late not in drawn
+
+
+async def draw(auth: AuthService, most: int) -> set[int]:
+    """So many indexes, or as many as are left in our block."""
+    indexes, drawn = provider_of(auth).issuing.status_indexes, set()
+    for _ in range(most):
+        async with indexes.drawn() as index:
+            drawn.add(index)
+    return drawn
+
+
+async def test_a_family_from_before_that_gets_an_index_that_is_taken_is_told_to_come_again(auth: AuthService) -> None:
+    rp, bot = auth.relying_party("app-one"), auth.relying_party("bot")
+    tokens = await rp.tokens()
+    own = (await bot.client_credentials()).json()["access_token"]
+
+    def forget(connection: Connection) -> None:
+        mine = token_families.c.sub.is_not(None)
+        connection.execute(update(token_families).where(mine).values(status_index=None))
+
+    await auth.store.write(forget)
+    provider_of(auth).issuing.status_indexes.put_back(reference_of(own)["idx"])
+    refused = await rp.refresh(tokens["refresh_token"])
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    refreshed = await rp.refresh(tokens["refresh_token"])
+    assert refreshed.status_code == 200
+    assert reference_of(refreshed.json()["access_token"]) != reference_of(own)
+
+
 async def test_a_family_from_before_there_were_indexes_is_given_one(auth: AuthService) -> None:
     rp = auth.relying_party("app-one")
     bot = auth.relying_party("bot")

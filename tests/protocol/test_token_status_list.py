@@ -1,18 +1,15 @@
 """Token Status List (draft-ietf-oauth-status-list-21): what is taken back is in the next list, and nothing else is."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from sqlalchemy import Connection, select, union
+from sqlalchemy import Connection
 
 from auth_service.store import clients, consents, users
-from auth_service.store.tables import revoked_indexes, token_families
 from tests.protocol.test_rfc7591_registration import relying_party
 from tests.support.auth_service import AuthService, running_auth_service
-from tests.support.clock import MovableClock
 from tests.support.declared import EMAIL, ISSUER
-from tests.support.relying_party import RelyingParty, claims_of, error_of
+from tests.support.relying_party import RelyingParty, error_of
 from tests.support.status_lists import fetch, look, next_list, provider_of, reference_of
 
 URI = f"{ISSUER}/status-lists/1"
@@ -124,6 +121,13 @@ async def test_no_two_lists_have_one_date(auth: AuthService, rp: RelyingParty) -
     held = await fetch(auth)
     assert held.claims["iat"] > before.claims["iat"] or held.bits == before.bits
     assert (await next_list(auth)).is_revoked(other["access_token"])
+
+
+async def test_a_key_that_is_withdrawn_signs_no_list_that_is_served(auth: AuthService) -> None:
+    before = await fetch(auth)
+    await provider_of(auth).key_ring.withdraw(before.header["kid"])
+    after = await next_list(auth)
+    assert after.header["kid"] != before.header["kid"]
 
 
 # What is taken back
@@ -241,93 +245,3 @@ async def test_a_unit_that_fails_sets_no_bit(auth: AuthService, rp: RelyingParty
         await auth.store.write(end_and_fail, await _sub(auth))
     assert not (await next_list(auth)).is_revoked(token)
     assert (await rp.userinfo(token)).status_code == 200
-
-
-# How long it stands there
-
-
-async def test_a_bit_is_cleared_when_nobody_believes_the_token_any_more_and_the_index_comes_back_later(
-    auth: AuthService, rp: RelyingParty
-) -> None:
-    token = await access_token(rp)
-    await rp.revoke(token)
-    assert (await next_list(auth)).is_revoked(token)
-    lifetimes = auth.settings.lifetimes
-    auth.clock.advance(seconds=lifetimes.access_token + 60)
-    assert (await next_list(auth)).is_revoked(token)  # until the last verifier's clock is past it
-    auth.clock.advance(seconds=80)
-    await look(auth)
-    published = await fetch(auth)
-    assert not published.is_revoked(token)
-    assert reference_of(token)["idx"] in await _known_indexes(auth)  # a list that has the bit may still be believed
-    auth.clock.advance(seconds=lifetimes.status_list + 10)
-    await look(auth)
-    assert reference_of(token)["idx"] not in await _known_indexes(auth)
-
-
-async def _known_indexes(auth: AuthService) -> set[int]:
-    def known(connection: Connection) -> set[int]:
-        both = union(select(token_families.c.status_index), select(revoked_indexes.c.status_index))
-        return {index for index in connection.execute(both).scalars() if index is not None}
-
-    return await auth.store.read(known)
-
-
-async def test_a_key_that_is_withdrawn_signs_no_list_that_is_served(auth: AuthService) -> None:
-    before = await fetch(auth)
-    await provider_of(auth).key_ring.withdraw(before.header["kid"])
-    after = await next_list(auth)
-    assert after.header["kid"] != before.header["kid"]
-
-
-# Several processes
-
-
-async def test_two_processes_serve_the_same_bytes(auth_database_url: str, clock: MovableClock) -> None:
-    async with (
-        running_auth_service(auth_database_url, clock) as here,
-        running_auth_service(auth_database_url, clock) as there,
-    ):
-        rp = here.relying_party("app-one")
-        token = await access_token(rp)
-        await rp.revoke(token)
-        clock.advance(seconds=1)
-        await asyncio.gather(look(here), look(there))
-        await asyncio.gather(look(here), look(there))
-        one, other = await here.http().get("/status-lists/1"), await there.http().get("/status-lists/1")
-        assert one.content == other.content
-        assert (await fetch(there)).is_revoked(token)
-
-
-async def test_two_processes_never_give_one_index_twice(auth_database_url: str, clock: MovableClock) -> None:
-    async with (
-        running_auth_service(auth_database_url, clock) as here,
-        running_auth_service(auth_database_url, clock) as there,
-    ):
-        parties = [auth.relying_party("app-one") for auth in (here, there)]
-        indexes = [reference_of(await access_token(rp))["idx"] for rp in parties for _ in range(10)]
-        assert len(set(indexes)) == 20
-
-
-async def test_nor_before_the_last_token_though_no_list_was_signed_since(auth_database_url: str) -> None:
-    clock = MovableClock()
-    async with running_auth_service(auth_database_url, clock) as auth:
-        clock.advance(seconds=7)
-        tokens = await auth.relying_party("app-one").tokens()
-    clock.now -= 3600
-    async with running_auth_service(auth_database_url, clock) as auth:
-        refreshed = (await auth.relying_party("app-one").refresh(tokens["refresh_token"])).json()
-        assert claims_of(refreshed["access_token"])["iat"] >= claims_of(tokens["access_token"])["iat"]
-
-
-async def test_a_clock_that_was_set_back_dates_nothing_before_the_newest_list(auth_database_url: str) -> None:
-    clock = MovableClock()
-    async with running_auth_service(auth_database_url, clock) as auth:
-        clock.advance(seconds=100)
-        newest = (await next_list(auth)).claims["iat"]
-    clock.now -= 3600
-    async with running_auth_service(auth_database_url, clock) as auth:
-        token = await own_token(auth.relying_party("bot"))
-        assert claims_of(token)["iat"] >= newest - 1
-        clock.now = newest + 50
-        assert claims_of(await own_token(auth.relying_party("bot")))["iat"] == newest + 50

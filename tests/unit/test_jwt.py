@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -161,6 +162,13 @@ def test_a_header_that_breaks_the_profile_is_refused(fault: dict[str, object]) -
 def test_a_header_that_could_be_read_in_two_ways_is_refused(header: str | bytes) -> None:
     with pytest.raises(InvalidToken):
         read_access_token(jws(header, json.dumps(CLAIMS), KEY))
+
+
+def test_a_header_is_bounded_because_it_is_remembered() -> None:
+    for padding, is_read in ((1300, True), (1600, False)):
+        token = jws(json.dumps(HEADER | {"x": "x" * padding}), json.dumps(CLAIMS), KEY)
+        with nullcontext() if is_read else pytest.raises(InvalidToken):
+            read_access_token(token)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from tallystick.clock import LEEWAY
 from tallystick.errors import InvalidToken, TemporarilyUnavailable
 from tallystick.issuer import RemoteIssuer
 from tallystick.issuer_metadata import MAX_STATUS_LISTS
@@ -249,6 +250,31 @@ async def test_an_expired_list_is_an_old_one(issuer: TokenIssuer) -> None:
         assert await api.verdict(token) == "served"
         issuer.clock.advance(seconds=6)
         assert await api.verdict(token) == "unavailable"
+
+
+async def test_an_expired_list_says_nothing_of_a_token_that_was_issued_after_it(issuer: TokenIssuer) -> None:
+    """By then the place may be another family's."""
+    published = issuer.publish_list()
+    published.revoke(9)
+    published.token = published.signed(exp=issuer.clock.now + 10)
+    async with running(issuer) as api:
+        old = issuer.access_token(status=status(9))
+        assert await api.verdict(old) == "refused"
+        issuer.is_away = True
+        issuer.clock.advance(seconds=10 + LEEWAY + 1)
+        assert await api.verdict(old) == "refused"
+        assert await api.verdict(issuer.access_token(status=status(9))) == "served"
+
+
+async def test_a_list_that_is_gone_is_no_reason_to_say_that_tokens_are_turned_away(issuer: TokenIssuer) -> None:
+    published = issuer.publish_list()
+    async with running(issuer, FAIL) as api:
+        assert await api.verdict(issuer.access_token(status=status(1))) == "served"
+        issuer.clock.advance(seconds=31)
+        assert api.verifier.statuses.is_failing_closed
+        published.status = 404
+        await api.fetch()
+        assert not api.verifier.statuses.is_failing_closed
 
 
 @pytest.mark.parametrize(

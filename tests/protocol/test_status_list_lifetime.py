@@ -1,0 +1,77 @@
+"""How long a bit stands in the status list, and when its index is given again."""
+
+import pytest
+from sqlalchemy import Connection, select, union
+
+from auth_service.store import revoked_indexes as module
+from auth_service.store.tables import revoked_indexes, token_families
+from tests.support.auth_service import AuthService, running_auth_service
+from tests.support.clock import MovableClock
+from tests.support.relying_party import RelyingParty
+from tests.support.status_lists import fetch, look, next_list, reference_of
+
+
+async def access_token(rp: RelyingParty) -> str:
+    token: str = (await rp.tokens())["access_token"]
+    return token
+
+
+async def test_a_bit_is_cleared_when_nobody_believes_the_token_any_more_and_the_index_comes_back_later(
+    auth: AuthService, rp: RelyingParty
+) -> None:
+    token = await access_token(rp)
+    await rp.revoke(token)
+    assert (await next_list(auth)).is_revoked(token)
+    lifetimes = auth.settings.lifetimes
+    auth.clock.advance(seconds=lifetimes.access_token + 60)
+    assert (await next_list(auth)).is_revoked(token)  # until the last verifier's clock is past it
+    auth.clock.advance(seconds=80)
+    await look(auth)
+    published = await fetch(auth)
+    assert not published.is_revoked(token)
+    assert reference_of(token)["idx"] in await _known_indexes(auth)  # a list that has the bit may still be believed
+    auth.clock.advance(seconds=lifetimes.status_list + 10)
+    await look(auth)
+    assert reference_of(token)["idx"] not in await _known_indexes(auth)
+
+
+async def _known_indexes(auth: AuthService) -> set[int]:
+    def known(connection: Connection) -> set[int]:
+        both = union(select(token_families.c.status_index), select(revoked_indexes.c.status_index))
+        return {index for index in connection.execute(both).scalars() if index is not None}
+
+    return await auth.store.read(known)
+
+
+async def test_tokens_of_an_earlier_configuration_stay_revoked_as_long_as_they_live(auth_database_url: str) -> None:
+    clock = MovableClock()
+    async with running_auth_service(auth_database_url, clock, lifetimes={"access_token": 3600}) as auth:
+        rp = auth.relying_party("app-one")
+        token = await access_token(rp)
+        await rp.revoke(token)
+        assert (await next_list(auth)).is_revoked(token)
+    async with running_auth_service(auth_database_url, clock, lifetimes={"access_token": 60}) as auth:
+        clock.advance(seconds=3600)
+        assert (await next_list(auth)).is_revoked(token)
+        clock.advance(seconds=200)
+        await look(auth)
+        assert not (await fetch(auth)).is_revoked(token)
+
+
+async def test_a_crowd_is_listed_whole_though_no_unit_takes_it_at_once(
+    auth: AuthService, rp: RelyingParty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_AT_ONCE", 2)
+    tokens = [await access_token(rp) for _ in range(5)]
+    for token in tokens:
+        await rp.revoke(token)
+    listed = await next_list(auth)
+    assert all(listed.is_revoked(token) for token in tokens)
+    waiting = select(revoked_indexes).where(revoked_indexes.c.clear_at.is_(None))
+    assert not await auth.store.read(lambda connection: connection.execute(waiting).all())
+
+
+async def test_a_process_that_slept_is_not_ready_before_it_has_a_list_that_counts(auth: AuthService) -> None:
+    auth.clock.advance(seconds=2 * auth.settings.lifetimes.status_list)
+    assert (await auth.http().get("/readyz")).status_code == 200
+    assert (await fetch(auth)).claims["iat"] == auth.clock()
