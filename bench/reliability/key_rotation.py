@@ -38,9 +38,9 @@ async def run(site: Site, size: Size) -> Outcome:
 
 
 async def _rotate(site: Site, traffic: Traffic) -> None:
-    """Return when a new key has signed."""
-    while not (said := await site.command("keys", "rotate")).startswith("published"):
-        await asyncio.sleep(0.5)  # the last one waits still, by our clock; a process that is ahead has signed with it
+    """Return when a new key has signed. By our clock the last one may wait still, which a process ahead has used."""
+    while not (said := await site.command("keys", "rotate")).startswith("published"):  # noqa: ASYNC110
+        await asyncio.sleep(0.5)
     kid = said.split()[1]
     while kid not in traffic.kids:  # noqa: ASYNC110 - the load tells nobody
         await asyncio.sleep(0.1)
