@@ -57,7 +57,7 @@ class SignIn:
         self._login_sessions = login_sessions
         self._known_devices = known_devices
         self._clock = clock
-        self.turnstile = Turnstile(at_once=2 * passwords.threads + 2, waiting=_WAITING)
+        self.turnstile = Turnstile(at_once=passwords.threads + 2, waiting=_WAITING)
         """For all that a login takes, which is more than hashing: of many at once, each would delay every request by
         its share of the event loop. So many keep the threads that hash busy."""
 

@@ -40,7 +40,12 @@ class HostileIssuer:
         return f"{self.url}/status-lists/1"
 
     def access_token(self, *, idx: int = GOOD) -> str:
+        self._set_clock()
         return self.signer.access_token(**self.claims, status=status(idx, self.list_uri))
+
+    def _set_clock(self) -> None:
+        """What it signs is of now, however long it has been there."""
+        self.signer.clock.now = int(time.time())
 
     @property
     def documents(self) -> dict[str, bytes]:
@@ -49,6 +54,7 @@ class HostileIssuer:
             "jwks_uri": f"{self.url}/jwks",
             "status_list_aggregation_endpoint": f"{self.url}/status-lists",
         }
+        self._set_clock()
         status_list = PublishedList(self.signer, self.list_uri, 64)
         status_list.revoke(REVOKED)
         return {

@@ -3,18 +3,20 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from functools import partial
 from statistics import quantiles
+from typing import TypeVar
 
-from bench.reliability.declared import PASSWORD, PEOPLE
+from bench.reliability.crowd import Crowd
+from bench.reliability.declared import PEOPLE
 from bench.reliability.outcome import Findings, Outcome
-from bench.reliability.person import Person, Refused, bearer
+from bench.reliability.person import Refused, bearer
 from bench.reliability.site import Site
-from bench.reliability.wire import Answer, Unanswered, Wire
+from bench.reliability.wire import Unanswered, Wire
 
 ENGINES = ("sqlite", "postgresql")
+T = TypeVar("T")
 GOAL = 5.0
 """How many times their quiet p99 the others may have to wait at most."""
 
@@ -40,15 +42,15 @@ async def run(site: Site, size: Size) -> Outcome:
     await api.start()
     others = _Others(site, site.wire(api.port), findings)
     await others.prepare()
-    crowd = [site.person(email) for email in PEOPLE[: size.logins]]
     statuses: Counter[int] = Counter()
     seconds = 0.0
-    for _ in range(size.storms):
-        await others.work(lambda: asyncio.sleep(size.quiet), into="quiet")
-        pages = [await _login_page(person) for person in crowd]
-        begin = time.perf_counter()
-        await others.work(partial(_storm, crowd, pages, statuses), into="storm")
-        seconds += time.perf_counter() - begin
+    async with Crowd.of(site, size.logins) as crowd:
+        for _ in range(size.storms):
+            await others.work(asyncio.sleep(size.quiet), into="quiet")
+            await crowd.go_on()
+            begin = time.perf_counter()
+            statuses += await others.work(crowd.go_on(), into="storm")
+            seconds += time.perf_counter() - begin
     findings.promise("each login succeeds, or is put off with Retry-After", set(statuses) <= {303, 503}, dict(statuses))
     findings.promise("some get in", statuses[303] > 0, dict(statuses))
     for kind in ("refresh", "verify"):
@@ -63,23 +65,6 @@ async def run(site: Site, size: Size) -> Outcome:
     return findings.outcome(
         "a login storm", f"{size.logins} logins at once, {size.storms} times, while tokens are refreshed and verified"
     )
-
-
-async def _login_page(person: Person) -> Answer:
-    """Of somebody whom the browser does not know."""
-    person.forget()
-    return await person.authorize()
-
-
-async def _storm(crowd: list[Person], pages: list[Answer], statuses: Counter[int]) -> None:
-    """All press the button at once."""
-    answers = await asyncio.gather(
-        *(
-            person.submit(page, username=person.email, password=PASSWORD)
-            for person, page in zip(crowd, pages, strict=True)
-        )
-    )
-    statuses.update(answer.status for answer in answers)
 
 
 class _Others:
@@ -98,13 +83,14 @@ class _Others:
             await person.sign_in()
             self._tokens.append(await person.tokens())
 
-    async def work(self, meanwhile: Callable[[], Awaitable[None]], *, into: str) -> None:
+    async def work(self, meanwhile: Awaitable[T], *, into: str) -> T:
         tasks = [asyncio.create_task(self._refresh(index, into)) for index in range(len(self._people))]
         tasks.append(asyncio.create_task(self._verify(into)))
-        await meanwhile()
+        result = await meanwhile
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        return result
 
     async def _refresh(self, index: int, into: str) -> None:
         while True:

@@ -34,7 +34,7 @@ class Service:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 cwd=ROOT,
-                start_new_session=True,  # and so a process group of its own, to be killed as one
+                preexec_fn=os.setpgrp,  # to be killed as one; not a session, within which alone niceness would count
             )
         assert self._process.stdout is not None
         async with asyncio.timeout(PATIENCE):
