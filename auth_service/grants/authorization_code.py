@@ -42,7 +42,8 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
             lifetime=lifetime if "refresh_token" in client.grant_types else lifetime.without_refresh_token(),
         )
     if not isinstance(family, Family):
-        if isinstance(family, Replayed):
+        issuing.status_indexes.put_back(status_index)  # or whoever repeats a code all day would use them up
+        if isinstance(family, Replayed) and family.has_ended:
             issuing.metrics.revocations.inc("replayed_code")
         raise InvalidGrant("the code was used before, has expired, or its login session has ended")
 

@@ -44,8 +44,8 @@ def reserve(connection: Connection, anywhere: Sequence[int], *, now: int, until:
     if not status_list.is_published:
         return None
     blocks = list(dict.fromkeys(number % (status_list.usable // BLOCK) for number in anywhere))
-    taken = connection.execute(_TAKEN, {"blocks": blocks, "now": now}).scalars()
-    not_taken = [block for block in blocks if block not in set(taken)]
+    taken = set(connection.execute(_TAKEN, {"blocks": blocks, "now": now}).scalars())
+    not_taken = [block for block in blocks if block not in taken]
     block, indexes = 0, list[int]()
     for looked, candidate in enumerate(not_taken):
         # A list is believed for its lifetime: until then, an index may not mean another family.
@@ -55,7 +55,7 @@ def reserve(connection: Connection, anywhere: Sequence[int], *, now: int, until:
         if len(indexes) >= _ROOM or (indexes and looked >= _LOOK_AT):
             break
     if len(indexes) < _ROOM:
-        connection.execute(_GROW)
+        connection.execute(_GROW, {"seen": now - SEEN_AFTER})
     if not indexes:
         return None
     connection.execute(_RESERVE[connection.dialect.name], {"block": block, "reserved_until": until})
@@ -81,7 +81,11 @@ _LIST = select(
 )
 _GROW = (
     update(status_lists)
-    .where(status_lists.c.wanted_size == status_lists.c.size, status_lists.c.size < MAX_SIZE)
+    .where(
+        status_lists.c.wanted_size == status_lists.c.size,
+        status_lists.c.size < MAX_SIZE,
+        status_lists.c.grown_at <= bindparam("seen"),  # else it would be a third size before the second was seen
+    )
     .values(wanted_size=status_lists.c.size * 2)
 )
 _TAKEN = select(status_blocks.c.block).where(

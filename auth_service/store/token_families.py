@@ -132,7 +132,10 @@ class Rotated:
 
 @dataclass(frozen=True)
 class Replayed:
-    """A code or refresh token that was spent before came back; the family is revoked, and that is committed."""
+    """A code or refresh token that was spent before came back; the family is revoked, and that is committed.
+    `has_ended` it, or had been before."""
+
+    has_ended: bool
 
 
 class StatusIndexTaken(TemporarilyUnavailable):
@@ -185,7 +188,7 @@ def begin(
             )
         )
     except IntegrityError as error:
-        raise StatusIndexTaken("the token family could not be begun") from error
+        raise _taken_or(error) from error
     roles = connection.execute(select(users.c.roles).where(users.c.sub == sub)).scalar_one() if sub else []
     return Family(
         family_id,
@@ -251,7 +254,8 @@ def rotate(
     judge(family)
     if generation == row.generation - 1 and now - row.rotated_at <= grace:
         return Rotated(family)
-    if revocations.revoke(connection, family_id, now=now):
+    has_ended = revocations.revoke(connection, family_id, now=now)
+    if has_ended:
         audit.record(
             connection,
             "refresh_token_replayed",
@@ -260,7 +264,7 @@ def rotate(
             client_id=family.client_id,
             sid=family.login_sid,
         )
-    return Replayed()
+    return Replayed(has_ended)
 
 
 def find(connection: Connection, family_id: bytes) -> Family | None:
@@ -289,8 +293,15 @@ def give_status_index(connection: Connection, family_id: bytes, status_index: in
             .returning(token_families.c.status_index)
         )
     except IntegrityError as error:
-        raise StatusIndexTaken("the token family could not be given its index") from error
+        raise _taken_or(error) from error
     return found.scalar_one_or_none()
+
+
+def _taken_or(error: IntegrityError) -> Exception:
+    """What a violated constraint means: that on status indexes a clock that is wrong, any other a mistake of ours."""
+    if token_families.c.status_index.name in str(error.orig):  # SQLite names the column, PostgreSQL the index
+        return StatusIndexTaken("the status index belongs to another token family")
+    return error
 
 
 def _family(row: Any) -> Family:

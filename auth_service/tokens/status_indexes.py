@@ -26,7 +26,7 @@ class StatusIndexes:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._reserving = asyncio.Lock()
+        self._reserving: asyncio.Task[None] | None = None
         self._free: list[int] = []
         self._block = -1
         self._use_until = 0
@@ -59,9 +59,11 @@ class StatusIndexes:
 
     async def _draw(self) -> int:
         while not self._may_draw():
-            async with self._reserving:
-                if not self._may_draw():  # nobody has reserved while we waited for the lock
-                    await self._reserve()
+            # Of all who wait one asks, and all are told what came of it: else each would wait for its own time-out.
+            if self._reserving is None or self._reserving.done():
+                self._reserving = asyncio.create_task(self._reserve())
+            await asyncio.wait([self._reserving])  # who gives up does not take it along
+            self._reserving.result()
         return self._free.pop()
 
     def _may_draw(self) -> bool:

@@ -1,5 +1,6 @@
 """Which indexes of the status list a process may give away, and when the list grows."""
 
+import asyncio
 from collections.abc import Iterable
 
 import pytest
@@ -10,6 +11,7 @@ from auth_service.store.revocations import KEEP_DEAD
 from auth_service.store.status_indexes import BLOCK, SEEN_AFTER, Reserved
 from auth_service.store.tables import revoked_indexes as revoked
 from auth_service.store.tables import status_lists, token_families, users
+from tallystick.errors import TemporarilyUnavailable
 from tests.support.auth_service import AuthService
 from tests.support.status_lists import fetch, look, provider_of, reference_of
 
@@ -83,6 +85,15 @@ async def test_a_block_is_one_processs_for_its_time(auth: AuthService) -> None:
     assert await reserve(auth, 1) is not None
 
 
+async def test_blocks_of_others_are_passed_over_wherever_they_stand(auth: AuthService) -> None:
+    for block in (1, 2):
+        assert await reserve(auth, block)
+    assert await reserve(auth, 1, 2) is None
+    third = await reserve(auth, 1, 2, 3)
+    assert third
+    assert {index // BLOCK for index in third.indexes} == {3}
+
+
 async def test_what_is_in_use_is_not_given_again(auth: AuthService) -> None:
     await take(auth, range(0, BLOCK, 2), prune_at=auth.clock() + KEEP_DEAD + 3600)
     reserved = await reserve(auth, 0)
@@ -128,7 +139,10 @@ async def test_the_list_doubles_before_it_is_full_and_the_new_half_waits_until_i
     early = await reserve(auth, *everywhere, lease=0)
     assert early is not None
     assert max(early.indexes) < SMALL
-    auth.clock.advance(seconds=SEEN_AFTER)
+    auth.clock.advance(seconds=1)
+    await look(auth)
+    assert (await fetch(auth)).size == 2 * SMALL  # and not four times, before anyone has seen the half that is new
+    auth.clock.advance(seconds=SEEN_AFTER - 1)
     late = await reserve(auth, *range(4, 8))
     assert late is not None
     assert min(late.indexes) >= SMALL
@@ -163,15 +177,40 @@ async def test_an_index_that_another_has_all_the_same_is_never_shared(auth: Auth
     assert reference_of(again.json()["access_token"]) != reference_of(first)
 
 
+async def test_a_code_that_is_repeated_uses_up_no_indexes(auth: AuthService) -> None:
+    rp, indexes = auth.relying_party("app-one"), provider_of(auth).issuing.status_indexes
+    code = await rp.authorization_code()
+    assert (await rp.token(code)).status_code == 200
+    before = set(indexes._free)
+    for _ in range(3):
+        assert (await rp.token(code)).status_code == 400
+    assert set(indexes._free) == before
+
+
+async def test_of_all_who_wait_for_a_block_one_asks_and_all_are_told(
+    auth: AuthService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def is_away(*_: object, **__: object) -> None:
+        asked.append(1)
+        raise TemporarilyUnavailable("the store is away")
+
+    monkeypatch.setattr(status_indexes, "reserve", is_away)
+    auth.clock.advance(seconds=600)
+    outcomes = await asyncio.gather(*(draw(auth, 1) for _ in range(20)), return_exceptions=True)
+    assert all(isinstance(outcome, TemporarilyUnavailable) for outcome in outcomes)
+    assert len(asked) == 1
+
+
 async def test_an_index_of_a_block_that_is_somebody_elses_by_now_is_not_put_back(auth: AuthService) -> None:
     indexes = provider_of(auth).issuing.status_indexes
     async with indexes.drawn() as late:
         auth.clock.advance(seconds=600)
-        drawn = await draw(auth, BLOCK // 8)  # by way of a block that is reserved anew
+        assert await reserve(auth, late // BLOCK)
+        assert await draw(auth, 1)  # of another block
     indexes.put_back(late)
-    drawn |= await draw(auth, BLOCK)
-    assert drawn
-    assert late not in drawn
+    assert late not in indexes._free
 
 
 async def draw(auth: AuthService, most: int) -> set[int]:
