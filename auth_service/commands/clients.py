@@ -62,11 +62,15 @@ def delete(client_id: ClientId, config: Config) -> None:
 def withdraw(email: users.EmailArgument, client_id: ClientId, config: Config) -> None:
     """Forget what a user allowed a client, and end what was given under it."""
 
-    async def command(service: Service) -> None:
+    async def command(service: Service) -> bool:
         sub = await users.find(service, email)
         if client_id not in {row.client_id for row in await service.store.read(clients.list_rows)}:
             refuse(f"there is no client {client_id}")
-        await service.store.write(consents.withdraw, sub, client_id, now=service.clock())
+        return await service.store.write(consents.withdraw, sub, client_id, now=service.clock())
 
-    run(config, command)
-    typer.echo(f"withdrew the consent of {email} to {client_id}")
+    was_withdrawn = run(config, command)
+    typer.echo(
+        f"withdrew the consent of {email} to {client_id}"
+        if was_withdrawn
+        else f"nothing to withdraw: {email} has allowed {client_id} nothing"
+    )

@@ -30,19 +30,18 @@ async def login_page(request: Request, provider: Provided) -> Response:
 async def login(request: Request, provider: Provided) -> Response:
     """Check the password; then go on with the authorization request, or to the front page if there was none."""
     await request.body()  # whoever sends it slowly holds up nobody
-    async with provider.sign_in.turnstile.turn():
-        return await _login(request, provider)
+    try:
+        async with provider.sign_in.turnstile.turn():
+            return await _login(request, provider)
+    except TemporarilyUnavailable:
+        provider.metrics.logins.inc("unavailable")
+        raise
 
 
 async def _login(request: Request, provider: Provider) -> Response:
     form = await read_our_form(request, provider)
     logins = provider.metrics.logins
-    try:
-        outcome = await provider.sign_in(request, email=form.get("username", ""), password=form.get("password", ""))
-    except TemporarilyUnavailable:
-        logins.inc("unavailable")
-        raise
-    match outcome:
+    match await provider.sign_in(request, email=form.get("username", ""), password=form.get("password", "")):
         case SignedIn() as signed_in:
             logins.inc("signed_in")
             provider.logout_delivery.wake()  # whoever was signed in here before may have been signed out

@@ -26,7 +26,8 @@ async def revoke(request: Request, provider: Provided) -> Response:
     if isinstance(presented, PresentedAccessToken) and presented.claims.client_id != client.client_id:
         raise InvalidGrant("the token was issued to another client")
     if presented is not None:
-        await provider.store.write(revocations.take_back, presented.family_id, now=provider.clock())
+        has_ended = await provider.store.write(revocations.revoke_presented, presented.family_id, now=provider.clock())
         provider.issuing.own_families.forget(client.client_id)
-        provider.metrics.revocations.inc("revocation_request")
+        if has_ended:
+            provider.metrics.revocations.inc("revocation_request")
     return Response(headers={"Cache-Control": "no-store"})

@@ -40,7 +40,7 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
         login_session_idle=issuing.lifetimes.login_session_idle,
     )
     if not isinstance(rotated, Rotated):
-        if isinstance(rotated, Replayed):
+        if isinstance(rotated, Replayed) and rotated.has_ended:
             issuing.metrics.revocations.inc("replayed_refresh_token")
         raise _refused()
 

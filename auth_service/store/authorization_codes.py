@@ -130,17 +130,16 @@ def redeem(
     )
 
 
-def void(connection: Connection, sub: str, client_id: str, *, now: int) -> None:
-    """No code that this client holds for this user can be redeemed any more."""
+def void(connection: Connection, sub: str, client_id: str) -> None:
+    """No code that this client holds for this user can be redeemed any more, by whatever clock."""
     connection.execute(
         update(authorization_codes)
         .where(
             authorization_codes.c.sub == sub,
             authorization_codes.c.client_id == client_id,
             authorization_codes.c.redeemed_at.is_(None),
-            authorization_codes.c.expires_at > now,
         )
-        .values(expires_at=now)
+        .values(expires_at=0)
     )
 
 
@@ -149,9 +148,10 @@ def _replayed(connection: Connection, code_hash: bytes, *, now: int) -> Replayed
     if row is None or row.redeemed_at is None:
         return None
     # Only the replay that ends something is written down: whoever has a spent code could repeat it all day.
-    if revocations.revoke(connection, row.family_id, now=now):
+    has_ended = revocations.revoke(connection, row.family_id, now=now)
+    if has_ended:
         audit.record(connection, "code_replayed", now=now, sub=row.sub, client_id=row.client_id, sid=row.sid)
-    return Replayed()
+    return Replayed(has_ended)
 
 
 def _code(row: Any) -> AuthorizationCode:

@@ -40,11 +40,13 @@ def give(connection: Connection, sub: str, client_id: str, scopes: frozenset[str
 
 
 def withdraw(connection: Connection, sub: str, client_id: str, *, now: int) -> bool:
-    """Forget the consent and end what was given under it; False when there was none."""
+    """Forget the consent and end what was given under it; False when there was neither."""
     # The codes first, as a redemption beside this does: it is waited for, and its family is found below.
-    authorization_codes.void(connection, sub, client_id, now=now)
+    authorization_codes.void(connection, sub, client_id)
     connection.execute(select(users.c.sub).where(users.c.sub == sub).with_for_update())
     found = connection.execute(delete(consents).where(consents.c.sub == sub, consents.c.client_id == client_id))
-    revocations.revoke_of_consent(connection, sub, client_id, now=now)
+    ended = revocations.revoke_of_consent(connection, sub, client_id, now=now)
+    if found.rowcount == 0 and ended == 0:
+        return False
     audit.record(connection, "consent_withdrawn", now=now, sub=sub, client_id=client_id)
-    return found.rowcount > 0
+    return True

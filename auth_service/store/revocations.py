@@ -37,17 +37,22 @@ def revoke_of_client(connection: Connection, client_id: str, *, now: int) -> Non
     _revoke_where(connection, token_families.c.client_id == client_id, now=now)
 
 
-def revoke_of_consent(connection: Connection, sub: str, client_id: str, *, now: int) -> None:
-    _revoke_where(connection, and_(token_families.c.sub == sub, token_families.c.client_id == client_id), now=now)
+def revoke_of_consent(connection: Connection, sub: str, client_id: str, *, now: int) -> int:
+    """How many families it has ended."""
+    return _revoke_where(
+        connection, and_(token_families.c.sub == sub, token_families.c.client_id == client_id), now=now
+    )
 
 
-def take_back(connection: Connection, family_id: bytes, *, now: int) -> None:
-    """End the family of a token that its client has presented. Nothing to do when it had ended before (RFC 7009)."""
-    if revoke(connection, family_id, now=now):
+def revoke_presented(connection: Connection, family_id: bytes, *, now: int) -> bool:
+    """End the family of a token that its client has presented (RFC 7009). False when it had been ended before."""
+    has_ended = revoke(connection, family_id, now=now)
+    if has_ended:
         family = connection.execute(_OF_WHOM.where(token_families.c.family_id == family_id)).one()
         audit.record(
             connection, "tokens_revoked", now=now, sub=family.sub, client_id=family.client_id, sid=family.login_sid
         )
+    return has_ended
 
 
 def _revoke_where(connection: Connection, condition: ColumnElement[bool], *, now: int) -> int:

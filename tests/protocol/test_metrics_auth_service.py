@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from auth_service.authentication.turnstile import Turnstile
 from auth_service.main import create_app
 from auth_service.metrics import AuthMetrics, StatusListFacts
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.relying_party import RelyingParty
 from tests.support.scraping import counted, scrape
+from tests.support.status_lists import provider_of
 
 HOME = {"Host": "localhost:8000"}
 
@@ -143,6 +145,14 @@ class TestNumbers:
         risen = await counted(here, lambda: rp.browser.sign_in(page, password="wrong"))
         assert risen['tallystick_logins_total{outcome="throttled"}'] == 1
 
+    async def test_who_comes_when_too_many_sign_in_is_counted(
+        self, auth: AuthService, rp: RelyingParty, here: httpx.AsyncClient
+    ) -> None:
+        provider_of(auth).sign_in.turnstile = Turnstile(at_once=0, waiting=0)
+        page = await rp.authorize()
+        risen = await counted(here, lambda: rp.browser.sign_in(page))
+        assert risen['tallystick_logins_total{outcome="unavailable"}'] == 1
+
     async def test_a_revocation_is_counted_by_its_cause(
         self, rp: RelyingParty, here: httpx.AsyncClient, clock: MovableClock
     ) -> None:
@@ -154,16 +164,19 @@ class TestNumbers:
 
         replayed = await counted(here, lambda: rp.token(code))
         assert cause(replayed) == {'tallystick_revocations_total{cause="replayed_code"}'}
+        assert cause(await counted(here, lambda: rp.token(code))) == set()  # it ends nothing more
 
         first = (await rp.tokens())["refresh_token"]
         second = (await rp.refresh(first)).json()["refresh_token"]
         await rp.refresh(second)
         replayed = await counted(here, lambda: rp.refresh(first))
         assert cause(replayed) == {'tallystick_revocations_total{cause="replayed_refresh_token"}'}
+        assert cause(await counted(here, lambda: rp.refresh(first))) == set()
 
         token = (await rp.tokens())["access_token"]
         asked = await counted(here, lambda: rp.revoke(token))
         assert cause(asked) == {'tallystick_revocations_total{cause="revocation_request"}'}
+        assert cause(await counted(here, lambda: rp.revoke(token))) == set()
         assert cause(await counted(here, lambda: rp.revoke("unknown"))) == set()
 
         page = await rp.browser.open("/logout")

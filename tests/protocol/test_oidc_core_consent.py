@@ -71,6 +71,16 @@ async def test_one_persons_consent_is_not_anothers(auth: AuthService, third_part
     assert 'id="allow"' in page.text
 
 
+@pytest.mark.parametrize("skew", [-59, 0, 59])
+async def test_a_code_is_worth_nothing_once_the_consent_is_withdrawn_by_whatever_clock(
+    auth: AuthService, third_party: RelyingParty, skew: int
+) -> None:
+    await third_party.tokens()
+    code = await third_party.authorization_code()
+    assert await auth.store.write(consents.withdraw, await sub_of_ada(auth), "third-party", now=auth.clock() + skew)
+    assert error_of(await third_party.token(code)) == (400, "invalid_grant")
+
+
 async def test_a_consent_that_is_withdrawn_ends_what_it_gave(auth: AuthService, third_party: RelyingParty) -> None:
     tokens = await third_party.tokens(scope="openid offline_access")
     code = await third_party.authorization_code(scope="openid")
