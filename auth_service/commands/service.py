@@ -11,7 +11,8 @@ import typer
 from auth_service.config_file import read_config
 from auth_service.sealing import MasterKey, WrongMasterKey
 from auth_service.settings import Settings
-from auth_service.store import audit, keys
+from auth_service.steady_clock import SteadyClock
+from auth_service.store import audit, instants, keys
 from auth_service.tokens.bootstrap import bootstrap
 from auth_service.tokens.key_ring import KeyRing
 from tallystick.clock import Clock, system_clock
@@ -33,7 +34,7 @@ class Service:
 
     settings: Settings
     store: Store
-    clock: Clock = system_clock
+    clock: Clock
 
     async def key_ring(self) -> KeyRing:
         """With a first key. Raises Misconfigured."""
@@ -54,11 +55,17 @@ class Service:
         return master_key
 
 
-def run(config: Path, command: Callable[[Service], Awaitable[T]], *, may_begin: bool = False) -> T:
+def run(
+    config: Path,
+    command: Callable[[Service], Awaitable[T]],
+    *,
+    may_begin: bool = False,
+    stand_in: str | None = None,
+) -> T:
     """Do `command` on the service that `config` describes. Misconfiguration ends the program with status 2.
 
-    With `may_begin` also on one that has no database yet; for the others a database that is not there is a mistake, and
-    no reason to make one.
+    With `may_begin` also on one that has no database yet, or, if there is none, on that at the URL `stand_in`. For the
+    others a database that is not there is a mistake, and no reason to make one.
     """
 
     async def by_command(service: Service) -> T:
@@ -68,8 +75,10 @@ def run(config: Path, command: Callable[[Service], Awaitable[T]], *, may_begin: 
     with exit_on_misconfiguration(NAME):
         try:
             settings = read_config(config)
-            if not (may_begin or is_there(settings.database_url)):
-                raise Misconfigured("database_url: there is no such database yet; `serve` makes it")
+            if not may_begin and not is_there(settings.database_url):
+                if stand_in is None:
+                    raise Misconfigured("database_url: there is no such database yet; `serve` makes it")
+                settings = settings.model_copy(update={"database_url": stand_in})
             return run_with(settings, by_command)
         except Unstorable as reason:  # a name from the command line, in no encoding of text
             refuse(str(reason))
@@ -83,7 +92,9 @@ def run_with(settings: Settings, command: Callable[[Service], Awaitable[T]]) -> 
             settings.database_url, pool_size=1, deadline=_PATIENCE, options={audit.RETENTION: settings.audit.retention}
         )
         try:
-            return await command(Service(settings, store))
+            clock = SteadyClock(system_clock)
+            clock.note(await store.read(instants.newest))
+            return await command(Service(settings, store, clock))
         finally:
             await store.close()
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
 
 from auth_service.store import audit
 from auth_service.store.audit import Detail
@@ -83,7 +83,7 @@ def add(connection: Connection, key: StoredKey, *, beside: Secrets, after: str |
 
 
 def add_first(connection: Connection, key: StoredKey, *, beside: Secrets) -> None:
-    """Publish a key that signs at once, unless one of its alg signs already. Raises Resealed."""
+    """Publish a key that signs at once, unless one of its alg does, or will for want of another. Raises Resealed."""
     take_turns(connection, "signing keys")
     had_its_turn = or_(signing_keys.c.withdrawn_at.is_(None), signing_keys.c.withdrawn_at >= signing_keys.c.signs_from)
     newest = (
@@ -92,9 +92,18 @@ def add_first(connection: Connection, key: StoredKey, *, beside: Secrets) -> Non
         .order_by(signing_keys.c.signs_from.desc(), signing_keys.c.withdrawn_at.is_(None).desc())
         .limit(1)
     )
+    of_its_alg = (signing_keys.c.alg == key.alg, signing_keys.c.withdrawn_at.is_(None))
+    retired = select(func.max(signing_keys.c.signs_from)).where(
+        signing_keys.c.alg == key.alg, signing_keys.c.signs_from <= key.published_at, had_its_turn
+    )
+    can_sign = (
+        signing_keys.c.private_key != DESTROYED,
+        signing_keys.c.signs_from >= func.coalesce(retired.scalar_subquery(), 0),
+    )
     row = connection.execute(newest).one_or_none()
     # When the newest was withdrawn, its predecessor does not come back: it was retired for good.
-    if row is None or row.withdrawn_at is not None:
+    is_withdrawn = row is not None and row.withdrawn_at is not None
+    if is_withdrawn or not connection.execute(select(exists().where(*of_its_alg, *can_sign))).scalar_one():
         _insert(connection, key, beside)
 
 
@@ -105,15 +114,16 @@ def withdraw(connection: Connection, kid: str, replacement: StoredKey, *, now: i
     False when there is no such key, or it was withdrawn before. Raises Resealed.
     """
     take_turns(connection, "signing keys")
-    found = connection.execute(
+    alg = connection.execute(
         update(signing_keys)
         .where(signing_keys.c.kid == kid, signing_keys.c.withdrawn_at.is_(None))
         .values(withdrawn_at=now, private_key=DESTROYED)
-    )
-    if found.rowcount > 0:
-        audit.record(connection, "key_withdrawn", now=now, detail={"kid": kid})
+        .returning(signing_keys.c.alg)
+    ).scalar_one_or_none()
+    if alg is not None:
+        audit.record(connection, "key_withdrawn", now=now, detail={"kid": kid, "alg": alg})
     add_first(connection, replacement, beside=beside)
-    return found.rowcount > 0
+    return alg is not None
 
 
 def keep_longer(connection: Connection, kids: Collection[str], seconds: int) -> None:
@@ -138,7 +148,7 @@ def load_secrets(connection: Connection, name: str) -> dict[int, bytes]:
 
 
 def load_every_secret(connection: Connection) -> dict[tuple[str, int], bytes]:
-    """See Secrets."""
+    """What is stored encrypted besides the signing keys, by name and version."""
     rows = connection.execute(select(secrets.c.name, secrets.c.version, secrets.c.secret))
     return {(row.name, row.version): bytes(row.secret) for row in rows}
 

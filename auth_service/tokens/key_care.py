@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 _LOOK_EVERY = (1.0, 2.0)
 """Seconds, at random between these, so that processes that were started together do not look together. A process has
 to see a key some seconds before it signs, however little it has to do."""
-_WHEN_AWAY = 3.0
+_WHEN_AWAY = 1.0
 """Seconds between two looks at a store that is away, or after a mistake."""
 
 

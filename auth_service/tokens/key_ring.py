@@ -25,8 +25,8 @@ _READ_AGAIN = 1
 _RETRY = 5
 """Seconds for which they are when the store is away, so that not every request waits for it in vain."""
 _KNOWN_FOR = 8
-"""Seconds that we have known a key before we sign with it in the place of one that still may: whatever the clocks of
-those say who published it, so long it has been published, and every API has had its look."""
+"""Seconds that a process has to have seen a key before it signs with it, while another key still may. However wrong the
+clock of whoever published it, every API has had its look by then."""
 _MOST_SKEW = 60
 """Seconds that two of our clocks may be apart, when each is off by half of that."""
 
@@ -44,8 +44,8 @@ class KeyRing:
         clock: Clock,
         ahead: int,
         keep_published: int,
-        lifetime: int = 0,
-        remembered: int = 7_776_000,
+        lifetime: int,
+        remembered: int,
     ) -> None:
         """All in seconds. A new key is published `ahead` of its first signature, and a retired one for `keep_published`
         after its last: the longest lifetime of a token, and the leeway of those who verify. A key signs for `lifetime`,
@@ -61,6 +61,7 @@ class KeyRing:
         self._rows: list[StoredKey] = []
         self._states: KeyStates | None = None
         self._read_again_at = 0
+        self._is_failing = False
         self._known_since: dict[str, int] = {}
         self._opened: dict[str, SigningKey] = {}
         self._closed: set[str] = set()
@@ -145,7 +146,7 @@ class KeyRing:
 
         Raises StoreUnavailable; WrongMasterKey when a successor cannot be sealed.
         """
-        states = await self._current()
+        states = await self._current(insists=True)
         in_service = [*states.signing.values(), *states.waiting.values()]
         for row in in_service:
             if row.kid not in self._opened:
@@ -155,6 +156,8 @@ class KeyRing:
             await self._store.write(keys.keep_longer, short, self._keep_published)
             self._read_again_at = 0
         for alg in ALGORITHMS:
+            if alg not in states.signing:
+                await self._add_first(alg)
             due_at = states.due_at(alg, self._lifetime)
             if due_at is not None and alg not in states.waiting and states.at >= due_at - self._ahead:
                 kid = await self.rotate(alg, after=states.signing[alg].kid)
@@ -165,6 +168,15 @@ class KeyRing:
         if dead or gone:
             await self._store.write(keys.tidy, spent=dead, forgotten=gone)
             self._read_again_at = 0
+
+    async def _add_first(self, alg: str) -> None:
+        """Nobody can sign, because of a withdrawal by a clock that was wrong."""
+
+        async def add(in_use: MasterKey, beside: Secrets) -> None:
+            await self._store.write(keys.add_first, await self._make(in_use, alg, wait=0), beside=beside)
+
+        await self._seal(add)
+        self._read_again_at = 0
 
     def _signing(self, alg: str, states: KeyStates) -> StoredKey | None:
         """Whose turn it is; but for its first seconds with us, whoever it retired, who is still published."""
@@ -213,9 +225,12 @@ class KeyRing:
             _log.info("the master key's file holds a new key")
             return await use()
 
-    async def _current(self) -> KeyStates:
+    async def _current(self, *, insists: bool = False) -> KeyStates:
+        """Who `insists` asks a store that was away again at once; requests go on with what they have for a while."""
         states = self._states
-        while states is None or not states.at <= self._clock() < self._read_again_at:
+        insists = insists and self._is_failing
+        while insists or states is None or not states.at <= self._clock() < self._read_again_at:
+            insists = False
             async with self._reading:
                 if states is self._states:  # nobody has read while we waited for the lock
                     await self._read()
@@ -231,6 +246,7 @@ class KeyRing:
             if self._states is None:
                 raise
             good_for = _RETRY
+        self._is_failing = good_for == _RETRY
         now = self._clock()
         self._note_new_ones(now)
         known = self._states.believed if self._states else {}

@@ -25,7 +25,7 @@ class KeyStates:
     at: int
     signing: Mapping[str, StoredKey]  # by alg
     waiting: Mapping[str, StoredKey]  # by alg, the newest
-    before: Mapping[str, StoredKey]  # by alg, whom the signing one has retired, if he has not been withdrawn
+    before: Mapping[str, StoredKey]  # by alg, the one that the signing one has retired, unless it was withdrawn
     published: Mapping[str, PublicKey]
     believed: Mapping[str, PublicKey]
     jwks: bytes
@@ -120,8 +120,8 @@ def _unpublished_at(turns: list[StoredKey]) -> dict[str, int]:
 def _whose_turn(turns: list[StoredKey], now: int) -> int | None:
     """The place of the key that signs.
 
-    When that one cannot, because it was withdrawn, or by the clock of whom retired it its time was long over, the next
-    one signs before its time: what was withdrawn by a clock ahead of ours is not waited for.
+    When that one cannot, because it was withdrawn, or was retired by a process whose clock is ahead of ours, the next
+    one signs before its time: nobody waits until our clock has caught up.
     """
     begun = [place for place, row in enumerate(turns) if row.signs_from <= now]
     for place in range(begun[-1] if begun else 0, len(turns)):

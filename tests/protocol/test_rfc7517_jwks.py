@@ -17,7 +17,9 @@ KEPT = 300 + 60  # an access token's lifetime, and the leeway of those who verif
 def another_process(auth: AuthService) -> KeyRing:
     """As `keys rotate` and `keys withdraw` use it."""
     master_key = MasterKey.load(MASTER_KEY, may_create=False)
-    return KeyRing(auth.store, master_key, clock=auth.clock, ahead=AHEAD, keep_published=KEPT)
+    return KeyRing(
+        auth.store, master_key, clock=auth.clock, ahead=AHEAD, keep_published=KEPT, lifetime=0, remembered=7_776_000
+    )
 
 
 async def published(rp: RelyingParty) -> list[str]:

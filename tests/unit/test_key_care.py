@@ -5,15 +5,18 @@ import dataclasses
 import json
 
 import pytest
+from sqlalchemy import update
 
 from auth_service.sealing import MasterKey
 from auth_service.store import keys
 from auth_service.store.keys import DESTROYED, StoredKey
+from auth_service.store.tables import signing_keys
 from auth_service.tokens.bootstrap import bootstrap
 from auth_service.tokens.key_making import ALGORITHMS, make_key
 from auth_service.tokens.key_ring import KeyRing
 from auth_service.tokens.key_states import MOST_RETIRED, forgotten
-from tallystick.store import Store
+from tallystick.errors import TemporarilyUnavailable
+from tallystick.store import Store, StoreUnavailable
 from tests.support.clock import MovableClock
 
 AHEAD, KEPT, LIFETIME, REMEMBERED = 60, 360, 86_400, 500_000
@@ -71,7 +74,7 @@ async def test_each_algorithm_rotates_when_its_own_key_is_due(ring: KeyRing, sto
 
 async def test_without_a_lifetime_only_a_command_rotates(store: Store, clock: MovableClock) -> None:
     await bootstrap(store, MASTER_KEY, clock)
-    ring = KeyRing(store, MASTER_KEY, clock=clock, ahead=AHEAD, keep_published=KEPT, lifetime=0)
+    ring = KeyRing(store, MASTER_KEY, clock=clock, ahead=AHEAD, keep_published=KEPT, lifetime=0, remembered=REMEMBERED)
     clock.advance(seconds=10 * LIFETIME)
     await ring.take_care()
     assert len(await rows_of(store)) == 1
@@ -133,6 +136,47 @@ async def test_a_key_that_was_withdrawn_by_a_clock_ahead_of_ours_leaves_nobody_w
     key = await ring.signing_key()
     assert key.kid != stolen
     assert await published(ring) == {key.kid}
+
+
+async def test_a_key_that_was_withdrawn_by_a_clock_behind_leaves_nobody_without_one(
+    ring: KeyRing, store: Store, clock: MovableClock
+) -> None:
+    stolen = await ring.rotate()
+    clock.advance(seconds=AHEAD + KEPT)
+    await ring.take_care()  # the key before it is destroyed
+    assert stolen
+    assert await process(store, MovableClock(clock() - 600)).withdraw(stolen)
+    clock.advance(seconds=1)
+    await ring.take_care()
+    assert (await ring.signing_key()).kid != stolen
+    assert stolen not in await published(ring)
+
+
+async def test_where_nobody_can_sign_a_key_is_made(ring: KeyRing, store: Store, clock: MovableClock) -> None:
+    await store.write(lambda connection: connection.execute(update(signing_keys).values(withdrawn_at=1)).rowcount)
+    clock.advance(seconds=1)
+    with pytest.raises(TemporarilyUnavailable):
+        await ring.signing_key()
+    await ring.take_care()
+    assert await ring.signing_key()
+
+
+async def test_a_withdrawal_is_heard_of_at_the_next_look_after_one_that_failed(
+    ring: KeyRing, store: Store, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = process(store, clock)
+    stolen = (await elsewhere.signing_key()).kid
+    clock.advance(seconds=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "read", _away)
+        await elsewhere.take_care()
+    assert await ring.withdraw(stolen)
+    await elsewhere.take_care()
+    assert stolen not in await published(elsewhere)
+
+
+async def _away(*_: object, **__: object) -> None:
+    raise StoreUnavailable("it did not answer in time")
 
 
 async def test_shorter_lifetimes_do_not_take_a_key_from_tokens_that_live_longer(

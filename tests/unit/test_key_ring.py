@@ -26,7 +26,9 @@ async def ring(store: Store, clock: MovableClock) -> KeyRing:
 
 
 def another(store: Store, clock: MovableClock) -> KeyRing:
-    return KeyRing(store, MASTER_KEY, clock=clock, ahead=AHEAD, keep_published=KEEP_PUBLISHED)
+    return KeyRing(
+        store, MASTER_KEY, clock=clock, ahead=AHEAD, keep_published=KEEP_PUBLISHED, lifetime=0, remembered=7_776_000
+    )
 
 
 async def published(ring: KeyRing) -> set[str]:

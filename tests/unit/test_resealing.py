@@ -31,7 +31,7 @@ async def old_store(store: Store, clock: MovableClock) -> Store:
 
 
 def ring_with(store: Store, clock: MovableClock, a_master_key: MasterKey) -> KeyRing:
-    return KeyRing(store, a_master_key, clock=clock, ahead=10, keep_published=360)
+    return KeyRing(store, a_master_key, clock=clock, ahead=10, keep_published=360, lifetime=0, remembered=7_776_000)
 
 
 async def is_all_opened_by(store: Store, a_master_key: MasterKey) -> bool:

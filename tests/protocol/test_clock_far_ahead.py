@@ -1,0 +1,39 @@
+"""What docs/operation.md says to do about a clock that was far ahead does it."""
+
+import re
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+
+from auth_service.store import instants
+from tallystick.store import Store
+from tests.support.auth_service import running_auth_service
+from tests.support.clock import MovableClock
+from tests.support.relying_party import claims_of
+from tests.support.status_lists import fetch
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "operation.md"
+DAY = 86_400
+
+
+async def test_after_the_statements_of_the_document_time_is_right_again(auth_database_url: str) -> None:
+    (statements,) = re.findall(r"```sql\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    clock = MovableClock()
+    right = clock.now
+
+    def repair(connection: Connection) -> None:
+        for statement in filter(str.strip, statements.split(";")):
+            connection.execute(text(statement), {"now": right})
+
+    clock.advance(seconds=DAY)
+    async with running_auth_service(auth_database_url, clock) as auth:
+        tokens = await auth.relying_party("app-one").tokens()
+    store = Store.open(auth_database_url)
+    assert await store.read(instants.newest) >= right + DAY
+    await store.write(repair)
+    await store.close()
+    clock.now = right + 1
+    async with running_auth_service(auth_database_url, clock) as auth:
+        assert (await fetch(auth)).claims["iat"] <= right + 2
+        refreshed = await auth.relying_party("app-one").refresh(tokens["refresh_token"])
+        assert claims_of(refreshed.json()["access_token"])["iat"] == right + 1
