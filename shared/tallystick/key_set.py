@@ -53,6 +53,8 @@ class RemoteKeySet:
         self._transport = transport
         self._keys: Keys = MappingProxyType({})
         self._was_told = False
+        self._is_saved = True
+        self._is_failing_to_save = False
         self._watchers: list[Callable[[], object]] = []
         if jwks_file is not None:
             self._load(jwks_file)
@@ -97,7 +99,9 @@ class RemoteKeySet:
         except (httpx.HTTPError, ValueError, OSError):
             self._jwks_uri = self._configured_jwks_uri  # the issuer may have moved its keys
             raise
-        if self._accept(keys) and self._jwks_file is not None:
+        if self._accept(keys):
+            self._is_saved = False
+        if self._jwks_file is not None and not self._is_saved:
             await self._save(self._jwks_file, document)
 
     def _accept(self, keys: dict[str, PublicKey]) -> bool:
@@ -119,7 +123,12 @@ class RemoteKeySet:
             log.warning("cannot use the keys in %s: %s", path, failure)
 
     async def _save(self, path: Path, document: bytes) -> None:
+        """Tried again at the next fetch, and complained of once."""
         try:
             await asyncio.to_thread(write_last_known, path, document)
         except OSError as failure:
-            log.warning("cannot keep the keys in %s: %s", path, failure)
+            if not self._is_failing_to_save:
+                log.warning("cannot keep the keys in %s: %s", path, failure)
+            self._is_failing_to_save = True
+        else:
+            self._is_saved, self._is_failing_to_save = True, False

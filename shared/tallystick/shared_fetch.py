@@ -64,6 +64,11 @@ class SharedFetch:
         if self.is_running or self._may_ask():
             await self.join()
 
+    def cancel(self) -> None:
+        """Whatever is under way comes to nothing."""
+        if self._task is not None and is_running(self._task):
+            self._task.cancel()
+
     async def aclose(self) -> None:
         """End the fetch under way."""
         if self._task is not None and is_running(self._task):

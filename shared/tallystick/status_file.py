@@ -28,6 +28,7 @@ class StatusFile:
         self._texts: dict[str, str] = {}
         self._written: dict[str, StatusList] = {}
         self._is_behind = False
+        self._is_failing = False
         self._saving: asyncio.Task[None] | None = None
 
     def read(self) -> dict[str, str]:
@@ -71,7 +72,12 @@ class StatusFile:
             try:
                 await asyncio.to_thread(_write, self.path, dict(self._texts))
             except OSError as failure:
-                log.warning("cannot keep the status lists in %s: %s", self.path, failure)
+                self._written.clear()  # so that the next version is written, whatever it says
+                if not self._is_failing:
+                    log.warning("cannot keep the status lists in %s: %s", self.path, failure)
+                self._is_failing = True
+            else:
+                self._is_failing = False
 
 
 def _write(path: Path, texts: Mapping[str, str]) -> None:

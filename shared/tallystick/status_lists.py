@@ -134,6 +134,7 @@ class StatusLists:
     def _forget(self, followed: FollowedList) -> None:
         """Its address is answered with 404, and no token has named it for long."""
         del self._lists[followed.uri]
+        followed.fetching.cancel()
         followed.held = None  # for verdicts that were reached by it
         self._failures_of_forgotten += followed.fetching.failures
         self._is_full = False

@@ -32,7 +32,9 @@ class Verifier:
         status_policy: StatusPolicy | None = None,
         clock: Clock = system_clock,
     ) -> None:
-        """`issuer` and `audience` are compared byte for byte. `status_policy` is serve_until_exp when left out."""
+        """The identifier of `issuer` and `audience` are compared byte for byte. `status_policy`: serve_until_exp when
+        left out.
+        """
         self.statuses = StatusCheck(issuer.status_lists, status_policy or StatusPolicy(), clock=clock)
         self._issuer = issuer
         self._key_set = issuer.key_set

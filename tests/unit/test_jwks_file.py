@@ -78,3 +78,17 @@ async def test_what_killed_writers_left_is_removed_once_it_is_old(issuer: TokenI
     os.utime(old, (0, 0))
     await key_set_with(issuer, path).refresh()
     assert sorted(file.name for file in path.parent.iterdir()) == ["keys.json", "keys.json.under-way.new"]
+
+
+async def test_what_could_not_be_written_is_tried_again_and_complained_of_once(
+    issuer: TokenIssuer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "a file, and no folder" / "keys.json"
+    path.parent.touch()
+    key_set = key_set_with(issuer, path)
+    for _ in range(3):
+        await key_set.refresh()
+    assert caplog.text.count("cannot keep the keys") == 1
+    path.parent.unlink()
+    await key_set.refresh()
+    assert path.read_bytes() == issuer.document

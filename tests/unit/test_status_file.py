@@ -198,3 +198,19 @@ async def test_a_place_that_cannot_be_written_is_no_reason_to_stop(
     async with started(issuer, tmp_path) as api:
         assert await api.verdict(issuer.access_token(status=status(1))) == "served"
         await until(lambda: "cannot keep the status lists" in caplog.text)
+
+
+async def test_what_could_not_be_written_is_tried_again(
+    issuer: TokenIssuer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    published = issuer.publish_list()
+    folder = tmp_path / "a file, and no folder"
+    folder.touch()
+    async with started(issuer, folder, keys=False) as api:
+        await api.verdict(issuer.access_token(status=status(1)))
+        await until(lambda: "cannot keep the status lists" in caplog.text)
+        folder.unlink()
+        issuer.clock.advance(seconds=10)
+        published.token = published.signed()  # which says the same
+        await until(lambda: api.written == {STATUS_LIST_URI: published.token})
+    assert caplog.text.count("cannot keep the status lists") == 1

@@ -7,7 +7,6 @@ from tallystick.asgi.metrics_endpoint import MetricsEndpoint
 from tallystick.asgi.request_id import RequestId
 from tallystick.asgi.security_headers import SecurityHeaders
 from tallystick.asgi.server_errors import ServerErrors
-from tallystick.request_id import request_id
 
 __all__ = [
     "BodyLimit",
@@ -17,5 +16,4 @@ __all__ = [
     "RequestId",
     "SecurityHeaders",
     "ServerErrors",
-    "request_id",
 ]

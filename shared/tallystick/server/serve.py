@@ -52,6 +52,8 @@ def serve(
     """
     sockets = bind(host, port)
     memory = memory or Memory(workers)
+    if metrics_host is not None and metrics_port is None:
+        raise Misconfigured("--metrics-host needs --metrics-port")
     if metrics_port is not None:
         if metrics_port == sockets[0].getsockname()[1]:  # connections are told apart by it
             raise Misconfigured(f"--metrics-port {metrics_port} is the service's own port")
