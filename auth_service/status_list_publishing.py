@@ -18,6 +18,7 @@ from auth_service.store.status_lists import StoredList
 from auth_service.tokens import status_list
 from auth_service.tokens.key_ring import KeyRing
 from tallystick.background import in_the_background
+from tallystick.clock import LEEWAY
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.store import Store
 
@@ -25,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 _LOOK_EVERY = 0.4
 """Seconds, about, so that with the signing a change is published within one."""
+_WHEN_WAITING = 0.1
+"""Seconds while a change waits because there was a list in this second already."""
 _WHEN_AWAY = 1.0
 _MARGIN = 70
 """Seconds: ten for a process that goes on issuing under a revoked family until it has heard of it, and a minute by
@@ -58,6 +61,10 @@ class StatusListPublishing:
         """Whether there is a list that may be believed: if not, nobody is told of revocations."""
         known = self._stored
         return known is not None and bool(known.token) and self._clock() - known.iat < self._lifetime
+
+    @property
+    def _is_behind(self) -> bool:
+        return self._stored is not None and self._stored.listed_revision < self._stored.revision
 
     def facts(self) -> StatusListFacts | None:
         """For those who watch."""
@@ -96,7 +103,8 @@ class StatusListPublishing:
 
     async def _go_on(self) -> None:
         while True:
-            await asyncio.sleep(_LOOK_EVERY * random.uniform(0.75, 1.25))  # noqa: S311 - processes need not keep step
+            pause = _WHEN_WAITING if self._is_behind else _LOOK_EVERY
+            await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - processes need not keep step
             try:
                 await self.look()
             except TemporarilyUnavailable:  # of that the store has told
@@ -146,7 +154,7 @@ class StatusListPublishing:
         clear_at = now + stored.lifetime + _MARGIN
         while await self._store.write(revoked_indexes.note_listed, revision=stored.revision, clear_at=clear_at):
             pass
-        await self._store.write(revoked_indexes.free, cleared_before=now - stored.lifetime)
+        await self._store.write(revoked_indexes.free, cleared_before=now - stored.lifetime - LEEWAY)
 
     async def _revoked(self, revision: int, *, now: int) -> list[int]:
         revoked: list[int] = []
