@@ -74,7 +74,7 @@ class ClientMetadata(BaseModel):
 
     @property
     def web_origins(self) -> frozenset[str]:
-        """From where the pages of a public client may call us with a script (design.md §4.13)."""
+        """From where the pages of a public client may call us with a script."""
         origins = {origin_of(uri) for uri in self.redirect_uris} if self.is_public else set()
         return frozenset(origin for origin in origins if origin is not None)
 

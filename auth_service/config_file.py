@@ -1,4 +1,4 @@
-"""`tallystick.toml`: read, compared with the store, and applied to it (design.md §4.8)."""
+"""`tallystick.toml`: read, compared with the store, and applied to it."""
 
 from collections.abc import Awaitable
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""Which pages of other origins may call us from a script (design.md §4.13; the Fetch standard's CORS protocol)."""
+"""Which pages of other origins may call us from a script (the Fetch standard's CORS protocol)."""
 
 from starlette.datastructures import Headers
 from starlette.responses import Response

@@ -78,7 +78,8 @@ def create_app(
     """The whole auth service as an ASGI app. Its store must have been migrated, and what is declared applied to it.
 
     `outgoing_transport` is how the addresses that clients gave are reached, when not by the network. `memory` is where
-    it counts, together with other processes of it; `metrics_port` the port at which /metrics is asked for, if not all.
+    it counts, together with other processes of it; `metrics_port` the only port that answers /metrics; None: any,
+    to callers on this machine.
     """
     steady = SteadyClock(clock)
     app = FastAPI(

@@ -55,7 +55,7 @@ class AuthMetrics(ServiceMetrics):
         )
         self._key_age = gauge(
             "tallystick_signing_key_age_seconds",
-            "Since when the key that signs now has signed.",
+            "Since the current signing key began to sign.",
             merged="min",  # who has not looked lately still sees an older one
             alg=ALGORITHMS,
         )

@@ -7,10 +7,10 @@ from auth_service.endpoints.json_response import json_response
 from auth_service.metrics import AuthMetrics
 from auth_service.pages import page
 from auth_service.pages.refusals import MalformedRequest, PageRefusal, TooBusy
-from tallystick.asgi import request_id
 from tallystick.asgi.allowed_methods import allowed_methods
 from tallystick.bearer import challenge
 from tallystick.errors import BearerError, InvalidClient, OAuthError, TemporarilyUnavailable
+from tallystick.request_id import request_id
 
 PAGES = frozenset({"/", "/authorize", "/login", "/consent", "/logout", "/logout/confirm"})
 

@@ -87,7 +87,7 @@ class Lifetimes(_Frozen):
     login_session_idle: Seconds = 28_800
     login_session_absolute: Seconds = 2_592_000
     signing_key: Annotated[int, Field(ge=0, le=10 * 365 * 86400)] = 7_776_000
-    """After which its successor takes over; 0: when somebody commands it."""
+    """Seconds for which a key signs before its successor takes over; 0: until somebody commands it."""
     signing_key_ahead: Annotated[int, Field(ge=10, le=86400)] = 60
 
     @property

@@ -38,12 +38,9 @@ def create_app(
 ) -> FastAPI:
     """`transport` is how the issuer is reached, when not by the network. The database has been migrated.
 
-    `memory` is where it counts, together with other processes of it; `metrics_port` the port at which /metrics is asked
-    for, if not all.
+    `memory` is where it counts, together with other processes of it; `metrics_port` the only port that answers
+    /metrics; None: any, to callers on this machine.
     """
-
-    def count_verdict(verdict: str) -> None:
-        metrics.count_verdict(verdict)
 
     auth = Tallystick(
         settings.issuer,
@@ -57,7 +54,7 @@ def create_app(
         status_file=settings.status_file,
         clock=clock,
         transport=transport,
-        on_verdict=count_verdict,
+        on_verdict=lambda verdict: metrics.verdicts.inc(verdict),
     )
 
     @asynccontextmanager

@@ -16,18 +16,18 @@ class NotesMetrics(ServiceMetrics):
         super().__init__(memory, service="resource_service", version=version, endpoints=endpoints)
         counter, gauge = self.metrics.counter, self.metrics.gauge
         self.verdicts = counter(
-            "tallystick_verdicts_total",
+            "tallystick_verifier_verdicts_total",
             "Requests to what needs an access token: accepted, or refused, and why.",
             verdict=(*VERDICTS, OTHER),
         )
         self._keys_age = gauge(
-            "tallystick_keys_age_seconds",
+            "tallystick_verifier_keys_age_seconds",
             "Since the issuer told its keys, or the start; of the process that waits longest.",
             merged="max",
         )
         self._status_list_age = gauge(
             "tallystick_verifier_status_list_age_seconds",
-            "Since the status list that is gone by was signed, or the start; of the process with the oldest.",
+            "Since the oldest status list in use was signed, or, while there is none, since it was first wanted.",
             merged="max",
         )
         self._failing_closed = gauge(
@@ -36,13 +36,10 @@ class NotesMetrics(ServiceMetrics):
             merged="max",
         )
         self._failed_fetches = counter(
-            "tallystick_failed_fetches_total",
+            "tallystick_verifier_failed_fetches_total",
             "Fetches from the issuer that came to nothing; the last good keys or list stayed.",
             fetched=(*FETCHED, OTHER),
         )
-
-    def count_verdict(self, verdict: str) -> None:
-        self.verdicts.inc(verdict)
 
     def watch_followed(self, followed: Callable[[], Followed]) -> None:
         counted: dict[str, int] = {}

@@ -12,15 +12,13 @@ from auth_service.registry import Registry
 from auth_service.store import client_assertions
 from auth_service.store.clients import Client
 from tallystick.claims import Identifier
-from tallystick.clock import Clock
+from tallystick.clock import LEEWAY, Clock
 from tallystick.errors import InvalidClient, InvalidToken
 from tallystick.jwt import CLIENT_ASSERTION, Header, read_by_any, read_header, read_unverified
 from tallystick.store import Store
 
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 """The only `client_assertion_type` (RFC 7523 §2.2)."""
-LEEWAY = 60
-"""Seconds that the client's clock and ours may be apart."""
 LONGEST = 3600
 """Seconds that an assertion may be good for, and that its `jti` is remembered: client libraries take up to an hour."""
 MOST_TRIES = 5

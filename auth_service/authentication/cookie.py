@@ -1,4 +1,4 @@
-"""A cookie of ours in a browser: out of reach for scripts, and for every host but this one (design.md §4.10)."""
+"""A cookie of ours in a browser: out of reach for scripts, and for every host but this one."""
 
 from starlette.requests import Request
 from starlette.responses import Response

@@ -1,4 +1,4 @@
-"""What our pages' forms carry, and how a form that comes back is told from a stranger's (design.md §4.9).
+"""What our pages' forms carry, and how a form that comes back is told from a stranger's.
 
 Nothing is stored for a browser in which nobody has signed in: what has to be remembered travels with the form, sealed.
 """

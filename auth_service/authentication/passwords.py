@@ -1,4 +1,4 @@
-"""Passwords against their hashes, off the event loop (design.md §4.7)."""
+"""Passwords against their hashes, off the event loop."""
 
 import asyncio
 import logging

@@ -20,6 +20,7 @@ from tallystick.errors import TemporarilyUnavailable
 from tallystick.store import Store, Unstorable
 
 _WAITING = 64
+"""Logins that may wait for those that are worked on; one more is told to come again."""
 
 
 @dataclass(frozen=True)

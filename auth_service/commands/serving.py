@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -61,7 +62,9 @@ def serve(
 
 def plan(config: Config) -> None:
     """Show what `apply` would change in the store."""
-    _show(run(config, lambda service: config_file.plan(service.store, service.settings), may_begin=True))
+    with TemporaryDirectory() as folder:
+        empty = f"sqlite:///{folder}/auth.db"
+        _show(run(config, lambda service: config_file.plan(service.store, service.settings), stand_in=empty))
 
 
 def apply(config: Config) -> None:

@@ -1,4 +1,4 @@
-"""Requests that we make, to addresses that clients gave us (design.md §4.11)."""
+"""Requests that we make, to addresses that clients gave us."""
 
 from auth_service.outgoing.requests import Answer, Outgoing, OutgoingFailed
 

@@ -1,4 +1,4 @@
-"""Requests to the addresses that clients gave us: their keys, logos and logout endpoints (design.md §4.11).
+"""Requests to the addresses that clients gave us: their keys, logos and logout endpoints.
 
 An address from the configuration file is trusted. One that a stranger registered must not become our hand inside our
 own network, so it is https and leads to public addresses only, unless `[outgoing] allow_hosts` names its host.

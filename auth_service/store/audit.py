@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from sqlalchemy import Connection, insert
 
 from auth_service.store.tables import audit
-from tallystick.asgi import request_id
+from tallystick.request_id import request_id
 from tallystick.store import prune
 
 Event = Literal[

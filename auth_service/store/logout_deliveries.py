@@ -25,7 +25,8 @@ BACKOFF = (1, 5, 30, 120, 600, 3600)
 """Seconds after the first failed attempt, the second, …; the last for all that follow."""
 
 MOST_COUNTED = 10_001
-"""Somebody looks every second, and a count goes through all it counts."""
+"""Deliveries that are counted at most, and stand for more: somebody looks every second, and a count goes through all
+it counts."""
 
 _MANY = 500
 """Rows or names in one statement."""

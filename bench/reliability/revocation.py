@@ -1,11 +1,11 @@
 """What is taken back is refused by every API, under as many new tokens as can be issued meanwhile."""
 
 import asyncio
-import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from statistics import quantiles
 
 from bench.processes import free_port
@@ -50,8 +50,8 @@ async def run(site: Site, size: Size) -> Outcome:
     seconds: list[float] = []
     async with issuing.going_on(size.issuing):
         for _ in range(size.waves):
-            waves = [_take_back(site, person, apis, seconds, findings) for person in people[: size.people]]
-            await asyncio.gather(*waves)
+            each = zip(people[: size.people], cycle(_WAYS))
+            await asyncio.gather(*(_take_back(site, person, way, apis, seconds, findings) for person, way in each))
             for api in apis:
                 answer = await site.wire(api.port).get("/whoami", bearer(neighbour))
                 findings.promise("the neighbour's token lives on", answer.status == 200, answer)
@@ -65,18 +65,19 @@ async def run(site: Site, size: Size) -> Outcome:
     return findings.outcome(
         "a token is taken back",
         f"{size.waves} times, {size.people} people at once sign out, revoke, replay a code or a refresh token; "
-        f"{len(auths)} auth processes under load, two APIs",
+        f"{'two auth processes' if len(auths) > 1 else 'one auth process'} under load, two APIs",
     )
 
 
-async def _take_back(site: Site, person: Person, apis: list[Service], seconds: list[float], findings: Findings) -> None:
+async def _take_back(
+    site: Site, person: Person, way: "Way", apis: list[Service], seconds: list[float], findings: Findings
+) -> None:
     code = await person.code()
     tokens = await person.redeem(code)
     wires = [site.wire(api.port) for api in apis]
     for wire in wires:
         answer = await wire.get("/whoami", bearer(tokens["access_token"]))
         findings.promise("a token is believed until it is taken back", answer.status == 200, answer)
-    way = random.choice((_sign_out, _revoke, _replay_code, _replay_refresh_token))
     await way(person, code, tokens)
     begin = time.perf_counter()
     seconds += await asyncio.gather(*(_refused(wire, tokens["access_token"], begin, findings) for wire in wires))
@@ -117,6 +118,10 @@ async def _replay_refresh_token(person: Person, _code: str, tokens: dict[str, st
     )
     if answer.status != 400:
         raise Refused(answer)
+
+
+Way = Callable[[Person, str, dict[str, str]], Awaitable[None]]
+_WAYS: tuple[Way, ...] = (_sign_out, _revoke, _replay_code, _replay_refresh_token)
 
 
 class _Issuing:

@@ -13,7 +13,7 @@ from auth_service.store import audit, clients, consents, users
 from auth_service.store.tables import audit as audit_table
 from auth_service.store.tables import guesses
 from auth_service.tokens.key_ring import KeyRing
-from tallystick.asgi import request_id
+from tallystick.request_id import request_id
 from tallystick.store import Store
 from tests.protocol.test_rfc7591_registration import GOOD, new_client
 from tests.support.audit_trail import Trail
@@ -250,7 +250,9 @@ async def test_what_the_file_changes(auth: AuthService, trail: Trail) -> None:
 
 async def test_keys(auth: AuthService, trail: Trail) -> None:
     master_key = MasterKey.load(MASTER_KEY, may_create=False)
-    key_ring = KeyRing(auth.store, master_key, clock=auth.clock, ahead=60, keep_published=360)
+    key_ring = KeyRing(
+        auth.store, master_key, clock=auth.clock, ahead=60, keep_published=360, lifetime=0, remembered=7_776_000
+    )
     kid = await key_ring.rotate()
     assert kid
     await key_ring.rotate()

@@ -319,6 +319,17 @@ def test_a_database_at_a_mistyped_address_is_not_made(on_sqlite: CommandLine, ar
     assert list(on_sqlite.folder.iterdir()) == [on_sqlite.config]
 
 
+def test_a_plan_for_a_database_that_is_not_there_makes_none(on_sqlite: CommandLine) -> None:
+    assert "create" in on_sqlite.run("plan").output
+    assert list(on_sqlite.folder.iterdir()) == [on_sqlite.config]
+
+
+def test_a_host_for_metrics_without_a_port_is_a_mistake(on_sqlite: CommandLine) -> None:
+    ended = on_sqlite.spawn("serve", "--port", "0", "--metrics-host", "127.0.0.1")
+    assert (ended.status, ended.output) == (2, "")
+    assert "--metrics-host needs --metrics-port" in ended.errors
+
+
 def test_a_wrong_master_key_is_refused_and_a_lost_one_is_not_replaced(on_sqlite: CommandLine) -> None:
     assert on_sqlite.run("keys", "rotate").status == 0
     key = on_sqlite.folder / "master.key"

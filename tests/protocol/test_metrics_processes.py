@@ -131,7 +131,7 @@ async def test_the_notes_api_does_the_same(http: httpx.AsyncClient, tmp_path: Pa
         for _ in range(20):
             assert (await http.get(f"{api.url}/whoami", headers=bearer)).status_code == 200
         seen = await numbers(http, metrics_port)
-        assert seen['tallystick_verdicts_total{verdict="accepted"}'] == 20
+        assert seen['tallystick_verifier_verdicts_total{verdict="accepted"}'] == 20
         assert seen["tallystick_processes"] == 2
         assert (await http.get(f"{api.url}/metrics")).status_code == 404
 

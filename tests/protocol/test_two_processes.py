@@ -1,4 +1,4 @@
-"""A process holds nothing that another needs: what was begun at one is ended at the other, once (design.md §4.6).
+"""A process holds nothing that another needs: what was begun at one is ended at the other, once.
 
 Real processes on one PostgreSQL, each started as the contract says.
 """

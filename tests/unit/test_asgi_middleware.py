@@ -11,8 +11,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tallystick.asgi import BodyLimit, ForwardedHeaders, RequestId, SecurityHeaders, ServerErrors, request_id
+from tallystick.asgi import BodyLimit, ForwardedHeaders, RequestId, SecurityHeaders, ServerErrors
 from tallystick.errors import InvalidGrant
+from tallystick.request_id import request_id
 from tallystick.server.logs import JSONLines
 from tallystick.store import StoreUnavailable
 

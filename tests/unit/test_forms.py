@@ -1,4 +1,4 @@
-"""Forms: what travels with a page comes back unchanged, in time, and from our own page (design.md §4.9)."""
+"""Forms: what travels with a page comes back unchanged, in time, and from our own page."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Imports point down only (design.md §2), the halves stay apart, and importing a module does nothing."""
+"""Imports point down only, the halves stay apart, and importing a module does nothing."""
 
 import ast
 import subprocess

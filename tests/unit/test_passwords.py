@@ -1,4 +1,4 @@
-"""Passwords: what is accepted, what is replaced, and that nothing about them is ever an error (design.md §4.7)."""
+"""Passwords: what is accepted, what is replaced, and that nothing about them is ever an error."""
 
 import asyncio
 import base64

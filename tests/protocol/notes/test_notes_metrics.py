@@ -41,8 +41,8 @@ async def test_a_verdict_is_counted_by_its_reason(quick_api: NotesApi, here: htt
         "insufficient_scope": quick_api.caller(scope="notes:write"),
     }.items():
         risen = await counted(here, lambda caller=caller: caller.get("/notes"))  # type: ignore[misc]
-        verdicts = {name: rise for name, rise in risen.items() if name.startswith("tallystick_verdicts_total")}
-        assert verdicts == {f'tallystick_verdicts_total{{verdict="{verdict}"}}': 1}
+        verdicts = {name: rise for name, rise in risen.items() if name.startswith("tallystick_verifier_verdicts_total")}
+        assert verdicts == {f'tallystick_verifier_verdicts_total{{verdict="{verdict}"}}': 1}
 
 
 async def test_a_request_is_counted_by_the_template_of_its_path(quick_api: NotesApi, here: httpx.AsyncClient) -> None:
@@ -68,8 +68,8 @@ async def test_how_the_issuer_is_followed_as_the_verifier_tells(quick_api: Notes
     metrics.watch_followed(lambda: followed)
     for _ in range(2):  # a failure is counted once, however often it is told
         numbers = await scrape(here)
-        jwks = 'tallystick_failed_fetches_total{fetched="jwks"}'
+        jwks = 'tallystick_verifier_failed_fetches_total{fetched="jwks"}'
         assert numbers[jwks] - before[jwks] == 4
-        assert numbers["tallystick_keys_age_seconds"] == 3
+        assert numbers["tallystick_verifier_keys_age_seconds"] == 3
         assert numbers["tallystick_verifier_status_list_age_seconds"] == 9
         assert numbers["tallystick_verifier_failing_closed"] == 1
