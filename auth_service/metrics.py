@@ -9,12 +9,11 @@ from tallystick.metrics import Memory
 from tallystick.metrics.metrics import OTHER
 from tallystick.metrics.service import ServiceMetrics
 
-GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials", OTHER)
+GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
 LOGIN_OUTCOMES = ("signed_in", "refused", "throttled", "unavailable")
 REVOCATION_CAUSES = (
     *("revocation_request", "logout", "registration_deleted"),
     *("replayed_code", "replayed_refresh_token"),
-    OTHER,
 )
 LOGOUT_TOKEN_OUTCOMES = ("taken", "refused", "failed", "given_up")
 ALGORITHMS = ("ES256", "RS256")

@@ -25,7 +25,8 @@ class Selection:
 
 @dataclass(frozen=True)
 class Entry:
-    """`email` is the user's of today. `detail` may have `by`: who did it, when no request asked for it."""
+    """`email` is the user's of today. `detail` may have `by`: who did it, where the
+    request does not tell."""
 
     id: int
     at: int

@@ -91,7 +91,7 @@ class KeyRing:
 
     @property
     def signing_since(self) -> Mapping[str, int]:
-        """For each algorithm, since when (Unix seconds) the key signs that does, as this process saw it last."""
+        """For each algorithm, since when (Unix seconds) it is the turn of its key, as this process saw it last."""
         return {alg: row.signs_from for alg, row in self._states.signing.items()} if self._states else {}
 
     async def jwks(self) -> bytes:

@@ -95,7 +95,8 @@ def spent(rows: list[StoredKey], *, now: int) -> list[str]:
 
 
 def forgotten(rows: list[StoredKey], *, now: int, remembered: int) -> list[str]:
-    """The kids that were retired or withdrawn more than `remembered` seconds ago, and those beyond MOST_RETIRED."""
+    """The kids that left /jwks, or were withdrawn before their turn, more than `remembered` seconds ago; and of either
+    kind those beyond MOST_RETIRED."""
     return [kid for alg in {row.alg for row in rows} for kid in _forgotten_of(alg, rows, now - remembered, now)]
 
 

@@ -63,6 +63,8 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--write", type=Path, metavar="FILE", help="the document whose table is to be replaced")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.scenarios if name not in SCENARIOS]
+    if options.write and (options.scenarios or options.quick or options.engine != "both"):
+        parser.error("--write replaces the whole table: it wants a whole run")
     if unknown:
         parser.error(f"there is no scenario {unknown[0]}; there are {', '.join(SCENARIOS)}")
     return options
