@@ -26,8 +26,13 @@ async def revoke(request: Request, provider: Provided) -> Response:
     if isinstance(presented, PresentedAccessToken) and presented.claims.client_id != client.client_id:
         raise InvalidGrant("the token was issued to another client")
     if presented is not None:
-        has_ended = await provider.store.write(revocations.revoke_presented, presented.family_id, now=provider.clock())
-        provider.issuing.own_families.forget(client.client_id)
+        unit = (revocations.revoke_presented, presented.family_id)
+        try:
+            has_ended = await provider.store.write(
+                revocations.revoke_presented, presented.family_id, now=provider.clock()
+            )
+        finally:  # for a write that nobody heard of again may have been done
+            provider.issuing.own_families.forget(client.client_id)
         if has_ended:
             provider.metrics.revocations.inc("revocation_request")
     return Response(headers={"Cache-Control": "no-store"})

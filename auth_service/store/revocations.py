@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 
 from auth_service.store import audit, revoked_indexes
-from auth_service.store.tables import token_families
+from auth_service.store.tables import status_lists, token_families
 from tallystick.clock import LEEWAY
 
 KEEP_DEAD = 86_400
@@ -63,7 +63,8 @@ def _revoke_where(connection: Connection, condition: ColumnElement[bool], *, now
     may_have_tokens = (
         token_families.c.revoked_at == now,  # some perhaps a moment before: to list these again does no harm
         token_families.c.status_index.is_not(None),
-        token_families.c.prune_at > now + KEEP_DEAD - LEEWAY,
+        # By the longest lifetime that lists ever had: tokens of an earlier configuration may outlive `prune_at`'s.
+        token_families.c.prune_at > now + KEEP_DEAD - LEEWAY - select(status_lists.c.lifetime).scalar_subquery(),
     )
     revoked_indexes.add(connection, select(token_families.c.status_index).where(condition, *may_have_tokens))
     return ended.rowcount

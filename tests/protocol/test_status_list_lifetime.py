@@ -4,9 +4,11 @@ import pytest
 from sqlalchemy import Connection, select, union
 
 from auth_service.store import revoked_indexes as module
+from auth_service.store import users
 from auth_service.store.tables import revoked_indexes, token_families
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
+from tests.support.declared import EMAIL
 from tests.support.relying_party import RelyingParty
 from tests.support.status_lists import fetch, look, next_list, reference_of
 
@@ -59,6 +61,23 @@ async def test_tokens_of_an_earlier_configuration_stay_revoked_as_long_as_they_l
         clock.advance(seconds=200)
         await look(auth)
         assert not (await fetch(auth)).is_revoked(token)
+
+
+async def test_a_family_that_ended_under_a_shorter_configuration_is_still_listed(auth_database_url: str) -> None:
+    """Its last rotation was by the new lifetimes, and a token that the old ones gave lives on."""
+    clock = MovableClock()
+    long_lived = {"access_token": 86_400, "refresh_token": 7200, "refresh_token_family": 7200}
+    async with running_auth_service(auth_database_url, clock, lifetimes=long_lived) as auth:
+        tokens = await auth.relying_party("app-one").tokens(scope="openid notes:read offline_access")
+    async with running_auth_service(auth_database_url, clock, lifetimes=long_lived | {"access_token": 300}) as auth:
+        rp = auth.relying_party("app-one")
+        clock.advance(seconds=7000)
+        assert (await rp.refresh(tokens["refresh_token"])).status_code == 200
+        clock.advance(seconds=3600)
+        ada = await auth.store.read(users.find_sub, EMAIL)
+        assert ada
+        await auth.store.write(users.sign_out, ada, now=clock())
+        assert (await next_list(auth)).is_revoked(tokens["access_token"])
 
 
 async def test_a_crowd_is_listed_whole_though_no_unit_takes_it_at_once(
