@@ -26,7 +26,6 @@ async def revoke(request: Request, provider: Provided) -> Response:
     if isinstance(presented, PresentedAccessToken) and presented.claims.client_id != client.client_id:
         raise InvalidGrant("the token was issued to another client")
     if presented is not None:
-        unit = (revocations.revoke_presented, presented.family_id)
         try:
             has_ended = await provider.store.write(
                 revocations.revoke_presented, presented.family_id, now=provider.clock()
