@@ -250,9 +250,7 @@ async def test_what_the_file_changes(auth: AuthService, trail: Trail) -> None:
 
 async def test_keys(auth: AuthService, trail: Trail) -> None:
     master_key = MasterKey.load(MASTER_KEY, may_create=False)
-    key_ring = KeyRing(
-        auth.store, master_key, clock=auth.clock, ahead=60, keep_published=360, lifetime=0, remembered=7_776_000
-    )
+    key_ring = KeyRing.of(auth.store, master_key, auth.clock, auth.settings.lifetimes)
     kid = await key_ring.rotate()
     assert kid
     await key_ring.rotate()

@@ -10,12 +10,7 @@ from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import EMAIL
 from tests.support.relying_party import RelyingParty
-from tests.support.status_lists import fetch, look, next_list, reference_of
-
-
-async def access_token(rp: RelyingParty) -> str:
-    token: str = (await rp.tokens())["access_token"]
-    return token
+from tests.support.status_lists import access_token, fetch, look, next_list, reference_of
 
 
 async def test_a_bit_is_cleared_when_nobody_believes_the_token_any_more_and_the_index_comes_back_later(

@@ -4,18 +4,8 @@ import asyncio
 
 from tests.support.auth_service import running_auth_service
 from tests.support.clock import MovableClock
-from tests.support.relying_party import RelyingParty, claims_of
-from tests.support.status_lists import fetch, look, next_list, reference_of
-
-
-async def access_token(rp: RelyingParty) -> str:
-    token: str = (await rp.tokens())["access_token"]
-    return token
-
-
-async def own_token(bot: RelyingParty) -> str:
-    token: str = (await bot.client_credentials()).json()["access_token"]
-    return token
+from tests.support.relying_party import claims_of
+from tests.support.status_lists import access_token, fetch, look, next_list, own_token, reference_of
 
 
 async def test_two_processes_serve_the_same_bytes(auth_database_url: str, clock: MovableClock) -> None:

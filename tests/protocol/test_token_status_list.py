@@ -10,19 +10,9 @@ from tests.protocol.test_rfc7591_registration import relying_party
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.declared import EMAIL, ISSUER
 from tests.support.relying_party import RelyingParty, error_of
-from tests.support.status_lists import fetch, look, next_list, provider_of, reference_of
+from tests.support.status_lists import access_token, fetch, look, next_list, own_token, provider_of, reference_of
 
 URI = f"{ISSUER}/status-lists/1"
-
-
-async def access_token(rp: RelyingParty) -> str:
-    token: str = (await rp.tokens())["access_token"]
-    return token
-
-
-async def own_token(bot: RelyingParty) -> str:
-    token: str = (await bot.client_credentials()).json()["access_token"]
-    return token
 
 
 # What an access token says

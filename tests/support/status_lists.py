@@ -11,7 +11,7 @@ from joserfc.jwk import KeySet
 
 from auth_service.provider import Provider
 from tests.support.auth_service import AuthService
-from tests.support.relying_party import claims_of, header_of
+from tests.support.relying_party import RelyingParty, claims_of, header_of
 
 Reference = dict[str, Any]
 
@@ -34,6 +34,17 @@ class ReadList:
     def revoked(self) -> int:
         """How many bits are set."""
         return int.from_bytes(self.bits, "little").bit_count()
+
+
+async def access_token(rp: RelyingParty) -> str:
+    """Of a person."""
+    token: str = (await rp.tokens())["access_token"]
+    return token
+
+
+async def own_token(bot: RelyingParty) -> str:
+    token: str = (await bot.client_credentials()).json()["access_token"]
+    return token
 
 
 def reference_of(access_token: str) -> Reference:
