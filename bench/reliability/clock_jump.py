@@ -6,6 +6,7 @@ from typing import Any
 from bench.reliability.declared import PEOPLE
 from bench.reliability.outcome import Findings, Outcome
 from bench.reliability.person import bearer
+from bench.reliability.service import skewed
 from bench.reliability.site import Site
 from tests.support.relying_party import claims_of
 
@@ -28,10 +29,7 @@ async def run(site: Site, size: Size) -> Outcome:
     api = site.resource_service()
     await api.start()
     for jump in size.jumps:
-        right, late = [
-            site.auth_service(module=("bench.reliability.launch", "--skew", str(skew), "auth_service"))
-            for skew in (0, -jump)
-        ]
+        right, late = [site.auth_service(module=skewed("auth_service", skew)) for skew in (0, -jump)]
         await right.start()
         person = site.person(PEOPLE[0])
         await person.sign_in()

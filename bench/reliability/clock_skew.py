@@ -6,7 +6,7 @@ from bench.processes import free_port
 from bench.reliability.declared import PEOPLE
 from bench.reliability.outcome import Findings, Outcome
 from bench.reliability.person import Person, bearer
-from bench.reliability.service import Service
+from bench.reliability.service import Service, skewed
 from bench.reliability.site import Site
 
 ENGINES = ("sqlite",)
@@ -45,7 +45,7 @@ async def run(site: Site, size: Size) -> Outcome:
 
 
 def _launched(site: Site, module: str, skew: int, port: int | None) -> Service:
-    launcher = ("bench.reliability.launch", "--skew", str(skew), module)
+    launcher = skewed(module, skew)
     if module == "auth_service":
         return site.auth_service(port=port, module=launcher)
     return site.resource_service(module=launcher)

@@ -15,7 +15,7 @@ from bench.reliability.declared import PEOPLE
 from bench.reliability.ledger import compare, compare_store
 from bench.reliability.load import Load
 from bench.reliability.outcome import Findings, Outcome
-from bench.reliability.person import Person, bearer
+from bench.reliability.person import Person, bearer, rotation
 from bench.reliability.scenario import Impossible
 from bench.reliability.service import PATIENCE
 from bench.reliability.site import Site
@@ -103,8 +103,7 @@ class _Writer:
 
     async def writes(self) -> bool:
         """False when it was put off."""
-        form = {"grant_type": "refresh_token", "refresh_token": self._token}
-        answer = await self._person.client_post("/token", form)
+        answer = await self._person.client_post("/token", rotation(self._token))
         as_it_should = answer.status == 200 or _is_put_off(answer)
         self._findings.promise("a write succeeds, or answers 503 with Retry-After", as_it_should, answer)
         if answer.status == 200:

@@ -110,8 +110,7 @@ class Person:
         return await self.redeem(await self.code())
 
     async def refresh(self, refresh_token: str) -> dict[str, Any]:
-        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        return good(await self.client_post("/token", form)).json()
+        return good(await self.client_post("/token", rotation(refresh_token))).json()
 
     async def revoke(self, token: str) -> None:
         good(await self.client_post("/revoke", {"token": token}))
@@ -126,6 +125,11 @@ class Person:
 def redemption(client_id: str, code: str) -> dict[str, str]:
     """The form that trades a code for tokens."""
     return {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri(client_id)}
+
+
+def rotation(refresh_token: str) -> dict[str, str]:
+    """The form that trades a refresh token for its successor."""
+    return {"grant_type": "refresh_token", "refresh_token": refresh_token}
 
 
 def good(answer: Answer) -> Answer:

@@ -11,7 +11,7 @@ from statistics import quantiles
 from bench.processes import free_port
 from bench.reliability.declared import BOT, PEOPLE
 from bench.reliability.outcome import Findings, Outcome
-from bench.reliability.person import Person, Refused, basic, bearer, redemption
+from bench.reliability.person import Person, Refused, basic, bearer, redemption, rotation
 from bench.reliability.service import PATIENCE, Service
 from bench.reliability.site import Site
 from bench.reliability.wire import Unanswered, Wire
@@ -113,9 +113,7 @@ async def _replay_code(person: Person, code: str, _tokens: dict[str, str]) -> No
 async def _replay_refresh_token(person: Person, _code: str, tokens: dict[str, str]) -> None:
     second = await person.refresh(tokens["refresh_token"])
     await person.refresh(second["refresh_token"])
-    answer = await person.client_post(
-        "/token", {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
-    )
+    answer = await person.client_post("/token", rotation(tokens["refresh_token"]))
     if answer.status != 400:
         raise Refused(answer)
 

@@ -15,6 +15,11 @@ PATIENCE = 60.0
 ROOT = Path(__file__).parents[2]
 
 
+def skewed(module: str, seconds: int) -> tuple[str, ...]:
+    """To start `module` by, with its clock so many seconds ahead of ours."""
+    return ("bench.reliability.launch", "--skew", str(seconds), module)
+
+
 class Service:
     """`python -m module …` on `port`. What it writes to stderr is in `log`."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bench.processes import free_port
 from bench.reliability.declared import PEOPLE
 from bench.reliability.outcome import Findings, Outcome
-from bench.reliability.person import Person, redemption
+from bench.reliability.person import Person, redemption, rotation
 from bench.reliability.site import Site
 from bench.reliability.wire import Answer
 
@@ -60,7 +60,7 @@ async def _redeem(person: Person, crowd: list[Person], findings: Findings, outco
 
 async def _refresh(person: Person, crowd: list[Person], findings: Findings, outcomes: Counter[str]) -> None:
     token = (await person.tokens())["refresh_token"]
-    form = {"grant_type": "refresh_token", "refresh_token": token}
+    form = rotation(token)
     answers = await asyncio.gather(*(member.client_post("/token", form) for member in crowd))
     counted = _counted(answers, findings)
     outcomes.update({f"refreshes answered {status}": count for status, count in counted.items()})

@@ -13,7 +13,7 @@ from bench.reliability.declared import APP, PEOPLE
 from bench.reliability.ledger import compare, compare_store
 from bench.reliability.load import Load
 from bench.reliability.outcome import Findings, Outcome
-from bench.reliability.person import Person, basic, bearer, redemption
+from bench.reliability.person import Person, basic, bearer, redemption, rotation
 from bench.reliability.service import PATIENCE, Service
 from bench.reliability.site import Site
 from bench.reliability.wire import Wire
@@ -116,7 +116,7 @@ class _Probes:
         code = redemption(APP, "a code that nobody was ever given")
         answers = await asyncio.gather(
             self._person.authorize(),
-            self._wires["token"].post("/token", {"grant_type": "refresh_token", "refresh_token": refresh_token}, _APP),
+            self._wires["token"].post("/token", rotation(refresh_token), _APP),
             self._wires["code"].post("/token", code, _APP),
             self._wires["introspect"].post("/introspect", {"token": access_token}, _APP),
             self._wires["revoke"].post("/revoke", {"token": refresh_token}, _APP),

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.reliability.declared import BOT, PEOPLE
 from bench.reliability.outcome import Findings
-from bench.reliability.person import basic, bearer
+from bench.reliability.person import basic, bearer, rotation
 from bench.reliability.service import Service
 from bench.reliability.two_of_each import TwoOfEach
 from bench.reliability.wire import Answer, Unanswered, Wire
@@ -61,8 +61,8 @@ class Traffic:
         await person.sign_in()
         tokens = await person.tokens()
         for here, there in cycle((auths, auths[::-1])):
-            form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
-            fresh = await self._ask("refresh", person.elsewhere(here).client_post("/token", form))
+            asked = person.elsewhere(here).client_post("/token", rotation(tokens["refresh_token"]))
+            fresh = await self._ask("refresh", asked)
             if fresh is not None:
                 tokens = fresh
                 await self._use(tokens["access_token"], next(apis))

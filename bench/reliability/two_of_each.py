@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from bench.processes import free_port
-from bench.reliability.service import Service
+from bench.reliability.service import Service, skewed
 from bench.reliability.site import Site
 
 AUTH_SKEWS, API_SKEWS = (0, 30), (0, -25)
@@ -21,12 +21,12 @@ class TwoOfEach:
     async def start(cls, site: Site, **lifetimes: int) -> Self:
         site.write_config(lifetimes=lifetimes)
         auths = [
-            site.auth_service(port=port, module=_with_clock("auth_service", skew))
+            site.auth_service(port=port, module=skewed("auth_service", skew))
             for port, skew in zip((site.port, free_port()), AUTH_SKEWS, strict=True)
         ]
         apis = [
             site.resource_service(
-                jwks_uri=f"http://localhost:{auth.port}/jwks", module=_with_clock("resource_service", skew)
+                jwks_uri=f"http://localhost:{auth.port}/jwks", module=skewed("resource_service", skew)
             )
             for auth, skew in zip(auths, API_SKEWS, strict=True)
         ]
@@ -38,7 +38,3 @@ class TwoOfEach:
         """The kids of ES256."""
         jwks = (await self.site.wire(self.auths[0].port).get("/jwks")).json()
         return {key["kid"] for key in jwks["keys"] if key["alg"] == "ES256"}
-
-
-def _with_clock(module: str, skew: int) -> tuple[str, ...]:
-    return ("bench.reliability.launch", "--skew", str(skew), module)
