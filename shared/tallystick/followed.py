@@ -30,10 +30,9 @@ class Followed:
     @classmethod
     def of(cls, issuer: RemoteIssuer, statuses: StatusCheck, *, now: int) -> "Followed":
         keys, lists = issuer.key_set.fetching, issuer.status_lists
-        list_ages = {each.uri: None if each.held is None else each.held.age(now) for each in lists}
         return cls(
             keys_age=keys.silence(now),
-            list_ages=list_ages,
+            list_ages={each.uri: None if each.held is None else each.held.age(now) for each in lists},
             status_age=_status_age(lists, now),
             failed_fetches={
                 "jwks": keys.failures,

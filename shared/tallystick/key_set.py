@@ -13,7 +13,7 @@ from tallystick.errors import TemporarilyUnavailable
 from tallystick.issuer_http import MAX_DOCUMENT_BYTES, client_for, get_document
 from tallystick.issuer_metadata import find_jwks_uri
 from tallystick.jwk import PublicKey, parse_jwk_set
-from tallystick.last_known_file import read_last_known, write_last_known
+from tallystick.last_known_file import LastKnownFile
 from tallystick.shared_fetch import FETCH_TIMEOUT, SharedFetch
 from tallystick.urls import check_identifier, check_url
 
@@ -49,15 +49,14 @@ class RemoteKeySet:
         self._issuer = check_identifier(issuer)
         self._configured_jwks_uri = check_url(jwks_uri) if jwks_uri else None
         self._jwks_uri = self._configured_jwks_uri
-        self._jwks_file = jwks_file
+        self._jwks_file = None if jwks_file is None else LastKnownFile(jwks_file, "the keys")
         self._transport = transport
         self._keys: Keys = MappingProxyType({})
         self._was_told = False
         self._is_saved = True
-        self._is_failing_to_save = False
         self._watchers: list[Callable[[], object]] = []
-        if jwks_file is not None:
-            self._load(jwks_file)
+        if self._jwks_file is not None:
+            self._load(self._jwks_file)
 
     @property
     def keys(self) -> Keys:
@@ -102,7 +101,7 @@ class RemoteKeySet:
         if self._accept(keys):
             self._is_saved = False
         if self._jwks_file is not None and not self._is_saved:
-            await self._save(self._jwks_file, document)
+            self._is_saved = await self._jwks_file.write(lambda: document)
 
     def _accept(self, keys: dict[str, PublicKey]) -> bool:
         """Take over what the issuer told. True when it was news."""
@@ -114,21 +113,10 @@ class RemoteKeySet:
                 watcher()
         return is_news
 
-    def _load(self, path: Path) -> None:
+    def _load(self, file: LastKnownFile) -> None:
         try:
-            document = read_last_known(path, max_bytes=MAX_DOCUMENT_BYTES)
+            document = file.read(max_bytes=MAX_DOCUMENT_BYTES)
             if document is not None:
                 self._accept(parse_jwk_set(document))
         except (OSError, ValueError) as failure:
-            log.warning("cannot use the keys in %s: %s", path, failure)
-
-    async def _save(self, path: Path, document: bytes) -> None:
-        """Tried again at the next fetch, and complained of once."""
-        try:
-            await asyncio.to_thread(write_last_known, path, document)
-        except OSError as failure:
-            if not self._is_failing_to_save:
-                log.warning("cannot keep the keys in %s: %s", path, failure)
-            self._is_failing_to_save = True
-        else:
-            self._is_saved, self._is_failing_to_save = True, False
+            log.warning("cannot use the keys in %s: %s", file.path, failure)

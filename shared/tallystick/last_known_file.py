@@ -1,27 +1,54 @@
 """What an issuer told last, on disk, so that an API can start while the issuer is away."""
 
+import asyncio
 import glob
+import logging
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 _LEFT_OVER = 600
 """Seconds after which a file that was to replace the last known one will not any more: its writer was killed."""
 
 
-def read_last_known(path: Path, *, max_bytes: int) -> bytes | None:
-    """The document that was last written, or None when there is no file yet. Raises OSError when it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(max_bytes)
-    except FileNotFoundError:
-        return None
+class LastKnownFile:
+    """The file at `path`. `what` it holds is for the log."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        self.path = path
+        self._what = what
+        self._is_failing = False
+
+    def read(self, *, max_bytes: int) -> bytes | None:
+        """The document that was last written, or None when there is no file yet. Raises OSError when it cannot be
+        read.
+        """
+        try:
+            with self.path.open("rb") as file:
+                return file.read(max_bytes)
+        except FileNotFoundError:
+            return None
+
+    async def write(self, document: Callable[[], bytes]) -> bool:
+        """Whether it was written. `document` is called in a thread. Complained of once, until it works again."""
+        try:
+            await asyncio.to_thread(lambda: _replace(self.path, document()))
+        except OSError as failure:
+            if not self._is_failing:
+                log.warning("cannot keep %s in %s: %s", self._what, self.path, failure)
+            self._is_failing = True
+        else:
+            self._is_failing = False
+        return not self._is_failing
 
 
-def write_last_known(path: Path, document: bytes) -> None:
-    """Replace the file in one step: a reader, or a start after a power cut, finds the old document or the new one.
+def _replace(path: Path, document: bytes) -> None:
+    """In one step: a reader, or a start after a power cut, finds the old document or the new one.
 
     Mode 0600: nothing in it is secret, but whoever can write it decides whose tokens we believe. Raises OSError.
     """

@@ -4,9 +4,10 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
-from tallystick.last_known_file import read_last_known, write_last_known
+from tallystick.last_known_file import LastKnownFile
 from tallystick.shared_fetch import is_running
 from tallystick.status_list import StatusList
 from tallystick.strict_json import parse_object
@@ -24,16 +25,16 @@ class StatusFile:
         signed so many seconds earlier: for those who do not believe an old one.
         """
         self.path = path
+        self._file = LastKnownFile(path, "the status lists")
         self._max_lag = max_lag
         self._texts: dict[str, str] = {}
         self._written: dict[str, StatusList] = {}
         self._is_behind = False
-        self._is_failing = False
         self._saving: asyncio.Task[None] | None = None
 
     def read(self) -> dict[str, str]:
         """The tokens, as somebody has written them. Raises OSError and ValueError."""
-        document = read_last_known(self.path, max_bytes=MAX_FILE_BYTES)
+        document = self._file.read(max_bytes=MAX_FILE_BYTES)
         texts = parse_object(document) if document is not None else {}
         return {uri: text for uri, text in texts.items() if isinstance(text, str)}
 
@@ -69,16 +70,9 @@ class StatusFile:
     async def _save(self) -> None:
         while self._is_behind:
             self._is_behind = False
-            try:
-                await asyncio.to_thread(_write, self.path, dict(self._texts))
-            except OSError as failure:
+            if not await self._file.write(partial(_as_document, dict(self._texts))):
                 self._written.clear()  # so that the next version is written, whatever it says
-                if not self._is_failing:
-                    log.warning("cannot keep the status lists in %s: %s", self.path, failure)
-                self._is_failing = True
-            else:
-                self._is_failing = False
 
 
-def _write(path: Path, texts: Mapping[str, str]) -> None:
-    write_last_known(path, json.dumps(texts).encode())
+def _as_document(texts: Mapping[str, str]) -> bytes:
+    return json.dumps(texts).encode()
