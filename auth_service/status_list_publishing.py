@@ -62,10 +62,6 @@ class StatusListPublishing:
         known = self._stored
         return known is not None and bool(known.token) and self._clock() - known.iat < self._lifetime
 
-    @property
-    def _is_behind(self) -> bool:
-        return self._stored is not None and self._stored.listed_revision < self._stored.revision
-
     def facts(self) -> StatusListFacts | None:
         """For those who watch."""
         known = self._stored
@@ -103,7 +99,7 @@ class StatusListPublishing:
 
     async def _go_on(self) -> None:
         while True:
-            pause = _WHEN_WAITING if self._is_behind else _LOOK_EVERY
+            pause = _WHEN_WAITING if self._stored is not None and self._stored.is_behind else _LOOK_EVERY
             await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - processes need not keep step
             try:
                 await self.look()
@@ -118,7 +114,7 @@ class StatusListPublishing:
         if stored.iat > now:
             return False  # at most one list a second, or their dates would run away from the clock
         return (
-            stored.listed_revision < stored.revision
+            stored.is_behind
             or stored.size < stored.wanted_size
             or now - stored.iat >= status_list.RESIGN_EVERY
             or stored.kid not in await self._key_ring.verification_keys()

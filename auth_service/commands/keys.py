@@ -33,15 +33,14 @@ def rotate(config: Config) -> None:
 def withdraw(kid: Annotated[str, typer.Argument(metavar="KID")], config: Config) -> None:
     """Stop believing a key at once, and all that it signed; for one that was stolen."""
 
-    async def command(service: Service) -> bool:
-        return await (await service.key_ring()).withdraw(kid)
+    async def command(service: Service) -> str:
+        if await (await service.key_ring()).withdraw(kid):
+            return f"withdrew {kid}"
+        if any(row.kid == kid for row in await service.store.read(keys.load_all)):
+            return f"{kid} was withdrawn before"
+        return refuse(f"there is no key {kid}")
 
-    if run(config, command):
-        typer.echo(f"withdrew {kid}")
-    elif kid in run(config, _kids):
-        typer.echo(f"{kid} was withdrawn before")
-    else:
-        refuse(f"there is no key {kid}")
+    typer.echo(run(config, command))
 
 
 @app.command()
@@ -58,10 +57,6 @@ async def _reseal(service: Service) -> str:
     if not done.anew:
         return f"nothing to do: {done.in_all} keys and secrets are sealed with {which}"
     return f"sealed {done.anew} keys and secrets with {which}"
-
-
-async def _kids(service: Service) -> set[str]:
-    return {row.kid for row in await service.store.read(keys.load_all)}
 
 
 async def _list(service: Service) -> list[str]:

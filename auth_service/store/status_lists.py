@@ -23,6 +23,11 @@ class StoredList:
     kid: str
     token: str
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something was revoked that is not in it."""
+        return self.listed_revision < self.revision
+
 
 @dataclass(frozen=True)
 class Look:

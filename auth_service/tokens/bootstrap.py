@@ -31,7 +31,7 @@ async def bootstrap(store: Store, master_key: MasterKey, clock: Clock, *, keep_p
         await store.write(keys.keep_longer, short, keep_published)
     for alg in ALGORITHMS:
         if alg not in states.signing:
-            await _add_first_key(store, master_key, alg, now=now, keep_published=keep_published)
+            await add_first_key(store, master_key, alg, now=now, keep_published=keep_published)
     await _check(store, master_key)
 
 
@@ -51,7 +51,9 @@ async def _add_first_secret(store: Store, master_key: MasterKey, name: str) -> N
     await with_key_in_use(store, master_key, add)
 
 
-async def _add_first_key(store: Store, master_key: MasterKey, alg: str, *, now: int, keep_published: int) -> None:
+async def add_first_key(store: Store, master_key: MasterKey, alg: str, *, now: int, keep_published: int) -> None:
+    """A key that signs at once, unless there is one that does or will. Raises WrongMasterKey."""
+
     async def add(in_use: MasterKey, beside: Secrets) -> None:
         key = await asyncio.to_thread(
             make_key, in_use, alg, published_at=now, signs_from=now, keep_published=keep_published

@@ -10,6 +10,7 @@ from auth_service.sealing import MasterKey, WrongMasterKey
 from auth_service.settings import Lifetimes
 from auth_service.store import keys
 from auth_service.store.keys import DESTROYED, Secrets, StoredKey
+from auth_service.tokens.bootstrap import add_first_key
 from auth_service.tokens.key_making import ALGORITHMS, make_key, open_key
 from auth_service.tokens.key_states import KeyStates, forgotten, key_states, spent
 from auth_service.tokens.resealing import with_key_in_use
@@ -146,7 +147,9 @@ class KeyRing:
 
         Raises StoreUnavailable; WrongMasterKey when a successor cannot be sealed.
         """
-        states = await self._current(insists=True)
+        if self._is_failing:  # requests go on for a while with what they have
+            await self._read_once_after(self._states)
+        states = await self._current()
         in_service = [*states.signing.values(), *states.waiting.values()]
         for row in in_service:
             if row.kid not in self._opened:
@@ -171,11 +174,10 @@ class KeyRing:
 
     async def _add_first(self, alg: str) -> None:
         """Nobody can sign, because of a withdrawal by a clock that was wrong."""
-
-        async def add(in_use: MasterKey, beside: Secrets) -> None:
-            await self._store.write(keys.add_first, await self._make(in_use, alg, wait=0), beside=beside)
-
-        await self._seal(add)
+        now, kept = self._clock(), self._keep_published
+        await self._with_master_key(
+            lambda: add_first_key(self._store, self._master_key, alg, now=now, keep_published=kept)
+        )
         self._read_again_at = 0
 
     def _signing(self, alg: str, states: KeyStates) -> StoredKey | None:
@@ -225,28 +227,28 @@ class KeyRing:
             _log.info("the master key's file holds a new key")
             return await use()
 
-    async def _current(self, *, insists: bool = False) -> KeyStates:
-        """Who `insists` asks a store that was away again at once; requests go on with what they have for a while."""
-        states = self._states
-        insists = insists and self._is_failing
-        while insists or states is None or not states.at <= self._clock() < self._read_again_at:
-            insists = False
-            async with self._reading:
-                if states is self._states:  # nobody has read while we waited for the lock
-                    await self._read()
-            states = self._states
+    async def _current(self) -> KeyStates:
+        while (states := self._states) is None or not states.at <= self._clock() < self._read_again_at:
+            await self._read_once_after(states)
         return states
+
+    async def _read_once_after(self, states: KeyStates | None) -> None:
+        """Read, unless somebody has since `states` were read."""
+        async with self._reading:
+            if states is self._states:
+                await self._read()
 
     async def _read(self) -> None:
         good_for = _READ_AGAIN
         try:
             self._rows = await self._store.read(keys.load_all)
+            self._is_failing = False
         except StoreUnavailable:
             # A key can only be withdrawn through the store; while it is away the last good keys are the right ones.
             if self._states is None:
                 raise
             good_for = _RETRY
-        self._is_failing = good_for == _RETRY
+            self._is_failing = True
         now = self._clock()
         self._note_new_ones(now)
         known = self._states.believed if self._states else {}
