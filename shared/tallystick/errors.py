@@ -130,6 +130,12 @@ class TemporarilyUnavailable(OAuthError):
         super().__init__(description)
         self.retry_after = retry_after
 
+    @property
+    def with_cause(self) -> str:
+        """One line for whoever runs the service, and for nobody else."""
+        cause = str(self.__cause__ or "").partition("\n")[0].strip()
+        return f"{self.description}: {cause}" if cause else self.description
+
 
 class TooManyRequests(TemporarilyUnavailable):
     """One caller asks for more than its share; `retry_after` says when there is room again."""

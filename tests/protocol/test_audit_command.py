@@ -17,7 +17,7 @@ from auth_service.store.audit import EVENTS
 from auth_service.store.tables import audit as audit_table
 from tallystick.clock import system_clock
 from tallystick.store.migrations import migrate
-from tests.protocol.test_command_line import CommandLine, command_line, on_sqlite, serving
+from tests.support.command_line import CommandLine, command_line, on_sqlite, serving
 
 __all__ = ["command_line", "on_sqlite"]
 

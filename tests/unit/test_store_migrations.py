@@ -2,7 +2,9 @@
 
 import asyncio
 import multiprocessing
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -128,8 +130,35 @@ def test_processes_that_begin_at_once_make_each_step_once(database_url: str, pac
     assert rows(database_url, "SELECT name FROM sheep") == [("dolly",)]
 
 
+def test_where_no_step_is_left_nobody_is_waited_for(tmp_path: Path, package: str) -> None:
+    url = f"sqlite:///{tmp_path}/held.db"
+    migrate(url, package)
+    with closing(sqlite3.connect(tmp_path / "held.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("INSERT INTO sheep VALUES ('molly', 1)")
+        migrate(url, package)  # and not StoreUnavailable after a minute
+        other.execute("COMMIT")
+    assert rows(url, "SELECT count(*) FROM sheep") == [(2,)]
+
+
+def test_a_step_that_is_left_waits_for_its_turn(
+    tmp_path: Path, package: str, versions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/held.db"
+    migrate(url, package)
+    (versions / "0003_rebuild.py").write_text(REBUILD)
+    monkeypatch.setattr("tallystick.store.migrations._PATIENCE", 0.1)
+    with closing(sqlite3.connect(tmp_path / "held.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="cannot be migrated") as held:
+            migrate(url, package)
+        assert held.value.with_cause.endswith("database is locked")
+    migrate(url, package)
+    assert rows(url, "SELECT version_num FROM alembic_version") == [("0003",)]
+
+
 def test_a_database_that_is_away_is_named_so(package: str, tmp_path: Path) -> None:
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable, match="the database is away"):
         migrate(f"postgresql:///db?host={tmp_path}", package)
 
 

@@ -19,6 +19,6 @@ def exit_on_misconfiguration(name: str) -> Iterator[None]:
     try:
         yield
     except (Misconfigured, TemporarilyUnavailable) as mistake:
-        reason = f": {mistake.__cause__}" if isinstance(mistake, TemporarilyUnavailable) and mistake.__cause__ else ""
-        sys.stderr.write(f"{name}: {' '.join(f'{mistake}{reason}'.split())}\n")
+        reason = mistake.with_cause if isinstance(mistake, TemporarilyUnavailable) else str(mistake)
+        sys.stderr.write(f"{name}: {' '.join(reason.split())}\n")
         raise SystemExit(STATUS) from mistake

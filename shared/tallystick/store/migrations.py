@@ -6,11 +6,12 @@ what it would say is the same for every service, and is said here.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -27,30 +28,55 @@ _PATIENCE = 60.0
 def migrate(url: str, package: str) -> None:
     """Run the steps of `package` (as in `auth_service.migrations`) that the database at `url` has not seen.
 
-    All of them are one transaction under a lock: they are there, or nothing has changed. It blocks.
+    All of them are one transaction under a lock: they are there, or nothing has changed. Where there are none to run,
+    the database is only read. It blocks.
     Raises StoreUnavailable when the database is away or another process holds it for more than a minute.
     """
     engine = engine_for(url, patience=_PATIENCE)
-    with as_file(files(package)) as folder, _alone(engine) as connection:
-        _upgrade(connection, ScriptDirectory(str(folder)))
-        _commit(connection)
+    with as_file(files(package)) as folder, _connected(engine) as connection:
+        scripts = ScriptDirectory(str(folder))
+        if _is_newest(connection, scripts):
+            return
+        with _alone(connection):
+            _upgrade(connection, scripts)
+            _commit(connection)
 
 
 @contextmanager
-def _alone(engine: Engine) -> Iterator[Connection]:
-    """A connection in a transaction that no other migration runs beside."""
-    with ExitStack() as stack:
-        try:
-            connection = stack.enter_context(engine.connect())
-            _begin_alone(connection)
-        except (DBAPIError, OSError) as error:
-            raise StoreUnavailable("the database cannot be migrated") from error
-        try:
-            yield connection
-        except OperationalError as error:
-            if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
-                raise  # a mistake in a migration, which wants its traceback
-            raise StoreUnavailable("the disk is full") from error
+def _connected(engine: Engine) -> Iterator[Connection]:
+    with _or_unavailable("the database is away"):
+        connection = engine.connect()
+    with connection:
+        yield connection
+
+
+def _is_newest(connection: Connection, scripts: ScriptDirectory) -> bool:
+    """No lock is needed to see it: another process may only just be making it so, and that is for the lock to say."""
+    with _or_unavailable("the database cannot be read"):
+        known = MigrationContext.configure(connection).get_current_heads()
+        connection.rollback()
+    return set(known) == set(scripts.get_heads())
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """In a transaction that no other migration runs beside."""
+    with _or_unavailable("the database cannot be migrated"):
+        _begin_alone(connection)
+    try:
+        yield
+    except OperationalError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
+            raise  # a mistake in a migration, which wants its traceback
+        raise StoreUnavailable("the disk is full") from error
+
+
+@contextmanager
+def _or_unavailable(description: str) -> Iterator[None]:
+    try:
+        yield
+    except (DBAPIError, OSError) as error:
+        raise StoreUnavailable(description) from error
 
 
 def _begin_alone(connection: Connection) -> None:

@@ -141,8 +141,7 @@ class Store:
         """Tell the operator why, once a second at most."""
         if time.monotonic() >= self._silent_until:
             self._silent_until = time.monotonic() + 1
-            cause = str(unavailable.__cause__ or "no answer").partition("\n")[0]
-            logger.warning("%s: %s", unavailable.description, cause)
+            logger.warning("%s", unavailable.with_cause)
 
 
 def _give_up(future: asyncio.Future[T]) -> None:

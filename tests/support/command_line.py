@@ -1,0 +1,123 @@
+"""The command line as a person meets it, and the processes that it leaves running."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from auth_service.__main__ import app
+from tallystick.store import Store
+
+PATIENCE = 60.0
+ENVIRONMENT = {"APP_SECRET": "a secret of at least thirty-two characters"}
+
+CONFIG = """
+issuer = "http://localhost:8000"
+database_url = "{database_url}"
+master_key = "file:{folder}/master.key"
+
+[[api]]
+audience = "https://api.example.com"
+name = "Notes"
+scopes = {{ "notes:read" = "Read your notes" }}
+
+[[client]]
+client_id = "app"
+client_name = "The App"
+client_secret = "env:APP_SECRET"
+redirect_uris = ["https://app.example.com/callback"]
+scope = "openid notes:read"
+
+[[user]]
+email = "ada@example.com"
+password = "correct horse battery staple"
+"""
+
+
+@dataclass
+class Ended:
+    status: int
+    output: str
+    errors: str
+
+    def refused(self, status: int) -> str:
+        """The one line on stderr with which it ended in `status`."""
+        assert (self.status, self.output) == (status, ""), self
+        (line,) = self.errors.splitlines()
+        return line
+
+
+@dataclass
+class CommandLine:
+    database_url: str
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "tallystick.toml"
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """A process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "auth_service", *arguments, "--config", str(self.config)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | ENVIRONMENT | environment,
+        )
+
+    def spawn(self, *arguments: str, **environment: str) -> Ended:
+        """What became of a process of its own."""
+        process = self.start(*arguments, **environment)
+        output, errors = process.communicate(timeout=PATIENCE)
+        return Ended(process.returncode, output, errors)
+
+    def run(self, *arguments: str, typed: str = "", **environment: str) -> Ended:
+        """The same within this process, in a fraction of the time."""
+        given = [*arguments, "--config", str(self.config)]
+        result = CliRunner().invoke(app, given, input=typed, env=ENVIRONMENT | environment, catch_exceptions=False)
+        return Ended(result.exit_code, result.stdout, result.stderr)
+
+    def store(self) -> Store:
+        return Store.open(self.database_url)
+
+
+@pytest.fixture
+def command_line(database_url: str, tmp_path: Path) -> CommandLine:
+    """A service that never ran before, on either database."""
+    command_line = CommandLine(database_url, tmp_path)
+    command_line.config.write_text(CONFIG.format(database_url=database_url, folder=tmp_path))
+    return command_line
+
+
+@pytest.fixture
+def on_sqlite(tmp_path: Path) -> CommandLine:
+    """For what the database has no part in."""
+    command_line = CommandLine(f"sqlite:///{tmp_path}/auth.db", tmp_path)
+    command_line.config.write_text(CONFIG.format(database_url=command_line.database_url, folder=tmp_path))
+    return command_line
+
+
+@contextmanager
+def serving(command_line: CommandLine, *options: str) -> Iterator[str]:
+    """The URL of a running service, which leaves with status 0 when it is told to."""
+    process = command_line.start("serve", "--port", "0", *options)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    try:
+        assert line.startswith("auth service listens on http://"), line + process.communicate()[1]
+        yield line.split()[-1]
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, output) == (0, ""), errors
+    finally:
+        process.kill()
+        process.communicate()
