@@ -54,8 +54,10 @@ def parse_form(text: str) -> Form:
     """Raises InvalidRequest for what is not UTF-8, holds a NUL or has too many fields."""
     if "%00" in text or "\0" in text:
         raise InvalidRequest("a parameter holds a NUL character")
+    if text.count("&") >= _MAX_FIELDS:
+        raise InvalidRequest("there are too many parameters")
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict")
     except ValueError:
         raise InvalidRequest("the parameters are not form-encoded UTF-8") from None
     return Form(pairs)

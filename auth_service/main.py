@@ -119,7 +119,7 @@ def create_app(
     app.add_middleware(ServerErrors)
     app.add_middleware(Head)
     app.add_middleware(SecurityHeaders, https=settings.is_https)
-    app.add_middleware(RequestId, count=metrics.requests.count)
+    app.add_middleware(RequestId, endpoint=metrics.requests.endpoint, count=metrics.requests.count)
     app.add_middleware(ForwardedHeaders, trusted_proxies=settings.trusted_proxies)
     app.add_middleware(MetricsEndpoint, render=metrics.render, port=metrics_port)
     return app

@@ -1,5 +1,7 @@
 """Refusals, rendered: raised anywhere as an OAuthError, answered here in the RFC's form or as a page."""
 
+from http import HTTPStatus
+
 from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 
@@ -43,6 +45,8 @@ async def not_found(request: Request, refusal: Exception) -> Response:
     if refusal.status_code == 405:
         return json_response({"error": "invalid_request"}, 405, {"Allow": allowed_methods(request)})
     body = {"error": "not_found" if refusal.status_code == 404 else "invalid_request"}
+    if refusal.detail != HTTPStatus(refusal.status_code).phrase:  # a word of ours
+        body["error_description"] = refusal.detail
     return json_response(body, refusal.status_code, refusal.headers)
 
 

@@ -93,7 +93,7 @@ def create_app(
     app.add_middleware(CrossOrigin, allowed_origins=settings.allowed_origins)
     app.add_middleware(Head)
     app.add_middleware(SecurityHeaders, https=settings.audience.startswith("https://"))
-    app.add_middleware(RequestId, count=metrics.requests.count)
+    app.add_middleware(RequestId, endpoint=metrics.requests.endpoint, count=metrics.requests.count)
     app.add_middleware(MetricsEndpoint, render=metrics.render, port=metrics_port)
     return app
 

@@ -29,14 +29,14 @@ def audit(
     config: Config,
     since: Annotated[str | None, Instant] = None,
     until: Annotated[str | None, Instant] = None,
-    event: Annotated[str | None, typer.Option(metavar="EVENT", help="One kind of event.")] = None,
+    event: Annotated[list[str] | None, typer.Option(metavar="EVENT", help="One kind of event, or several.")] = None,
     user: Annotated[str | None, typer.Option(metavar="EMAIL", help="What concerns this user.")] = None,
     client: Annotated[str | None, typer.Option(metavar="CLIENT_ID", help="What concerns this client.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, max=10**9, help="The newest so many.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show the audit trail, the newest last."""
-    asked = Selection(_instant(since), _instant(until), _event(event), client_id=client)
+    asked = Selection(_instant(since), _instant(until), tuple(map(_event, event or ())), client_id=client)
     if asked.since is not None and asked.until is not None and asked.since > asked.until:
         refuse("nothing is both since and until: --since is the later one")
 
@@ -60,11 +60,11 @@ async def _pages(service: Service, selection: Selection, limit: int | None) -> A
         after = page[-1].position
 
 
-def _event(name: str | None) -> Event | None:
+def _event(name: str) -> Event:
     for event in EVENTS:
         if event == name:
             return event
-    return None if name is None else refuse(f"there is no event {_shown(name)}; there are {', '.join(EVENTS)}")
+    return refuse(f"there is no event {_shown(name)}; there are {', '.join(EVENTS)}")
 
 
 def _instant(text: str | None) -> int | None:

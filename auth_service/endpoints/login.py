@@ -30,23 +30,26 @@ async def login_page(request: Request, provider: Provided) -> Response:
 async def login(request: Request, provider: Provided) -> Response:
     """Check the password; then go on with the authorization request, or to the front page if there was none."""
     await request.body()  # whoever sends it slowly holds up nobody
+    outcome: SignedIn | Refused | Throttled | None = None
     try:
         async with provider.sign_in.turnstile.turn():
-            return await _login(request, provider)
+            form = await read_our_form(request, provider)
+            outcome = await provider.sign_in(request, email=form.get("username", ""), password=form.get("password", ""))
+            return await _answer(outcome, form, provider)
     except TemporarilyUnavailable:
-        provider.metrics.logins.inc("unavailable")
+        if outcome is None:
+            provider.metrics.logins.inc("unavailable")
         raise
 
 
-async def _login(request: Request, provider: Provider) -> Response:
-    form = await read_our_form(request, provider)
+async def _answer(outcome: SignedIn | Refused | Throttled, form: OurForm, provider: Provider) -> Response:
     logins = provider.metrics.logins
-    match await provider.sign_in(request, email=form.get("username", ""), password=form.get("password", "")):
-        case SignedIn() as signed_in:
+    match outcome:
+        case SignedIn():
             logins.inc("signed_in")
             provider.logout_delivery.wake()  # whoever was signed in here before may have been signed out
-            response = await _go_on(form, signed_in, provider)
-            provider.sign_in.set_cookies(response, signed_in)
+            response = await _go_on(form, outcome, provider)
+            provider.sign_in.set_cookies(response, outcome)
             return response
         case Refused():
             logins.inc("refused")

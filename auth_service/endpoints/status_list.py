@@ -25,7 +25,10 @@ async def status_lists(provider: Provided) -> Response:
 
 @router.get("/status-lists/1", response_class=Response, responses=_UNCHANGED | refusals(501, 503))
 async def status_list(request: Request, provider: Provided) -> Response:
-    """The status list: signed, compressed, and one for all. A revocation is in it within a second."""
+    """The status list: signed, compressed, and one for all. A revocation is in it within a second.
+
+    Lists of the past are not kept: with `time` in the query the answer is 501 (Token Status List §8.4).
+    """
     if "time" in request.query_params:
         raise HTTPException(501, "lists of the past are not kept")
     published = provider.status_list_publishing.published

@@ -14,11 +14,11 @@ Position = tuple[int, int]
 
 @dataclass(frozen=True)
 class Selection:
-    """What is asked for; None is anything. `since` and `until` are Unix seconds, `until` not included."""
+    """What is asked for; None and () are anything. `since` and `until` are Unix seconds, `until` not included."""
 
     since: int | None = None
     until: int | None = None
-    event: Event | None = None
+    events: tuple[Event, ...] = ()
     sub: str | None = None
     client_id: str | None = None
 
@@ -70,8 +70,10 @@ def before_last(connection: Connection, selection: Selection, count: int) -> Pos
 
 
 def _conditions(selection: Selection) -> list[ColumnElement[bool]]:
-    equal = {"event": selection.event, "sub": selection.sub, "client_id": selection.client_id}
+    equal = {"sub": selection.sub, "client_id": selection.client_id}
     conditions = [audit.c[name] == value for name, value in equal.items() if value is not None]
+    if selection.events:
+        conditions.append(audit.c.event.in_(selection.events))
     if selection.since is not None:
         conditions.append(audit.c.at >= selection.since)
     if selection.until is not None:

@@ -62,6 +62,7 @@ class StatusIndexes:
             # Of all who wait one asks, and all are told what came of it: else each would wait for its own time-out.
             if self._reserving is None or self._reserving.done():
                 self._reserving = asyncio.create_task(self._reserve())
+                self._reserving.add_done_callback(_heard)
             await asyncio.wait([self._reserving])  # who gives up does not take it along
             self._reserving.result()
         return self._free.pop()
@@ -83,3 +84,9 @@ class StatusIndexes:
         self._block = self._free[0] // BLOCK
         secrets.SystemRandom().shuffle(self._free)
         self._use_until = reserved.until - _LEFT_UNUSED
+
+
+def _heard(reserving: asyncio.Task[None]) -> None:
+    """Those who waited may all have gone, and asyncio would log a failure that nobody asked for."""
+    if not reserving.cancelled():
+        reserving.exception()

@@ -101,6 +101,8 @@ def test_each_option_leaves_something_out(command_line: CommandLine) -> None:
     assert events(command_line, "--since", "2999-01-01") == []
     assert events(command_line, "--until", "2026-01-01T00:00:00+02:00") == []
     assert events(command_line, "--event", "client_added") == ["client_added"]
+    several = ["--event", "client_added", "--event", "client_disabled"]
+    assert events(command_line, *several) == ["client_added", "client_disabled"]
     assert events(command_line, "--user", "Ada@Example.com") == ["user_added", "user_signed_out"]
     assert events(command_line, "--client", "app") == ["client_added", "client_disabled"]
     assert events(command_line, "--limit", "2") == everything[-2:]

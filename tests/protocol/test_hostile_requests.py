@@ -26,6 +26,15 @@ async def test_credentials_that_are_not_ascii_are_no_credentials(
     assert error_of(response) == (401, "invalid_client")
 
 
+async def test_a_form_has_only_so_many_fields(auth: AuthService) -> None:
+    bot = auth.relying_party("bot")
+    fields = {f"x{number}": "1" for number in range(95)}
+    assert (await bot.client_credentials(**fields)).status_code == 200
+    response = await bot.client_credentials(**fields, **{f"y{number}": "1" for number in range(5)})
+    assert error_of(response) == (400, "invalid_request")
+    assert response.json()["error_description"] == "there are too many parameters"
+
+
 @pytest.mark.parametrize("path", ["/authorize", "/logout"])
 @pytest.mark.parametrize("query", [b"state=\xff", "state=é".encode()])
 async def test_a_query_that_no_url_holds_gets_a_page(auth: AuthService, path: str, query: bytes) -> None:

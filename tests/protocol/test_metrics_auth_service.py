@@ -1,9 +1,12 @@
 """/metrics of the auth service: who may read it, and what the numbers say."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from threading import Thread
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from auth_service.authentication.turnstile import Turnstile
 from auth_service.main import create_app
@@ -48,7 +51,19 @@ class TestWhoMayRead:
 
     @pytest.mark.parametrize(
         "header",
-        ["Forwarded", "Via", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "x-forwarded-x"],
+        [
+            "Forwarded",
+            "Via",
+            "X-Real-IP",
+            "X-Forwarded-For",
+            "X-Forwarded-Host",
+            "X-Forwarded-Proto",
+            "x-forwarded-x",
+            "X-Client-IP",
+            "X-Original-URL",
+            "CF-Connecting-IP",
+            "True-Client-IP",
+        ],
     )
     async def test_no_proxy_on_this_machine(self, here: httpx.AsyncClient, header: str) -> None:
         assert (await here.get("/metrics", headers=HOME)).status_code == 200
@@ -57,6 +72,22 @@ class TestWhoMayRead:
     @pytest.mark.parametrize("host", ["id.example.com", "evil.example", "localhost.evil.example", ""])
     async def test_nobody_who_calls_us_by_a_public_name(self, here: httpx.AsyncClient, host: str) -> None:
         assert (await here.get("/metrics", headers={"Host": host})).status_code == 404
+
+    @pytest.mark.parametrize(
+        "host",
+        ["127.0.0.1:8000:evil", "[::1", "[::1]evil", "localhost:", "localhost:80a", "[localhost]", "localhost,x"],
+    )
+    async def test_nobody_whose_host_is_none(self, here: httpx.AsyncClient, host: str) -> None:
+        assert (await here.get("/metrics", headers={"Host": host})).status_code == 404
+
+    async def test_nobody_who_speaks_as_proxies_do(self, auth: AuthService) -> None:
+        async def as_nginx_does(scope: Scope, receive: Receive, send: Send) -> None:
+            await auth.app({**scope, "http_version": "1.0"}, receive, send)
+
+        transport = httpx.ASGITransport(as_nginx_does, client=("127.0.0.1", 50_000))
+        async with httpx.AsyncClient(transport=transport) as nginx:
+            assert (await nginx.get("http://127.0.0.1:8000/metrics")).status_code == 404
+            assert (await nginx.get("http://127.0.0.1:8000/healthz")).status_code == 200
 
     async def test_a_proxy_that_is_trusted_is_still_none_of_this_machine(
         self, auth_sqlite_url: str, clock: MovableClock
@@ -152,6 +183,24 @@ class TestNumbers:
         page = await rp.authorize()
         risen = await counted(here, lambda: rp.browser.sign_in(page))
         assert risen['tallystick_logins_total{outcome="unavailable"}'] == 1
+
+    async def test_a_login_counts_once_though_the_store_is_away_when_it_is_answered(
+        self, auth: AuthService, rp: RelyingParty, here: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        provider = provider_of(auth)
+
+        def store_goes_away() -> None:
+            thread = Thread(target=lambda: asyncio.run(provider.store.close()))
+            thread.start()
+            thread.join()
+
+        monkeypatch.setattr(provider.logout_delivery, "wake", store_goes_away)  # called as soon as somebody is in
+        page = await rp.authorize()
+        risen = await counted(here, lambda: rp.browser.sign_in(page))
+        assert risen['tallystick_requests_total{endpoint="/login",method="POST",status="503"}'] == 1
+        assert [name for name in risen if name.startswith("tallystick_logins_total")] == [
+            'tallystick_logins_total{outcome="signed_in"}'
+        ]
 
     async def test_a_revocation_is_counted_by_its_cause(
         self, rp: RelyingParty, here: httpx.AsyncClient, clock: MovableClock

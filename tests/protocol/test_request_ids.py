@@ -36,8 +36,8 @@ async def network(auth: AuthService, tmp_path: Path) -> AsyncIterator[Network]:
         yield network
 
 
-def paths_of(log: LogLines, name: str) -> list[str]:
-    return [line["path"] for line in log.parsed if line.get("request_id") == name and "path" in line]
+def endpoints_of(log: LogLines, name: str) -> list[str]:
+    return [line["endpoint"] for line in log.parsed if line.get("request_id") == name and "endpoint" in line]
 
 
 async def test_a_service_passes_its_name_on_to_both(network: Network, log: LogLines) -> None:
@@ -47,8 +47,8 @@ async def test_a_service_passes_its_name_on_to_both(network: Network, log: LogLi
         with own_request_id() as name:
             response = await notes.get("/whoami")
     assert (response.status_code, response.headers["x-request-id"]) == (200, name)
-    assert paths_of(log, name)[:1] == ["/token"]
-    assert paths_of(log, name)[-1:] == ["/whoami"]
+    assert endpoints_of(log, name)[:1] == ["/token"]
+    assert endpoints_of(log, name)[-1:] == ["/whoami"]
 
 
 async def test_what_the_api_asks_the_issuer_for_a_request_has_the_requests_name(
@@ -62,7 +62,7 @@ async def test_what_the_api_asks_the_issuer_for_a_request_has_the_requests_name(
         kid_of_nobody = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6Im5vYm9keSJ9"
         headers["Authorization"] = f"Bearer {kid_of_nobody}.e30.{'A' * 86}"
         assert (await notes.get("/whoami", headers=headers)).status_code == 401
-    assert paths_of(log, "from-the-proxy.1")[-2:] == ["/jwks", "/whoami"]
+    assert endpoints_of(log, "from-the-proxy.1")[-2:] == ["/jwks", "/whoami"]
 
 
 async def test_each_round_in_the_background_has_a_name_of_its_own(network: Network, log: LogLines) -> None:
@@ -72,8 +72,8 @@ async def test_each_round_in_the_background_has_a_name_of_its_own(network: Netwo
             return (await notes.get("/readyz")).status_code == 200
 
         await until_it_is(is_ready)
-    rounds = {line["request_id"] for line in log.parsed if line.get("path") == "/jwks"}
-    served = {line["request_id"] for line in log.parsed if line.get("path") == "/readyz"}
+    rounds = {line["request_id"] for line in log.parsed if line.get("endpoint") == "/jwks"}
+    served = {line["request_id"] for line in log.parsed if line.get("endpoint") == "/readyz"}
     assert rounds
     assert rounds.isdisjoint(served)
 

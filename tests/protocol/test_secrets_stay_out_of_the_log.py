@@ -50,8 +50,12 @@ async def test_no_secret_of_the_code_flow_is_in_the_log(
                     for changed in (tokens["access_token"][:-8] + "AAAAAAAA", tokens["id_token"]):
                         answer = await notes.get("/notes", headers={"Authorization": f"Bearer {changed}"})
                         assert answer.status_code == 401
+                    for path in (f"/{tokens['access_token']}", f"/notes/{tokens['access_token']}"):
+                        assert (await notes.get(path, headers=bearer)).status_code == 404
                 assert (await rp.userinfo(tokens["access_token"])).status_code == 200
                 assert (await rp.introspect(tokens["access_token"])).status_code == 200
+                assert (await rp.http.get(f"/callback/{again['refresh_token']}")).status_code == 404
+                assert (await rp.http.get(f"/register/{again['refresh_token']}")).status_code == 401
                 assert (await rp.token(secrets["code"])).status_code == 400  # a replay
                 assert (await rp.revoke(again["refresh_token"])).status_code == 200
                 assert (await rp.browser.open(f"/logout?id_token_hint={tokens['id_token']}")).status_code == 200

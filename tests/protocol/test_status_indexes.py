@@ -1,6 +1,7 @@
 """Which indexes of the status list a process may give away, and when the list grows."""
 
 import asyncio
+import gc
 from collections.abc import Iterable
 
 import pytest
@@ -11,6 +12,7 @@ from auth_service.store.revocations import KEEP_DEAD
 from auth_service.store.status_indexes import BLOCK, SEEN_AFTER, Reserved
 from auth_service.store.tables import revoked_indexes as revoked
 from auth_service.store.tables import status_lists, token_families, users
+from auth_service.tokens.status_indexes import StatusIndexes
 from tallystick.errors import TemporarilyUnavailable
 from tests.support.auth_service import AuthService
 from tests.support.status_lists import fetch, look, provider_of, reference_of
@@ -201,6 +203,22 @@ async def test_of_all_who_wait_for_a_block_one_asks_and_all_are_told(
     outcomes = await asyncio.gather(*(draw(auth, 1) for _ in range(20)), return_exceptions=True)
     assert all(isinstance(outcome, TemporarilyUnavailable) for outcome in outcomes)
     assert len(asked) == 1
+
+
+async def test_a_failure_that_nobody_waits_for_any_more_is_none(auth: AuthService) -> None:
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, complaint: complaints.append(complaint))
+    await take(auth, range(SMALL), prune_at=auth.clock() + KEEP_DEAD + 3600)
+    indexes = StatusIndexes(auth.store, auth.clock)
+
+    waiting = asyncio.create_task(indexes._draw())
+    await asyncio.sleep(0)  # it has asked
+    waiting.cancel()
+    assert indexes._reserving is not None
+    await asyncio.wait([waiting, indexes._reserving])
+    del indexes, waiting
+    gc.collect()
+    assert complaints == []
 
 
 async def test_an_index_of_a_block_that_is_somebody_elses_by_now_is_not_put_back(auth: AuthService) -> None:

@@ -168,21 +168,26 @@ class TestRequestId:
         response = await asking(RequestId(echo)).get("/", headers=[(b"X-Request-ID", name.encode())])
         assert len(response.headers["x-request-id"]) == 32
 
-    async def test_a_request_is_one_log_line_without_its_query(self, caplog: pytest.LogCaptureFixture) -> None:
+    @pytest.mark.parametrize(
+        ("path", "endpoint"), [("/callback/secret", "/callback/{state}"), ("/secret", "other"), ("/%0asecret", "other")]
+    )
+    async def test_a_request_is_one_log_line_without_a_word_of_the_callers(
+        self, caplog: pytest.LogCaptureFixture, path: str, endpoint: str
+    ) -> None:
+        app = FastAPI()
+
+        @app.post("/callback/{state}")
+        async def callback(state: str) -> None:
+            pass
+
+        app.add_middleware(RequestId)
         with caplog.at_level(logging.INFO, "tallystick.access"):
-            await asking(RequestId(echo)).post(
-                "/callback?code=secret", headers={"X-Request-ID": "12345678"}, content="x"
-            )
+            response = await asking(app).post(f"{path}?code=secret")
         (record,) = caplog.records
         line = log_line(record)
-        assert (line["method"], line["path"], line["status"]) == ("POST", "/callback", 200)
+        assert (line["method"], line["endpoint"], line["status"]) == ("POST", endpoint, response.status_code)
         assert line["milliseconds"] >= 0
         assert "secret" not in json.dumps(line)
-
-    async def test_a_path_cannot_forge_a_log_line(self, caplog: pytest.LogCaptureFixture) -> None:
-        with caplog.at_level(logging.INFO, "tallystick.access"):
-            await asking(RequestId(echo)).get('/%0a{"level":"error"}')
-        assert "\n" not in JSONLines().format(caplog.records[0])
 
     async def test_an_error_is_logged_with_the_requests_name(self) -> None:
         records: list[dict[str, Any]] = []

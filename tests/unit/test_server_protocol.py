@@ -100,6 +100,32 @@ def test_a_request_has_one_host(port: int, hosts: bytes, status: int) -> None:
     assert ask(port, b"GET / HTTP/1.1\r\n" + hosts + b"\r\n")[0] == status
 
 
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        (b"http://small/", 200),
+        (b"HTTP://SMALL/?x=http://other/", 200),
+        (b"http://other/", 400),
+        (b"http://other?small/", 400),
+        (b"http://small:81/", 400),
+        (b"http://user@small/", 400),
+        (b"http://small", 400),
+    ],
+)
+def test_an_absolute_address_is_for_the_host_that_is_named(port: int, address: bytes, status: int) -> None:
+    assert ask(port, b"GET " + address + b" HTTP/1.1\r\n" + HOST + b"\r\n")[0] == status
+
+
+@pytest.mark.parametrize("path", [b"/0%0a", b"/0%0A", b"/%00", b"/%1f/0", b"/%7F", b"/0%0d%0a?x=1"])
+def test_a_path_has_no_control_characters(port: int, path: bytes) -> None:
+    assert ask(port, b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")[0] == 400
+
+
+@pytest.mark.parametrize("path", [b"/0%2e1", b"/%30", b"/?x=%0a", b"/%2F?%00"])
+def test_what_else_is_encoded_in_an_address_passes(port: int, path: bytes) -> None:
+    assert ask(port, b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")[0] == 200
+
+
 def test_http_1_0_knows_no_host(port: int) -> None:
     assert ask(port, b"GET / HTTP/1.0\r\n\r\n")[0] == 200
 

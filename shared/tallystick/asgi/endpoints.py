@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute
+from starlette.types import Scope
 
 
 def endpoints_of(routes: Iterable[BaseRoute]) -> Iterator[str]:
@@ -12,3 +13,9 @@ def endpoints_of(routes: Iterable[BaseRoute]) -> Iterator[str]:
         path = getattr(route, "path", None)
         if isinstance(path, str):
             yield path
+
+
+def template_of(scope: Scope) -> str:
+    """The path of the route that FastAPI found for a request, as its template; `other` when it found none."""
+    template: str = getattr(scope.get("route"), "path", "other")
+    return template

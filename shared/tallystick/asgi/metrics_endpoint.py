@@ -1,5 +1,6 @@
 """GET /metrics: for a caller on this machine, or on a port of its own."""
 
+import re
 from collections.abc import Awaitable, Callable
 
 from starlette.datastructures import Headers
@@ -9,7 +10,20 @@ from tallystick.urls import is_loopback
 
 PATH = "/metrics"
 
-_PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip"})
+_PROXY_HEADERS = (
+    "forwarded",
+    "via",
+    "x-forwarded",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original",
+    "true-client-ip",
+    "cf-connecting-ip",
+)
+"""How their names begin."""
+
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+))(?::[0-9]{1,5})?")
 
 Render = Callable[[str], tuple[bytes, str]]
 """From an Accept header to a body and its media type."""
@@ -56,13 +70,14 @@ class MetricsEndpoint:
 
 
 def _is_of_this_machine(scope: Scope) -> bool:
-    """A name that leads here from elsewhere is no loopback name: neither a proxy's, nor one rebound to us in DNS."""
-    headers = Headers(scope=scope)
-    if not scope.get("client") or not is_loopback(scope["client"][0]) or not is_loopback(_host(headers)):
+    """A name that leads here from elsewhere is no loopback name: neither a proxy's, nor one rebound to us in DNS.
+
+    HTTP/1.0 is what nginx speaks where it was not told otherwise, and it sends a loopback Host and none of the headers.
+    """
+    if not scope.get("client") or not is_loopback(scope["client"][0]) or scope["http_version"] == "1.0":
         return False
-    return not any(name in _PROXY_HEADERS or name.startswith("x-forwarded") for name in headers)
-
-
-def _host(headers: Headers) -> str:
-    host = headers.get("host", "").lower()
-    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    headers = Headers(scope=scope)
+    host = _HOST.fullmatch(headers.get("host", "").lower())
+    if host is None or not is_loopback(host[1] or host[2]):
+        return False
+    return not any(name.startswith(_PROXY_HEADERS) for name in headers)

@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tallystick.asgi.endpoints import template_of
 from tallystick.request_id import request_id
 
 access_logger = logging.getLogger("tallystick.access")
 
-_ASKED_BY_MACHINES = frozenset({"/healthz", "/readyz", "/jwks", "/metrics", "/status-lists", "/status-lists/1"})
+_ASKED_BY_MACHINES = frozenset({"/healthz", "/readyz", "/jwks", "/status-lists", "/status-lists/1"})
 """Every few seconds, by every prober and verifier; while all is well, a line for each would hide the others."""
 
 _WELL_FORMED = re.compile(rb"[A-Za-z0-9._-]{8,128}")
@@ -21,13 +22,21 @@ _WELL_FORMED = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 class RequestId:
     """Take a well-formed X-Request-ID from the request or make one, and send it back.
 
-    Logs method, path, status and milliseconds on `tallystick.access`, at DEBUG what machines ask all day; never the
-    query, which may hold a code or token. `count` hears of the same: the scope, the status (0 when there was no
-    response) and the seconds.
+    Logs method, endpoint, status (null when there was no response) and milliseconds on `tallystick.access`, at DEBUG
+    what machines ask all day. `endpoint` names what a request is for in words of ours: what the caller wrote, in the
+    path or the query, may be a code or a token. `count` hears of the same: the scope, the status (0 for none) and the
+    seconds.
     """
 
-    def __init__(self, app: ASGIApp, *, count: Callable[[Scope, int, float], None] | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        endpoint: Callable[[Scope], str] = template_of,
+        count: Callable[[Scope, int, float], None] | None = None,
+    ) -> None:
         self._app = app
+        self._endpoint = endpoint
         self._count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,12 +61,13 @@ class RequestId:
             seconds = time.perf_counter() - begin
             if self._count is not None:
                 self._count(scope, status, seconds)
-            level = logging.DEBUG if status < 400 and scope["path"] in _ASKED_BY_MACHINES else logging.INFO
+            endpoint = self._endpoint(scope)
+            level = logging.DEBUG if status < 400 and endpoint in _ASKED_BY_MACHINES else logging.INFO
             if access_logger.isEnabledFor(level):
                 fields = {
                     "method": scope["method"],
-                    "path": scope["path"][:256],
-                    "status": status,
+                    "endpoint": endpoint,
+                    "status": status or None,
                     "milliseconds": round(seconds * 1000, 1),
                 }
                 access_logger.log(level, "request", extra={"fields": fields})

@@ -1,12 +1,14 @@
 """HTTP/1.1 with the bounds that uvicorn's httptools protocol leaves open.
 
 What is refused here never reaches an application: too many header bytes, a request that trickles in, more or less than
-one Host, a long queue of requests on one connection. How large a body may be is for `tallystick.asgi.BodyLimit` to say.
+one Host or two that differ, a path with control characters, a long queue of requests on one connection. How large a
+body may be is for `tallystick.asgi.BodyLimit` to say.
 
 Who does not read what was asked for is left, and so is who asks for nothing when others have no room.
 """
 
 import asyncio
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -23,6 +25,10 @@ HEADER_SECONDS = 10.0
 PIPELINED = 32
 """Requests that may wait for the answer to the one before. What comes behind them is not read: each costs us a hundred
 times its bytes, and a packet has room for thousands."""
+
+
+_CONTROL_IN_PATH = re.compile(rb"[^?]*%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
+"""A router may overlook a line break at the end, where the exact rules of a proxy in front of it do not."""
 
 
 class Refused(Exception):
@@ -165,6 +171,10 @@ class BoundedProtocol(HttpToolsProtocol):
             raise Refused
         if self._hosts != 1 and (self._hosts or self.parser.get_http_version() != "1.0"):
             raise Refused  # RFC 9112 §3.2
+        if b"%" in self.url and _CONTROL_IN_PATH.match(self.url):
+            raise Refused
+        if self.url[:1] != b"/" and not self._is_for_host():
+            raise Refused
         if len(self.pipeline) >= PIPELINED:
             self._is_deaf = True
             self.cycle.keep_alive = False  # it is the last one that is answered
@@ -178,6 +188,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self._slow.cancel()
             self._slow = None
         super().on_headers_complete()
+
+    def _is_for_host(self) -> bool:
+        """RFC 9112 §3.2.2 puts the authority of an absolute address above Host; who goes by Host would be deceived."""
+        _, separator, rest = self.url.partition(b"://")
+        if not separator:
+            return True
+        authority = re.split(rb"[/?]", rest, maxsplit=1)[0].lower()
+        return any(name == b"host" and value.lower() == authority for name, value in self.headers)
 
     def on_body(self, body: bytes) -> None:
         self._unfinished_bytes = 0
