@@ -54,6 +54,16 @@ async def test_the_file_and_what_lies_beside_it_are_for_their_owner_alone(store:
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
+async def test_when_it_is_closed_all_is_in_one_file(path: Path) -> None:
+    for _ in range(20):  # connections that close at once leave the log to each other
+        store = Store.open(f"sqlite:///{path}", deadline=10)
+        await store.write(metadata.create_all)
+        await store.write(add)
+        await asyncio.gather(*(store.read(count) for _ in range(16)))
+        await store.close()
+        assert [file.name for file in path.parent.iterdir()] == ["store.db"]
+
+
 async def test_every_commit_waits_for_the_disk(store: Store) -> None:
     def pragmas(connection: Connection) -> list[object]:
         return [

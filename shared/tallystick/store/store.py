@@ -112,7 +112,7 @@ class Store:
 
     async def close(self) -> None:
         """Finish the units that wait, and close every connection. Later units raise StoreUnavailable."""
-        for lane in {self._reads, self._writes}:
+        for lane in dict.fromkeys((self._reads, self._writes)):  # SQLite's writer last and alone: it leaves one file
             await asyncio.to_thread(lane.close, self._deadline)
 
     async def _run(self, lane: Lane, work: Callable[[Connection], T], *, writes: bool) -> T:
