@@ -1,14 +1,14 @@
 """What must be in the store before a token can be issued: a key to sign with, and secrets to make MACs with."""
 
-import asyncio
 import secrets
 
 from auth_service.sealing import MasterKey
 from auth_service.store import keys
 from auth_service.store.keys import DESTROYED, Secrets
-from auth_service.tokens.key_making import ALGORITHMS, LONGEST, make_key, open_key
+from auth_service.tokens.key_changes import KeyChanges
+from auth_service.tokens.key_making import ALGORITHMS, LONGEST, open_key
 from auth_service.tokens.key_states import key_states
-from auth_service.tokens.resealing import with_key_in_use
+from auth_service.tokens.resealing import MasterKeyOnFile, with_key_in_use
 from tallystick.clock import Clock
 from tallystick.store import Store
 
@@ -24,14 +24,12 @@ async def bootstrap(store: Store, master_key: MasterKey, clock: Clock, *, keep_p
     await _check(store, master_key)
     for name in SECRETS:
         await _add_first_secret(store, master_key, name)
-    now = clock()
-    states = key_states(await store.read(keys.load_all), {}, now=now)
-    in_service = (*states.signing.values(), *states.waiting.values())
-    if short := [row.kid for row in in_service if row.keep_published < keep_published]:
-        await store.write(keys.keep_longer, short, keep_published)
+    changes = KeyChanges(store, MasterKeyOnFile(master_key, clock), clock, keep_published=keep_published)
+    states = key_states(await store.read(keys.load_all), {}, now=clock())
+    await changes.keep_longer(states)
     for alg in ALGORITHMS:
         if alg not in states.signing:
-            await add_first_key(store, master_key, alg, now=now, keep_published=keep_published)
+            await changes.add_first(alg)
     await _check(store, master_key)
 
 
@@ -48,18 +46,6 @@ async def _add_first_secret(store: Store, master_key: MasterKey, name: str) -> N
             await store.write(keys.add_first_secret, name, sealed, beside=beside)
 
     # Of two first starts with different master keys, the later one is refused here.
-    await with_key_in_use(store, master_key, add)
-
-
-async def add_first_key(store: Store, master_key: MasterKey, alg: str, *, now: int, keep_published: int) -> None:
-    """A key that signs at once, unless there is one that does or will. Raises WrongMasterKey."""
-
-    async def add(in_use: MasterKey, beside: Secrets) -> None:
-        key = await asyncio.to_thread(
-            make_key, in_use, alg, published_at=now, signs_from=now, keep_published=keep_published
-        )
-        await store.write(keys.add_first, key, beside=beside)
-
     await with_key_in_use(store, master_key, add)
 
 

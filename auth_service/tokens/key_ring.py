@@ -2,18 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Self, TypeVar
+from typing import Self
 
 from auth_service.sealing import MasterKey, WrongMasterKey
 from auth_service.settings import Lifetimes
 from auth_service.store import keys
-from auth_service.store.keys import DESTROYED, Secrets, StoredKey
-from auth_service.tokens.bootstrap import add_first_key
-from auth_service.tokens.key_making import ALGORITHMS, make_key, open_key
+from auth_service.store.keys import DESTROYED, StoredKey
+from auth_service.tokens.key_changes import KeyChanges
+from auth_service.tokens.key_making import ALGORITHMS, open_key
 from auth_service.tokens.key_states import KeyStates, forgotten, key_states, spent
-from auth_service.tokens.resealing import with_key_in_use
+from auth_service.tokens.resealing import MasterKeyOnFile
 from tallystick.clock import Clock
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.jwk import PublicKey, SigningKey
@@ -30,8 +30,6 @@ _KNOWN_FOR = 8
 clock of whoever published it, every API has had its look by then."""
 _MOST_SKEW = 60
 """Seconds that two of our clocks may be apart, when each is off by half of that."""
-
-T = TypeVar("T")
 
 
 class KeyRing:
@@ -52,10 +50,10 @@ class KeyRing:
         after its last: the longest lifetime of a token, and the leeway of those who verify. A key signs for `lifetime`,
         0 for as long as nobody rotates. A retired one checks hints for `remembered`."""
         self._store = store
-        self._master_key = master_key
+        self._master_key = MasterKeyOnFile(master_key, clock)
+        self._changes = KeyChanges(store, self._master_key, clock, keep_published=keep_published)
         self._clock = clock
         self._ahead = ahead
-        self._keep_published = keep_published
         self._lifetime = lifetime
         self._remembered = remembered
         self._reading = asyncio.Lock()
@@ -67,7 +65,6 @@ class KeyRing:
         self._opened: dict[str, SigningKey] = {}
         self._closed: set[str] = set()
         """The kids that the master key does not open."""
-        self._master_key_read_at: int | None = None
 
     @classmethod
     def of(cls, store: Store, master_key: MasterKey, clock: Clock, lifetimes: Lifetimes) -> Self:
@@ -112,12 +109,7 @@ class KeyRing:
 
         Also None when `after` is given and no longer the newest. Raises WrongMasterKey.
         """
-
-        async def add(in_use: MasterKey, beside: Secrets) -> str | None:
-            key = await self._make(in_use, alg, wait=self._ahead)
-            return key.kid if await self._store.write(keys.add, key, beside=beside, after=after) else None
-
-        kid = await self._seal(add)
+        kid = await self._changes.rotate(alg, ahead=self._ahead, after=after)
         self._read_again_at = 0
         if kid is not None:
             self._known_since[kid] = self._clock()
@@ -128,16 +120,7 @@ class KeyRing:
 
         False when there is no such key, or it was withdrawn before. Raises WrongMasterKey.
         """
-        alg = next((row.alg for row in await self._store.read(keys.load_all) if row.kid == kid), None)
-        if alg is None:
-            return False
-
-        async def withdraw(in_use: MasterKey, beside: Secrets) -> bool:
-            replacement = await self._make(in_use, alg, wait=0)
-            now = replacement.published_at
-            return await self._store.write(keys.withdraw, kid, replacement, now=now, beside=beside)
-
-        was_withdrawn = await self._seal(withdraw)
+        was_withdrawn = await self._changes.withdraw(kid)
         self._read_again_at = 0
         return was_withdrawn
 
@@ -150,17 +133,16 @@ class KeyRing:
         if self._is_failing:  # requests go on for a while with what they have
             await self._read_once_after(self._states)
         states = await self._current()
-        in_service = [*states.signing.values(), *states.waiting.values()]
-        for row in in_service:
+        for row in states.in_service:
             if row.kid not in self._opened:
                 with suppress(TemporarilyUnavailable):  # said in the log; the others are to be cared for all the same
                     await self._open(row, states)
-        if short := [row.kid for row in in_service if row.keep_published < self._keep_published]:
-            await self._store.write(keys.keep_longer, short, self._keep_published)
+        if await self._changes.keep_longer(states):
             self._read_again_at = 0
         for alg in ALGORITHMS:
-            if alg not in states.signing:
-                await self._add_first(alg)
+            if alg not in states.signing:  # because of a withdrawal by a clock that was wrong
+                await self._changes.add_first(alg)
+                self._read_again_at = 0
             due_at = states.due_at(alg, self._lifetime)
             if due_at is not None and alg not in states.waiting and states.at >= due_at - self._ahead:
                 kid = await self.rotate(alg, after=states.signing[alg].kid)
@@ -172,14 +154,6 @@ class KeyRing:
             await self._store.write(keys.tidy, spent=dead, forgotten=gone)
             self._read_again_at = 0
 
-    async def _add_first(self, alg: str) -> None:
-        """Nobody can sign, because of a withdrawal by a clock that was wrong."""
-        now, kept = self._clock(), self._keep_published
-        await self._with_master_key(
-            lambda: add_first_key(self._store, self._master_key, alg, now=now, keep_published=kept)
-        )
-        self._read_again_at = 0
-
     def _signing(self, alg: str, states: KeyStates) -> StoredKey | None:
         """Whose turn it is; but for its first seconds with us, whoever it retired, who is still published."""
         row, before = states.signing.get(alg), states.before.get(alg)
@@ -188,15 +162,9 @@ class KeyRing:
         known_for = self._clock() - self._known_since.get(row.kid, 0)
         return before if 0 <= known_for < _KNOWN_FOR else row
 
-    async def _make(self, in_use: MasterKey, alg: str, *, wait: int) -> StoredKey:
-        now = self._clock()
-        return await asyncio.to_thread(
-            make_key, in_use, alg, published_at=now, signs_from=now + wait, keep_published=self._keep_published
-        )
-
     async def _open(self, row: StoredKey, states: KeyStates) -> SigningKey:
         try:
-            opened = await self._with_master_key(lambda: asyncio.to_thread(open_key, row, self._master_key))
+            opened = await self._master_key.use(lambda master_key: asyncio.to_thread(open_key, row, master_key))
         except WrongMasterKey as wrong:
             if row.kid not in self._closed:  # said once, not every few seconds
                 self._closed.add(row.kid)
@@ -205,27 +173,6 @@ class KeyRing:
         self._closed.clear()
         self._opened = {kid: key for kid, key in self._opened.items() if kid in states.published} | {row.kid: opened}
         return opened
-
-    async def _seal(self, add: Callable[[MasterKey, Secrets], Awaitable[T]]) -> T:
-        return await self._with_master_key(lambda: with_key_in_use(self._store, self._master_key, add))
-
-    async def _with_master_key(self, use: Callable[[], Awaitable[T]]) -> T:
-        """Where the master key does not open something: again with what stands in its file by now."""
-        try:
-            return await use()
-        except WrongMasterKey:
-            now = self._clock()
-            if self._master_key_read_at == now:  # at most once a second
-                raise
-            self._master_key_read_at = now
-            try:
-                if not await asyncio.to_thread(self._master_key.read_again):
-                    raise
-            except ValueError as reason:
-                _log.warning("%s", reason)
-                raise WrongMasterKey(str(reason)) from None
-            _log.info("the master key's file holds a new key")
-            return await use()
 
     async def _current(self) -> KeyStates:
         while (states := self._states) is None or not states.at <= self._clock() < self._read_again_at:

@@ -30,6 +30,11 @@ class KeyStates:
     believed: Mapping[str, PublicKey]
     jwks: bytes
 
+    @property
+    def in_service(self) -> list[StoredKey]:
+        """What signs or will."""
+        return [*self.signing.values(), *self.waiting.values()]
+
     def of(self, row: StoredKey) -> Literal["waiting", "signing", "published", "retired", "withdrawn"]:
         """In one word, for people."""
         if row.kid not in self.believed:

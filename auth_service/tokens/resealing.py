@@ -4,20 +4,54 @@ The store decides, not the order in which a process happens to know the keys: wh
 everything else there is sealed with, until `reseal` replaces that all at once.
 """
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from auth_service.sealing import MasterKey
+from auth_service.sealing import MasterKey, WrongMasterKey
 from auth_service.store import keys
 from auth_service.store.keys import DESTROYED, Resealed, Secrets
 from tallystick.clock import Clock
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.store import Store
 
+_log = logging.getLogger(__name__)
+
 _ATTEMPTS = 10
 
 T = TypeVar("T")
+
+
+class MasterKeyOnFile:
+    """The master key of a process that goes on while another one comes into the file."""
+
+    def __init__(self, master_key: MasterKey, clock: Clock) -> None:
+        self._master_key = master_key
+        self._clock = clock
+        self._read_at: int | None = None
+
+    async def use(self, do: Callable[[MasterKey], Awaitable[T]]) -> T:
+        """Do it; where the master key does not open something, again with what stands in its file by now.
+
+        Raises WrongMasterKey.
+        """
+        try:
+            return await do(self._master_key)
+        except WrongMasterKey:
+            now = self._clock()
+            if self._read_at == now:  # at most once a second
+                raise
+            self._read_at = now
+            try:
+                if not await asyncio.to_thread(self._master_key.read_again):
+                    raise
+            except ValueError as reason:
+                _log.warning("%s", reason)
+                raise WrongMasterKey(str(reason)) from None
+            _log.info("the master key's file holds a new key")
+            return await do(self._master_key)
 
 
 async def in_use(store: Store, master_key: MasterKey) -> tuple[MasterKey, Secrets]:
