@@ -1,7 +1,10 @@
 """The audit trail as tests read it."""
 
+import pytest
+
 from auth_service.store.audit_reading import Entry, Position, Selection, page
 from tallystick.store import Store
+from tests.support.auth_service import AuthService
 
 
 class Trail:
@@ -19,3 +22,11 @@ class Trail:
 
     async def events(self) -> list[str]:
         return [entry.event for entry in await self.new()]
+
+
+@pytest.fixture
+async def trail(auth: AuthService) -> Trail:
+    """What is written from now on."""
+    trail = Trail(auth.store)
+    await trail.new()
+    return trail

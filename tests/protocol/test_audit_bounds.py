@@ -1,0 +1,105 @@
+"""The audit trail is bounded: whatever strangers do, and by its retention."""
+
+import json
+from collections import Counter
+
+from sqlalchemy import Connection, func, select
+
+from auth_service.store import audit
+from auth_service.store.tables import audit as audit_table
+from auth_service.store.tables import guesses
+from tests.protocol.test_rfc7591_registration import GOOD, new_client
+from tests.support.audit_trail import Trail, trail
+from tests.support.auth_service import AuthService, running_auth_service
+from tests.support.clock import MovableClock
+
+__all__ = ["trail"]
+
+WRONG = "incorrect horse battery staple"
+
+
+def rows(connection: Connection) -> int:
+    return int(connection.execute(select(func.count()).select_from(audit_table)).scalar_one())
+
+
+async def test_a_storm_of_wrong_passwords_is_bounded(auth: AuthService, trail: Trail) -> None:
+    browser = auth.browser()
+    page = await browser.open("/login")
+    for _ in range(20):
+        await browser.sign_in(page, password=WRONG)
+    assert Counter(await trail.events()) == {"login_failed": 10, "login_slowed": 1}
+    auth.clock.advance(seconds=600)
+    for _ in range(20):
+        await browser.sign_in(page, password=WRONG)
+    assert (await trail.events()).count("login_slowed") == 1
+
+
+async def test_a_storm_of_names_from_one_address_is_bounded_and_says_so(auth: AuthService, trail: Trail) -> None:
+    browser = auth.browser()
+    page = await browser.open("/login")
+    for number in range(230):
+        await browser.sign_in(page, username=f"nobody-{number}@example.com", password=WRONG)
+    counted = Counter(await trail.events())
+    assert counted == {"login_failed": 100, "login_slowed": 100, "left_out": 1}
+
+
+async def test_a_storm_from_everywhere_is_bounded(auth: AuthService, trail: Trail) -> None:
+    await auth.store.write(_fill_the_bucket_of_all, now_ms=auth.clock() * 1000)
+    for number in range(5):
+        await auth.browser(address=f"198.51.100.{number}").sign_in(password=WRONG)
+    left_out = await trail.new()
+    assert [(entry.event, entry.detail["event"]) for entry in left_out] == [("left_out", "login_failed")]
+    assert (await auth.browser().sign_in()).status_code == 200
+    assert await trail.events() == ["login"]
+
+
+def _fill_the_bucket_of_all(connection: Connection, *, now_ms: int) -> None:
+    from auth_service.store.audit_limits import _ALL
+
+    full_until = now_ms + _ALL.burst * _ALL.interval_ms
+    connection.execute(guesses.insert().values(bucket=_ALL.key, full_until=full_until))
+
+
+async def test_a_client_that_changes_all_day_is_told_of_twenty_times(
+    auth_database_url: str, clock: MovableClock
+) -> None:
+    async with running_auth_service(auth_database_url, clock, registration={"mode": "open"}) as op:
+        information = await new_client(op)
+        trail = Trail(op.store)
+        await trail.new()
+        own = {"Authorization": f"Bearer {information['registration_access_token']}"}
+        for number in range(25):
+            changed = GOOD | {"client_id": information["client_id"], "client_name": f"Name {number}"}
+            await op.http().put(information["registration_client_uri"], json=changed, headers=own)
+        assert Counter(await trail.events()) == {"client_changed": 20, "left_out": 1}
+
+
+async def test_rows_go_after_the_retention(auth_database_url: str, clock: MovableClock) -> None:
+    async with running_auth_service(auth_database_url, clock, audit={"retention": 3600}) as auth:
+        before = await auth.store.read(rows)
+        clock.advance(seconds=3600)
+        for _ in range(before):
+            await auth.browser().sign_in()
+        assert await auth.store.read(rows) == before
+        assert set(await Trail(auth.store).events()) == {"login"}
+        clock.advance(seconds=3601)
+        for _ in range(before // 3):
+            await auth.browser().sign_in()
+        assert await auth.store.read(rows) < before
+
+
+async def test_with_a_retention_of_zero_nothing_is_kept(auth_database_url: str, clock: MovableClock) -> None:
+    async with running_auth_service(auth_database_url, clock, audit={"retention": 0}) as auth:
+        before = await auth.store.read(rows)
+        await auth.browser().sign_in()
+        assert await auth.store.read(rows) == before - 4
+
+
+async def test_what_is_told_is_short(auth: AuthService, trail: Trail) -> None:
+    def tell(connection: Connection) -> None:
+        long = "x" * 10_000
+        audit.record(connection, "left_out", now=auth.clock(), address=long, detail={"a": long, "b": [long] * 1000})
+
+    await auth.store.write(tell)
+    (entry,) = await trail.new()
+    assert len(json.dumps(vars(entry))) < 12_000
