@@ -1,6 +1,6 @@
 """How the API says no: problem details (RFC 9457), whoever refused."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NotRequired
 
@@ -89,10 +89,12 @@ async def _problem_response(request: Request, refusal: Exception) -> JSONRespons
             return _render(500, None)
 
 
-def _render(status: int, detail: str | None, headers: Any = None, *, errors: list[Fault] | None = None) -> JSONResponse:
+def _render(
+    status: int, detail: str | None, headers: Mapping[str, str] | None = None, *, errors: list[Fault] | None = None
+) -> JSONResponse:
     problem = Problem(type="about:blank", title=HTTPStatus(status).phrase, status=status)
     if detail:
         problem["detail"] = detail
     if errors:
         problem["errors"] = errors
-    return JSONResponse(problem, status, headers, media_type=MEDIA_TYPE)
+    return JSONResponse(problem, status, {"Cache-Control": "no-store", **(headers or {})}, media_type=MEDIA_TYPE)

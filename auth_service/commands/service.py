@@ -1,6 +1,8 @@
 """What every command works on, opened for it and closed behind it."""
 
 import asyncio
+import errno
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +74,8 @@ def run(
         audit.actor.set("command")
         return await command(service)
 
+    # What the store has to say is said when the command ends by it, and not before that in a line of the log as well.
+    logging.getLogger("tallystick.store").addHandler(logging.NullHandler())
     with exit_on_misconfiguration(NAME):
         try:
             settings = read_config(config)
@@ -82,6 +86,10 @@ def run(
             return run_with(settings, by_command)
         except Unstorable as reason:  # a name from the command line, in no encoding of text
             refuse(str(reason))
+        except OSError as failure:  # where the output goes; typer knows a pipe that was closed
+            if failure.errno != errno.ENOSPC:
+                raise
+            refuse("no space is left for the output")
 
 
 def run_with(settings: Settings, command: Callable[[Service], Awaitable[T]]) -> T:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel
 
 from resource_service.endpoints.dependencies import StoreOfNotes
@@ -17,7 +17,7 @@ class Health(BaseModel):
 
 
 def health_endpoints(auth: Tallystick) -> APIRouter:
-    router = APIRouter(tags=["health"])
+    router = APIRouter(tags=["health"], dependencies=[Depends(_fresh)])
 
     @router.get("/healthz")
     async def healthz() -> Health:
@@ -35,3 +35,8 @@ def health_endpoints(auth: Tallystick) -> APIRouter:
         return Health()
 
     return router
+
+
+async def _fresh(response: Response) -> None:
+    """No cache in between answers for us."""
+    response.headers["Cache-Control"] = "no-store"

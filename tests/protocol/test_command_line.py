@@ -6,6 +6,7 @@ import sqlite3
 import time
 import urllib.request
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -220,6 +221,23 @@ def test_what_only_reads_waits_for_no_writer(on_sqlite: CommandLine, arguments: 
         shown = on_sqlite.run(*arguments)
     assert (shown.status, shown.errors) == (0, "")
     assert shown.output
+
+
+def test_what_writes_is_refused_in_one_line_when_another_does_not_end(on_sqlite: CommandLine) -> None:
+    assert on_sqlite.run("apply").status == 0
+    with closing(sqlite3.connect(on_sqlite.folder / "auth.db", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        locked = on_sqlite.spawn("user", "disable", "ada@example.com").refused(2)
+    assert "database is locked" in locked
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk to write to")
+def test_an_output_that_does_not_fit_is_refused_in_one_line(on_sqlite: CommandLine) -> None:
+    assert on_sqlite.run("apply").status == 0
+    with Path("/dev/full").open("w") as full:
+        process = on_sqlite.start("audit", stdout=full)
+        _, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, errors) == (1, "auth service: no space is left for the output\n")
 
 
 def test_a_host_for_metrics_without_a_port_is_a_mistake(on_sqlite: CommandLine) -> None:

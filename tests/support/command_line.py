@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from typer.testing import CliRunner
@@ -63,12 +64,14 @@ class CommandLine:
     def config(self) -> Path:
         return self.folder / "tallystick.toml"
 
-    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+    def start(
+        self, *arguments: str, stdout: int | TextIO = subprocess.PIPE, **environment: str
+    ) -> "subprocess.Popen[str]":
         """A process of its own."""
         return subprocess.Popen(
             [sys.executable, "-m", "auth_service", *arguments, "--config", str(self.config)],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
             env=os.environ | ENVIRONMENT | environment,
@@ -76,7 +79,7 @@ class CommandLine:
 
     def spawn(self, *arguments: str, **environment: str) -> Ended:
         """What became of a process of its own."""
-        process = self.start(*arguments, **environment)
+        process = self.start(*arguments, stdout=subprocess.PIPE, **environment)
         output, errors = process.communicate(timeout=PATIENCE)
         return Ended(process.returncode, output, errors)
 

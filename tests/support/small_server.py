@@ -23,17 +23,18 @@ _MEGABYTE = b"x" * 1_000_000
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers what it saw of the request; a path is a number of seconds to wait first, or `/large`."""
+    """Answers what it saw of the request; a path is a number of seconds to wait first, or `/large` or `/early`."""
     if scope["type"] == "lifespan":
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
         return
-    if scope["path"] == "/large":
-        length = [(b"content-length", str(len(_MEGABYTE)).encode())]
+    if scope["path"] in {"/large", "/early"}:  # before the body is through
+        content = _MEGABYTE if scope["path"] == "/large" else b""
+        length = [(b"content-length", str(len(content)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": length})
-        await send({"type": "http.response.body", "body": _MEGABYTE})
+        await send({"type": "http.response.body", "body": content})
         return
     body = b""
     while (message := await receive()).get("more_body"):

@@ -178,7 +178,30 @@ def test_headers_below_the_limit_pass(port: int) -> None:
 def test_who_trickles_is_sent_away(hasty_port: int, begin: bytes) -> None:
     with Caller(hasty_port) as caller:
         caller.send(begin)
-        assert caller.answer()[0] in {408, 0}
+        assert caller.answer()[0] == 408
+        assert caller.is_closed()
+
+
+def test_what_was_answered_early_is_not_answered_again(hasty_port: int) -> None:
+    with Caller(hasty_port) as caller:
+        caller.send(b"POST /early HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\n12345")
+        assert caller.answer()[0] == 200
+        assert caller.answer()[0] == 0  # neither a 408
+    with Caller(hasty_port) as caller:
+        caller.send(b"POST /early HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na")
+        assert caller.answer()[0] == 200
+        caller.send(b"nonsense")
+        assert caller.answer()[0] == 0  # nor a 400
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\nnonsense\r\n", b"Transfer-Encoding: nonsense\r\n\r\n"],
+)
+def test_a_body_in_a_form_that_is_none_is_refused(port: int, rest: bytes) -> None:
+    with Caller(port) as caller:
+        caller.send(b"POST / HTTP/1.1\r\n" + HOST + rest)
+        assert caller.answer()[0] == 400
         assert caller.is_closed()
 
 
@@ -268,6 +291,10 @@ def test_forwarded_headers_change_nothing(port: int) -> None:
 def test_a_refusal_is_not_taken_for_the_answer_to_another_request(port: int) -> None:
     with Caller(port) as caller:
         caller.send(b"GET /0.3 HTTP/1.1\r\n" + HOST + b"\r\n" + b"nonsense\r\n\r\n")
+        assert caller.answer()[0] in {200, 0}
+    with Caller(port) as caller:  # of the second one the body is none
+        second = b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nnonsense\r\n"
+        caller.send(b"GET /0.3 HTTP/1.1\r\n" + HOST + b"\r\n" + second)
         assert caller.answer()[0] in {200, 0}
 
 

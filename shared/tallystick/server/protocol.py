@@ -43,6 +43,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._reading = Reading()
         self._is_in_headers = True  # a connection that sends nothing counts as slow, too
         self._is_in_body = False
+        self._is_with_app = False  # what is being read: a request that an application has already
         self._is_upgrade = False
         self._unfinished_bytes = 0  # that came since a request's headers, a part of its body, or it all was complete
         self._header_bytes = 0
@@ -118,9 +119,18 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_in_headers = self._is_in_body = False
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete:  # else it would be taken for another request's answer
+        if self._may_be_answered():
             self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
+        if self._is_with_app:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         self.transport.close()
+
+    def _may_be_answered(self) -> bool:
+        """A refusal must be taken for the answer to the request that is being read, and there is one answer to each."""
+        if self._is_with_app:
+            return not (self.pipeline or self.cycle.response_started)
+        return self.cycle is None or bool(self.cycle.response_complete)
 
     # Who does not read
 
@@ -149,6 +159,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._unset_keepalive_if_required()  # not by the line breaks that may come before, or they would keep it open
         self._is_in_headers = True
+        self._is_with_app = False
         self._header_bytes = self._hosts = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -188,6 +199,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._slow.cancel()
             self._slow = None
         super().on_headers_complete()
+        self._is_with_app = True
 
     def _is_for_host(self) -> bool:
         """RFC 9112 §3.2.2 puts the authority of an absolute address above Host; who goes by Host would be deceived."""
@@ -202,7 +214,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._is_in_body = False
+        self._is_in_body = self._is_with_app = False
         self._unfinished_bytes = 0
         if not self._is_upgrade:
             super().on_message_complete()

@@ -40,7 +40,8 @@ async def test_what_cannot_be_known_is_for_the_policy(tmp_path: Path, policy: st
         response = await ada.get("/notes")
         assert response.status_code == answer
         assert ("Retry-After" in response.headers) == (answer == 503)
-        assert (await api.anyone().get("/readyz")).status_code == readiness
+        ready = await api.anyone().get("/readyz")
+        assert (ready.status_code, ready.headers["Cache-Control"]) == (readiness, "no-store")
         assert (await api.caller("bob").get("/notes")).status_code == 200  # whose token has no status to know
 
 
