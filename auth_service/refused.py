@@ -45,7 +45,7 @@ async def not_found(request: Request, refusal: Exception) -> Response:
     if refusal.status_code == 405:
         return json_response({"error": "invalid_request"}, 405, {"Allow": allowed_methods(request)})
     body = {"error": "not_found" if refusal.status_code == 404 else "invalid_request"}
-    if refusal.detail != HTTPStatus(refusal.status_code).phrase:  # a word of ours
+    if refusal.detail != HTTPStatus(refusal.status_code).phrase:  # more than the status says
         body["error_description"] = refusal.detail
     return json_response(body, refusal.status_code, refusal.headers)
 

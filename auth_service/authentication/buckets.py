@@ -13,7 +13,8 @@ def bucket(kind: str, *counted: str, burst: int, interval: int) -> Bucket:
 
 
 def audited_failures(address: str) -> Bucket:
-    """How often it is written down that something failed which came from there: 200 times, then once a minute."""
+    """How often it is written down that something failed which came from there: 200 times, then once a minute, of each
+    kind."""
     return bucket("audited failures", network_of(address), burst=200, interval=60)
 
 

@@ -66,8 +66,8 @@ def run(
 ) -> T:
     """Do `command` on the service that `config` describes. Misconfiguration ends the program with status 2.
 
-    With `may_begin` also on one that has no database yet, or, if there is none, on that at the URL `stand_in`. For the
-    others a database that is not there is a mistake, and no reason to make one.
+    With `may_begin` also on one that has no database yet, which is said; or, if there is none, on that at the URL
+    `stand_in`. For the others a database that is not there is a mistake, and no reason to make one.
     """
 
     async def by_command(service: Service) -> T:
@@ -79,11 +79,15 @@ def run(
     with exit_on_misconfiguration(NAME):
         try:
             settings = read_config(config)
-            if not may_begin and not is_there(settings.database_url):
+            is_new = not is_there(settings.database_url)
+            if is_new and not may_begin:
                 if stand_in is None:
                     raise Misconfigured("database_url: there is no such database yet; `serve` makes it")
                 settings = settings.model_copy(update={"database_url": stand_in})
-            return run_with(settings, by_command)
+            outcome = run_with(settings, by_command)
+            if is_new and may_begin:
+                typer.echo(f"{NAME}: made the database {settings.database_url}", err=True)
+            return outcome
         except Unstorable as reason:  # a name from the command line, in no encoding of text
             refuse(str(reason))
         except OSError as failure:  # where the output goes; typer knows a pipe that was closed

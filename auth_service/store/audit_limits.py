@@ -1,10 +1,12 @@
 """What strangers can cause as often as they like is written to the audit trail so often, and no oftener.
 
-Leaky buckets again: each stranger's own, and one for all of them together, which holds whatever they hold. Where a row
-has to be left out, a row tells so; and then none for ten minutes.
+Leaky buckets again: each stranger's own for each kind of event, so that nobody hides one kind behind a storm of
+another, and one for all of them together, which holds whatever they hold. Where a row has to be left out, a row tells
+so; and then none of its kind for ten minutes.
 """
 
 import hashlib
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -34,8 +36,12 @@ def record(
     the other.
     """
     now = now_ms // 1000
-    if guesses.count(connection, [own, _ALL], now_ms=now_ms) == 0:
+    if guesses.count(connection, [_of_kind(event, own), _ALL], now_ms=now_ms) == 0:
         audit.record(connection, event, now=now, sub=sub, client_id=client_id, address=address, detail=detail)
-    elif guesses.count(connection, [_LEFT_OUT], now_ms=now_ms) == 0:
-        audit.record(connection, "left_out", now=now, detail={"event": event})
+    elif guesses.count(connection, [_of_kind(event, _LEFT_OUT)], now_ms=now_ms) == 0:
+        audit.record(connection, "left_out", now=now, client_id=client_id, address=address, detail={"event": event})
     guesses.forget_empty(connection, now_ms=now_ms)
+
+
+def _of_kind(event: Event, bucket: Bucket) -> Bucket:
+    return replace(bucket, key=hashlib.sha256(bucket.key + event.encode()).digest())

@@ -7,6 +7,10 @@ from sqlalchemy import BigInteger, Connection, bindparam, case, update
 from auth_service.store.tables import guesses
 from tallystick.store import insert_on_conflict, prune
 
+_MOST_SKEW_MS = 60_000
+"""How much later than any of our clocks allows a bucket may be empty; beyond that a clock was wrong, and shall not lock
+anybody out for as long. Less, and two processes whose clocks differ would let more tries through than one."""
+
 
 @dataclass(frozen=True)
 class Bucket:
@@ -51,13 +55,19 @@ def refund(connection: Connection, buckets: list[Bucket]) -> None:
 
 
 def _add(connection: Connection, bucket: Bucket, *, now_ms: int) -> int:
-    given = {"key": bucket.key, "interval_ms": bucket.interval_ms, "now_ms": now_ms}
+    at_most = now_ms + bucket.burst * bucket.interval_ms + _MOST_SKEW_MS
+    given = {"key": bucket.key, "interval_ms": bucket.interval_ms, "now_ms": now_ms, "at_most": at_most}
     return int(connection.execute(_ADD[connection.dialect.name], given).scalar_one())
 
 
 _NOW_MS = bindparam("now_ms", type_=BigInteger)
 _INTERVAL_MS = bindparam("interval_ms", type_=BigInteger)
-_BEGINS = case((guesses.c.full_until > _NOW_MS, guesses.c.full_until), else_=_NOW_MS)
+_AT_MOST = bindparam("at_most", type_=BigInteger)
+_BEGINS = case(
+    (guesses.c.full_until > _AT_MOST, _AT_MOST),  # by a clock that was far ahead
+    (guesses.c.full_until > _NOW_MS, guesses.c.full_until),
+    else_=_NOW_MS,
+)
 _ADD = insert_on_conflict(
     guesses,
     lambda insert: (

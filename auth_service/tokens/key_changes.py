@@ -64,8 +64,7 @@ class KeyChanges:
         return await self._seal(withdraw)
 
     async def keep_longer(self, states: KeyStates) -> bool:
-        """See to it that the keys which sign or will stay published for as long as is wanted now; whether any did
-        not."""
+        """Let the keys in service stay published for as long as is wanted now. True when some would not have."""
         short = [row.kid for row in states.in_service if row.keep_published < self._keep_published]
         if short:
             await self._store.write(keys.keep_longer, short, self._keep_published)

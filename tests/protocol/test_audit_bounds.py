@@ -10,12 +10,11 @@ from auth_service.store.tables import audit as audit_table
 from auth_service.store.tables import guesses
 from tests.protocol.test_rfc7591_registration import GOOD, new_client
 from tests.support.audit_trail import Trail, trail
-from tests.support.auth_service import AuthService, running_auth_service
+from tests.support.auth_service import ADDRESS, AuthService, running_auth_service
 from tests.support.clock import MovableClock
+from tests.support.declared import WRONG_PASSWORD
 
 __all__ = ["trail"]
-
-WRONG = "incorrect horse battery staple"
 
 
 def rows(connection: Connection) -> int:
@@ -26,27 +25,41 @@ async def test_a_storm_of_wrong_passwords_is_bounded(auth: AuthService, trail: T
     browser = auth.browser()
     page = await browser.open("/login")
     for _ in range(20):
-        await browser.sign_in(page, password=WRONG)
+        await browser.sign_in(page, password=WRONG_PASSWORD)
     assert Counter(await trail.events()) == {"login_failed": 10, "login_slowed": 1}
     auth.clock.advance(seconds=600)
     for _ in range(20):
-        await browser.sign_in(page, password=WRONG)
+        await browser.sign_in(page, password=WRONG_PASSWORD)
     assert (await trail.events()).count("login_slowed") == 1
 
 
 async def test_a_storm_of_names_from_one_address_is_bounded_and_says_so(auth: AuthService, trail: Trail) -> None:
     browser = auth.browser()
     page = await browser.open("/login")
-    for number in range(230):
-        await browser.sign_in(page, username=f"nobody-{number}@example.com", password=WRONG)
-    counted = Counter(await trail.events())
-    assert counted == {"login_failed": 100, "login_slowed": 100, "left_out": 1}
+    for number in range(330):
+        await browser.sign_in(page, username=f"nobody-{number}@example.com", password=WRONG_PASSWORD)
+    entries = await trail.new()
+    assert Counter(entry.event for entry in entries) == {"login_failed": 100, "login_slowed": 200, "left_out": 1}
+    (left_out,) = (entry for entry in entries if entry.event == "left_out")
+    assert (left_out.detail["event"], left_out.address) == ("login_slowed", ADDRESS)
+
+
+async def test_a_storm_of_one_kind_hides_no_other(auth: AuthService, trail: Trail) -> None:
+    for _ in range(230):
+        refused = await auth.http().post("/register", json=GOOD, headers={"Authorization": "Bearer anything"})
+        assert refused.status_code == 401
+    assert Counter(await trail.events()) == {"registration_refused": 200, "left_out": 1}
+    browser = auth.browser()
+    page = await browser.open("/login")
+    for _ in range(11):
+        await browser.sign_in(page, password=WRONG_PASSWORD)
+    assert Counter(await trail.events()) == {"login_failed": 10, "login_slowed": 1}
 
 
 async def test_a_storm_from_everywhere_is_bounded(auth: AuthService, trail: Trail) -> None:
     await auth.store.write(_fill_the_bucket_of_all, now_ms=auth.clock() * 1000)
     for number in range(5):
-        await auth.browser(address=f"198.51.100.{number}").sign_in(password=WRONG)
+        await auth.browser(address=f"198.51.100.{number}").sign_in(password=WRONG_PASSWORD)
     left_out = await trail.new()
     assert [(entry.event, entry.detail["event"]) for entry in left_out] == [("left_out", "login_failed")]
     assert (await auth.browser().sign_in()).status_code == 200

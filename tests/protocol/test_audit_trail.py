@@ -17,12 +17,20 @@ from tests.protocol.test_rfc7591_registration import GOOD
 from tests.support.audit_trail import Trail, trail
 from tests.support.auth_service import ADDRESS, AuthService, running_auth_service
 from tests.support.clock import MovableClock
-from tests.support.declared import EMAIL, MASTER_KEY, NOTES, OTHER_EMAIL, PASSWORD, clients_with, declared_settings
+from tests.support.declared import (
+    EMAIL,
+    MASTER_KEY,
+    NOTES,
+    OTHER_EMAIL,
+    PASSWORD,
+    WRONG_PASSWORD,
+    clients_with,
+    declared_settings,
+)
 from tests.support.relying_party import RelyingParty, error_of
 
 __all__ = ["trail"]
 
-WRONG = "incorrect horse battery staple"
 REQUEST_ID = "a-request-of-this-test"
 
 
@@ -99,14 +107,14 @@ async def test_a_failed_login_keeps_nothing_of_what_was_typed(auth: AuthService,
     browser = auth.browser()
     page = await browser.open("/login")
     for username in (EMAIL, PASSWORD, "nobody@example.com"):
-        await browser.sign_in(page, username=username, password=WRONG)
+        await browser.sign_in(page, username=username, password=WRONG_PASSWORD)
     entries = await trail.new()
     assert [(entry.event, entry.sub, entry.address) for entry in entries] == [
         ("login_failed", await sub_of(auth), ADDRESS),
         ("login_failed", None, ADDRESS),
         ("login_failed", None, ADDRESS),
     ]
-    assert not any(secret in str(entries) for secret in (PASSWORD, WRONG, "nobody"))
+    assert not any(secret in str(entries) for secret in (PASSWORD, WRONG_PASSWORD, "nobody"))
 
 
 async def test_a_disabled_users_attempt_is_told_of(auth: AuthService, trail: Trail) -> None:
@@ -261,8 +269,8 @@ async def test_no_secret_is_in_the_trail(auth_database_url: str, clock: MovableC
     async with running_auth_service(auth_database_url, clock, registration=registration) as auth:
         rp = auth.relying_party("third-party")
         page = await rp.authorize(scope="openid notes:read offline_access")
-        await rp.browser.sign_in(page, password=WRONG)
-        await rp.browser.sign_in(page, username=WRONG, password=PASSWORD)
+        await rp.browser.sign_in(page, password=WRONG_PASSWORD)
+        await rp.browser.sign_in(page, username=WRONG_PASSWORD, password=PASSWORD)
         code = await rp.authorization_code(scope="openid notes:read offline_access")
         tokens = (await rp.token(code)).json()
         refreshed = (await rp.refresh(tokens["refresh_token"])).json()
@@ -279,7 +287,16 @@ async def test_no_secret_is_in_the_trail(auth_database_url: str, clock: MovableC
         await rp.browser.open(f"/logout?id_token_hint={again['id_token']}")
         told = json.dumps([vars(entry) for entry in await Trail(auth.store).new()])
         cookies = [cookie.value for cookie in rp.browser.http.cookies.jar if cookie.value]
-    secrets = [PASSWORD, WRONG, initial, "some other bearer token", code, rp.client_secret or "", MASTER_KEY, *cookies]
+    secrets = [
+        PASSWORD,
+        WRONG_PASSWORD,
+        initial,
+        "some other bearer token",
+        code,
+        rp.client_secret or "",
+        MASTER_KEY,
+        *cookies,
+    ]
     secrets += [value for given in (tokens, refreshed, again) for name, value in given.items() if name.endswith("oken")]
     secrets += [information["client_secret"], information["registration_access_token"]]
     assert len(secrets) > 15

@@ -9,7 +9,7 @@ from auth_service.store import instants
 from tallystick.store import Store
 from tests.support.auth_service import running_auth_service
 from tests.support.clock import MovableClock
-from tests.support.relying_party import claims_of
+from tests.support.relying_party import claims_of, error_of
 from tests.support.status_lists import fetch
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operation.md"
@@ -27,7 +27,10 @@ async def test_after_the_statements_of_the_document_time_is_right_again(auth_dat
 
     clock.advance(seconds=DAY)
     async with running_auth_service(auth_database_url, clock) as auth:
-        tokens = await auth.relying_party("app-one").tokens()
+        app = auth.relying_party("app-one")
+        tokens = await app.tokens()
+        under_way = await app.authorization_code()
+        await auth.browser().sign_in(password="wrong")
     store = Store.open(auth_database_url)
     assert await store.read(instants.newest) >= right + DAY
     await store.write(repair)
@@ -35,5 +38,12 @@ async def test_after_the_statements_of_the_document_time_is_right_again(auth_dat
     clock.now = right + 1
     async with running_auth_service(auth_database_url, clock) as auth:
         assert (await fetch(auth)).claims["iat"] <= right + 2
-        refreshed = await auth.relying_party("app-one").refresh(tokens["refresh_token"])
-        assert claims_of(refreshed.json()["access_token"])["iat"] == right + 1
+        app = auth.relying_party("app-one")
+        refreshed = (await app.refresh(tokens["refresh_token"])).json()
+        access_token = claims_of(refreshed["access_token"])
+        assert (access_token["iat"], access_token["auth_time"]) == (right + 1, right)
+        assert claims_of(refreshed["id_token"])["auth_time"] == right
+        assert error_of(await app.token(under_way)) == (400, "invalid_grant")
+        await auth.browser().sign_in()
+        clock.advance(seconds=90)  # for which what failed meanwhile may be held against its address
+        assert (await auth.browser().sign_in()).status_code == 200

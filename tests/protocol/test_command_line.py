@@ -79,6 +79,7 @@ async def test_a_user_is_added_disabled_enabled_and_given_a_password(command_lin
         ended = await asyncio.to_thread(command_line.run, "user", *arguments, "grace@example.com", typed=typed)
         assert (ended.status, ended.errors) == (0, "")
 
+    assert (await asyncio.to_thread(command_line.run, "apply")).status == 0
     await run("add", "--password-stdin", typed="battery staple\n")
     store, passwords = command_line.store(), Passwords(threads=1)
     try:
@@ -165,7 +166,7 @@ def test_an_email_must_be_one(on_sqlite: CommandLine) -> None:
         ({"AUTH_ISSUER": "http://id.example.com"}, "plain http"),
         ({"AUTH_LIFETIMES__CODE": "0"}, "AUTH_LIFETIMES__CODE"),
         ({"AUTH_DATABASE_URL": "mysql://host/db"}, "AUTH_DATABASE_URL"),
-        ({"AUTH_DATABASE_URL": "postgresql://user@127.0.0.1:1/db"}, "the database is away"),
+        ({"AUTH_DATABASE_URL": "postgresql://user@127.0.0.1:1/db"}, "the database cannot be opened"),
         ({"AUTH_MASTER_KEY": "env:NOT_SET_ANYWHERE"}, "NOT_SET_ANYWHERE"),
         ({"AUTH_MASTER_KEY": "weak"}, "32 bytes"),
         ({"APP_SECRET": "weak"}, "at least 32"),
@@ -205,6 +206,13 @@ def test_a_missing_file_is_one_line(on_sqlite: CommandLine) -> None:
 def test_a_database_at_a_mistyped_address_is_not_made(on_sqlite: CommandLine, arguments: tuple[str, ...]) -> None:
     assert "there is no such database yet" in on_sqlite.run(*arguments).refused(2)
     assert list(on_sqlite.folder.iterdir()) == [on_sqlite.config]
+
+
+@pytest.mark.parametrize("arguments", [("keys", "rotate"), ("apply",), ("user", "add", "--password-stdin", "b@x.org")])
+def test_a_database_that_is_made_is_told_of(on_sqlite: CommandLine, arguments: tuple[str, ...]) -> None:
+    made = f"auth service: made the database {on_sqlite.database_url}\n"
+    assert on_sqlite.run(*arguments, typed="battery staple\n").errors == made
+    assert on_sqlite.run("keys", "rotate").errors == ""
 
 
 def test_a_plan_for_a_database_that_is_not_there_makes_none(on_sqlite: CommandLine) -> None:

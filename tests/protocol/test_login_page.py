@@ -13,10 +13,8 @@ from sqlalchemy import Connection, select
 from auth_service.store import clients, users
 from auth_service.store.tables import users as users_table
 from tests.support.auth_service import AuthService, running_auth_service
-from tests.support.declared import EMAIL, OTHER_EMAIL, PASSWORD
+from tests.support.declared import EMAIL, OTHER_EMAIL, PASSWORD, WRONG_PASSWORD
 from tests.support.relying_party import RelyingParty, answer_of
-
-WRONG = "incorrect horse battery staple"
 
 
 def message(page: httpx.Response) -> str:
@@ -40,10 +38,10 @@ async def test_an_email_is_one_however_it_is_written(auth: AuthService) -> None:
 
 
 async def test_a_wrong_password_shows_the_form_again(rp: RelyingParty) -> None:
-    page = await rp.browser.sign_in(await rp.authorize(), password=WRONG)
+    page = await rp.browser.sign_in(await rp.authorize(), password=WRONG_PASSWORD)
     assert (page.status_code, message(page)) == (401, "That email and password do not match.")
     assert f'value="{EMAIL}"' in page.text
-    assert WRONG not in page.text
+    assert WRONG_PASSWORD not in page.text
     assert "code" in answer_of(await rp.browser.sign_in(page))
 
 
@@ -55,7 +53,7 @@ async def test_an_unknown_user_and_a_disabled_one_cannot_be_told_from_a_wrong_pa
     await auth.store.write(users.disable, sub, by="command", now=auth.clock())
     page = await rp.authorize()
     answers = set()
-    for username, password in ((EMAIL, WRONG), ("nobody@example.com", PASSWORD), (OTHER_EMAIL, PASSWORD)):
+    for username, password in ((EMAIL, WRONG_PASSWORD), ("nobody@example.com", PASSWORD), (OTHER_EMAIL, PASSWORD)):
         refused = await rp.browser.sign_in(page, username=username, password=password)
         kept = frozenset(name for name in refused.headers if name != "x-request-id")
         answers.add((refused.status_code, refused.text.replace(username, "USERNAME"), kept))
@@ -136,7 +134,7 @@ async def test_ten_wrong_passwords_are_enough_for_one_address(auth: AuthService,
     known = auth.relying_party("app-one")
     await known.sign_in()
     page = await rp.authorize()
-    statuses = [(await rp.browser.sign_in(page, password=WRONG)).status_code for _ in range(11)]
+    statuses = [(await rp.browser.sign_in(page, password=WRONG_PASSWORD)).status_code for _ in range(11)]
     assert Counter(statuses) == {401: 10, 429: 1}
     throttled = await rp.browser.sign_in(page)
     assert (throttled.status_code, throttled.headers["retry-after"]) == (429, "30")
@@ -184,7 +182,7 @@ def stored_hash(connection: Connection) -> str:
 async def test_another_systems_hash_is_replaced_at_the_first_login(auth_database_url: str) -> None:
     old = {"email": "old@example.com", "password_hash": django_hash(PASSWORD)}
     async with running_auth_service(auth_database_url, user=[old]) as auth:
-        assert (await auth.browser().sign_in(username="old@example.com", password=WRONG)).status_code == 401
+        assert (await auth.browser().sign_in(username="old@example.com", password=WRONG_PASSWORD)).status_code == 401
         assert (await auth.store.read(stored_hash)).startswith("pbkdf2_sha256$")
         for _ in range(2):
             assert "old@example.com" in (await auth.browser().sign_in(username="old@example.com")).text

@@ -14,6 +14,7 @@ MASTER_KEY = "A" * 43
 EMAIL = "ada@example.com"
 OTHER_EMAIL = "grace@example.com"
 PASSWORD = "correct horse battery staple"
+WRONG_PASSWORD = "incorrect horse battery staple"
 
 EVERY_SCOPE = "openid profile email address phone offline_access notes:read notes:write calendar:read"
 

@@ -30,3 +30,39 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_another_kind_of_database_is_refused(url: str) -> None:
     with pytest.raises((ValidationError, Misconfigured)):
         URL.validate_python(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:SECRET%ZZ@127.0.0.1/db",
+        "postgresql://u:SEC%@127.0.0.1/db",
+        "postgresql://u:SEC@RET@127.0.0.1/db",
+        "postgresql://u:SEC/RET@127.0.0.1/db",
+        "postgresql://u:SEC:RET/x@127.0.0.1/db",
+        "postgresql://u@127.0.0.1:SECRET/db",
+        "postgres://127.0.0.1/db?passwort=SECRET",
+        "postgres://127.0.0.1/db?password=SECRET%",
+    ],
+)
+def test_of_a_malformed_url_nothing_is_quoted(url: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        URL.validate_python(url)
+    (error,) = refused.value.errors()
+    assert "%XX" in error["msg"]
+    assert not any(part in error["msg"] for part in ("SEC", "RET", "u:"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p%40ss%2F@127.0.0.1:5432/db",
+        "postgresql://u:a:b!$&'()*+,;=-._~#?@[::1]:5432/db?sslmode=require",
+        "postgres://one:5432,two:5433/db?target_session_attrs=read-write",
+        "postgresql://u@%2Frun%2Fdb/auth",
+        "postgresql:///auth?host=/run/db&password=p%40",
+        "postgresql://",
+    ],
+)
+def test_what_libpq_reads_passes(url: str) -> None:
+    assert URL.validate_python(url) == url

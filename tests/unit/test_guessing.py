@@ -43,6 +43,28 @@ async def test_an_account_has_ten_tries_from_one_address_then_one_in_thirty_seco
     assert [await wait_for(store, STRANGER, clock) for _ in range(2)] == [0, 30]
 
 
+async def test_a_clock_that_was_far_ahead_locks_nobody_out_for_long(store: Store, clock: MovableClock) -> None:
+    clock.advance(seconds=86_400)
+    await wait_for(store, STRANGER, clock)
+    clock.advance(seconds=-86_400)
+    assert 0 < await wait_for(store, STRANGER, clock) <= 90
+    clock.advance(seconds=90)
+    assert [await wait_for(store, STRANGER, clock) for _ in range(2)] == [0, 30]
+
+
+@pytest.mark.parametrize("skew", [0, 1, 30, 60])
+async def test_two_clocks_that_differ_allow_no_more_tries_than_the_one_ahead(
+    store: Store, clock: MovableClock, skew: int
+) -> None:
+    allowed = 0
+    for _ in range(40):
+        for ahead in (skew, 0):
+            clock.advance(seconds=ahead)
+            allowed += await wait_for(store, STRANGER, clock) == 0
+            clock.advance(seconds=-ahead)
+    assert allowed == 10
+
+
 async def test_tries_at_the_same_instant_are_all_counted(store: Store, clock: MovableClock) -> None:
     waits = await asyncio.gather(*(wait_for(store, STRANGER, clock) for _ in range(40)))
     assert sorted(waits) == [0] * 10 + [30] * 30

@@ -157,8 +157,38 @@ def test_a_step_that_is_left_waits_for_its_turn(
     assert rows(url, "SELECT version_num FROM alembic_version") == [("0003",)]
 
 
+def test_on_a_new_sqlite_file_nobody_gives_up_because_others_begin_too(tmp_path: Path, package: str) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    together = spawn.Barrier(8)
+    urls = [f"sqlite:///{tmp_path}/{round_}.db" for round_ in range(40)]
+    arguments = (together, urls, package, str(tmp_path))
+    processes = [spawn.Process(target=migrate_all_together, args=arguments) for _ in range(8)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0] * 8
+
+
+def test_a_database_from_a_newer_program_is_left_alone(database_url: str, package: str, versions: Path) -> None:
+    migrate(database_url, package)
+    (versions / "0002_second.py").unlink()
+    with pytest.raises(StoreUnavailable, match="the database is newer than this program"):
+        migrate(database_url, package)
+    assert rows(database_url, "SELECT version_num FROM alembic_version") == [("0002",)]
+
+
+def test_a_restored_copy_keeps_a_log_again(tmp_path: Path, package: str) -> None:
+    migrate(f"sqlite:///{tmp_path}/before.db", package)
+    with closing(sqlite3.connect(tmp_path / "before.db")) as before:
+        before.execute(f"VACUUM INTO '{tmp_path}/copy.db'")
+    migrate(f"sqlite:///{tmp_path}/copy.db", package)
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        assert copy.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 def test_a_database_that_is_away_is_named_so(package: str, tmp_path: Path) -> None:
-    with pytest.raises(StoreUnavailable, match="the database is away"):
+    with pytest.raises(StoreUnavailable, match="the database cannot be opened"):
         migrate(f"postgresql:///db?host={tmp_path}", package)
 
 
@@ -166,3 +196,10 @@ def migrate_together(together: "multiprocessing.synchronize.Barrier", url: str, 
     sys.path.insert(0, folder)
     together.wait(60)
     migrate(url, package)
+
+
+def migrate_all_together(
+    together: "multiprocessing.synchronize.Barrier", urls: list[str], package: str, folder: str
+) -> None:
+    for url in urls:
+        migrate_together(together, url, package, folder)

@@ -18,6 +18,7 @@ from sqlalchemy.dialects import sqlite
 import tallystick.store.sqlite
 from tallystick.store import Store, StoreUnavailable
 from tallystick.store.sqlite import BUSY_SECONDS, GROUP_UNITS
+from tests.support.waiting import until
 
 T = TypeVar("T")
 
@@ -54,14 +55,24 @@ async def test_the_file_and_what_lies_beside_it_are_for_their_owner_alone(store:
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
-async def test_when_it_is_closed_all_is_in_one_file(path: Path) -> None:
-    for _ in range(20):  # connections that close at once leave the log to each other
-        store = Store.open(f"sqlite:///{path}", deadline=10)
-        await store.write(metadata.create_all)
-        await store.write(add)
-        await asyncio.gather(*(store.read(count) for _ in range(16)))
-        await store.close()
-        assert [file.name for file in path.parent.iterdir()] == ["store.db"]
+async def test_the_writer_closes_last_and_leaves_one_file(path: Path) -> None:
+    """Connections that close at once leave the log to each other."""
+    store = Store.open(f"sqlite:///{path}", deadline=10)
+    await store.write(metadata.create_all)
+    is_read, may_end = threading.Event(), threading.Event()
+
+    def hold(_: Connection) -> None:
+        is_read.set()
+        may_end.wait(10)
+
+    reading = asyncio.create_task(store.read(hold))
+    await asyncio.to_thread(is_read.wait)
+    closing = asyncio.create_task(store.close())
+    await until(lambda: store._reads._is_closed)
+    await store.write(add)
+    may_end.set()
+    await asyncio.gather(reading, closing)
+    assert [file.name for file in path.parent.iterdir()] == ["store.db"]
 
 
 async def test_every_commit_waits_for_the_disk(store: Store) -> None:

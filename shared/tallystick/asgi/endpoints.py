@@ -1,10 +1,10 @@
 """The paths of an app's routes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute
-from starlette.types import Scope
 
 
 def endpoints_of(routes: Iterable[BaseRoute]) -> Iterator[str]:
@@ -15,7 +15,7 @@ def endpoints_of(routes: Iterable[BaseRoute]) -> Iterator[str]:
             yield path
 
 
-def template_of(scope: Scope) -> str:
+def template_of(scope: Mapping[str, Any]) -> str:
     """The path of the route that FastAPI found for a request, as its template; `other` when it found none."""
     template: str = getattr(scope.get("route"), "path", "other")
     return template

@@ -10,7 +10,7 @@ from tallystick.urls import is_loopback
 
 PATH = "/metrics"
 
-_PROXY_HEADERS = (
+_PROXY_PREFIXES = (
     "forwarded",
     "via",
     "x-forwarded",
@@ -21,7 +21,7 @@ _PROXY_HEADERS = (
     "true-client-ip",
     "cf-connecting-ip",
 )
-"""How their names begin."""
+"""How the names of the headers begin that proxies add."""
 
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+))(?::[0-9]{1,5})?")
 
@@ -70,9 +70,10 @@ class MetricsEndpoint:
 
 
 def _is_of_this_machine(scope: Scope) -> bool:
-    """A name that leads here from elsewhere is no loopback name: neither a proxy's, nor one rebound to us in DNS.
+    """As far as can be told: a proxy that passes on no word about itself looks like a caller on this machine.
 
-    HTTP/1.0 is what nginx speaks where it was not told otherwise, and it sends a loopback Host and none of the headers.
+    A name rebound to us in DNS is no loopback name. HTTP/1.0 is what nginx before 1.29.7 speaks unless told otherwise,
+    and it sends a loopback Host and none of the headers.
     """
     if not scope.get("client") or not is_loopback(scope["client"][0]) or scope["http_version"] == "1.0":
         return False
@@ -80,4 +81,4 @@ def _is_of_this_machine(scope: Scope) -> bool:
     host = _HOST.fullmatch(headers.get("host", "").lower())
     if host is None or not is_loopback(host[1] or host[2]):
         return False
-    return not any(name.startswith(_PROXY_HEADERS) for name in headers)
+    return not any(name.startswith(_PROXY_PREFIXES) for name in headers)

@@ -24,7 +24,7 @@ class RequestId:
 
     Logs method, endpoint, status (null when there was no response) and milliseconds on `tallystick.access`, at DEBUG
     what machines ask all day. `endpoint` names what a request is for in words of ours: what the caller wrote, in the
-    path or the query, may be a code or a token. `count` hears of the same: the scope, the status (0 for none) and the
+    path or the query, may be a code or a token. `count` hears of the same: endpoint, method, status (0 for none) and
     seconds.
     """
 
@@ -33,7 +33,7 @@ class RequestId:
         app: ASGIApp,
         *,
         endpoint: Callable[[Scope], str] = template_of,
-        count: Callable[[Scope, int, float], None] | None = None,
+        count: Callable[[str, str, int, float], None] | None = None,
     ) -> None:
         self._app = app
         self._endpoint = endpoint
@@ -59,9 +59,9 @@ class RequestId:
             await self._app(scope, receive, send_with_id)
         finally:
             seconds = time.perf_counter() - begin
-            if self._count is not None:
-                self._count(scope, status, seconds)
             endpoint = self._endpoint(scope)
+            if self._count is not None:
+                self._count(endpoint, scope["method"], status, seconds)
             level = logging.DEBUG if status < 400 and endpoint in _ASKED_BY_MACHINES else logging.INFO
             if access_logger.isEnabledFor(level):
                 fields = {

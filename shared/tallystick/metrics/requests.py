@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tallystick.asgi.endpoints import template_of
 from tallystick.metrics.metrics import OTHER, Metrics
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", OTHER)
@@ -37,15 +38,14 @@ class RequestMetrics:
         self._numbers = {endpoint: number for number, endpoint in enumerate(known)}
         self._status_names = {int(status): status for status in STATUSES if status.isdigit()} | {0: "none"}
 
-    def count(self, scope: Mapping[str, Any], status: int, seconds: float) -> None:
-        """`status` 0: there was no response."""
-        endpoint = self.endpoint(scope)
+    def count(self, endpoint: str, method: str, status: int, seconds: float) -> None:
+        """`endpoint` is one that `endpoint()` said. `status` 0: there was no response."""
         self._seconds.observe_in(self._numbers[endpoint], seconds)
-        self._requests.inc(endpoint, scope["method"], self._status_names.get(status, OTHER))
+        self._requests.inc(endpoint, method, self._status_names.get(status, OTHER))
 
     def endpoint(self, scope: Mapping[str, Any]) -> str:
         """Which of the endpoints a request is for: its path or, where that has parameters, its route's template."""
         path: str = scope["path"]
         if path not in self._numbers:
-            path = getattr(scope.get("route"), "path", OTHER)
+            path = template_of(scope)
         return path if path in self._numbers else OTHER

@@ -5,12 +5,12 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from tallystick.server.secrets import resolve_secret
+from tallystick.store import check_url
 
 
 def _resolved(value: str) -> str:
     url = resolve_secret(value)
-    if not url.startswith(("sqlite:///", "postgresql://", "postgres://")):
-        raise ValueError("must begin with sqlite:/// or postgresql://")
+    check_url(url)
     return url
 
 

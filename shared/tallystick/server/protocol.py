@@ -26,9 +26,9 @@ PIPELINED = 32
 """Requests that may wait for the answer to the one before. What comes behind them is not read: each costs us a hundred
 times its bytes, and a packet has room for thousands."""
 
-
 _CONTROL_IN_PATH = re.compile(rb"[^?]*%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
-"""A router may overlook a line break at the end, where the exact rules of a proxy in front of it do not."""
+"""No path of ours has any, and readers differ in what they make of them: a router overlooks a line break at the end,
+the exact rules of a proxy in front of it do not."""
 
 
 class Refused(Exception):
@@ -207,7 +207,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if not separator:
             return True
         authority = re.split(rb"[/?]", rest, maxsplit=1)[0].lower()
-        return any(name == b"host" and value.lower() == authority for name, value in self.headers)
+        return not self._hosts or any(name == b"host" and value.lower() == authority for name, value in self.headers)
 
     def on_body(self, body: bytes) -> None:
         self._unfinished_bytes = 0

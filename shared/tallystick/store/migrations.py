@@ -5,6 +5,7 @@ what it would say is the same for every service, and is said here.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -44,7 +45,7 @@ def migrate(url: str, package: str) -> None:
 
 @contextmanager
 def _connected(engine: Engine) -> Iterator[Connection]:
-    with _or_unavailable("the database is away"):
+    with _or_unavailable("the database cannot be opened"):
         connection = engine.connect()
     with connection:
         yield connection
@@ -54,8 +55,13 @@ def _is_newest(connection: Connection, scripts: ScriptDirectory) -> bool:
     """No lock is needed to see it: another process may only just be making it so, and that is for the lock to say."""
     with _or_unavailable("the database cannot be read"):
         known = MigrationContext.configure(connection).get_current_heads()
+        is_as_we_left_it = (
+            connection.dialect.name != "sqlite" or _journal_mode(connection) == "wal"
+        )  # or a restored copy
         connection.rollback()
-    return set(known) == set(scripts.get_heads())
+    if not {script.revision for script in scripts.walk_revisions()}.issuperset(known):
+        raise StoreUnavailable("the database is newer than this program")
+    return is_as_we_left_it and set(known) == set(scripts.get_heads())
 
 
 @contextmanager
@@ -81,13 +87,30 @@ def _or_unavailable(description: str) -> Iterator[None]:
 
 def _begin_alone(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        _keep_a_log(connection)
         # A table is changed by copying it, and dropping the old one must not take along what refers to it.
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(_PATIENCE * 1000)}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         take_turns(connection, _LOCK)
+
+
+def _keep_a_log(connection: Connection) -> None:
+    """SQLite does not wait for those who are reading, as other processes do that begin with us."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            return
+        except OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+
+
+def _journal_mode(connection: Connection) -> str:
+    return str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one())
 
 
 def _upgrade(connection: Connection, scripts: ScriptDirectory) -> None:

@@ -1,6 +1,7 @@
 """PostgreSQL: a few threads, each with a connection of its own and one transaction for each unit."""
 
 import random
+import re
 import time
 from typing import Any
 
@@ -27,12 +28,29 @@ _AWAY = {"25P03", "55P03"}  # idle too long; a lock was not granted in time
 _READ_ONLY = "25006"  # a standby: what we write to has failed over
 
 
+_URL = re.compile(r"postgres(?:ql)?://(?:(?:[^%@/]|%[0-9A-Fa-f]{2})*@)?(?:[^%@/?]|%[0-9A-Fa-f]{2})*(?:[/?].*)?")
+
+
+def read_url(url: str) -> dict[str, Any]:
+    """The parameters of a libpq URL. Raises ValueError, which quotes nothing: what stands at a wrong place in it is
+    often a part of the password, and libpq would say it."""
+    try:
+        if _URL.fullmatch(url):
+            parameters = conninfo_to_dict(url)
+            if all(port.isdecimal() for port in str(parameters.get("port", "5432")).split(",") if port):
+                return parameters
+    except psycopg.ProgrammingError:
+        pass
+    raise ValueError("is no URL of PostgreSQL's; in a password, what is not a letter or digit is written as %XX")
+
+
 def postgresql_engine(url: str, *, patience: float) -> Engine:
     """An engine for any libpq URL. Opens nothing yet. `patience`: seconds after which the server abandons a statement.
 
     What the URL says about timeouts wins over the defaults here, with which a server that vanished is noticed.
+    Raises ValueError as read_url() does.
     """
-    given = conninfo_to_dict(url)
+    given = read_url(url)
     milliseconds = str(int(patience * 1000))
     defaults = {
         "connect_timeout": "2",  # seconds; libpq takes no less

@@ -24,6 +24,9 @@ POOL_SIZE = 8
 QUEUE_SIZE = 1024
 DEADLINE = 1.5
 
+_SQLITE = "sqlite:///"
+_POSTGRESQL = ("postgresql://", "postgres://")
+
 
 class Store:
     """Runs units of work: plain functions `fn(connection, *args, **kwargs)`, each in one transaction, in a thread.
@@ -112,7 +115,9 @@ class Store:
 
     async def close(self) -> None:
         """Finish the units that wait, and close every connection. Later units raise StoreUnavailable."""
-        for lane in dict.fromkeys((self._reads, self._writes)):  # SQLite's writer last and alone: it leaves one file
+        for lane in dict.fromkeys(
+            (self._reads, self._writes)
+        ):  # what SQLite's writer wrote, the last to close puts into the file
             await asyncio.to_thread(lane.close, self._deadline)
 
     async def _run(self, lane: Lane, work: Callable[[Connection], T], *, writes: bool) -> T:
@@ -151,7 +156,17 @@ def _give_up(future: asyncio.Future[T]) -> None:
 
 def is_there(url: str) -> bool:
     """Whether there is a database to open; of one on PostgreSQL the server will tell."""
-    return not url.startswith("sqlite:///") or Path(make_url(url).database or "").exists()
+    return not url.startswith(_SQLITE) or Path(make_url(url).database or "").exists()
+
+
+def check_url(url: str) -> None:
+    """Raises ValueError for what is no URL of a database, and quotes nothing of it, for it may hold a password."""
+    if url.startswith(_POSTGRESQL):
+        from tallystick.store.postgresql import read_url
+
+        read_url(url)
+    elif not url.startswith(_SQLITE):
+        raise ValueError(f"must begin with {_SQLITE} or {_POSTGRESQL[0]}")
 
 
 def engine_for(url: str, *, patience: float) -> Engine:
@@ -159,12 +174,11 @@ def engine_for(url: str, *, patience: float) -> Engine:
 
     Either driver is imported only where it is asked for. Raises ValueError for a URL of another kind.
     """
-    if url.startswith("sqlite:///"):
+    check_url(url)
+    if url.startswith(_SQLITE):
         from tallystick.store.sqlite import sqlite_engine
 
         return sqlite_engine(url)
-    if url.startswith(("postgresql://", "postgres://")):
-        from tallystick.store.postgresql import postgresql_engine
+    from tallystick.store.postgresql import postgresql_engine
 
-        return postgresql_engine(url, patience=patience)
-    raise ValueError("a database_url begins with sqlite:/// or postgresql://")
+    return postgresql_engine(url, patience=patience)
