@@ -41,7 +41,9 @@ def read_url(url: str) -> dict[str, Any]:
                 return parameters
     except psycopg.ProgrammingError:
         pass
-    raise ValueError("is no URL of PostgreSQL's; in a password, what is not a letter or digit is written as %XX")
+    raise ValueError(
+        "this database_url is none of PostgreSQL's; in its password, what is not a letter or digit is written as %XX"
+    )
 
 
 def postgresql_engine(url: str, *, patience: float) -> Engine:

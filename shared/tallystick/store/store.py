@@ -166,7 +166,7 @@ def check_url(url: str) -> None:
 
         read_url(url)
     elif not url.startswith(_SQLITE):
-        raise ValueError(f"must begin with {_SQLITE} or {_POSTGRESQL[0]}")
+        raise ValueError(f"a database_url must begin with {_SQLITE} or {_POSTGRESQL[0]}")
 
 
 def engine_for(url: str, *, patience: float) -> Engine:
