@@ -174,11 +174,11 @@ def engine_for(url: str, *, patience: float) -> Engine:
 
     Either driver is imported only where it is asked for. Raises ValueError for a URL of another kind.
     """
+    if url.startswith(_POSTGRESQL):
+        from tallystick.store.postgresql import postgresql_engine
+
+        return postgresql_engine(url, patience=patience)
     check_url(url)
-    if url.startswith(_SQLITE):
-        from tallystick.store.sqlite import sqlite_engine
+    from tallystick.store.sqlite import sqlite_engine
 
-        return sqlite_engine(url)
-    from tallystick.store.postgresql import postgresql_engine
-
-    return postgresql_engine(url, patience=patience)
+    return sqlite_engine(url)
