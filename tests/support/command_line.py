@@ -93,20 +93,22 @@ class CommandLine:
         return Store.open(self.database_url)
 
 
+def configured(database_url: str, folder: Path) -> CommandLine:
+    command_line = CommandLine(database_url, folder)
+    command_line.config.write_text(CONFIG.format(database_url=database_url, folder=folder))
+    return command_line
+
+
 @pytest.fixture
 def command_line(database_url: str, tmp_path: Path) -> CommandLine:
     """A service that never ran before, on either database."""
-    command_line = CommandLine(database_url, tmp_path)
-    command_line.config.write_text(CONFIG.format(database_url=database_url, folder=tmp_path))
-    return command_line
+    return configured(database_url, tmp_path)
 
 
 @pytest.fixture
 def on_sqlite(tmp_path: Path) -> CommandLine:
     """For what the database has no part in."""
-    command_line = CommandLine(f"sqlite:///{tmp_path}/auth.db", tmp_path)
-    command_line.config.write_text(CONFIG.format(database_url=command_line.database_url, folder=tmp_path))
-    return command_line
+    return configured(f"sqlite:///{tmp_path}/auth.db", tmp_path)
 
 
 @contextmanager

@@ -117,16 +117,7 @@ def test_a_step_that_fails_leaves_nothing_behind(database_url: str, package: str
 
 
 def test_processes_that_begin_at_once_make_each_step_once(database_url: str, package: str, tmp_path: Path) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    together = spawn.Barrier(4)
-    processes = [
-        spawn.Process(target=migrate_together, args=(together, database_url, package, str(tmp_path))) for _ in range(4)
-    ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(120)
-    assert [process.exitcode for process in processes] == [0] * 4
+    assert begun_at_once(4, [database_url], package, tmp_path) == [0] * 4
     assert rows(database_url, "SELECT name FROM sheep") == [("dolly",)]
 
 
@@ -158,16 +149,8 @@ def test_a_step_that_is_left_waits_for_its_turn(
 
 
 def test_on_a_new_sqlite_file_nobody_gives_up_because_others_begin_too(tmp_path: Path, package: str) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    together = spawn.Barrier(8)
     urls = [f"sqlite:///{tmp_path}/{round_}.db" for round_ in range(40)]
-    arguments = (together, urls, package, str(tmp_path))
-    processes = [spawn.Process(target=migrate_all_together, args=arguments) for _ in range(8)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(120)
-    assert [process.exitcode for process in processes] == [0] * 8
+    assert begun_at_once(8, urls, package, tmp_path) == [0] * 8
 
 
 def test_a_database_from_a_newer_program_is_left_alone(database_url: str, package: str, versions: Path) -> None:
@@ -192,14 +175,22 @@ def test_a_database_that_is_away_is_named_so(package: str, tmp_path: Path) -> No
         migrate(f"postgresql:///db?host={tmp_path}", package)
 
 
-def migrate_together(together: "multiprocessing.synchronize.Barrier", url: str, package: str, folder: str) -> None:
-    sys.path.insert(0, folder)
-    together.wait(60)
-    migrate(url, package)
+def begun_at_once(count: int, urls: list[str], package: str, folder: Path) -> list[int | None]:
+    """The exit codes of `count` processes that migrate each of `urls` together."""
+    spawn = multiprocessing.get_context("spawn")
+    arguments = (spawn.Barrier(count), urls, package, str(folder))
+    processes = [spawn.Process(target=migrate_together, args=arguments) for _ in range(count)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    return [process.exitcode for process in processes]
 
 
-def migrate_all_together(
+def migrate_together(
     together: "multiprocessing.synchronize.Barrier", urls: list[str], package: str, folder: str
 ) -> None:
+    sys.path.insert(0, folder)
     for url in urls:
-        migrate_together(together, url, package, folder)
+        together.wait(60)
+        migrate(url, package)
