@@ -133,6 +133,7 @@ def _lifespan(
         metrics: AuthMetrics = app.state.metrics
         store = Store.open(
             settings.database_url,
+            deadline=settings.database_timeout,
             options={audit.RETENTION: settings.audit.retention},
             observer=metrics.store,
         )

@@ -14,7 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from auth_service.declared import DeclaredApi, DeclaredClient, DeclaredUser
 from auth_service.oidc_scopes import OIDC_SCOPES
 from tallystick.clock import LEEWAY
-from tallystick.server.database_url import DatabaseUrl
+from tallystick.server.database_url import DatabaseTimeout, DatabaseUrl
+from tallystick.store import DEADLINE
 from tallystick.urls import is_loopback
 
 
@@ -138,6 +139,7 @@ class Audit(_Frozen):
 class Settings(_Frozen):
     issuer: Issuer
     database_url: DatabaseUrl = "sqlite:///var/auth.db"
+    database_timeout: DatabaseTimeout = DEADLINE
     master_key: str = "file:var/master.key"
     trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = []
     lifetimes: Lifetimes = Lifetimes()

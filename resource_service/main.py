@@ -59,7 +59,9 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        store = app.state.store = Store.open(settings.database_url, observer=metrics.store)
+        store = app.state.store = Store.open(
+            settings.database_url, deadline=settings.database_timeout, observer=metrics.store
+        )
         metrics.store.watch(lambda: store.waiting)
         try:
             async with metrics.published():

@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from tallystick.fastapi import STATUS_MAX_AGE, StatusPolicyName
-from tallystick.server.database_url import DatabaseUrl
+from tallystick.server.database_url import DatabaseTimeout, DatabaseUrl
+from tallystick.store import DEADLINE
 from tallystick.urls import check_identifier, check_url
 
 Identifier = Annotated[str, AfterValidator(check_identifier)]
@@ -32,6 +33,7 @@ class Settings(BaseModel):
     status_file: Path | None = None
     """The last known status lists, so that a restart while the issuer is away forgets no revocation."""
     database_url: DatabaseUrl = "sqlite:///var/notes.db"
+    database_timeout: DatabaseTimeout = DEADLINE
     allowed_origins: tuple[Origin, ...] = ()
     """Of the browser apps that may call this API."""
     docs_client_id: str | None = None

@@ -13,6 +13,7 @@ from tests.support.auth_database import (
 )
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
+from tests.support.hashing import cheap_hashes, real_hashes
 from tests.support.postgres import database_url, postgresql, postgresql_url
 from tests.support.relying_party import RelyingParty
 
@@ -20,10 +21,12 @@ __all__ = [
     "auth_database_url",
     "auth_postgresql_url",
     "auth_sqlite_url",
+    "cheap_hashes",
     "database_url",
     "postgresql",
     "postgresql_template",
     "postgresql_url",
+    "real_hashes",
     "sqlite_template",
 ]
 

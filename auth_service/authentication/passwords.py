@@ -6,8 +6,9 @@ import os
 import sys
 import threading
 import unicodedata
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 
 from passlib.context import CryptContext  # type: ignore[import-untyped]
 
@@ -60,8 +61,7 @@ class Passwords:
         self.threads = threads or _cores()
         self._executor = ThreadPoolExecutor(self.threads, thread_name_prefix="passwords", initializer=_be_nice)
         self._slots = threading.BoundedSemaphore(self.threads + queue)
-        # What an unknown user's password is compared with. Made before the first login, it loads the backend, too.
-        self._dummy: Future[str] = self._executor.submit(self.hash, "nobody's")
+        self._executor.submit(_dummy_hash)  # before the first login; it loads the backend, too
 
     @staticmethod
     def hash(password: str) -> str:
@@ -111,8 +111,14 @@ class Passwords:
                 _log.error(
                     "a stored password hash cannot be read (%s): nobody can sign in with it", type(reason).__name__
                 )
-        _CONTEXT.verify("somebody's", self._dummy.result())
+        _CONTEXT.verify("somebody's", _dummy_hash())
         return Verdict(matches=False)
+
+
+@cache
+def _dummy_hash() -> str:
+    """What an unknown user's password is compared with."""
+    return Passwords.hash("nobody's")
 
 
 def _compare(password: str, password_hash: str) -> Verdict:

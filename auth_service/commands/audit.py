@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from auth_service.commands import users
-from auth_service.commands.service import Config, Service, refuse, run
+from auth_service.commands.service import Config, Service, refuse, run, say
 from auth_service.store import audit_reading
 from auth_service.store.audit import EVENTS, Event
 from auth_service.store.audit_reading import Entry, Selection
@@ -44,7 +44,7 @@ def audit(
         selection = asked if user is None else replace(asked, sub=await users.find(service, user))
         has_found = False
         async for page in _pages(service, selection, limit):
-            typer.echo("\n".join(map(_json, page) if as_json else _lines(page)))
+            say("\n".join(map(_json, page) if as_json else _lines(page)))
             has_found = True
         return has_found
 

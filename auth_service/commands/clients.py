@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from auth_service.commands import users
-from auth_service.commands.service import Config, Service, refuse, run
+from auth_service.commands.service import Config, Service, refuse, run, say
 from auth_service.store import clients, consents, registrations
 
 client = typer.Typer(help="Registered clients.", no_args_is_help=True)
@@ -19,7 +19,7 @@ def list_clients(config: Config) -> None:
     """One line for each client: its id, who made it, whether it is disabled, its name."""
     for row in run(config, lambda service: service.store.read(clients.list_rows)):
         state = "disabled" if row.is_disabled else "enabled"
-        typer.echo(f"{row.client_id}  {row.origin}  {state}  {row.client_name}")
+        say(f"{row.client_id}  {row.origin}  {state}  {row.client_name}")
 
 
 @client.command()
@@ -31,7 +31,7 @@ def disable(client_id: ClientId, config: Config) -> None:
 
     if not run(config, command):
         refuse(f"there is no client {client_id}")
-    typer.echo(f"disabled {client_id}")
+    say(f"disabled {client_id}")
 
 
 @client.command()
@@ -43,7 +43,7 @@ def enable(client_id: ClientId, config: Config) -> None:
 
     if not run(config, command):
         refuse(f"there is no client {client_id}")
-    typer.echo(f"enabled {client_id}")
+    say(f"enabled {client_id}")
 
 
 @client.command()
@@ -55,7 +55,7 @@ def delete(client_id: ClientId, config: Config) -> None:
 
     if not run(config, command):
         refuse(f"there is no client {client_id} that registered itself")
-    typer.echo(f"deleted {client_id}")
+    say(f"deleted {client_id}")
 
 
 @consent.command()
@@ -69,7 +69,7 @@ def withdraw(email: users.EmailArgument, client_id: ClientId, config: Config) ->
         return await service.store.write(consents.withdraw, sub, client_id, now=service.clock())
 
     was_withdrawn = run(config, command)
-    typer.echo(
+    say(
         f"withdrew the consent of {email} to {client_id}"
         if was_withdrawn
         else f"nothing to withdraw: {email} has allowed {client_id} nothing"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from auth_service.commands.service import Config, Service, refuse, run
+from auth_service.commands.service import Config, Service, refuse, run, say
 from auth_service.store import keys
 from auth_service.store.keys import StoredKey
 from auth_service.tokens import resealing
@@ -19,14 +19,14 @@ app = typer.Typer(help="Signing keys.", no_args_is_help=True)
 def list_keys(config: Config) -> None:
     """One line for each key: kid, algorithm, what it is good for, from when on it signs, and until when."""
     for line in run(config, _list):
-        typer.echo(line)
+        say(line)
 
 
 @app.command()
 def rotate(config: Config) -> None:
     """Publish a new key for each algorithm, which will sign once every verifier can know it."""
     for alg, kid in run(config, _rotate, may_begin=True).items():
-        typer.echo(f"published {kid} for {alg}" if kid else f"a new key for {alg} waits already")
+        say(f"published {kid} for {alg}" if kid else f"a new key for {alg} waits already")
 
 
 @app.command()
@@ -40,14 +40,14 @@ def withdraw(kid: Annotated[str, typer.Argument(metavar="KID")], config: Config)
             return f"{kid} was withdrawn before"
         return refuse(f"there is no key {kid}")
 
-    typer.echo(run(config, command))
+    say(run(config, command))
 
 
 @app.command()
 def reseal(config: Config) -> None:
     """Encrypt all that is stored encrypted with the first of several master keys, so that the others can go."""
 
-    typer.echo(run(config, _reseal))
+    say(run(config, _reseal))
 
 
 async def _reseal(service: Service) -> str:

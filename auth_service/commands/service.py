@@ -84,20 +84,24 @@ def run(
                 if stand_in is None:
                     raise Misconfigured("database_url: there is no such database yet; `serve` makes it")
                 settings = settings.model_copy(update={"database_url": stand_in})
-            outcome = run_with(settings, by_command)
+            bring_up_to_date(settings)
             if is_new and may_begin:
                 typer.echo(f"{NAME}: made the database {settings.database_url}", err=True)
-            return outcome
+            return run_with(settings, by_command)
         except Unstorable as reason:  # a name from the command line, in no encoding of text
             refuse(str(reason))
-        except OSError as failure:  # where the output goes; typer knows a pipe that was closed
-            if failure.errno != errno.ENOSPC:
-                raise
-            refuse("no space is left for the output")
+
+
+def bring_up_to_date(settings: Settings) -> None:
+    """Give the database the newest schema, and make it if need be. Raises StoreUnavailable."""
+    migrate(settings.database_url, "auth_service.migrations")
 
 
 def run_with(settings: Settings, command: Callable[[Service], Awaitable[T]]) -> T:
-    """Leaves neither threads nor connections behind. Raises Misconfigured and StoreUnavailable."""
+    """On a store that is up to date. Leaves neither threads nor connections behind.
+
+    Raises Misconfigured and StoreUnavailable.
+    """
 
     async def open_and_do() -> T:
         store = Store.open(
@@ -110,8 +114,17 @@ def run_with(settings: Settings, command: Callable[[Service], Awaitable[T]]) -> 
         finally:
             await store.close()
 
-    migrate(settings.database_url, "auth_service.migrations")
     return asyncio.run(open_and_do())
+
+
+def say(text: str) -> None:
+    """To whoever asked, on standard output."""
+    try:
+        typer.echo(text)
+    except OSError as failure:  # typer knows a pipe that was closed
+        if failure.errno != errno.ENOSPC:
+            raise
+        refuse("no space is left for the output")
 
 
 def refuse(reason: str) -> NoReturn:

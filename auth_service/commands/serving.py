@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from auth_service import config_file
-from auth_service.commands.service import NAME, Config, Service, run, run_with
+from auth_service.commands.service import NAME, Config, Service, bring_up_to_date, run, run_with, say
 from auth_service.store.declared import Change
 from tallystick.metrics import Memory
 from tallystick.server import exit_on_misconfiguration
@@ -41,6 +41,7 @@ def serve(
     configure_logging()
     with exit_on_misconfiguration(NAME):
         settings = config_file.read_config(config)
+        bring_up_to_date(settings)
         run_with(settings, _prepare)
         if workers > 1 and settings.database_url.startswith("sqlite"):
             _log.warning("several workers on one SQLite file are correct, but no faster than one; PostgreSQL is")
@@ -83,4 +84,4 @@ async def _prepare(service: Service) -> None:
 
 
 def _show(changes: Iterable[Change]) -> None:
-    typer.echo("\n".join(map(str, changes)) or "nothing to change")
+    say("\n".join(map(str, changes)) or "nothing to change")

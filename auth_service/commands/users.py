@@ -7,7 +7,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from auth_service.authentication.passwords import Passwords
-from auth_service.commands.service import Config, Service, refuse, run
+from auth_service.commands.service import Config, Service, refuse, run, say
 from auth_service.declared import Email
 from auth_service.store import users
 
@@ -46,7 +46,7 @@ def add(email: EmailArgument, config: Config, password_stdin: PasswordStdin = Fa
         run(config, command, may_begin=True)
     except users.EmailTaken:
         refuse(f"there is a user {email} already")
-    typer.echo(f"added {email}")
+    say(f"added {email}")
 
 
 @app.command()
@@ -57,7 +57,7 @@ def disable(email: EmailArgument, config: Config) -> None:
         await service.store.write(users.disable, await find(service, email), by="command", now=service.clock())
 
     run(config, command)
-    typer.echo(f"disabled {email}")
+    say(f"disabled {email}")
 
 
 @app.command()
@@ -68,7 +68,7 @@ def enable(email: EmailArgument, config: Config) -> None:
         await service.store.write(users.enable, await find(service, email), by="command", now=service.clock())
 
     run(config, command)
-    typer.echo(f"enabled {email}")
+    say(f"enabled {email}")
 
 
 @app.command()
@@ -81,7 +81,7 @@ def set_password(email: EmailArgument, config: Config, password_stdin: PasswordS
         await service.store.write(users.set_password_hash, sub, password_hash, now=service.clock())
 
     run(config, command)
-    typer.echo(f"set the password of {email}")
+    say(f"set the password of {email}")
 
 
 @app.command()
@@ -92,7 +92,7 @@ def sign_out(email: EmailArgument, config: Config) -> None:
         await service.store.write(users.sign_out, await find(service, email), now=service.clock())
 
     run(config, command)
-    typer.echo(f"signed out {email}")
+    say(f"signed out {email}")
 
 
 async def find(service: Service, email: str) -> str:

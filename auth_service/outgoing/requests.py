@@ -9,6 +9,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import httpx
 
@@ -126,9 +127,10 @@ class Outgoing:
         return self._settings.allows(_host(url), _PORTS[url.scheme] if url.port is None else url.port)
 
 
+@cache
 def tls_context(ca_file: str) -> ssl.SSLContext:
     """What certificates are judged by: the system's authorities, and those in `ca_file` besides."""
-    context = ssl.create_default_context()
+    context = ssl.create_default_context()  # reads hundreds of certificates
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # 1.3 is taken wherever the other side has it
     if ca_file:
         context.load_verify_locations(cafile=ca_file)

@@ -9,7 +9,8 @@ from tallystick.store import insert_on_conflict, prune
 
 _MOST_SKEW_MS = 60_000
 """How much later than any of our clocks allows a bucket may be empty; beyond that a clock was wrong, and shall not lock
-anybody out for as long. Less, and two processes whose clocks differ would let more tries through than one."""
+anybody out for as long. Less, and two processes whose clocks differ would let more tries through than one; those that
+live come within ten seconds of each other (`SteadyClock`)."""
 
 
 @dataclass(frozen=True)

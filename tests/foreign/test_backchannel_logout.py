@@ -7,11 +7,9 @@ from playwright.async_api import Page, expect
 
 from tests.foreign.steps import sign_in_at_rp
 from tests.support.front import Front
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-PATIENCE = 30
-"""Seconds in which a logout has to arrive."""
 
 
 async def test_a_logout_at_the_issuer_ends_the_session_of_the_app(page: Page, rp: str, front: Front) -> None:

@@ -12,7 +12,6 @@ from auth_service.sealing import MasterKey
 from auth_service.store import audit, clients, consents, users
 from auth_service.tokens.key_ring import KeyRing
 from tallystick.request_id import request_id
-from tallystick.store import Store
 from tests.protocol.test_rfc7591_registration import GOOD
 from tests.support.audit_trail import Trail, trail
 from tests.support.auth_service import ADDRESS, AuthService, running_auth_service
@@ -27,6 +26,7 @@ from tests.support.declared import (
     clients_with,
     declared_settings,
 )
+from tests.support.patience import patient_store
 from tests.support.relying_party import RelyingParty, error_of
 
 __all__ = ["trail"]
@@ -305,7 +305,7 @@ async def test_no_secret_is_in_the_trail(auth_database_url: str, clock: MovableC
 
 
 async def test_who_does_it_is_told_where_no_request_asked(auth_sqlite_url: str) -> None:
-    store = Store.open(auth_sqlite_url)
+    store = patient_store(auth_sqlite_url)
     try:
         for actor, asked in (("service", ""), ("command", ""), ("command", REQUEST_ID)):
             audit.actor.set(actor)

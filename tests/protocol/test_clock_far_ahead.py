@@ -6,14 +6,28 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from auth_service.store import instants
-from tallystick.store import Store
 from tests.support.auth_service import running_auth_service
 from tests.support.clock import MovableClock
+from tests.support.patience import patient_store
 from tests.support.relying_party import claims_of, error_of
-from tests.support.status_lists import fetch
+from tests.support.status_lists import fetch, look
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operation.md"
 DAY = 86_400
+
+
+async def test_two_processes_with_clocks_far_apart_let_no_more_guesses_through_than_one(auth_database_url: str) -> None:
+    """They see each other's lists, and with them the instants that those are dated."""
+    ahead = MovableClock()
+    ahead.advance(seconds=DAY)
+    async with (
+        running_auth_service(auth_database_url) as behind,
+        running_auth_service(auth_database_url, ahead) as in_front,
+    ):
+        for auth in (in_front, behind):
+            await look(auth)
+        guesses = [await auth.browser().sign_in(password="wrong") for _ in range(15) for auth in (in_front, behind)]
+    assert [guess.status_code for guess in guesses].count(429) == 20
 
 
 async def test_after_the_statements_of_the_document_time_is_right_again(auth_database_url: str) -> None:
@@ -31,7 +45,7 @@ async def test_after_the_statements_of_the_document_time_is_right_again(auth_dat
         tokens = await app.tokens()
         under_way = await app.authorization_code()
         await auth.browser().sign_in(password="wrong")
-    store = Store.open(auth_database_url)
+    store = patient_store(auth_database_url)
     assert await store.read(instants.newest) >= right + DAY
     await store.write(repair)
     await store.close()

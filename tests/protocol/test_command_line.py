@@ -13,7 +13,8 @@ import pytest
 from auth_service.authentication.passwords import Passwords
 from auth_service.store import users
 from auth_service.tokens.key_making import ALGORITHMS
-from tests.support.command_line import PATIENCE, CommandLine, command_line, on_sqlite, serving
+from tests.support.command_line import CommandLine, command_line, on_sqlite, serving
+from tests.support.patience import PATIENCE
 
 __all__ = ["command_line", "on_sqlite"]
 
@@ -215,6 +216,13 @@ def test_a_database_that_is_made_is_told_of(on_sqlite: CommandLine, arguments: t
     assert on_sqlite.run("keys", "rotate").errors == ""
 
 
+def test_a_database_is_told_of_though_the_command_on_it_is_refused(on_sqlite: CommandLine) -> None:
+    refused = on_sqlite.run("user", "add", "--password-stdin", "b@x.org", typed="short\n")
+    made, reason = refused.errors.splitlines()
+    assert made == f"auth service: made the database {on_sqlite.database_url}"
+    assert "at least 8 characters" in reason
+
+
 def test_a_plan_for_a_database_that_is_not_there_makes_none(on_sqlite: CommandLine) -> None:
     assert "create" in on_sqlite.run("plan").output
     assert list(on_sqlite.folder.iterdir()) == [on_sqlite.config]
@@ -240,10 +248,11 @@ def test_what_writes_is_refused_in_one_line_when_another_does_not_end(on_sqlite:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk to write to")
-def test_an_output_that_does_not_fit_is_refused_in_one_line(on_sqlite: CommandLine) -> None:
+@pytest.mark.parametrize("arguments", [("audit",), ("plan",), ("keys", "rotate")])
+def test_an_output_that_does_not_fit_is_refused_in_one_line(on_sqlite: CommandLine, arguments: tuple[str, ...]) -> None:
     assert on_sqlite.run("apply").status == 0
     with Path("/dev/full").open("w") as full:
-        process = on_sqlite.start("audit", stdout=full)
+        process = on_sqlite.start(*arguments, stdout=full)
         _, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, errors) == (1, "auth service: no space is left for the output\n")
 

@@ -18,6 +18,7 @@ from tallystick.server import Misconfigured
 from tallystick.store import Store
 from tallystick.store.migrations import migrate
 from tests.support.clock import MovableClock
+from tests.support.patience import patient_store
 
 SECRET = "a secret of at least thirty-two characters"
 API: dict[str, Any] = {"audience": "https://api.example.com", "name": "Notes", "scopes": {"notes:read": "Read them"}}
@@ -40,7 +41,7 @@ def settings(**changes: object) -> Settings:
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[Store]:
     await asyncio.to_thread(migrate, database_url, "auth_service.migrations")
-    store = Store.open(database_url)
+    store = patient_store(database_url)
     yield store
     await store.close()
 
@@ -255,7 +256,7 @@ async def test_secrets_may_stand_elsewhere(
 
 
 async def test_many_who_apply_at_once_do_no_harm(store: Store, database_url: str, clock: MovableClock) -> None:
-    others = [Store.open(database_url, pool_size=1) for _ in range(4)]
+    others = [patient_store(database_url, pool_size=1) for _ in range(4)]
     try:
         changed = await asyncio.gather(*(apply(other, settings(), clock) for other in others))
     finally:

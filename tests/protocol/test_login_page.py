@@ -179,6 +179,7 @@ def stored_hash(connection: Connection) -> str:
     return str(password_hash.scalar_one())
 
 
+@pytest.mark.usefixtures("real_hashes")
 async def test_another_systems_hash_is_replaced_at_the_first_login(auth_database_url: str) -> None:
     old = {"email": "old@example.com", "password_hash": django_hash(PASSWORD)}
     async with running_auth_service(auth_database_url, user=[old]) as auth:

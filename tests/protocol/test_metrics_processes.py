@@ -14,7 +14,7 @@ import pytest
 from tests.support.auth_process import auth_process
 from tests.support.declared import declared_toml, secret_of
 from tests.support.notes_process import notes_process
-from tests.support.processes import PATIENCE
+from tests.support.patience import PATIENCE
 from tests.support.relying_party import basic
 from tests.support.scraping import Numbers, numbers_in
 from tests.support.waiting import until_it_is

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, MetaData, Table, select
 from auth_service.store import revocations, token_families
 from auth_service.store import tables as auth_tables
 from resource_service.store import tables as notes_tables
-from tallystick.store import Store
 from tallystick.store.migrations import migrate
+from tests.support.patience import patient_store
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ async def test_a_migrated_store_has_the_tables_we_use(database_url: str, package
 
     for _ in range(2):
         await asyncio.to_thread(migrate, database_url, package)
-    store = Store.open(database_url)
+    store = patient_store(database_url)
     try:
         assert await store.read(differences) == []
     finally:
@@ -103,7 +103,7 @@ async def test_what_the_first_release_wrote_is_there_after_every_step(
 ) -> None:
     """Each step is made on a database with rows, and takes none of them and nothing from them."""
     package, steps = _package_without_steps(tmp_path, monkeypatch)
-    store = Store.open(database_url)
+    store = patient_store(database_url)
     try:
         for step in steps:
             shutil.copy(step, tmp_path / package / "versions")

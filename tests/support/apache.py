@@ -14,7 +14,8 @@ import httpx
 
 from tests.support.declared import secret_of
 from tests.support.front import POSTED_RP_HOST, RP_HOST, Front
-from tests.support.processes import PATIENCE, ROOT
+from tests.support.patience import PATIENCE
+from tests.support.processes import ROOT
 
 FILES = ROOT / "tests" / "foreign" / "apache"
 MODULES = Path("/usr/lib/apache2/modules")

@@ -12,18 +12,18 @@ from auth_service.config_file import apply
 from auth_service.sealing import MasterKey
 from auth_service.store.tables import metadata
 from auth_service.tokens.bootstrap import bootstrap
-from tallystick.store import Store
 from tallystick.store.migrations import migrate
 from tests.support.clock import MovableClock
 from tests.support.declared import MASTER_KEY, declared_settings
-from tests.support.postgres import PATIENCE, PostgreSQL
+from tests.support.patience import patient_store
+from tests.support.postgres import PostgreSQL
 
 
 def set_up(database_url: str) -> None:
     """What `serve` does before it serves."""
 
     async def fill() -> None:
-        store = Store.open(database_url, deadline=PATIENCE)
+        store = patient_store(database_url)
         settings = declared_settings(database_url)
         master_key = MasterKey.load(MASTER_KEY, may_create=False)
         await bootstrap(store, master_key, MovableClock(), keep_published=settings.lifetimes.signing_key_after)
@@ -66,10 +66,10 @@ def auth_sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 def auth_postgresql_url(postgresql_template: str) -> str:
     """A database just set up: a tenth of a new one's time, with every row as it was."""
     with psycopg.connect(postgresql_template) as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(SQL("DELETE FROM {}").format(Identifier(table.name)))
-        for table in metadata.sorted_tables:
-            connection.execute(SQL("INSERT INTO {0} TABLE pristine.{0}").format(Identifier(table.name)))
+        names = [Identifier(table.name) for table in metadata.sorted_tables]
+        emptied = [SQL("DELETE FROM {}").format(name) for name in reversed(names)]
+        filled = [SQL("INSERT INTO {0} TABLE pristine.{0}").format(name) for name in names]
+        connection.execute(SQL("; ").join([*emptied, *filled]))
     return postgresql_template
 
 

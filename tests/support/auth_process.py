@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.processes import PATIENCE, ROOT, port_of
+from tests.support.patience import PATIENCE
+from tests.support.processes import ROOT, port_of
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from auth_service.settings import Settings
 from tallystick.store import Store
 from tests.support.clock import MovableClock
 from tests.support.declared import declared_settings
-from tests.support.postgres import PATIENCE
+from tests.support.patience import patient_store
 from tests.support.relying_party import Browser, RelyingParty
 
 ADDRESS = "192.0.2.1"
@@ -59,7 +59,7 @@ async def running_auth_service(
 ) -> AsyncIterator[AuthService]:
     """The app between its start and its end. `settings` are changes to good ones."""
     declared, clock = declared_settings(database_url, **settings), clock or MovableClock()
-    store = Store.open(database_url, deadline=PATIENCE)
+    store = patient_store(database_url)
     app = create_app(declared, clock, outgoing_transport)
     try:
         if settings:

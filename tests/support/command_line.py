@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from auth_service.__main__ import app
 from tallystick.store import Store
+from tests.support.patience import PATIENCE, patient_store
 
-PATIENCE = 60.0
 ENVIRONMENT = {"APP_SECRET": "a secret of at least thirty-two characters"}
 
 CONFIG = """
@@ -90,7 +90,7 @@ class CommandLine:
         return Ended(result.exit_code, result.stdout, result.stderr)
 
     def store(self) -> Store:
-        return Store.open(self.database_url)
+        return patient_store(self.database_url)
 
 
 def configured(database_url: str, folder: Path) -> CommandLine:

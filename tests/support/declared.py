@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auth_service.settings import Settings
+from tests.support.patience import PATIENCE
 
 ISSUER = "https://id.example.com"
 NOTES = "https://api.example.com"
@@ -96,6 +97,7 @@ _CLIENTS = [
 _GOOD: dict[str, Any] = {
     "issuer": ISSUER,
     "master_key": MASTER_KEY,
+    "database_timeout": PATIENCE,
     "api": [
         {
             "audience": NOTES,

@@ -23,6 +23,7 @@ from deploy.demo.place import Account, Place
 from deploy.demo.servers import ONE, TWO, api_url, auth_url
 from tallystick.clock import Clock, system_clock
 from tallystick.store import Store
+from tests.support.patience import patient_store
 from tests.support.processes import in_the_foreground
 
 PASSWORD = "correct horse battery staple"
@@ -88,7 +89,7 @@ class Demo:
 
     @asynccontextmanager
     async def _store(self) -> AsyncIterator[Store]:
-        store = Store.open(read_config(self.place.auth_toml).database_url)
+        store = patient_store(read_config(self.place.auth_toml).database_url)
         try:
             yield store
         finally:

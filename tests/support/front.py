@@ -17,7 +17,8 @@ from deploy.tls.certificates import make_certificates
 from deploy.tls.place import Place
 from tests.support.demo import free_ports
 from tests.support.foreign_clients import APP, APP_LEFT, as_toml, foreign_clients
-from tests.support.processes import PATIENCE, ROOT, in_the_foreground
+from tests.support.patience import PATIENCE
+from tests.support.processes import ROOT, in_the_foreground
 from tests.support.relying_party import Browser
 
 SPA_HOST = "spa.localhost"

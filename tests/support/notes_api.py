@@ -11,6 +11,7 @@ from resource_service.main import create_app
 from resource_service.settings import Settings
 from tallystick.store.migrations import migrate
 from tests.support.clock import MovableClock
+from tests.support.patience import PATIENCE
 from tests.support.token_issuer import AUDIENCE, ISSUER, TokenIssuer
 
 READ_AND_WRITE = "notes:read notes:write"
@@ -50,6 +51,7 @@ async def running_notes_api(database_url: str, **settings: object) -> AsyncItera
         "audience": AUDIENCE,
         "issuer": ISSUER,
         "database_url": database_url,
+        "database_timeout": PATIENCE,
         "allowed_origins": [APP_ORIGIN],
         "docs_client_id": "notes-docs",
     }

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-PATIENCE = 30.0
+from tests.support.patience import PATIENCE
 
 # Nothing here outlives the tests, so nothing waits for the disk.
 SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "300", "listen_addresses": ""}

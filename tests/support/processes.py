@@ -9,8 +9,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE = 30.0
-"""Seconds after which a test would rather fail than hang."""
 
 
 @contextmanager

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-PATIENCE = 10.0
-"""Seconds after which a test would rather fail than hang."""
+from tests.support.patience import PATIENCE
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -16,6 +15,6 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def until_it_is(condition: Callable[[], Awaitable[bool]]) -> None:
     """The same for what has to be asked for."""
-    async with asyncio.timeout(2 * PATIENCE):
+    async with asyncio.timeout(PATIENCE):
         while not await condition():  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)

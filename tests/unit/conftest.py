@@ -7,6 +7,7 @@ import pytest
 from auth_service.store.tables import metadata
 from tallystick.store import Store
 from tests.support.clock import MovableClock
+from tests.support.patience import patient_store
 from tests.support.token_issuer import TokenIssuer
 from tests.support.web_app import app_session, app_settings, browser, far_side
 from tests.support.web_app_logout import sign
@@ -17,7 +18,7 @@ __all__ = ["app_session", "app_settings", "browser", "far_side", "sign"]
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[Store]:
     """The auth service's tables, empty, on either database."""
-    store = Store.open(database_url)
+    store = patient_store(database_url)
     await store.write(metadata.create_all)
     yield store
     await store.close()

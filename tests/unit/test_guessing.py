@@ -11,13 +11,14 @@ from auth_service.authentication.guessing import Attempt, allow, refund
 from auth_service.store.tables import metadata
 from tallystick.store import Store
 from tests.support.clock import MovableClock
+from tests.support.patience import patient_store
 
 STRANGER = Attempt("ada@example.com", "192.0.2.1", known_since=None)
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = Store.open(f"sqlite:///{tmp_path}/auth.db")
+    store = patient_store(f"sqlite:///{tmp_path}/auth.db")
     metadata.create_all(store.engine)
     yield store
     await store.close()

@@ -80,6 +80,9 @@ MALFORMED = [
 IMPOSSIBLE = ["a\0b", "\ud800", "p" * 1025, "\U0001f511" * 1025]
 
 
+pytestmark = pytest.mark.usefixtures("real_hashes")
+
+
 @pytest.fixture
 def passwords() -> Iterator[Passwords]:
     passwords = Passwords()

@@ -10,6 +10,7 @@ from auth_service.registry import Registry
 from tallystick.store import Store, StoreUnavailable
 from tallystick.store.migrations import migrate
 from tests.support.auth_service import AuthService
+from tests.support.patience import patient_store
 
 
 async def test_all_who_wait_for_a_store_that_does_not_answer_hear_of_it_together() -> None:
@@ -45,7 +46,7 @@ async def test_old_answers_do_not_pile_up(auth: AuthService, monkeypatch: pytest
 async def test_the_apis_can_be_told_of_while_the_store_is_away(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/auth.db"
     migrate(url, "auth_service.migrations")
-    store = Store.open(url)
+    store = patient_store(url)
     registry = Registry(store)
     told = await registry.now()
     await store.close()

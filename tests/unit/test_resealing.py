@@ -12,7 +12,7 @@ from auth_service.store.keys import Resealed
 from auth_service.tokens.bootstrap import SECRETS, bootstrap, load_secret
 from auth_service.tokens.key_making import make_key, open_key
 from auth_service.tokens.key_ring import KeyRing
-from auth_service.tokens.resealing import Sealed, in_use, reseal
+from auth_service.tokens.resealing import MasterKeyOnFile, Sealed, in_use, reseal
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.store import Store
 from tests.support.clock import MovableClock
@@ -129,6 +129,21 @@ async def test_a_running_process_reads_the_file_again_when_something_does_not_op
     await signing.jwks()
     clock.advance(seconds=20)
     assert (await signing.signing_key()).kid == new  # opens with it
+
+
+async def test_all_that_could_not_open_something_at_one_time_do_so_with_the_new_key(
+    store: Store, clock: MovableClock, tmp_path: Path
+) -> None:
+    file = tmp_path / "master.key"
+    file.write_text(OLD)
+    await bootstrap(store, master_key(OLD), clock)
+    running = MasterKeyOnFile(MasterKey.load(f"file:{file}", may_create=False), clock)
+    file.write_text(f"{NEW}\n{OLD}\n")
+    await reseal(store, master_key(NEW, OLD), clock)
+    opened = await asyncio.gather(
+        *(running.use(lambda known: load_secret(store, known, "refresh_key")) for _ in range(5))
+    )
+    assert opened == [await load_secret(store, master_key(NEW), "refresh_key")] * 5
 
 
 async def test_a_process_that_is_not_told_the_new_key_goes_on_with_what_it_has_opened_and_then_says_so(

@@ -13,7 +13,8 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from tests.support.processes import PATIENCE, port_of, running
+from tests.support.patience import PATIENCE
+from tests.support.processes import port_of, running
 
 SMALL = "tests.support.small_server"
 

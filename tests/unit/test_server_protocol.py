@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tallystick.server.protocol import PIPELINED
-from tests.support.processes import PATIENCE, port_of, running
+from tests.support.patience import PATIENCE
+from tests.support.processes import port_of, running
 from tests.support.small_server import CROWD
 
 HOST = b"Host: small\r\n"
@@ -288,14 +289,28 @@ def test_forwarded_headers_change_nothing(port: int) -> None:
     assert (seen(body)["client"], seen(body)["scheme"]) == ("127.0.0.1", "http")
 
 
-def test_a_refusal_is_not_taken_for_the_answer_to_another_request(port: int) -> None:
-    with Caller(port) as caller:
-        caller.send(b"GET /0.3 HTTP/1.1\r\n" + HOST + b"\r\n" + b"nonsense\r\n\r\n")
-        assert caller.answer()[0] in {200, 0}
-    with Caller(port) as caller:  # of the second one the body is none
-        second = b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nnonsense\r\n"
-        caller.send(b"GET /0.3 HTTP/1.1\r\n" + HOST + b"\r\n" + second)
-        assert caller.answer()[0] in {200, 0}
+CHUNKED = b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "second",
+    [b"nonsense\r\n\r\n", b"GET / HT", CHUNKED, CHUNKED + b"nonsense\r\n"],
+    ids=["no request", "slow", "slow body", "no body"],
+)
+def test_what_came_whole_is_answered_whatever_comes_behind_it(hasty_port: int, second: bytes) -> None:
+    """And the refusal is not taken for the answer to it."""
+    with Caller(hasty_port) as caller:
+        caller.send(b"GET /0.5 HTTP/1.1\r\n" + HOST + b"\r\n" + GET + second)
+        assert [caller.answer()[0] for _ in range(2)] == [200, 200]
+        assert caller.is_closed()
+
+
+def test_a_request_whose_head_comes_in_two_pieces_about_the_answer_before_it_is_answered(hasty_port: int) -> None:
+    with Caller(hasty_port) as caller:
+        caller.send(b"GET /0.15 HTTP/1.1\r\n" + HOST + b"\r\nGET /1.5 HTTP/1.1\r\n")
+        assert caller.answer()[0] == 200
+        caller.send(HOST + b"\r\n")
+        assert caller.answer()[0] == 200  # though it takes longer than a connection may rest
 
 
 def test_many_requests_in_one_breath_are_answered_in_order(port: int) -> None:

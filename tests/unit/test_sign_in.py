@@ -22,6 +22,7 @@ from auth_service.store.users import Credentials
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.store import Store
 from tests.support.clock import MovableClock
+from tests.support.patience import patient_store
 
 EMAIL = "ada@example.com"
 PASSWORD = "correct horse battery staple"
@@ -89,7 +90,7 @@ class House:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = Store.open(f"sqlite:///{tmp_path}/auth.db")
+    store = patient_store(f"sqlite:///{tmp_path}/auth.db")
     metadata.create_all(store.engine)
     yield store
     await store.close()
@@ -180,6 +181,7 @@ async def test_a_full_queue_costs_no_try(store: Store) -> None:
     passwords.close()
 
 
+@pytest.mark.usefixtures("real_hashes")
 async def test_an_outdated_hash_is_replaced_at_login(house: House) -> None:
     await house.add_user(OUTDATED_HASH)
     assert isinstance(await house.enter(Browser(), "password"), SignedIn)

@@ -3,7 +3,10 @@
 import asyncio
 import multiprocessing
 import sqlite3
+import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from sqlalchemy import text
 
 from tallystick.store import Store, StoreUnavailable
 from tallystick.store.migrations import migrate
+from tests.support.patience import PATIENCE
 
 FIRST = """
 import sqlalchemy as sa
@@ -146,6 +150,48 @@ def test_a_step_that_is_left_waits_for_its_turn(
         assert held.value.with_cause.endswith("database is locked")
     migrate(url, package)
     assert rows(url, "SELECT version_num FROM alembic_version") == [("0003",)]
+
+
+def test_who_waited_for_a_newer_program_leaves_what_it_made(tmp_path: Path, package: str, versions: Path) -> None:
+    url = f"sqlite:///{tmp_path}/held.db"
+    migrate(url, package)
+    (versions / "0003_rebuild.py").write_text(REBUILD)
+    with (
+        closing(sqlite3.connect(tmp_path / "held.db", isolation_level=None)) as other,
+        ThreadPoolExecutor() as pool,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        waiting = pool.submit(migrate, url, package)
+        time.sleep(0.3)  # by then it has seen what there was
+        other.execute("UPDATE alembic_version SET version_num = '0004'")
+        other.execute("COMMIT")
+        with pytest.raises(StoreUnavailable, match="the database is newer than this program"):
+            waiting.result()
+
+
+FULL_DISK = """
+import resource, signal, sys
+
+from tallystick.store import StoreUnavailable
+from tallystick.store.migrations import migrate
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+try:
+    migrate(*sys.argv[1:])
+except StoreUnavailable as unavailable:
+    print(unavailable.with_cause)
+"""
+
+
+def test_nobody_waits_for_a_disk_to_have_room(tmp_path: Path, package: str) -> None:
+    """As for one who holds the lock: that is a minute."""
+    command = [sys.executable, "-c", FULL_DISK, f"sqlite:///{tmp_path}/new.db", package]
+    ended = subprocess.run(
+        command, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True, timeout=PATIENCE
+    )
+    assert ended.stdout.startswith("the database cannot be migrated")
+    assert not (tmp_path / "new.db").stat().st_size
 
 
 def test_on_a_new_sqlite_file_nobody_gives_up_because_others_begin_too(tmp_path: Path, package: str) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, ins
 from sqlalchemy.exc import IntegrityError
 
 from tallystick.store import Store, StoreUnavailable
+from tests.support.patience import patient_store
 from tests.support.postgres import PostgreSQL
 
 metadata = MetaData()
@@ -143,7 +144,7 @@ async def test_a_unit_whose_old_connection_dies_under_it_runs_again(store: Store
 
 
 async def test_a_server_that_is_away_is_unavailable_and_back_without_a_restart_of_ours(server: PostgreSQL) -> None:
-    store = Store.open(server.url("postgres"))
+    store = patient_store(server.url("postgres"))
     await store.write(metadata.create_all)
     await store.write(add, "before")
     server.stop()
@@ -192,7 +193,7 @@ async def test_the_loop_goes_on_while_the_store_waits(store: Store) -> None:
 
 
 async def test_a_password_that_is_wrong_is_unavailable(postgresql: PostgreSQL) -> None:
-    store = Store.open(postgresql.url("no_such_database"))
+    store = patient_store(postgresql.url("no_such_database"))
     with pytest.raises(StoreUnavailable):
         await store.read(names)
     await store.close()

@@ -18,6 +18,7 @@ from sqlalchemy.dialects import sqlite
 import tallystick.store.sqlite
 from tallystick.store import Store, StoreUnavailable
 from tallystick.store.sqlite import BUSY_SECONDS, GROUP_UNITS
+from tests.support.patience import patient_store
 from tests.support.waiting import until
 
 T = TypeVar("T")
@@ -189,7 +190,7 @@ async def test_whether_it_can_write_is_tried_only_while_there_is_doubt(store: St
 
 async def test_a_database_that_cannot_be_opened_is_unavailable_until_it_can(tmp_path: Path) -> None:
     (tmp_path / "place").write_text("a file where a folder should be")
-    store = Store.open(f"sqlite:///{tmp_path}/place/store.db")
+    store = patient_store(f"sqlite:///{tmp_path}/place/store.db")
     for attempt in (store.read(count), store.write(add)):
         with pytest.raises(StoreUnavailable):
             await attempt
@@ -201,7 +202,7 @@ async def test_a_database_that_cannot_be_opened_is_unavailable_until_it_can(tmp_
 
 async def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"no database " * 1000)
-    store = Store.open(f"sqlite:///{tmp_path}/store.db")
+    store = patient_store(f"sqlite:///{tmp_path}/store.db")
     with pytest.raises(StoreUnavailable):
         await store.write(add)
     with pytest.raises(StoreUnavailable):

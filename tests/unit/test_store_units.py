@@ -25,6 +25,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tallystick.errors import InvalidGrant
 from tallystick.store import Store, StoreUnavailable, Unstorable, lock_parent, prune, take_turns
+from tests.support.patience import PATIENCE
 
 metadata = MetaData()
 sheep = Table(
@@ -45,7 +46,7 @@ marks = Table(
 
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[Store]:
-    store = Store.open(database_url, deadline=5)
+    store = Store.open(database_url, deadline=PATIENCE)
     await store.write(metadata.create_all)
     yield store
     await store.close()
@@ -188,7 +189,7 @@ async def test_who_waits_too_long_is_told_so_and_what_has_not_begun_never_does(s
 
 async def test_no_more_wait_than_can_be_served(database_url: str) -> None:
     release = threading.Event()
-    store = Store.open(database_url, queue_size=3, pool_size=1, deadline=5)
+    store = Store.open(database_url, queue_size=3, pool_size=1, deadline=PATIENCE)
     await store.write(metadata.create_all)
     begun = threading.Event()
 
@@ -209,7 +210,7 @@ async def test_no_more_wait_than_can_be_served(database_url: str) -> None:
 
 
 async def test_closing_finishes_what_waits_and_takes_no_more(database_url: str) -> None:
-    store = Store.open(database_url, deadline=5)
+    store = Store.open(database_url, deadline=PATIENCE)
     await store.write(metadata.create_all)
     writes = [asyncio.create_task(store.write(add, str(number))) for number in range(100)]
     await asyncio.sleep(0)
@@ -291,7 +292,7 @@ async def test_a_unit_runs_in_the_context_of_its_caller(store: Store) -> None:
 
 
 async def test_a_unit_may_read_the_options_of_its_store(database_url: str) -> None:
-    store = Store.open(database_url, deadline=5, options={"retention": 7})
+    store = Store.open(database_url, deadline=PATIENCE, options={"retention": 7})
     try:
         for run in (store.read, store.write):
             assert await run(lambda connection: connection.get_execution_options()["retention"]) == 7

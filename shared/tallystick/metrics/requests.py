@@ -39,7 +39,8 @@ class RequestMetrics:
         self._status_names = {int(status): status for status in STATUSES if status.isdigit()} | {0: "none"}
 
     def count(self, endpoint: str, method: str, status: int, seconds: float) -> None:
-        """`endpoint` is one that `endpoint()` said. `status` 0: there was no response."""
+        """`endpoint` as `endpoint()` says it; any other is OTHER. `status` 0: there was no response."""
+        endpoint = endpoint if endpoint in self._numbers else OTHER
         self._seconds.observe_in(self._numbers[endpoint], seconds)
         self._requests.inc(endpoint, method, self._status_names.get(status, OTHER))
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from tallystick.server.secrets import resolve_secret
 from tallystick.store import check_url
@@ -19,3 +19,6 @@ DatabaseUrl = Annotated[str, AfterValidator(_resolved)]
 
 Raises Misconfigured when there is nothing at that place.
 """
+
+DatabaseTimeout = Annotated[float, Field(ge=0.1, le=60)]
+"""Seconds that a request waits for it before it is answered 503."""

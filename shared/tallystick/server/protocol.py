@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from tallystick.server.crowd import Crowd
 from tallystick.server.reading import Reading
@@ -44,6 +44,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_in_headers = True  # a connection that sends nothing counts as slow, too
         self._is_in_body = False
         self._is_with_app = False  # what is being read: a request that an application has already
+        self._last_whole: RequestResponseCycle | None = None
         self._is_upgrade = False
         self._unfinished_bytes = 0  # that came since a request's headers, a part of its body, or it all was complete
         self._header_bytes = 0
@@ -69,12 +70,9 @@ class BoundedProtocol(HttpToolsProtocol):
         try:
             self._parse(data)
         except httptools.HttpParserError:
-            if self._is_deaf:
-                self._is_in_headers = self._is_in_body = False
-            else:
-                self._refuse(self._refusal)
+            self._refuse(self._refusal)
         # The parser reports a header or trailer when it is complete, and would gather an endless one in memory.
-        if self._unfinished_bytes > HEADER_BYTES:
+        if self._unfinished_bytes > HEADER_BYTES and not self._is_deaf:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         self._watch_slowness()
 
@@ -119,18 +117,24 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_in_headers = self._is_in_body = False
         if self.transport.is_closing():
             return
-        if self._may_be_answered():
+        if self._last_whole is not None and not self._last_whole.response_complete:
+            self._end_after(self._last_whole)
+            return
+        if not (self._is_with_app and self.cycle.response_started):  # there is one answer to each
             self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
         if self._is_with_app:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         self.transport.close()
 
-    def _may_be_answered(self) -> bool:
-        """A refusal must be taken for the answer to the request that is being read, and there is one answer to each."""
-        if self._is_with_app:
-            return not (self.pipeline or self.cycle.response_started)
-        return self.cycle is None or bool(self.cycle.response_complete)
+    def _end_after(self, last: RequestResponseCycle) -> None:
+        """What came whole is answered, and what stands behind it is not read."""
+        self._is_deaf = True
+        if self._is_with_app:  # it waits in the pipeline, the newest first
+            self.pipeline.popleft()
+        self.cycle = last
+        last.keep_alive = False
+        self._watch_slowness()
 
     # Who does not read
 
@@ -187,14 +191,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.url[:1] != b"/" and not self._is_for_host():
             raise Refused
         if len(self.pipeline) >= PIPELINED:
-            self._is_deaf = True
-            self.cycle.keep_alive = False  # it is the last one that is answered
             raise Refused
         self._is_upgrade = self.parser.should_upgrade()
         if self._is_upgrade:
             if self.parser.get_method() == b"CONNECT":
                 raise Refused
             return
+        self._unset_keepalive_if_required()  # the answer to the one before may have been whole only since
         if self._slow is not None:  # the body has its own time
             self._slow.cancel()
             self._slow = None
@@ -218,3 +221,4 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unfinished_bytes = 0
         if not self._is_upgrade:
             super().on_message_complete()
+            self._last_whole = self.cycle

@@ -6,9 +6,10 @@ A unit of work is a plain function `fn(connection, …)` of SQL and nothing else
 from tallystick.store.errors import StoreUnavailable, Unstorable
 from tallystick.store.observer import StoreObserver
 from tallystick.store.statements import insert_on_conflict, lock_parent, prune, take_turns
-from tallystick.store.store import Store, check_url, is_there
+from tallystick.store.store import DEADLINE, Store, check_url, is_there
 
 __all__ = [
+    "DEADLINE",
     "Store",
     "StoreObserver",
     "StoreUnavailable",

@@ -39,6 +39,7 @@ def migrate(url: str, package: str) -> None:
         if _is_newest(connection, scripts):
             return
         with _alone(connection):
+            _refuse_newer(_heads(connection), scripts)  # than when it was looked at
             _upgrade(connection, scripts)
             _commit(connection)
 
@@ -54,14 +55,22 @@ def _connected(engine: Engine) -> Iterator[Connection]:
 def _is_newest(connection: Connection, scripts: ScriptDirectory) -> bool:
     """No lock is needed to see it: another process may only just be making it so, and that is for the lock to say."""
     with _or_unavailable("the database cannot be read"):
-        known = MigrationContext.configure(connection).get_current_heads()
+        known = _heads(connection)
         is_as_we_left_it = (
             connection.dialect.name != "sqlite" or _journal_mode(connection) == "wal"
         )  # or a restored copy
         connection.rollback()
-    if not {script.revision for script in scripts.walk_revisions()}.issuperset(known):
+    _refuse_newer(known, scripts)
+    return is_as_we_left_it and known == set(scripts.get_heads())
+
+
+def _heads(connection: Connection) -> set[str]:
+    return set(MigrationContext.configure(connection).get_current_heads())
+
+
+def _refuse_newer(known: set[str], scripts: ScriptDirectory) -> None:
+    if not known.issubset(script.revision for script in scripts.walk_revisions()):
         raise StoreUnavailable("the database is newer than this program")
-    return is_as_we_left_it and set(known) == set(scripts.get_heads())
 
 
 @contextmanager
@@ -103,10 +112,15 @@ def _keep_a_log(connection: Connection) -> None:
         try:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
             return
-        except OperationalError:
-            if time.monotonic() > end:
+        except OperationalError as error:
+            if not _is_held(error) or time.monotonic() > end:
                 raise
             time.sleep(0.02)
+
+
+def _is_held(error: OperationalError) -> bool:
+    """Whether waiting may help, as it does not on a disk that is full or read-only."""
+    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _journal_mode(connection: Connection) -> str:

@@ -28,7 +28,9 @@ _AWAY = {"25P03", "55P03"}  # idle too long; a lock was not granted in time
 _READ_ONLY = "25006"  # a standby: what we write to has failed over
 
 
-_URL = re.compile(r"postgres(?:ql)?://(?:(?:[^%@/]|%[0-9A-Fa-f]{2})*@)?(?:[^%@/?]|%[0-9A-Fa-f]{2})*(?:[/?].*)?")
+_URL = re.compile(
+    r"postgres(?:ql)?://(?:(?:[^%@/]|%[0-9A-Fa-f]{2})*@)?(?:[^%@/?]|%[0-9A-Fa-f]{2})*(?:/[^@?]*)?(?:\?.*)?"
+)
 
 
 def read_url(url: str) -> dict[str, Any]:
@@ -37,13 +39,17 @@ def read_url(url: str) -> dict[str, Any]:
     try:
         if _URL.fullmatch(url):
             parameters = conninfo_to_dict(url)
-            if all(port.isdecimal() for port in str(parameters.get("port", "5432")).split(",") if port):
+            if all(_is_port(port) for port in str(parameters.get("port", "5432")).split(",") if port):
                 return parameters
-    except psycopg.ProgrammingError:
+    except (psycopg.ProgrammingError, UnicodeError):
         pass
     raise ValueError(
         "this database_url is none of PostgreSQL's; in its password, what is not a letter or digit is written as %XX"
     )
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) <= 65535
 
 
 def postgresql_engine(url: str, *, patience: float) -> Engine:

@@ -23,6 +23,7 @@ T = TypeVar("T")
 POOL_SIZE = 8
 QUEUE_SIZE = 1024
 DEADLINE = 1.5
+"""Seconds."""
 
 _SQLITE = "sqlite:///"
 _POSTGRESQL = ("postgresql://", "postgres://")
