@@ -153,6 +153,7 @@ def test_an_unknown_name_is_one_line(on_sqlite: CommandLine, arguments: tuple[st
 def test_a_password_that_nobody_could_type_is_refused(
     on_sqlite: CommandLine, typed: str, options: list[str], reason: str
 ) -> None:
+    assert on_sqlite.run("apply").status == 0
     assert reason in on_sqlite.run("user", "add", "grace@example.com", *options, typed=typed).refused(1)
 
 
@@ -174,6 +175,7 @@ def test_an_email_must_be_one(on_sqlite: CommandLine) -> None:
     ],
 )
 def test_misconfiguration_is_one_line(on_sqlite: CommandLine, environment: dict[str, str], reason: str) -> None:
+    assert on_sqlite.run("apply").status == 0
     command = ["keys", "rotate"] if "AUTH_MASTER_KEY" in environment else ["apply"]
     assert reason in on_sqlite.run(*command, **environment).refused(2)
 
