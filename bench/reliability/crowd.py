@@ -10,14 +10,14 @@ import os
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Self
 
 import uvloop
 
 from bench.reliability.declared import PASSWORD, PEOPLE
 from bench.reliability.person import Person
-from bench.reliability.service import ROOT
+from bench.reliability.service import PATIENCE, ROOT
 from bench.reliability.site import Site
 from bench.reliability.wire import Answer, Wire
 
@@ -40,7 +40,8 @@ class Crowd:
         try:
             yield cls(process)
         finally:
-            process.kill()
+            with suppress(ProcessLookupError):
+                process.kill()
             await process.wait()
 
     async def go_on(self) -> Counter[int]:
@@ -53,7 +54,7 @@ class Crowd:
 
 
 async def _stand_by(port: int, issuer: str, count: int) -> None:
-    people = [Person(Wire(port), issuer, email) for email in PEOPLE[:count]]
+    people = [Person(Wire(port, patience=PATIENCE), issuer, email) for email in PEOPLE[:count]]
     pages: list[Answer] = []
     while await asyncio.to_thread(sys.stdin.readline):
         if pages:

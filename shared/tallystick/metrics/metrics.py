@@ -7,8 +7,9 @@ series has its cell in `Memory`, at the same place in every process that declare
 import logging
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate, product
 from typing import Literal, Protocol
 
@@ -97,11 +98,16 @@ class Metrics:
             yield family.collect(parts)
 
     def _place(self, labels: dict[str, Sequence[str]], *, stride: int = 1) -> "_Place":
-        series = {values: number for number, values in enumerate(dict.fromkeys(product(*labels.values())))}
+        series = _numbered(tuple(map(tuple, labels.values())))
         first, self._free = self._free, self._free + stride * len(series)
         if self._free > CELLS:
             raise ValueError("there are more series than cells")
         return _Place(labels, series, self._cells, first)
+
+
+@cache  # several metrics have the same labels, and thousands of series
+def _numbered(values: tuple[Labels, ...]) -> Mapping[Labels, int]:
+    return {series: number for number, series in enumerate(dict.fromkeys(product(*values)))}
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,7 @@ class _Place:
     """Where the series of one metric have their cells: from `first` on, each by its number in `series`."""
 
     labels: dict[str, Sequence[str]]
-    series: dict[Labels, int]
+    series: Mapping[Labels, int]
     cells: "memoryview[float]"
     first: int
 
