@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
@@ -72,8 +73,7 @@ class Store:
         `deadline`: seconds until a caller is told StoreUnavailable. `options`: what every unit may read, by
         `connection.get_execution_options()`. `observer` hears of every unit. Raises ValueError for any other URL.
         """
-        engine = engine_for(url, patience=deadline)
-        engine.update_execution_options(**(options or {}))
+        engine = engine_for(url, patience=deadline).execution_options(**(options or {}))
         if engine.dialect.name == "sqlite":
             from tallystick.store.sqlite import Reader, Writer
 
@@ -170,9 +170,11 @@ def check_url(url: str) -> None:
         raise ValueError(f"a database_url must begin with {_SQLITE} or {_POSTGRESQL[0]}")
 
 
+@lru_cache(maxsize=8)  # an engine knows what it has compiled, which takes longer than to run it
 def engine_for(url: str, *, patience: float) -> Engine:
     """The engine behind a store. `patience`: seconds that a statement may take on PostgreSQL. Connects to nothing yet.
 
+    It holds no connection, so whoever is of the same process may share it.
     Either driver is imported only where it is asked for. Raises ValueError for a URL of another kind.
     """
     if url.startswith(_POSTGRESQL):
