@@ -39,11 +39,12 @@ class Service:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 cwd=ROOT,
-                preexec_fn=os.setpgrp,  # to be killed as one; not a session, within which alone niceness would count
+                process_group=0,  # to be killed as one; not a session, within which alone niceness would count
             )
         assert self._process.stdout is not None
-        async with asyncio.timeout(PATIENCE):
-            line = await self._process.stdout.readline()
+        line = b""
+        with suppress(TimeoutError):
+            line = await asyncio.wait_for(self._process.stdout.readline(), PATIENCE)
         if b"listens on" not in line:
             raise RuntimeError(f"{self._command[1]} did not start; {self.log} says: {self.log.read_text()[-2000:]}")
         return time.perf_counter() - begin
