@@ -39,7 +39,7 @@ class Service:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 cwd=ROOT,
-                process_group=0,  # to be killed as one; not a session, within which alone niceness would count
+                preexec_fn=os.setpgrp,  # to be killed as one; not a session, within which alone niceness would count
             )
         assert self._process.stdout is not None
         line = b""
