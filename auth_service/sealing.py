@@ -1,5 +1,6 @@
 """The master key, and what is encrypted with it before it is stored: signing keys and the service's own secrets."""
 
+import logging
 import os
 import re
 import secrets
@@ -11,6 +12,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tallystick import base64url
+
+_log = logging.getLogger(__name__)
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -53,6 +56,12 @@ class MasterKey:
                 raise ValueError(f"master_key: the environment variable {where} is not set")
             return cls(_parse(text, expected=f"the environment variable {where} must hold"))
         return cls(_parse(value, expected="must be file:PATH, env:NAME or"))
+
+    @staticmethod
+    def is_to_be_made(value: str) -> bool:
+        """Whether `load` would make it, given leave."""
+        kind, _, where = value.partition(":")
+        return kind == "file" and not Path(where).exists()
 
     def __len__(self) -> int:
         """How many keys these are."""
@@ -147,6 +156,7 @@ def _create(path: Path) -> None:
                 os.link(file.name, path)  # never replaces a file
             except FileExistsError:
                 return
+            _log.info("made a master key at %s", path)
     except OSError as failure:
         raise ValueError(f"master_key: cannot make {path}: {_reason(failure)}") from None
 

@@ -3,7 +3,8 @@
 import asyncio
 import errno
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
@@ -15,6 +16,7 @@ from auth_service.sealing import MasterKey, WrongMasterKey
 from auth_service.settings import Settings
 from auth_service.steady_clock import SteadyClock
 from auth_service.store import audit, instants, keys
+from auth_service.tokens import resealing
 from auth_service.tokens.bootstrap import bootstrap
 from auth_service.tokens.key_ring import KeyRing
 from tallystick.clock import Clock, system_clock
@@ -45,16 +47,29 @@ class Service:
     async def master_key(self) -> MasterKey:
         """It opens all that is sealed, and is made if nothing ever was. Raises Misconfigured."""
         is_new = not await self.store.read(keys.load_every_secret)
-        try:
+        with _or_misconfigured():
             master_key = MasterKey.load(self.settings.master_key, may_create=is_new)
             await bootstrap(
                 self.store, master_key, self.clock, keep_published=self.settings.lifetimes.signing_key_after
             )
-        except ValueError as reason:
-            raise Misconfigured(str(reason)) from None
-        except WrongMasterKey as reason:
-            raise Misconfigured(f"master_key: not the one that the store was encrypted with ({reason})") from None
         return master_key
+
+    async def check_master_key(self) -> None:
+        """That `master_key()` will succeed, without making anything. Raises Misconfigured."""
+        is_new = not await self.store.read(keys.load_every_secret)
+        if not (is_new and MasterKey.is_to_be_made(self.settings.master_key)):
+            with _or_misconfigured():
+                await resealing.in_use(self.store, MasterKey.load(self.settings.master_key, may_create=False))
+
+
+@contextmanager
+def _or_misconfigured() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as reason:
+        raise Misconfigured(str(reason)) from None
+    except WrongMasterKey as reason:
+        raise Misconfigured(f"master_key: not the one that the store was encrypted with ({reason})") from None
 
 
 def run(
@@ -83,6 +98,7 @@ def run(
             if is_new and not may_begin:
                 if stand_in is None:
                     raise Misconfigured("database_url: there is no such database yet; `serve` makes it")
+                typer.echo(f"{NAME}: there is no database {settings.database_url} yet; `serve` makes it", err=True)
                 settings = settings.model_copy(update={"database_url": stand_in})
             bring_up_to_date(settings)
             if is_new and may_begin:

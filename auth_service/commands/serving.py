@@ -15,6 +15,7 @@ from tallystick.metrics import Memory
 from tallystick.server import exit_on_misconfiguration
 from tallystick.server import serve as serve_app
 from tallystick.server.logs import configure_logging
+from tallystick.store import is_there
 
 _log = logging.getLogger(__name__)
 
@@ -41,8 +42,11 @@ def serve(
     configure_logging()
     with exit_on_misconfiguration(NAME):
         settings = config_file.read_config(config)
+        is_new = not is_there(settings.database_url)
         bring_up_to_date(settings)
         run_with(settings, _prepare)
+        if is_new:
+            _log.info("made the database %s", settings.database_url)
         if workers > 1 and settings.database_url.startswith("sqlite"):
             _log.warning("several workers on one SQLite file are correct, but no faster than one; PostgreSQL is")
         if settings.registration.mode != "off" and not settings.registration.require_pkce:
@@ -65,12 +69,17 @@ def plan(config: Config) -> None:
     """Show what `apply` would change in the store."""
     with TemporaryDirectory() as folder:
         empty = f"sqlite:///{folder}/auth.db"
-        _show(run(config, lambda service: config_file.plan(service.store, service.settings), stand_in=empty))
+        _show(run(config, _plan, stand_in=empty))
 
 
 def apply(config: Config) -> None:
     """Make the store's APIs, clients and users as the configuration declares them."""
     _show(run(config, _apply, may_begin=True))
+
+
+async def _plan(service: Service) -> list[Change]:
+    await service.check_master_key()
+    return await config_file.plan(service.store, service.settings)
 
 
 async def _apply(service: Service) -> list[Change]:

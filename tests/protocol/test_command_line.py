@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sqlite3
 import time
 import urllib.request
@@ -157,6 +158,29 @@ def test_a_password_that_nobody_could_type_is_refused(
     assert reason in on_sqlite.run("user", "add", "grace@example.com", *options, typed=typed).refused(1)
 
 
+def test_a_plan_finds_what_serve_would_not_begin_with(on_sqlite: CommandLine) -> None:
+    for master_key, reason in (("weak", "32 bytes"), ("env:NOT_SET_ANYWHERE", "NOT_SET_ANYWHERE")):
+        mistaken = on_sqlite.run("plan", AUTH_MASTER_KEY=master_key)
+        assert (mistaken.status, mistaken.output) == (2, "")
+        assert reason in mistaken.errors
+    assert list(on_sqlite.folder.iterdir()) == [on_sqlite.config]
+    assert on_sqlite.run("keys", "rotate").status == 0
+    assert "not the one" in on_sqlite.run("plan", AUTH_MASTER_KEY="A" * 43).refused(2)
+    (on_sqlite.folder / "master.key").unlink()
+    assert "master.key" in on_sqlite.run("plan").refused(2)
+
+
+def test_a_server_that_begins_anew_says_so(on_sqlite: CommandLine) -> None:
+    for is_new in (True, False):
+        process = on_sqlite.start("serve", "--port", "0")
+        assert process.stdout is not None
+        assert "listens on" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=PATIENCE)
+        made = (f"made the database {on_sqlite.database_url}", f"made a master key at {on_sqlite.folder}/master.key")
+        assert [line in log for line in made] == [is_new] * 2
+
+
 def test_an_email_must_be_one(on_sqlite: CommandLine) -> None:
     refused = on_sqlite.run("user", "add", "grace", "--password-stdin", typed="battery staple").refused(1)
     assert "not an email address" in refused
@@ -181,6 +205,7 @@ def test_misconfiguration_is_one_line(on_sqlite: CommandLine, environment: dict[
 
 
 def test_a_server_does_not_start_with_a_mistake(on_sqlite: CommandLine) -> None:
+    assert on_sqlite.run("keys", "rotate").status == 0
     assert "32 bytes" in on_sqlite.spawn("serve", "--port", "0", AUTH_MASTER_KEY="weak").refused(2)
     assert "at least 32" in on_sqlite.spawn("serve", "--port", "0", APP_SECRET="weak").refused(2)
     for command in (["serve", "--port", "0"], ["plan"]):
@@ -226,7 +251,9 @@ def test_a_database_is_told_of_though_the_command_on_it_is_refused(on_sqlite: Co
 
 
 def test_a_plan_for_a_database_that_is_not_there_makes_none(on_sqlite: CommandLine) -> None:
-    assert "create" in on_sqlite.run("plan").output
+    plan = on_sqlite.run("plan")
+    assert "create" in plan.output
+    assert plan.errors == f"auth service: there is no database {on_sqlite.database_url} yet; `serve` makes it\n"
     assert list(on_sqlite.folder.iterdir()) == [on_sqlite.config]
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ import tallystick.store.sqlite
 from tallystick.store import Store, StoreUnavailable
 from tallystick.store.sqlite import BUSY_SECONDS, GROUP_UNITS
 from tests.support.patience import patient_store
-from tests.support.waiting import until
+from tests.support.waiting import until, until_it_is
 
 T = TypeVar("T")
 
@@ -188,16 +189,73 @@ async def test_whether_it_can_write_is_tried_only_while_there_is_doubt(store: St
     await impatient.close()
 
 
-async def test_a_database_that_cannot_be_opened_is_unavailable_until_it_can(tmp_path: Path) -> None:
+async def test_a_database_that_cannot_be_opened_is_unavailable_until_it_can(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "place").write_text("a file where a folder should be")
     store = patient_store(f"sqlite:///{tmp_path}/place/store.db")
-    for attempt in (store.read(count), store.write(add)):
+    for attempt in (store.read(count), store.write(add), store.read(count)):
         with pytest.raises(StoreUnavailable):
             await attempt
+    assert len(caplog.records) == 1  # one warning is enough to know it
     (tmp_path / "place").unlink()
     await store.write(metadata.create_all)
     assert await store.write(add) == 1
     await store.close()
+
+
+def move(path: Path, folder: Path) -> None:
+    """The database with all that lies beside it."""
+    folder.mkdir(exist_ok=True)
+    for file in path.parent.glob(f"{path.name}*"):
+        file.rename(folder / file.name)
+
+
+async def test_what_is_written_into_a_file_that_was_moved_away_is_not_acknowledged(store: Store, path: Path) -> None:
+    aside = path.parent / "aside"
+    await store.write(add)
+    await store.read(count)
+    move(path, aside)
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable):
+            await store.write(add)
+        with pytest.raises(StoreUnavailable):
+            await store.read(count)
+    assert list(path.parent.iterdir()) == [aside]  # nor is another one begun there
+    move(aside / path.name, path.parent)
+    assert await store.write(add) == 2
+    assert await store.read(count) == 2
+
+
+async def test_another_file_in_its_place_is_written_and_read_soon(store: Store, path: Path) -> None:
+    """As when a backup is put back: what commands write there, a service that still runs has to know."""
+    await store.write(add)
+    backup = path.with_name("backup.db")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("VACUUM INTO ?", [str(backup)])
+    await store.write(add)
+    move(path, path.parent / "aside")
+    backup.rename(path)
+    with pytest.raises(StoreUnavailable, match="moved away or replaced"):
+        await store.write(add)
+    with closing(sqlite3.connect(path, isolation_level=None)) as command:
+        command.execute("INSERT INTO bales VALUES (7, 'w')")
+    assert await store.write(add) == 8
+
+    async def is_seen_by_all() -> bool:
+        counts = await asyncio.gather(*(store.read(count) for _ in range(20)), return_exceptions=True)
+        return counts == [3] * 20
+
+    await until_it_is(is_seen_by_all)
+
+
+async def test_a_file_that_is_moved_away_while_it_is_written_is_no_acknowledgement(store: Store, path: Path) -> None:
+    def add_and_lose(connection: Connection) -> None:
+        add(connection)
+        move(path, path.parent / "aside")
+
+    with pytest.raises(StoreUnavailable, match="moved away"):
+        await store.write(add_and_lose)
 
 
 async def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:

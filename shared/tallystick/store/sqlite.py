@@ -43,13 +43,47 @@ _AWAY = {
 }
 
 
+class _Connection(sqlite3.Connection):
+    """Knows which file it has open, whatever stands at `path` by now."""
+
+    path: Path
+    file: tuple[int, int] | None
+
+    @property
+    def is_of_what_stands_there(self) -> bool:
+        return self.file == _identity(self.path)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def sqlite_engine(url: str) -> Engine:
-    """An engine for `sqlite:///relative/path` or `sqlite:////absolute/path`. Opens nothing yet."""
-    path = Path(make_url(url).database or "")
+    """An engine for `sqlite:///relative/path` or `sqlite:////absolute/path`. Opens nothing yet.
+
+    A file that is not there is made once. If it goes later, a new one in its place would hide that all is gone.
+    """
+    database = Path(make_url(url).database or "")
+    was_there = False
 
     def connect() -> sqlite3.Connection:
-        _create_private(path)
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=512)
+        nonlocal was_there
+        path = database.absolute()
+        if not was_there:
+            _create_private(path)
+        connection = sqlite3.connect(
+            f"{path.as_uri()}?mode=rw",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            cached_statements=512,
+            factory=_Connection,
+        )
+        connection.path, connection.file, was_there = path, _identity(path), True
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
@@ -81,13 +115,16 @@ class _Link:
     def __init__(self, engine: Engine, *, pragma: str) -> None:
         self._engine = engine
         self._pragma = pragma
-        self._open: tuple[Connection, sqlite3.Connection] | None = None
+        self._open: tuple[Connection, _Connection] | None = None
 
-    def get(self) -> tuple[Connection, sqlite3.Connection]:
+    def get(self) -> tuple[Connection, _Connection]:
+        """Raises StoreUnavailable where another file, or none, is by now where the one was that is open."""
+        if self._open is not None and not self._open[1].is_of_what_stands_there:
+            raise StoreUnavailable("the database file was moved away or replaced")
         if self._open is None:
             connection = self._engine.connect()
             driver = connection.connection.driver_connection
-            if not isinstance(driver, sqlite3.Connection):
+            if not isinstance(driver, _Connection):
                 raise TypeError("the engine is not one of sqlite_engine()")
             driver.execute(f"PRAGMA {self._pragma}")
             self._open = connection, driver
@@ -161,6 +198,7 @@ class Writer:
             group.append(unit)
             _run_in_savepoint(unit, connection, driver)
         driver.execute("COMMIT")
+        link.get()  # to which file?
 
 
 def _followers(waiting: Waiting) -> Iterator[Unit]:
@@ -195,6 +233,8 @@ def _run_in_savepoint(unit: Unit, connection: Connection, driver: sqlite3.Connec
 
 
 def _group_failure(error: BaseException) -> StoreUnavailable:
+    if isinstance(error, StoreUnavailable):
+        return error
     unavailable = StoreUnavailable("the store could not commit")
     unavailable.__cause__ = error
     return unavailable

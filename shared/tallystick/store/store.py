@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -25,6 +26,7 @@ POOL_SIZE = 8
 QUEUE_SIZE = 1024
 DEADLINE = 1.5
 """Seconds."""
+_TELL_AGAIN = 60.0
 
 _SQLITE = "sqlite:///"
 _POSTGRESQL = ("postgresql://", "postgres://")
@@ -52,7 +54,8 @@ class Store:
         self._writes = writes
         self._deadline = deadline
         self._observer = observer
-        self._silent_until = 0.0
+        self._told = ""
+        self._told_at = -math.inf
         self._has_failed_to_write = False
 
     @classmethod
@@ -144,10 +147,11 @@ class Store:
                 self._observer.unit_ended(writes=writes, seconds=time.perf_counter() - begin, outcome=outcome)
 
     def _report(self, unavailable: StoreUnavailable) -> None:
-        """Tell the operator why, once a second at most."""
-        if time.monotonic() >= self._silent_until:
-            self._silent_until = time.monotonic() + 1
-            logger.warning("%s", unavailable.with_cause)
+        """Tell the operator why: once a second at most, and the same once a minute."""
+        reason, now = unavailable.with_cause, time.monotonic()
+        if now >= self._told_at + (_TELL_AGAIN if reason == self._told else 1.0):
+            self._told, self._told_at = reason, now
+            logger.warning("%s", reason)
 
 
 def _give_up(future: asyncio.Future[T]) -> None:
