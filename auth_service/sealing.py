@@ -35,6 +35,8 @@ class MasterKey:
         """The first of `keys` (32 bytes each) seals. `file` is where others may turn up while we run."""
         self._keys = keys
         self._file = file
+        self.changes = 0
+        """How often `read_again` found what was not known."""
 
     @classmethod
     def load(cls, value: str, *, may_create: bool) -> Self:
@@ -111,6 +113,7 @@ class MasterKey:
         found = _read(self._file)
         is_news = not set(found) <= set(self._keys)
         self._keys = tuple(dict.fromkeys((*found, *self._keys)))
+        self.changes += is_news
         return is_news
 
 

@@ -138,9 +138,9 @@ def say(text: str) -> None:
     try:
         typer.echo(text)
     except OSError as failure:  # typer knows a pipe that was closed
-        if failure.errno != errno.ENOSPC:
+        if failure.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        refuse("no space is left for the output")
+        refuse("the command ran, but no space is left for its output")
 
 
 def refuse(reason: str) -> NoReturn:

@@ -32,37 +32,35 @@ class MasterKeyOnFile:
         self._clock = clock
         self._reading = asyncio.Lock()
         self._read_at: int | None = None
-        self._changes = 0
 
     async def use(self, do: Callable[[MasterKey], Awaitable[T]]) -> T:
         """Do it; where the master key does not open something, again with what stands in its file by now.
 
         Raises WrongMasterKey.
         """
-        tried = self._changes
+        tried = self._master_key.changes
         try:
             return await do(self._master_key)
         except WrongMasterKey:
             async with self._reading:
-                if self._changes == tried and not await self._read_again():
-                    raise
+                if self._master_key.changes == tried:  # nobody else has read a new one meanwhile
+                    await self._read_again()
+            if self._master_key.changes == tried:
+                raise
         return await do(self._master_key)
 
-    async def _read_again(self) -> bool:
-        """At most once a second; whether there is another key by now. Raises WrongMasterKey for a file without one."""
+    async def _read_again(self) -> None:
+        """At most once a second. Raises WrongMasterKey for a file without a key."""
         now = self._clock()
         if self._read_at == now:
-            return False
+            return
         self._read_at = now
         try:
-            if not await asyncio.to_thread(self._master_key.read_again):
-                return False
+            if await asyncio.to_thread(self._master_key.read_again):
+                _log.info("the master key's file holds a new key")
         except ValueError as reason:
             _log.warning("%s", reason)
             raise WrongMasterKey(str(reason)) from None
-        _log.info("the master key's file holds a new key")
-        self._changes += 1
-        return True
 
 
 async def in_use(store: Store, master_key: MasterKey) -> tuple[MasterKey, Secrets]:

@@ -283,7 +283,7 @@ def test_an_output_that_does_not_fit_is_refused_in_one_line(on_sqlite: CommandLi
     with Path("/dev/full").open("w") as full:
         process = on_sqlite.start(*arguments, stdout=full)
         _, errors = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, errors) == (1, "auth service: no space is left for the output\n")
+    assert (process.returncode, errors) == (1, "auth service: the command ran, but no space is left for its output\n")
 
 
 def test_a_host_for_metrics_without_a_port_is_a_mistake(on_sqlite: CommandLine) -> None:

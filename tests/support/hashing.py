@@ -6,20 +6,23 @@ import pytest
 
 from auth_service.authentication import passwords
 
+_REAL = passwords._CONTEXT.to_dict()
 _CHEAP = {"argon2__memory_cost": 64, "argon2__time_cost": 1}
 
 
 @pytest.fixture(scope="session", autouse=True)
 def cheap_hashes() -> None:
     """In this process; services that are processes of their own hash as they do."""
-    passwords._CONTEXT.update(_CHEAP)
+    _make(**_CHEAP)
 
 
 @pytest.fixture
 def real_hashes(cheap_hashes: None) -> Iterator[None]:
-    passwords._CONTEXT.load(_REAL)
+    _make(**_REAL)
     yield
-    passwords._CONTEXT.update(_CHEAP)
+    _make(**_CHEAP)
 
 
-_REAL = passwords._CONTEXT.to_dict()
+def _make(**cost: object) -> None:
+    passwords._CONTEXT.update(**cost)
+    passwords._dummy_hash.cache_clear()

@@ -1,4 +1,4 @@
-"""How long the tests wait for what is sure to come: none of them is about time, and a loaded machine is slow."""
+"""How long the tests wait for what is sure to come: hardly any is about time, and a loaded machine is slow."""
 
 from tallystick.store import Store
 

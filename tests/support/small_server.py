@@ -1,8 +1,8 @@
 """A small service behind the real server: `python -m tests.support.small_server PORT WORKERS [FAULT]`.
 
 FAULT: `misconfigured` or `broken` for a factory, `lifespan` for a lifespan, that fails; `crowded` for one with room for
-CROWD connections; a number for the seconds in which headers have to be sent, and answers be read. A connection without
-a request is kept alive five times as long.
+CROWD connections; numbers, `0.2 1`, for the seconds in which headers have to be sent and answers be read, and for those
+in which a connection without a request is kept alive.
 """
 
 import asyncio
@@ -23,18 +23,25 @@ _MEGABYTE = b"x" * 1_000_000
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers what it saw of the request; a path is a number of seconds to wait first, or `/large` or `/early`."""
+    """Answers what it saw of the request; a path is `/large`, `/later`, `/early`, `/begun` or seconds to wait."""
     if scope["type"] == "lifespan":
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
         return
-    if scope["path"] in {"/large", "/early"}:  # before the body is through
-        content = _MEGABYTE if scope["path"] == "/large" else b""
+    if scope["path"] in {"/large", "/early", "/later"}:  # before the body is through
+        content = b"" if scope["path"] == "/early" else _MEGABYTE
+        if scope["path"] == "/later":
+            await asyncio.sleep(0.5)
         length = [(b"content-length", str(len(content)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": length})
         await send({"type": "http.response.body", "body": content})
+        return
+    if scope["path"] == "/begun":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"7")]})
+        await asyncio.sleep(1)
+        await send({"type": "http.response.body", "body": b"the end"})
         return
     body = b""
     while (message := await receive()).get("more_body"):
@@ -69,11 +76,12 @@ def factory(fault: str) -> ASGIApp:
             return failing_app
         case "crowded":
             vars(import_module("tallystick.server.serve"))["CONNECTIONS"] = CROWD
-        case seconds if seconds:
-            tallystick.server.protocol.HEADER_SECONDS = tallystick.server.reading.STALLED_SECONDS = float(seconds)
-            tallystick.server.crowd.LOOK_SECONDS = float(seconds) / 2
+        case numbers if numbers:
+            patience, keep_alive = map(float, numbers.split())
+            tallystick.server.protocol.HEADER_SECONDS = tallystick.server.reading.STALLED_SECONDS = patience
+            tallystick.server.crowd.LOOK_SECONDS = patience / 2
             serving = import_module("tallystick.server.serve")  # as an attribute, this name is the function in it
-            vars(serving)["KEEP_ALIVE_SECONDS"] = 5 * float(seconds)
+            vars(serving)["KEEP_ALIVE_SECONDS"] = keep_alive
     return app
 
 

@@ -44,6 +44,8 @@ def test_another_kind_of_database_is_refused(url: str) -> None:
         "postgresql://u:SEC@q/RET@127.0.0.1/db",
         "postgresql://u:SEC\udcff@127.0.0.1/db",
         "postgresql://u@127.0.0.1:SECRET/db",
+        "postgresql://u:1234?sslmode=SEC/RET@127.0.0.1/db",
+        "postgresql://u:?host=SEC/RET@127.0.0.1/db",
         "postgresql://SECRET:70000/db",
         "postgresql://SECRET:0/db",
         "postgresql://SECRET:²/db",

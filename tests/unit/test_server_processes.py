@@ -60,13 +60,11 @@ def test_it_listens_on_both_loopback_addresses_and_says_so_once() -> None:
 def test_it_ends_with_status_0_after_the_requests_under_way(workers: int, end: signal.Signals) -> None:
     with running(SMALL, "0", str(workers)) as process:
         port = port_of(process)
-        slow = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        slow.sendall(b"GET /1 HTTP/1.1\r\nHost: small\r\n\r\n")
-        ask(port)  # so that the one before has surely been read
-        time.sleep(0.2)
-        os.killpg(process.pid, end) if end == signal.SIGINT else process.send_signal(end)  # as Ctrl-C does
-        assert slow.recv(100).startswith(b"HTTP/1.1 200")
-        slow.close()
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as slow, slow.makefile("rb") as answer:
+            slow.sendall(b"GET /begun HTTP/1.1\r\nHost: small\r\n\r\n")
+            assert answer.readline().startswith(b"HTTP/1.1 200")  # so it has surely been read
+            os.killpg(process.pid, end) if end == signal.SIGINT else process.send_signal(end)  # as Ctrl-C does
+            assert answer.read().endswith(b"\r\n\r\nthe end")
         output, errors = process.communicate(timeout=PATIENCE)
         assert (process.returncode, output, "Traceback" in errors) == (0, "", False)
 

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -152,6 +153,16 @@ def test_a_step_that_is_left_waits_for_its_turn(
     assert rows(url, "SELECT version_num FROM alembic_version") == [("0003",)]
 
 
+def wait_until_somebody_is_in(function: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        for frame in sys._current_frames().values():
+            if any(entry.f_code.co_name == function for entry, _ in traceback.walk_stack(frame)):
+                return
+        time.sleep(0.005)
+    raise TimeoutError
+
+
 def test_who_waited_for_a_newer_program_leaves_what_it_made(tmp_path: Path, package: str, versions: Path) -> None:
     url = f"sqlite:///{tmp_path}/held.db"
     migrate(url, package)
@@ -162,7 +173,7 @@ def test_who_waited_for_a_newer_program_leaves_what_it_made(tmp_path: Path, pack
     ):
         other.execute("BEGIN IMMEDIATE")
         waiting = pool.submit(migrate, url, package)
-        time.sleep(0.3)  # by then it has seen what there was
+        wait_until_somebody_is_in("_begin_alone")  # who has seen by then what there was
         other.execute("UPDATE alembic_version SET version_num = '0004'")
         other.execute("COMMIT")
         with pytest.raises(StoreUnavailable, match="the database is newer than this program"):

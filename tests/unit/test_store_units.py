@@ -292,9 +292,11 @@ async def test_a_unit_runs_in_the_context_of_its_caller(store: Store) -> None:
 
 
 async def test_a_unit_may_read_the_options_of_its_store(database_url: str) -> None:
-    store = Store.open(database_url, deadline=PATIENCE, options={"retention": 7})
+    """And of no other, on the same database or not."""
+    stores = {days: Store.open(database_url, deadline=PATIENCE, options={"retention": days}) for days in (7, 8)}
     try:
-        for run in (store.read, store.write):
-            assert await run(lambda connection: connection.get_execution_options()["retention"]) == 7
+        for days, store in stores.items():
+            for run in (store.read, store.write):
+                assert await run(lambda connection: connection.get_execution_options()["retention"]) == days
     finally:
-        await store.close()
+        await asyncio.gather(*(store.close() for store in stores.values()))

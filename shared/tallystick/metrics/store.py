@@ -7,7 +7,7 @@ from tallystick.metrics.metrics import Metrics
 KINDS = ("read", "write")
 LANES = (*KINDS, "any")
 OUTCOMES = ("done", "refused", "abandoned", "failed")
-BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.5)
+BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.5, 10.0, 60.0)
 """Seconds."""
 
 

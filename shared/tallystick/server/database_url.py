@@ -20,5 +20,5 @@ DatabaseUrl = Annotated[str, AfterValidator(_resolved)]
 Raises Misconfigured when there is nothing at that place.
 """
 
-DatabaseTimeout = Annotated[float, Field(ge=0.1, le=60)]
+DatabaseTimeout = Annotated[float, Field(ge=0.5, le=60)]
 """Seconds that a request waits for it before it is answered 503."""

@@ -96,7 +96,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _watch_slowness(self) -> None:
         """A request that arrives whole, as nearly all do, costs no timer."""
-        if self._is_in_headers or self._is_in_body:
+        # What stands behind another request is not read until its turn comes, however whole it was sent.
+        if self._is_in_headers or (self._is_in_body and not self.pipeline):
             self._crowd.owes(self)
             if self._slow is None:
                 self._slow = self.loop.call_later(HEADER_SECONDS, self._close_slow)
@@ -134,6 +135,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.pipeline.popleft()
         self.cycle = last
         last.keep_alive = False
+        self.flow.resume_reading()  # what lies unread when a connection is closed takes the answer along
         self._watch_slowness()
 
     # Who does not read
@@ -150,7 +152,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if not (self._is_in_headers or self._is_in_body or self.pipeline) and self._is_answered():
+        if self._is_in_headers or self._is_in_body or self.pipeline:
+            self._watch_slowness()
+        elif self._is_answered():
             self._crowd.rests(self)
 
     def _is_answered(self) -> bool:

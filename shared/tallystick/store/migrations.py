@@ -39,7 +39,9 @@ def migrate(url: str, package: str) -> None:
         if _is_newest(connection, scripts):
             return
         with _alone(connection):
-            _refuse_newer(_heads(connection), scripts)  # than when it was looked at
+            with _or_unavailable("the database cannot be read"):
+                known = _heads(connection)
+            _refuse_newer(known, scripts)  # than when it was looked at
             _upgrade(connection, scripts)
             _commit(connection)
 

@@ -3,6 +3,7 @@
 import random
 import re
 import time
+from functools import lru_cache
 from typing import Any
 
 import psycopg
@@ -28,9 +29,9 @@ _AWAY = {"25P03", "55P03"}  # idle too long; a lock was not granted in time
 _READ_ONLY = "25006"  # a standby: what we write to has failed over
 
 
-_URL = re.compile(
-    r"postgres(?:ql)?://(?:(?:[^%@/]|%[0-9A-Fa-f]{2})*@)?(?:[^%@/?]|%[0-9A-Fa-f]{2})*(?:/[^@?]*)?(?:\?.*)?"
-)
+_HOSTS = r"(?:[^%@/?]|%[0-9A-Fa-f]{2})*(?:/[^@?]*)?"
+_URL = re.compile(rf"postgres(?:ql)?://(?:(?:[^%@/]|%[0-9A-Fa-f]{{2}})*@{_HOSTS}(?:\?.*)?|{_HOSTS}(?:\?[^@]*)?)")
+"""An @ that stands at a wrong place may end a password that libpq takes for something else."""
 
 
 def read_url(url: str) -> dict[str, Any]:
@@ -52,6 +53,7 @@ def _is_port(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) <= 65535
 
 
+@lru_cache(maxsize=8)
 def postgresql_engine(url: str, *, patience: float) -> Engine:
     """An engine for any libpq URL. Opens nothing yet. `patience`: seconds after which the server abandons a statement.
 
@@ -62,7 +64,7 @@ def postgresql_engine(url: str, *, patience: float) -> Engine:
     milliseconds = str(int(patience * 1000))
     defaults = {
         "connect_timeout": "2",  # seconds; libpq takes no less
-        "tcp_user_timeout": milliseconds,
+        "tcp_user_timeout": str(int(max(patience, 1.0) * 1000)),  # less, and one lost packet would be the end
         "keepalives_idle": "5",
         "keepalives_interval": "1",
         "keepalives_count": "3",

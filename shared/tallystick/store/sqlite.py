@@ -9,6 +9,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from queue import Empty
 
@@ -62,6 +63,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+@lru_cache(maxsize=8)
 def sqlite_engine(url: str) -> Engine:
     """An engine for `sqlite:///relative/path` or `sqlite:////absolute/path`. Opens nothing yet.
 

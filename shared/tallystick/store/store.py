@@ -5,7 +5,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
@@ -27,6 +26,8 @@ QUEUE_SIZE = 1024
 DEADLINE = 1.5
 """Seconds."""
 _TELL_AGAIN = 60.0
+_CLOSING = 5.0
+"""Seconds for what is under way in the end: who supervises us waits longer."""
 
 _SQLITE = "sqlite:///"
 _POSTGRESQL = ("postgresql://", "postgres://")
@@ -119,10 +120,10 @@ class Store:
 
     async def close(self) -> None:
         """Finish the units that wait, and close every connection. Later units raise StoreUnavailable."""
-        for lane in dict.fromkeys(
-            (self._reads, self._writes)
-        ):  # what SQLite's writer wrote, the last to close puts into the file
-            await asyncio.to_thread(lane.close, self._deadline)
+        end = time.monotonic() + min(self._deadline, _CLOSING)
+        # What SQLite's writer wrote, the last to close puts into the file.
+        for lane in dict.fromkeys((self._reads, self._writes)):
+            await asyncio.to_thread(lane.close, max(0.0, end - time.monotonic()))
 
     async def _run(self, lane: Lane, work: Callable[[Connection], T], *, writes: bool) -> T:
         loop = asyncio.get_running_loop()
@@ -174,11 +175,10 @@ def check_url(url: str) -> None:
         raise ValueError(f"a database_url must begin with {_SQLITE} or {_POSTGRESQL[0]}")
 
 
-@lru_cache(maxsize=8)  # an engine knows what it has compiled, which takes longer than to run it
 def engine_for(url: str, *, patience: float) -> Engine:
     """The engine behind a store. `patience`: seconds that a statement may take on PostgreSQL. Connects to nothing yet.
 
-    It holds no connection, so whoever is of the same process may share it.
+    It holds no connection and knows what it has compiled, which takes longer than to run it, so a process has one.
     Either driver is imported only where it is asked for. Raises ValueError for a URL of another kind.
     """
     if url.startswith(_POSTGRESQL):
