@@ -1,0 +1,86 @@
+"""Somebody who speaks bytes to the small service of `tests.support.small_server`, and the servers for that."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from tests.support.patience import PATIENCE
+from tests.support.processes import port_of, running
+
+HOST = b"Host: small\r\n"
+GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with running("tests.support.small_server", "0", "1") as process:
+        yield port_of(process)
+
+
+@pytest.fixture(scope="module")
+def hasty_port() -> Iterator[int]:
+    """A server that waits for headers, and for bodies, a fifth of a second; for another request, a whole one."""
+    with running("tests.support.small_server", "0", "1", "0.2 1") as process:
+        yield port_of(process)
+
+
+class Caller:
+    """Speaks bytes. Everything it receives is read until the server closes or an answer is whole."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self._received = self._socket.makefile("rb")
+
+    def send(self, data: bytes) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # refused before it was all said
+            self._socket.sendall(data)
+
+    def answer(self) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body; status 0 when the server closed without a word."""
+        try:
+            status_line = self._received.readline()
+        except ConnectionResetError:
+            return 0, {}, b""
+        if not status_line:
+            return 0, {}, b""
+        headers = {}
+        while (line := self._received.readline()) != b"\r\n":
+            name, _, value = line.decode().partition(":")
+            headers[name.lower()] = value.strip()
+        return int(status_line.split()[1]), headers, self._received.read(int(headers.get("content-length", 0)))
+
+    def is_closed(self) -> bool:
+        try:
+            return self._received.read(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def wait_until_closed(self) -> None:
+        """Without reading: only what the other side has given up can be told from here by writing."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            while True:
+                self._socket.sendall(b"GET / HTTP/1.1\r\nX: ")
+                time.sleep(0.02)
+
+    def __enter__(self) -> "Caller":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._received.close()
+        self._socket.close()
+
+
+def ask(port: int, data: bytes) -> tuple[int, dict[str, str], bytes]:
+    with Caller(port) as caller:
+        caller.send(data)
+        return caller.answer()
+
+
+def seen(body: bytes) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(body)
+    return answer

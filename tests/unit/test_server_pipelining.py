@@ -1,0 +1,93 @@
+"""Several requests on one connection: each that came whole is answered, in order, whatever comes behind it."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tallystick.server.protocol import PIPELINED
+from tests.support.patience import PATIENCE
+from tests.support.processes import port_of, running
+from tests.support.small_caller import GET, HOST, Caller, hasty_port, port, seen
+
+__all__ = ["hasty_port", "port"]
+
+
+CHUNKED = b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "second",
+    [b"nonsense\r\n\r\n", b"GET / HT", CHUNKED + b"nonsense\r\n"],
+    ids=["no request", "slow", "no body"],
+)
+def test_what_came_whole_is_answered_whatever_comes_behind_it(hasty_port: int, second: bytes) -> None:
+    """And the refusal is not taken for the answer to it."""
+    with Caller(hasty_port) as caller:
+        caller.send(b"GET /0.5 HTTP/1.1\r\n" + HOST + b"\r\n" + GET + second)
+        assert [caller.answer()[0] for _ in range(2)] == [200, 200]
+        assert caller.is_closed()
+
+
+def test_a_large_answer_is_whole_though_more_comes_behind_what_is_refused(port: int) -> None:
+    with Caller(port) as caller:
+        caller.send(b"GET /later HTTP/1.1\r\n" + HOST + b"\r\n" + CHUNKED + b"nonsense\r\n")
+        time.sleep(0.1)
+        caller.send(b"x" * 1000)
+        status, _, body = caller.answer()
+        assert (status, len(body)) == (200, 1_000_000)
+        assert caller.is_closed()
+
+
+@pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\n"])
+def test_a_body_has_its_time_from_when_we_read_it(hasty_port: int, expect: bytes) -> None:
+    with Caller(hasty_port) as caller:
+        caller.send(b"GET /0.6 HTTP/1.1\r\n" + HOST + b"\r\n")
+        caller.send(b"POST / HTTP/1.1\r\n" + HOST + expect + b"Content-Length: 5\r\n\r\n")
+        time.sleep(0.05)
+        caller.send(b"12345")
+        assert caller.answer()[0] == 200
+        statuses = [caller.answer()[0]]
+        while statuses[-1] == 100:
+            statuses.append(caller.answer()[0])
+        assert statuses[-1] == 200
+
+
+def test_a_body_that_does_not_come_when_it_is_its_turn_is_slow(hasty_port: int) -> None:
+    with Caller(hasty_port) as caller:
+        caller.send(b"GET /0.3 HTTP/1.1\r\n" + HOST + b"\r\n")
+        caller.send(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\n")
+        assert [caller.answer()[0] for _ in range(2)] == [200, 408]
+        assert caller.is_closed()
+
+
+@pytest.fixture(scope="module")
+def restless_port() -> Iterator[int]:
+    """A server that keeps no connection alive without a request, but is patient with one."""
+    with running("tests.support.small_server", "0", "1", f"{PATIENCE} 0.5") as process:
+        yield port_of(process)
+
+
+def test_a_request_whose_head_comes_in_two_pieces_about_the_answer_before_it_is_answered(restless_port: int) -> None:
+    with Caller(restless_port) as caller:
+        caller.send(b"GET /0.2 HTTP/1.1\r\n" + HOST + b"\r\nGET /1 HTTP/1.1\r\n")
+        assert caller.answer()[0] == 200
+        caller.send(HOST + b"\r\n")
+        assert caller.answer()[0] == 200  # though it takes longer than a connection may rest
+
+
+def test_many_requests_in_one_breath_are_answered_in_order(port: int) -> None:
+    with Caller(port) as caller:
+        bodies = [b"%d" % number for number in range(20)]
+        for body in bodies:
+            caller.send(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        assert [seen(caller.answer()[2])["body"].encode() for _ in bodies] == bodies
+
+
+def test_few_requests_may_wait_for_the_answer_to_another(port: int) -> None:
+    with Caller(port) as caller:
+        caller.send(GET * 5000)
+        answered = [caller.answer() for _ in range(PIPELINED + 1)]
+        assert [status for status, _, _ in answered] == [200] * (PIPELINED + 1)
+        assert answered[-1][1]["connection"] == "close"
+        assert caller.is_closed()
