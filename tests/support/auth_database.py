@@ -58,9 +58,9 @@ def postgresql_template(postgresql: PostgreSQL) -> str:
 
 @pytest.fixture
 def auth_sqlite_url(sqlite_template: Path) -> str:
-    """A database just set up, at the place of the last test's: so its statements are compiled already."""
+    """A database just set up, in the file of the last test's: so its statements are compiled already."""
     file = sqlite_template.with_name("current.db")
-    for left in file.parent.glob(f"{file.name}*"):
+    for left in file.parent.glob(f"{file.name}-*"):
         left.unlink()
     return f"sqlite:///{shutil.copy(sqlite_template, file)}"
 

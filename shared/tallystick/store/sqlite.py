@@ -5,6 +5,7 @@ come in while the last group was being committed becomes the next group: one tra
 SQLAlchemy compiles and runs the statements; the transaction is ours, spoken straight to the driver.
 """
 
+import logging
 import os
 import sqlite3
 import time
@@ -20,6 +21,8 @@ from sqlalchemy.pool import NullPool
 from tallystick.store.errors import StoreUnavailable, Unstorable
 from tallystick.store.lane import Waiting
 from tallystick.store.unit import Unit, settle
+
+logger = logging.getLogger(__name__)
 
 GROUP_UNITS = 64
 GROUP_SECONDS = 0.005
@@ -70,12 +73,12 @@ def sqlite_engine(url: str) -> Engine:
     A file that is not there is made once. If it goes later, a new one in its place would hide that all is gone.
     """
     database = Path(make_url(url).database or "")
-    was_there = False
+    known: tuple[int, int] | None = None
 
     def connect() -> sqlite3.Connection:
-        nonlocal was_there
+        nonlocal known
         path = database.absolute()
-        if not was_there:
+        if known is None:
             _create_private(path)
         connection = sqlite3.connect(
             f"{path.as_uri()}?mode=rw",
@@ -85,7 +88,10 @@ def sqlite_engine(url: str) -> Engine:
             cached_statements=512,
             factory=_Connection,
         )
-        connection.path, connection.file, was_there = path, _identity(path), True
+        connection.path, connection.file = path, _identity(path)
+        if known not in (None, connection.file):
+            logger.warning("another file stands at %s by now", path)
+        known = connection.file or known
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
@@ -120,9 +126,9 @@ class _Link:
         self._open: tuple[Connection, _Connection] | None = None
 
     def get(self) -> tuple[Connection, _Connection]:
-        """Raises StoreUnavailable where another file, or none, is by now where the one was that is open."""
+        """Of the file that stands there by now, though it be another one than before."""
         if self._open is not None and not self._open[1].is_of_what_stands_there:
-            raise StoreUnavailable("the database file was moved away or replaced")
+            self.drop()
         if self._open is None:
             connection = self._engine.connect()
             driver = connection.connection.driver_connection
@@ -200,7 +206,8 @@ class Writer:
             group.append(unit)
             _run_in_savepoint(unit, connection, driver)
         driver.execute("COMMIT")
-        link.get()  # to which file?
+        if not driver.is_of_what_stands_there:
+            raise StoreUnavailable("the database file was moved away or replaced")
 
 
 def _followers(waiting: Waiting) -> Iterator[Unit]:
