@@ -55,7 +55,7 @@ class _Connection(sqlite3.Connection):
 
     @property
     def is_of_what_stands_there(self) -> bool:
-        return self.file == _identity(self.path)
+        return self.file is not None and self.file == _identity(self.path)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
