@@ -49,7 +49,7 @@ class MasterKey:
         kind, _, where = value.partition(":")
         if kind == "file":
             path = Path(where)
-            if may_create and not path.exists():
+            if may_create and cls.is_to_be_made(value):
                 _create(path)
             return cls(_read(path), path)
         if kind == "env":

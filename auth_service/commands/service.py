@@ -56,10 +56,10 @@ class Service:
 
     async def check_master_key(self) -> None:
         """That `master_key()` will succeed, without making anything. Raises Misconfigured."""
-        is_new = not await self.store.read(keys.load_every_secret)
-        if not (is_new and MasterKey.is_to_be_made(self.settings.master_key)):
-            with _or_misconfigured():
-                await resealing.in_use(self.store, MasterKey.load(self.settings.master_key, may_create=False))
+        if MasterKey.is_to_be_made(self.settings.master_key) and not await self.store.read(keys.load_every_secret):
+            return
+        with _or_misconfigured():
+            await resealing.in_use(self.store, MasterKey.load(self.settings.master_key, may_create=False))
 
 
 @contextmanager
@@ -94,23 +94,23 @@ def run(
     with exit_on_misconfiguration(NAME):
         try:
             settings = read_config(config)
-            is_new = not is_there(settings.database_url)
-            if is_new and not may_begin:
+            if not (may_begin or is_there(settings.database_url)):
                 if stand_in is None:
                     raise Misconfigured("database_url: there is no such database yet; `serve` makes it")
                 typer.echo(f"{NAME}: there is no database {settings.database_url} yet; `serve` makes it", err=True)
                 settings = settings.model_copy(update={"database_url": stand_in})
-            bring_up_to_date(settings)
-            if is_new and may_begin:
+            if bring_up_to_date(settings) and may_begin:
                 typer.echo(f"{NAME}: made the database {settings.database_url}", err=True)
             return run_with(settings, by_command)
         except Unstorable as reason:  # a name from the command line, in no encoding of text
             refuse(str(reason))
 
 
-def bring_up_to_date(settings: Settings) -> None:
-    """Give the database the newest schema, and make it if need be. Raises StoreUnavailable."""
+def bring_up_to_date(settings: Settings) -> bool:
+    """Give the database the newest schema; whether it had to be made for that. Raises StoreUnavailable."""
+    is_new = not is_there(settings.database_url)
     migrate(settings.database_url, "auth_service.migrations")
+    return is_new
 
 
 def run_with(settings: Settings, command: Callable[[Service], Awaitable[T]]) -> T:
@@ -144,6 +144,6 @@ def say(text: str) -> None:
 
 
 def refuse(reason: str) -> NoReturn:
-    """What was asked for cannot be done: one line, status 1."""
+    """It did not go as was asked for: one line that says why, status 1."""
     typer.echo(f"{NAME}: {reason}", err=True)
     raise typer.Exit(1)

@@ -15,7 +15,6 @@ from tallystick.metrics import Memory
 from tallystick.server import exit_on_misconfiguration
 from tallystick.server import serve as serve_app
 from tallystick.server.logs import configure_logging
-from tallystick.store import is_there
 
 _log = logging.getLogger(__name__)
 
@@ -42,8 +41,7 @@ def serve(
     configure_logging()
     with exit_on_misconfiguration(NAME):
         settings = config_file.read_config(config)
-        is_new = not is_there(settings.database_url)
-        bring_up_to_date(settings)
+        is_new = bring_up_to_date(settings)
         run_with(settings, _prepare)
         if is_new:
             _log.info("made the database %s", settings.database_url)

@@ -5,9 +5,7 @@ import os
 import signal
 import socket
 import subprocess
-import time
 import urllib.request
-from collections.abc import Callable
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
@@ -15,6 +13,7 @@ import pytest
 
 from tests.support.patience import PATIENCE
 from tests.support.processes import port_of, running
+from tests.support.waiting import wait_until
 
 SMALL = "tests.support.small_server"
 
@@ -23,13 +22,6 @@ def ask(port: int, path: str = "/", host: str = "127.0.0.1") -> dict[str, Any]:
     with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=PATIENCE) as response:
         answer: dict[str, Any] = json.load(response)
         return answer
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
 
 
 def is_alive(pid: int) -> bool:
@@ -104,13 +96,13 @@ def test_workers_stay_in_the_process_group_and_one_that_dies_is_replaced() -> No
         assert {os.getpgid(pid) for pid in first} == {process.pid}
         victim = min(first)
         os.kill(victim, signal.SIGKILL)
-        until(lambda: len(workers_of(process) - first) == 1)
+        wait_until(lambda: len(workers_of(process) - first) == 1)
         survivors = workers_of(process)
         assert victim not in survivors
         assert ask(port)["pid"] in survivors
         process.terminate()
         assert process.wait(PATIENCE) == 0
-        until(lambda: not any(map(is_alive, survivors)))
+        wait_until(lambda: not any(map(is_alive, survivors)))
 
 
 def test_workers_do_not_outlive_a_parent_that_was_killed() -> None:
@@ -118,4 +110,4 @@ def test_workers_do_not_outlive_a_parent_that_was_killed() -> None:
         port_of(process)
         workers = workers_of(process)
         process.kill()
-        until(lambda: not any(map(is_alive, workers)))
+        wait_until(lambda: not any(map(is_alive, workers)))

@@ -5,7 +5,6 @@ import multiprocessing
 import sqlite3
 import subprocess
 import sys
-import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -17,6 +16,7 @@ from sqlalchemy import text
 from tallystick.store import Store, StoreUnavailable
 from tallystick.store.migrations import migrate
 from tests.support.patience import PATIENCE
+from tests.support.waiting import wait_until
 
 FIRST = """
 import sqlalchemy as sa
@@ -153,14 +153,9 @@ def test_a_step_that_is_left_waits_for_its_turn(
     assert rows(url, "SELECT version_num FROM alembic_version") == [("0003",)]
 
 
-def wait_until_somebody_is_in(function: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        for frame in sys._current_frames().values():
-            if any(entry.f_code.co_name == function for entry, _ in traceback.walk_stack(frame)):
-                return
-        time.sleep(0.005)
-    raise TimeoutError
+def is_somebody_in(function: str) -> bool:
+    stacks = map(traceback.walk_stack, sys._current_frames().values())
+    return any(frame.f_code.co_name == function for stack in stacks for frame, _ in stack)
 
 
 def test_who_waited_for_a_newer_program_leaves_what_it_made(tmp_path: Path, package: str, versions: Path) -> None:
@@ -173,7 +168,7 @@ def test_who_waited_for_a_newer_program_leaves_what_it_made(tmp_path: Path, pack
     ):
         other.execute("BEGIN IMMEDIATE")
         waiting = pool.submit(migrate, url, package)
-        wait_until_somebody_is_in("_begin_alone")  # who has seen by then what there was
+        wait_until(lambda: is_somebody_in("_begin_alone"))  # who has seen by then what there was
         other.execute("UPDATE alembic_version SET version_num = '0004'")
         other.execute("COMMIT")
         with pytest.raises(StoreUnavailable, match="the database is newer than this program"):

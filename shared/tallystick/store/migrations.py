@@ -39,9 +39,7 @@ def migrate(url: str, package: str) -> None:
         if _is_newest(connection, scripts):
             return
         with _alone(connection):
-            with _or_unavailable("the database cannot be read"):
-                known = _heads(connection)
-            _refuse_newer(known, scripts)  # than when it was looked at
+            _heads(connection, scripts)  # somebody newer may have been here since we looked
             _upgrade(connection, scripts)
             _commit(connection)
 
@@ -56,23 +54,22 @@ def _connected(engine: Engine) -> Iterator[Connection]:
 
 def _is_newest(connection: Connection, scripts: ScriptDirectory) -> bool:
     """No lock is needed to see it: another process may only just be making it so, and that is for the lock to say."""
+    known = _heads(connection, scripts)
     with _or_unavailable("the database cannot be read"):
-        known = _heads(connection)
         is_as_we_left_it = (
             connection.dialect.name != "sqlite" or _journal_mode(connection) == "wal"
         )  # or a restored copy
         connection.rollback()
-    _refuse_newer(known, scripts)
     return is_as_we_left_it and known == set(scripts.get_heads())
 
 
-def _heads(connection: Connection) -> set[str]:
-    return set(MigrationContext.configure(connection).get_current_heads())
-
-
-def _refuse_newer(known: set[str], scripts: ScriptDirectory) -> None:
+def _heads(connection: Connection, scripts: ScriptDirectory) -> set[str]:
+    """The revisions that the database is at. Raises StoreUnavailable where `scripts` do not have them."""
+    with _or_unavailable("the database cannot be read"):
+        known = set(MigrationContext.configure(connection).get_current_heads())
     if not known.issubset(script.revision for script in scripts.walk_revisions()):
         raise StoreUnavailable("the database is newer than this program")
+    return known
 
 
 @contextmanager

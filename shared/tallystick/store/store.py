@@ -178,7 +178,7 @@ def check_url(url: str) -> None:
 def engine_for(url: str, *, patience: float) -> Engine:
     """The engine behind a store. `patience`: seconds that a statement may take on PostgreSQL. Connects to nothing yet.
 
-    It holds no connection and knows what it has compiled, which takes longer than to run it, so a process has one.
+    It holds no connection and knows what it has compiled, which takes longer than to run it, so it is shared.
     Either driver is imported only where it is asked for. Raises ValueError for a URL of another kind.
     """
     if url.startswith(_POSTGRESQL):
