@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from auth_service.endpoints.json_response import json_response
 from auth_service.metrics import AuthMetrics
 from auth_service.pages import page
+from auth_service.pages.reference import reference
 from auth_service.pages.refusals import MalformedRequest, PageRefusal, TooBusy
 from tallystick.asgi.allowed_methods import allowed_methods
 from tallystick.bearer import challenge
@@ -35,7 +36,7 @@ async def refused(request: Request, refusal: Exception) -> Response:
         title=shown.title,
         text=shown.text,
         again=shown.again,
-        request_id=request_id.get(),
+        reference=reference(request_id.get()),
     )
 
 

@@ -47,6 +47,8 @@ async def consent_page(request: Request, provider: Provided) -> Response:
         ],
         redirect_host=urlsplit(redirect_uri).netloc or urlsplit(redirect_uri).scheme,
         is_native=is_program_on_the_device(begun.request, client),
+        # A self-registered client is "web" also when it left application_type out, as programs do.
+        is_web=client.is_declared and client.application_type == "web",
     )
 
 

@@ -32,31 +32,32 @@ class UnknownClient(PageRefusal):
     error = "invalid_client"
     title = "We do not know this app"
     text = (
-        "The app that sent you here is not registered, or has been switched off. Its makers can mend that; you cannot."
+        "The app that sent you here is not registered with this sign-in service, or it has been turned off. "
+        "You cannot fix this yourself. Please tell the people who run the app."
     )
 
 
 class MissingRedirectURI(PageRefusal):
     title = "The app did not say where to go back to"
-    text = "The request has no redirect_uri, or more than one. Tell the app's makers, and sign in there another way."
+    text = "The request has no redirect_uri, or more than one. Please tell the people who run the app."
 
 
 class UnregisteredRedirectURI(PageRefusal):
     title = "We will not send you there"
     text = (
-        "The app asked us to send you to an address that is not registered for it, by mistake or as an attack. "
-        "Open the app from a link that you trust."
+        "The app asked us to send you to an address that is not registered for it. "
+        "This can be a mistake or an attack. Open the app from a link that you trust."
     )
 
 
 class MalformedRequest(PageRefusal):
-    title = "The request is damaged"
-    text = "What the app sent is too long, or not properly encoded. Go back to the app and start again."
+    title = "We could not read this request"
+    text = "What the app sent is too long, incomplete, or not encoded correctly. Go back to the app and start again."
 
 
 class FormExpired(PageRefusal):
     title = "This page was open for too long"
-    text = "For your safety the form is valid for an hour. Go back to the app and start again."
+    text = "For your safety this form works for one hour only. Go back to the app and start again."
 
 
 class ForeignForm(PageRefusal):
@@ -64,23 +65,26 @@ class ForeignForm(PageRefusal):
     status = 403
     title = "This form did not come from our own page"
     text = (
-        "Another site may have sent it without your knowing, so nothing was done. Go back to the app and start again."
+        "Another website may have sent it without your knowledge. We did nothing. Go back to the app and start again."
     )
 
 
 class LoginEnded(PageRefusal):
     error = "login_required"
-    title = "You are not signed in any more"
-    text = "Your login ended while this page was open, so nothing was done. Go back to the app and start again."
+    title = "You are no longer signed in"
+    text = "Your login ended while this page was open, so we did nothing. Go back to the app and start again."
 
 
 class UnregisteredPostLogoutRedirectURI(PageRefusal):
     title = "We will not send you there after signing out"
-    text = "The app named an address that is not registered for it, so you are still signed in. Tell the app's makers."
+    text = (
+        "The app named an address that is not registered for it, so you are still signed in. "
+        "Please tell the people who run the app."
+    )
 
 
 class TooBusy(PageRefusal):
     error = "temporarily_unavailable"
     status = 503
     title = "We cannot do this right now"
-    text = "Something that we need is away for a moment. Nothing is lost; wait a few seconds and try again."
+    text = "A part of the sign-in service does not answer at the moment. Wait a few seconds, then try again."

@@ -34,6 +34,7 @@ class Client:
     logo_uri: str | None
     policy_uri: str | None
     tos_uri: str | None
+    application_type: str
     redirect_uris: list[str]
     post_logout_redirect_uris: list[str]
     initiate_login_uri: str | None
@@ -149,6 +150,7 @@ def _client(row: Any) -> Client:
         logo_uri=metadata.get("logo_uri"),
         policy_uri=metadata.get("policy_uri"),
         tos_uri=metadata.get("tos_uri"),
+        application_type=metadata.get("application_type", "web"),
         redirect_uris=metadata["redirect_uris"],
         post_logout_redirect_uris=metadata["post_logout_redirect_uris"],
         initiate_login_uri=metadata.get("initiate_login_uri"),

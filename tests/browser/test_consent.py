@@ -128,7 +128,7 @@ async def test_denying_tells_the_client_and_is_not_remembered(page: Page, asking
 async def test_one_who_signed_out_meanwhile_allows_nothing(page: Page, asking: Asking) -> None:
     await page.context.clear_cookies()
     await page.click("#allow")
-    await expect(page.locator("h1")).to_have_text("You are not signed in any more")
+    await expect(page.locator("h1")).to_have_text("You are no longer signed in")
     await expect(page.locator("#error")).to_have_text("login_required")
 
 
@@ -137,6 +137,6 @@ async def test_a_program_on_the_device_is_asked_about_every_time(page: Page, dem
     docs_page = {"client_id": "notes-docs", "redirect_uri": f"{demo.api}/docs/oauth2-redirect"}
     for _ in range(2):
         await asking.ask(**docs_page)
-        await expect(page.locator(".notice")).to_contain_text("A program on this device is asking.")
+        await expect(page.locator(".notice")).to_contain_text("A website that runs on this device is asking.")
         await page.click("#allow")
         await expect(page).to_have_title("Back to the docs page")

@@ -31,12 +31,12 @@ WRONG_REQUESTS = {
     "that is not properly encoded": (
         "authorize",
         {"client_id": b"\xff"},
-        ("invalid_request", "The request is damaged"),
+        ("invalid_request", "We could not read this request"),
     ),
     "for the login page, altered": (
         "login",
         {"request": "e30.AAAA"},
-        ("invalid_request", "The request is damaged"),
+        ("invalid_request", "We could not read this request"),
     ),
 }
 
@@ -52,6 +52,14 @@ async def test_a_wrong_request_is_told_apart(
     await expect(page.locator("#error")).to_have_text(error)
     await expect(page.locator("h1")).to_have_text(title)
     await expect(page).to_have_url(re.compile(f"^{re.escape(demo.auth)}/"))
+
+
+async def test_error_page_shows_a_short_reference_that_the_log_finds(page: Page, demo: Demo) -> None:
+    answer = await page.goto(f"{demo.auth}/authorize?client_id=nobody")
+    assert answer is not None
+    shown = await page.locator("#reference").inner_text()
+    assert len(shown) == 12
+    assert (await answer.all_headers())["x-request-id"].startswith(shown)
 
 
 async def test_nothing_that_came_in_the_url_is_shown(page: Page, demo: Demo) -> None:

@@ -73,7 +73,7 @@ async def test_a_form_that_was_altered_says_so(page: Page, demo: Demo, person: A
     await go_to_sign_in(page, demo.one)
     await page.locator("input[name=request]").evaluate("field => { field.value = 'A' + field.value.slice(1) }")
     await fill_in(page, person)
-    await expect_error_page(page, "invalid_request", "The request is damaged")
+    await expect_error_page(page, "invalid_request", "We could not read this request")
 
 
 async def test_a_form_of_another_site_signs_nobody_in(

@@ -40,7 +40,7 @@ async def test_a_form_has_only_so_many_fields(auth: AuthService) -> None:
 async def test_a_query_that_no_url_holds_gets_a_page(auth: AuthService, path: str, query: bytes) -> None:
     status, body = await _get(auth, path, query)
     assert status == 400
-    assert b"The request is damaged" in body
+    assert b"We could not read this request" in body
 
 
 async def _get(auth: AuthService, path: str, query: bytes) -> tuple[int, bytes]:

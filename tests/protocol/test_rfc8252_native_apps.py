@@ -65,6 +65,16 @@ async def test_the_user_is_asked_every_time_although_it_is_first_party(native: R
         page = await native.authorize()
 
 
+async def test_web_client_in_development_is_called_a_website_and_asked_every_time(auth: AuthService) -> None:
+    in_development = auth.relying_party("spa-in-development")
+    page = await in_development.sign_in()
+    for _ in range(2):
+        assert "A website that runs on this device is asking" in page.text
+        assert "could answer at\n  <bdi>localhost:3000</bdi>" in page.text
+        assert "code" in answer_of(await in_development.browser.allow(page))
+        page = await in_development.authorize()
+
+
 async def test_so_it_cannot_sign_in_silently(native: RelyingParty) -> None:
     await native.authorization_code()
     assert answer_of(await native.authorize(prompt="none"))["error"] == "consent_required"

@@ -82,6 +82,7 @@ _CLIENTS = [
     _web("no-pkce", require_pkce=False),
     _web("app-query", redirect_uris=["https://app-query.example.org/callback?tenant=1"]),
     _public("spa", redirect_uris=["https://spa.example.org/callback"]),
+    _public("spa-in-development", redirect_uris=["http://localhost:3000/callback"]),
     _public(
         "native",
         application_type="native",
