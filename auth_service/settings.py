@@ -16,7 +16,7 @@ from auth_service.oidc_scopes import OIDC_SCOPES
 from tallystick.clock import LEEWAY
 from tallystick.server.database_url import DatabaseTimeout, DatabaseUrl
 from tallystick.store import DEADLINE
-from tallystick.urls import is_loopback
+from tallystick.urls import is_loopback, without_root_path
 
 
 def _issuer(value: str) -> str:
@@ -157,14 +157,14 @@ class Settings(_Frozen):
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         for kind, names in (
-            ("api audience", [api.audience for api in self.api]),
+            ("api audience", [without_root_path(api.audience) for api in self.api]),
             ("client_id", [client.client_id for client in self.client]),
             ("user email", [user.email.casefold() for user in self.user]),
             ("scope", [scope for api in self.api for scope in api.scopes]),
         ):
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"the {kind} {twice[0]!r} is declared twice")
-        if self.issuer in (api.audience for api in self.api):
+        if self.issuer in (without_root_path(api.audience) for api in self.api):
             raise ValueError("the issuer cannot be an api's audience: it is the audience of tokens for userinfo alone")
         return self
 

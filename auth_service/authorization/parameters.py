@@ -1,6 +1,7 @@
 """Whether the client may ask for what it asks. Refusals go back to its redirect_uri (RFC 6749 §4.1.2.1)."""
 
 import re
+from dataclasses import replace
 
 from auth_service.acr import ACR_VALUES
 from auth_service.authorization.request import PROMPTS, AuthorizationRequest
@@ -17,26 +18,29 @@ from tallystick.errors import (
     UnauthorizedClient,
     UnmetAuthenticationRequirements,
     UnsupportedResponseType,
+    quoted,
 )
 from tallystick.scope import parse_scope
+from tallystick.urls import without_root_path
 
 _S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _MAX_AGE = re.compile(r"[0-9]{1,9}")
 
 
-def check_parameters(request: AuthorizationRequest, client: Client, apis: Apis, *, issuer: str) -> None:
-    """Each of the steps raises the OAuthError that its RFC names."""
+def check_parameters(request: AuthorizationRequest, client: Client, apis: Apis, *, issuer: str) -> AuthorizationRequest:
+    """Return the request with its `scopes` and `resources`. Each step raises the OAuthError that its RFC names."""
     if request.form.repeated:
-        raise InvalidRequest("a parameter is repeated")
+        raise InvalidRequest(f"a parameter is repeated: {quoted(min(request.form.repeated))}")
     check_response_type(request)
     check_unsupported(request)
     if "authorization_code" not in client.grant_types:
         raise UnauthorizedClient("this client is not registered for the authorization code grant")
     check_code_challenge(request, client)
-    check_scope(request, client)
+    resources = check_resources(request, client, apis, issuer=issuer)
+    scopes = check_scope(request, client, apis, resources=resources, issuer=issuer)
     check_prompt(request)
     check_claims(request)
-    check_resources(request, client, apis, issuer=issuer)
+    return replace(request, scopes=scopes, resources=resources)
 
 
 def check_response_type(request: AuthorizationRequest) -> None:
@@ -75,15 +79,51 @@ def check_code_challenge(request: AuthorizationRequest, client: Client) -> None:
         raise InvalidRequest("code_challenge must be 43 characters of base64url")
 
 
-def check_scope(request: AuthorizationRequest, client: Client) -> None:
+def check_scope(
+    request: AuthorizationRequest, client: Client, apis: Apis, *, resources: tuple[str, ...], issuer: str
+) -> tuple[str, ...]:
+    """Return the scopes that a code can be issued for, in the order of the request.
+
+    Scopes that are not known here are left out (OIDC Core §3.1.2.1, RFC 6749 §3.3), and so are those of APIs that
+    `resources`, where there are any, do not name: no token could carry them.
+
+    Raises InvalidScope for a known scope that the client may not have, and when no known one is asked for;
+    InvalidTarget for scopes of several APIs without `resources`, and when none belongs to the named resources.
+    """
+    audiences = {scope: _audience(scope, apis, issuer) for scope in _asked_scopes(request, client, apis)}
+    if request.form.get("scope") is None and resources:
+        audiences = {scope: audience for scope, audience in audiences.items() if audience in resources}
+    if foreign := [scope for scope in audiences if scope not in client.scopes]:
+        raise InvalidScope(f"this client may not have the scope {foreign[0]}")
+    if not resources:
+        owners = {audience: scope for scope, audience in audiences.items() if audience != issuer}
+        if len(owners) > 1:
+            one, other, *_ = owners.values()
+            raise InvalidTarget(f"{one} and {other} are scopes of different APIs: name one by the resource parameter")
+        return tuple(audiences)
+    if not set(audiences.values()) & set(resources):
+        raise InvalidTarget(f"no scope of the resource {quoted(resources[0])} is asked for")
+    return tuple(scope for scope, audience in audiences.items() if audience in (issuer, *resources))
+
+
+def _asked_scopes(request: AuthorizationRequest, client: Client, apis: Apis) -> tuple[str, ...]:
+    """The known scopes of the request; without the parameter `scope`, those that the client is registered for."""
+    text = request.form.get("scope")
     try:
-        words = parse_scope(request.form.get("scope", ""))
+        words = parse_scope(client.scope if text is None else text)
     except ValueError:
         raise InvalidScope("the scope is malformed") from None
-    if not words:
-        raise InvalidScope("no scope is asked for")
-    if not client.scopes.issuperset(words):
-        raise InvalidScope("the scope is not one that this client may have")
+    known = tuple(scope for scope in words if scope in OIDC_SCOPES or scope in apis.owner)
+    if known:
+        return known
+    if text is None:
+        raise InvalidScope("no scope is asked for, and this client is registered for none")
+    raise InvalidScope(f"the scope {quoted(words[0])} is not known here" if words else "no scope is asked for")
+
+
+def _audience(scope: str, apis: Apis, issuer: str) -> str:
+    api = apis.owner.get(scope)
+    return issuer if api is None else api.audience
 
 
 def check_prompt(request: AuthorizationRequest) -> None:
@@ -106,12 +146,19 @@ def check_claims(request: AuthorizationRequest) -> None:
         raise UnmetAuthenticationRequirements("none of the demanded acr values can be met")
 
 
-def check_resources(request: AuthorizationRequest, client: Client, apis: Apis, *, issuer: str) -> None:
-    """Each `resource` is an API whose scopes the client may have, or the issuer itself for userinfo (RFC 8707 §2.1)."""
+def check_resources(request: AuthorizationRequest, client: Client, apis: Apis, *, issuer: str) -> tuple[str, ...]:
+    """Return the audiences that the `resource` parameters name, as they are declared.
+
+    Each is an API whose scopes the client may have, or the issuer itself for userinfo (RFC 8707 §2.1). Raises
+    InvalidTarget for any other.
+    """
+    audiences = []
     for resource in request.form.resources:
-        api = apis.by_audience.get(resource)
+        api = apis.find(resource)
         if api is not None and not client.scopes.isdisjoint(api.scopes):
-            continue
-        if resource == issuer and not OIDC_SCOPES.isdisjoint(client.scopes):
-            continue
-        raise InvalidTarget("the resource is not an API that this client may use")
+            audiences.append(api.audience)
+        elif without_root_path(resource) == issuer and not OIDC_SCOPES.isdisjoint(client.scopes):
+            audiences.append(issuer)
+        else:
+            raise InvalidTarget(f"the resource {quoted(resource)} is not an API that this client may use")
+    return tuple(dict.fromkeys(audiences))

@@ -18,7 +18,9 @@ PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 class AuthorizationRequest:
     """Well-formed parameters. Whether this client may ask for them is judged elsewhere.
 
-    `query` is the text it came as. `max_age` is seconds; `scopes` keep their order.
+    `query` is the text it came as. `max_age` is seconds. `scopes` are what a code can be issued for, in the order of
+    the request, and `resources` the named audiences as they are declared: both are empty until `check_parameters` has
+    returned the request with them.
     """
 
     query: str
@@ -26,6 +28,8 @@ class AuthorizationRequest:
     redirect_uri: str | None
     state: str | None
     form: Form
+    scopes: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, query: str) -> "AuthorizationRequest":
@@ -55,7 +59,3 @@ class AuthorizationRequest:
         """The one asked for, if we know it (OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode §2)."""
         asked = self.form.get("response_mode", "query")
         return asked if asked in RESPONSE_MODES else None
-
-    @property
-    def scopes(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(self.form.get("scope", "").split()))

@@ -42,7 +42,7 @@ async def issue_code(
             sid=login_session.sid,
             redirect_uri=request.redirect_uri or "",
             scope=" ".join(request.scopes),
-            resources=list(request.form.resources),
+            resources=list(request.resources),
             nonce=request.form.get("nonce"),
             code_challenge=request.form.get("code_challenge"),
             claims=request.claims.within(client.scopes).stored(),

@@ -1,5 +1,6 @@
 """/authorize: the user, the client and we agree on a code (RFC 6749 §3.1, OIDC Core §3.1.2)."""
 
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -80,7 +81,8 @@ async def answer(
     request = begun.request
     client = await trusted_client(request, provider.registry)  # until here a refusal is a page
     try:
-        check_parameters(request, client, await provider.registry.now(), issuer=provider.issuer)
+        request = check_parameters(request, client, await provider.registry.now(), issuer=provider.issuer)
+        begun = replace(begun, request=request)
         allowed: frozenset[str] = frozenset()
         if login_session is not None and not client.first_party:
             allowed = await provider.store.read(consents.find, login_session.sub, client.client_id)

@@ -1,5 +1,6 @@
 """/consent: the user decides what a client may do (RFC 6749 §4.1, OIDC Core §3.1.2.4)."""
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
@@ -25,8 +26,7 @@ router = APIRouter(include_in_schema=False)
 async def consent_page(request: Request, provider: Provided) -> Response:
     """What is asked for, in words of the API that understands each scope."""
     sealed = request.query_params.get("request", "")
-    begun = begun_from(await open_sealed(sealed, provider))
-    client = await _asking_client(begun, provider)
+    client, begun = await _asking_client(begun_from(await open_sealed(sealed, provider)), provider)
     login_session = await provider.login_sessions.current(request)
     if login_session is None:
         raise LoginEnded
@@ -56,8 +56,7 @@ async def consent_page(request: Request, provider: Provided) -> Response:
 async def consent(request: Request, provider: Provided) -> Response:
     """Remember what was allowed and go on; or go back with access_denied."""
     form = await read_our_form(request, provider)
-    begun = begun_from(form.sealed)
-    client = await _asking_client(begun, provider)
+    client, begun = await _asking_client(begun_from(form.sealed), provider)
     subject = _subject(form["request"], begun, client)
     login_session = await signed_in_sender(request, form, provider, purpose="consent", subject=subject)
     if form.get("decision") != "allow":
@@ -82,9 +81,12 @@ def _subject(sealed: str, begun: Begun, client: Client) -> str:
     return " ".join([sealed, *scopes_to_allow(begun.request, client), client.client_name])
 
 
-async def _asking_client(begun: Begun, provider: Provider) -> Client:
-    """Nobody is asked about what the client may not have: the seal says that we carried the request, not that we
-    found it good. Raises the OAuthError of whoever refuses it, shown as a page."""
+async def _asking_client(begun: Begun, provider: Provider) -> tuple[Client, Begun]:
+    """The client, and the request with the scopes that the client may have: the user is asked about no others.
+
+    The seal only proves that the request passed through here, so its parameters are checked again. An OAuthError is
+    shown as a page.
+    """
     client = await trusted_client(begun.request, provider.registry)
-    check_parameters(begun.request, client, await provider.registry.now(), issuer=provider.issuer)
-    return client
+    apis = await provider.registry.now()
+    return client, replace(begun, request=check_parameters(begun.request, client, apis, issuer=provider.issuer))

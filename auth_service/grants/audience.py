@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from auth_service.oidc_scopes import OIDC_SCOPES
 from auth_service.store.apis import Apis
-from tallystick.errors import InvalidScope, InvalidTarget
+from tallystick.errors import InvalidScope, InvalidTarget, quoted
 from tallystick.scope import parse_scope
+from tallystick.urls import without_root_path
 
 
 @dataclass(frozen=True)
@@ -18,17 +19,18 @@ class Target:
 
 
 def choose_target(scope: str, *, asked: Sequence[str], allowed: Sequence[str], apis: Apis, issuer: str) -> Target:
-    """One audience for a token with `scope`.
+    """Return one audience for a token with `scope`, and those of its scopes that the audience understands.
 
     `asked` are the resources of this request, at most one; `allowed` those of the authorization request, none meaning
     any. Without either, the API that owns the scopes. Raises InvalidTarget when that is not exactly one.
     """
     if len(asked) > 1:
         raise InvalidTarget("a token has one audience: name one resource")
-    if asked and allowed and asked[0] not in allowed:
-        raise InvalidTarget("the resource is not one that was asked for at the authorization endpoint")
+    named = [_audience(resource, apis, issuer) for resource in asked]
+    if named and allowed and named[0] not in allowed:
+        raise InvalidTarget(f"the authorization request did not name the resource {quoted(asked[0])}")
     words = scope.split()
-    candidates = list(asked or allowed)
+    candidates = named or list(allowed)
     if not candidates:
         owners = {apis.owner[word].audience for word in words if word in apis.owner}
         candidates = sorted(owners) or [issuer]
@@ -37,21 +39,38 @@ def choose_target(scope: str, *, asked: Sequence[str], allowed: Sequence[str], a
     audience = candidates[0]
     api = apis.by_audience.get(audience)
     if api is None and audience != issuer:
-        raise InvalidTarget("the resource is not an API known here")
+        raise InvalidTarget(f"the resource {quoted(audience)} is not an API known here")
     understood = OIDC_SCOPES if api is None else api.scopes.keys()
     if understood.isdisjoint(words):
-        raise InvalidTarget("nothing was granted for this resource")
+        raise InvalidTarget(f"nothing was granted for the resource {quoted(audience)}")
     return Target(audience, " ".join(word for word in words if word in OIDC_SCOPES or word in understood))
 
 
-def narrowed(scope: str | None, *, granted: str) -> str:
-    """The scope asked for at a refresh: what was granted, or a part of it (RFC 6749 §6). Raises InvalidScope."""
+def narrowed(scope: str | None, *, granted: str, apis: Apis) -> str:
+    """Return the scope asked for at a refresh: what was granted, or a part of it (RFC 6749 §6).
+
+    Scopes that are not known here are left out, because the authorization endpoint left them out, too. Raises
+    InvalidScope for a known one that was not granted, and when nothing remains.
+    """
     if scope is None:
         return granted
     try:
         words = parse_scope(scope)
     except ValueError:
         raise InvalidScope("the scope is malformed") from None
-    if not words or not set(words) <= set(granted.split()):
-        raise InvalidScope("the scope exceeds what was granted")
-    return " ".join(words)
+    known = [word for word in words if word in OIDC_SCOPES or word in apis.owner]
+    if excess := [word for word in known if word not in granted.split()]:
+        raise InvalidScope(f"the scope {excess[0]} exceeds what was granted")
+    if not known:
+        raise InvalidScope("none of the scopes was granted")
+    return " ".join(known)
+
+
+def _audience(resource: str, apis: Apis, issuer: str) -> str:
+    """The declared form of what a `resource` names. Raises InvalidTarget."""
+    api = apis.find(resource)
+    if api is not None:
+        return api.audience
+    if without_root_path(resource) == issuer:
+        return issuer
+    raise InvalidTarget(f"the resource {quoted(resource)} is not an API known here")

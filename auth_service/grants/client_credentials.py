@@ -6,7 +6,7 @@ from auth_service.oidc_scopes import OIDC_SCOPES
 from auth_service.store.apis import Apis
 from auth_service.store.clients import Client
 from auth_service.tokens.issuing import Issuing, TokenResponse
-from tallystick.errors import InvalidClient, InvalidScope
+from tallystick.errors import InvalidClient, InvalidScope, quoted
 from tallystick.scope import parse_scope
 
 
@@ -23,23 +23,29 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
 
 
 def check_scope(scope: str | None, client: Client, apis: Apis, *, resources: tuple[str, ...]) -> str:
-    """The scopes to grant: those asked for, or all that the client is registered for (RFC 6749 §3.3) at the one API.
+    """Return the scopes to grant: those asked for, or all that the client is registered for (RFC 6749 §3.3).
 
-    Raises InvalidScope for one the client may not have, and for openid and its kind: nobody signed in here.
+    Where one API is named by `resources`, the default is of that API alone. Raises InvalidScope for a scope that the
+    client may not have, and for those of OpenID Connect, which need a user.
     """
     if scope is None:
         mine = client.scopes & apis.owner.keys()
         if not mine:
             raise InvalidScope("this client is registered for no scope of an API")
-        if len(resources) == 1 and resources[0] in apis.by_audience:
-            mine &= apis.by_audience[resources[0]].scopes.keys()
+        if len(resources) == 1 and (api := apis.find(resources[0])) is not None:
+            mine &= api.scopes.keys()
         return " ".join(sorted(mine))
     try:
         words = parse_scope(scope)
     except ValueError:
         raise InvalidScope("the scope is malformed") from None
-    if OIDC_SCOPES.intersection(words):
-        raise InvalidScope("no user signs in here, so there is nothing that this scope could tell")
-    if not words or not client.scopes.issuperset(words):
-        raise InvalidScope("the scope is not one that this client may have")
+    for word in words:
+        if word in OIDC_SCOPES:
+            raise InvalidScope(f"the scope {word} is about a user, and no user signs in here")
+        if word not in apis.owner:
+            raise InvalidScope(f"the scope {quoted(word)} is not known here")
+        if word not in client.scopes:
+            raise InvalidScope(f"this client may not have the scope {word}")
+    if not words:
+        raise InvalidScope("no scope is asked for")
     return " ".join(words)

@@ -22,7 +22,7 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
         if not granted:
             raise _refused()
         return choose_target(
-            narrowed(form.get("scope"), granted=granted),
+            narrowed(form.get("scope"), granted=granted, apis=apis),
             asked=form.resources,
             allowed=family.resources,
             apis=apis,

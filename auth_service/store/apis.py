@@ -1,10 +1,12 @@
 """The audiences tokens are issued for, and the scopes each of them understands."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from sqlalchemy import Connection, select
 
 from auth_service.store.tables import apis
+from tallystick.urls import without_root_path
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,14 @@ class Apis:
 
     by_audience: dict[str, Api]
     owner: dict[str, Api]
+
+    def find(self, resource: str) -> Api | None:
+        """The API that a `resource` parameter names (RFC 8707 §2); an empty path and "/" are the same."""
+        return self.by_audience.get(resource) or self._by_resource.get(without_root_path(resource))
+
+    @cached_property
+    def _by_resource(self) -> dict[str, Api]:
+        return {without_root_path(audience): api for audience, api in self.by_audience.items()}
 
 
 def load(connection: Connection) -> Apis:

@@ -30,13 +30,15 @@ OAuthError                         400
 """
 
 from typing import ClassVar
+from urllib.parse import quote
 
 
 class OAuthError(Exception):
     """A refusal in the RFCs' own form.
 
     `description` is for the developer who reads a log or a response body. It must keep to the characters of RFC 6749
-    §5.2 (no double quote, backslash or anything outside printable ASCII), and must not repeat what the caller sent.
+    §5.2 (no double quote, backslash or anything outside printable ASCII). It may repeat a value that the caller sent
+    only through `quoted`.
     """
 
     error: ClassVar[str] = "server_error"
@@ -191,3 +193,18 @@ class InsufficientScope(BearerError):
     def __init__(self, description: str = "", *, scope: str = "") -> None:
         super().__init__(description)
         self.scope = scope
+
+
+def quoted(value: str, *, limit: int = 100) -> str:
+    """Return a URI or name from a request in single quotes, fit for a `description`.
+
+    Characters that RFC 6749 §5.2 forbids are percent-encoded. What follows "?" or "#" and what precedes "@" in the
+    authority is left out, because it may be secret. At most `limit` characters are shown.
+    """
+    shown = value[: 2 * limit].partition("#")[0].partition("?")[0]
+    scheme, separator, rest = shown.partition("://")
+    if separator:
+        authority, slash, path = rest.partition("/")
+        shown = f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+    text = quote(shown, safe=" !$&()*+,/:;=@[]~%", errors="replace")
+    return f"'{text}'" if len(text) <= limit else f"'{text[:limit]}...'"

@@ -5,6 +5,7 @@ import re
 from urllib.parse import urlsplit
 
 # The characters of RFC 3986 but "#": a fragment never leaves its reader.
+_ROOT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/?#]+)/")
 _URL = re.compile(r"https?://[\x21\x24-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+")
 
 
@@ -26,6 +27,15 @@ def check_url(url: str) -> str:
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError(f"{url!r} must be https: plain http is for loopback only")
     return url
+
+
+def without_root_path(url: str) -> str:
+    """Return `url` without a path that is only "/", so that both spellings of one resource compare equal.
+
+    An empty path and "/" name the same resource (RFC 9110 §4.2.3, RFC 3986 §6.2.3).
+    """
+    match = _ROOT.fullmatch(url)
+    return url if match is None else match[1]
 
 
 def origin_of(url: str) -> tuple[str, str | None, int | None]:

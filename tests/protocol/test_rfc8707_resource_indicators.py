@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.auth_service import AuthService
 from tests.support.declared import CALENDAR, ISSUER, NOTES
 from tests.support.relying_party import RelyingParty, answer_of, claims_of, error_of
 
@@ -18,16 +19,15 @@ async def test_with_openid_scopes_alone_it_is_the_issuer(rp: RelyingParty) -> No
     assert claims_of((await rp.tokens(scope="openid email"))["access_token"])["aud"] == ISSUER
 
 
-async def test_scopes_of_two_apis_are_an_error_only_at_the_token_endpoint(rp: RelyingParty) -> None:
-    code = await rp.authorization_code(scope=BOTH)
-    assert error_of(await rp.token(code)) == (400, "invalid_target")
-    tokens = (await rp.token(code, resource=NOTES)).json()
-    assert claims_of(tokens["access_token"])["aud"] == NOTES
-    assert tokens["scope"] == "openid notes:read"
+async def test_scopes_of_two_apis_without_a_resource_are_refused_before_the_user_is_asked(rp: RelyingParty) -> None:
+    answer = answer_of(await rp.authorize(scope=BOTH))
+    assert answer["error"] == "invalid_target"
+    assert "notes:read and calendar:read" in answer["error_description"]
 
 
 async def test_each_refresh_may_name_another_of_the_apis(rp: RelyingParty) -> None:
-    tokens = (await rp.token(await rp.authorization_code(scope=BOTH), resource=NOTES)).json()
+    code = await rp.authorization_code(scope=BOTH, resource=[NOTES, CALENDAR, ISSUER])
+    tokens = (await rp.token(code, resource=NOTES)).json()
     for resource, scope in ((CALENDAR, "openid calendar:read"), (NOTES, "openid notes:read"), (ISSUER, "openid")):
         tokens = (await rp.refresh(tokens["refresh_token"], resource=resource)).json()
         assert (claims_of(tokens["access_token"])["aud"], tokens["scope"]) == (resource, scope)
@@ -58,11 +58,39 @@ async def test_a_token_is_never_for_more_than_was_authorized(rp: RelyingParty, c
 
 
 async def test_a_resource_for_which_nothing_was_granted_is_refused(rp: RelyingParty) -> None:
+    assert answer_of(await rp.authorize(scope="openid notes:read", resource=CALENDAR))["error"] == "invalid_target"
     code = await rp.authorization_code(scope="openid notes:read")
     assert error_of(await rp.token(code, resource=CALENDAR)) == (400, "invalid_target")
     assert (await rp.token(code, resource=NOTES)).status_code == 200
 
 
-@pytest.mark.parametrize("resource", ["https://elsewhere.example.com", NOTES + "/", NOTES + "#x", "x", [NOTES, "x"]])
+@pytest.mark.parametrize(
+    "resource", ["https://elsewhere.example.com", NOTES + "//", NOTES + "/?", "/", "x", [NOTES, "x"]]
+)
 async def test_an_unknown_resource_goes_back_as_invalid_target(rp: RelyingParty, resource: str | list[str]) -> None:
     assert answer_of(await rp.authorize(resource=resource))["error"] == "invalid_target"
+
+
+async def test_a_refused_resource_is_named_without_its_query(rp: RelyingParty) -> None:
+    answer = answer_of(await rp.authorize(resource='https://key@elsewhere.example.com/a"b?token=x'))
+    assert "'https://elsewhere.example.com/a%22b'" in answer["error_description"]
+
+
+async def test_an_empty_path_and_a_slash_name_the_same_resource(auth: AuthService, rp: RelyingParty) -> None:
+    """RFC 9110 §4.2.3. `aud` keeps the declared form."""
+    code = await rp.authorization_code(scope="openid notes:read calendar:read", resource=[f"{NOTES}/", f"{ISSUER}/"])
+    tokens = (await rp.token(code, resource=f"{NOTES}/")).json()
+    assert claims_of(tokens["access_token"])["aud"] == NOTES
+    refreshed = (await rp.refresh(tokens["refresh_token"], resource=f"{ISSUER}/")).json()
+    assert claims_of(refreshed["access_token"])["aud"] == ISSUER
+    own = (await auth.relying_party("bot-of-two").client_credentials(resource=f"{CALENDAR}/")).json()
+    assert (claims_of(own["access_token"])["aud"], own["scope"]) == (CALENDAR, "calendar:read")
+
+
+async def test_scopes_of_an_api_that_is_not_named_are_neither_asked_nor_given(auth: AuthService) -> None:
+    third = auth.relying_party("third-party")
+    page = await third.sign_in(scope=BOTH, resource=CALENDAR)
+    assert "Read your calendar" in page.text
+    assert "Read your notes" not in page.text
+    tokens = (await third.token(answer_of(await third.browser.allow(page))["code"])).json()
+    assert tokens["scope"] == "openid calendar:read"
