@@ -6,9 +6,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from auth_service.client_jwks import check_client_jwks
-from auth_service.uris import check_redirect_uri, origin_of
+from auth_service.uris import check_redirect_uri, check_web_url, origin_of
 from tallystick.scope import parse_scope
-from tallystick.urls import check_url
 
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]+\z")
@@ -22,9 +21,16 @@ def _scope(value: str) -> str:
     return " ".join(parse_scope(value))
 
 
+def _url(value: str) -> str:
+    try:
+        return check_web_url(value)
+    except ValueError as reason:
+        raise PydanticCustomError("url", "{reason}", {"reason": str(reason)}) from None
+
+
 Scope = Annotated[str, AfterValidator(_scope)]
-Url = Annotated[str, StringConstraints(max_length=2000), AfterValidator(check_url)]
-"""https, or http on loopback; without a fragment."""
+Url = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_url)]
+"""https, or http on loopback; without a fragment; written as a browser writes it."""
 Jwks = Annotated[dict[str, Any], AfterValidator(check_client_jwks)]
 GrantType = Literal["authorization_code", "refresh_token", "client_credentials"]
 AuthMethod = Literal["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
@@ -83,7 +89,7 @@ class ClientMetadata(BaseModel):
         for field in ("redirect_uris", "post_logout_redirect_uris"):
             for uri in getattr(self, field):
                 try:
-                    check_redirect_uri(uri, is_native=self.application_type == "native", is_public=self.is_public)
+                    check_redirect_uri(uri, is_native=self.application_type == "native")
                 except ValueError as reason:
                     context = {"field": field, "uri": repr(uri), "reason": str(reason)}
                     raise PydanticCustomError("redirect_uri", "{field}: {uri} {reason}", context) from None

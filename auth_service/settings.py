@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from auth_service.declared import DeclaredApi, DeclaredClient, DeclaredUser
 from auth_service.oidc_scopes import OIDC_SCOPES
+from auth_service.uris import check_private_use_scheme
 from tallystick.clock import LEEWAY
 from tallystick.server.database_url import DatabaseTimeout, DatabaseUrl
 from tallystick.store import DEADLINE
@@ -117,6 +118,8 @@ class Registration(_Frozen):
     mode: Literal["off", "token", "open"] = "token"
     initial_access_token: str | None = None
     require_pkce: bool = True
+    private_use_schemes: list[Annotated[str, AfterValidator(check_private_use_scheme)]] = []
+    """Schemes without a dot, such as `cursor`, in which clients that register themselves may be called back."""
 
 
 class Outgoing(_Frozen):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from auth_service.authorization.request import AuthorizationRequest
 from auth_service.store.clients import Client
 from auth_service.store.login_sessions import LoginSession
-from auth_service.uris import runs_on_the_device
+from auth_service.uris import has_private_use_scheme, runs_on_the_device
 from tallystick.errors import ConsentRequired, LoginRequired
 
 
@@ -94,8 +94,13 @@ def _consent_is_due(request: AuthorizationRequest, client: Client, allowed: froz
 
 
 def is_program_on_the_device(request: AuthorizationRequest, client: Client) -> bool:
-    """Any program there could pose as this client, so its word is no word, first-party or not (RFC 8252 §8.6)."""
-    return client.is_public and runs_on_the_device(request.redirect_uri or "")
+    """Whether any local program could impersonate this client (RFC 8252 §8.6): then always ask, first-party or not.
+
+    With a secret, a program on a loopback port cannot redeem the code. A private-use scheme always asks: the app that
+    receives the code passes it on to the server that has the secret, and a program in its place could do the same.
+    """
+    uri = request.redirect_uri or ""
+    return has_private_use_scheme(uri) or (client.is_public and runs_on_the_device(uri))
 
 
 def scopes_to_allow(request: AuthorizationRequest, client: Client) -> tuple[str, ...]:

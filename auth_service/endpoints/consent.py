@@ -1,7 +1,6 @@
 """/consent: the user decides what a client may do (RFC 6749 §4.1, OIDC Core §3.1.2.4)."""
 
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 
@@ -17,6 +16,7 @@ from auth_service.pages.refusals import LoginEnded
 from auth_service.provider import Provided, Provider
 from auth_service.store import consents
 from auth_service.store.clients import Client
+from auth_service.uris import shown_target
 from tallystick.errors import AccessDenied
 
 router = APIRouter(include_in_schema=False)
@@ -31,7 +31,6 @@ async def consent_page(request: Request, provider: Provided) -> Response:
     if login_session is None:
         raise LoginEnded
     owner = (await provider.registry.now()).owner
-    redirect_uri = begun.request.redirect_uri or ""
     return page(
         "consent",
         action="/consent",
@@ -45,7 +44,7 @@ async def consent_page(request: Request, provider: Provided) -> Response:
             (scope, owner[scope].scopes[scope] if scope in owner else OIDC_SCOPE_TEXTS.get(scope, scope))
             for scope in scopes_to_allow(begun.request, client)
         ],
-        redirect_host=urlsplit(redirect_uri).netloc or urlsplit(redirect_uri).scheme,
+        redirect_host=shown_target(begun.request.redirect_uri or ""),
         is_native=is_program_on_the_device(begun.request, client),
         # A self-registered client is "web" also when it left application_type out, as programs do.
         is_web=client.is_declared and client.application_type == "web",

@@ -49,6 +49,7 @@ class Registrations:
     ) -> None:
         """`initial_access_token` is the text to which that of the settings leads."""
         self._require_pkce = settings.require_pkce
+        self._private_use_schemes = frozenset(settings.private_use_schemes)
         self._is_open_to_all = settings.mode == "open"
         self._initial_access_token = initial_access_token
         self._store = store
@@ -154,9 +155,14 @@ class Registrations:
 
     async def _judge(self, request: dict[str, Any]) -> RegisteredMetadata:
         known_scopes = frozenset((await self._registry.now()).owner)
-        metadata = judge(request, require_pkce=self._require_pkce, known_scopes=known_scopes)
-        if any(origin_of(uri) == self._issuer for uri in metadata.redirect_uris):
-            # By form_post such a client could send us forms that come from a page of our own.
+        metadata = judge(
+            request,
+            require_pkce=self._require_pkce,
+            known_scopes=known_scopes,
+            private_use_schemes=self._private_use_schemes,
+        )
+        if any(origin_of(uri) == origin_of(self._issuer) for uri in metadata.redirect_uris):
+            # With form_post, such a client could make our own page send forms to our own endpoints.
             raise InvalidRedirectURI("redirect_uris: one of them is this server's own")
         return metadata
 

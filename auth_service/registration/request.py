@@ -1,12 +1,14 @@
 """What a client says of itself, judged (RFC 7591 §2, §3.1; OIDC Registration §2)."""
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from auth_service.client_metadata import ClientMetadata, Scope, SigningAlg
 from auth_service.oidc_scopes import OIDC_SCOPES
+from auth_service.uris import has_private_use_scheme
 from tallystick.errors import InvalidClientMetadata, InvalidRedirectURI
 from tallystick.scope import parse_scope
 from tallystick.strict_json import parse_object
@@ -55,6 +57,20 @@ class RegisteredMetadata(ClientMetadata):
         return self
 
     @model_validator(mode="after")
+    def _private_use_schemes_are_allowed(self, info: ValidationInfo) -> Self:
+        """A scheme with a dot is a domain name backwards (RFC 8252 §7.1); the configuration lists the others."""
+        listed: Collection[str] = info.context or ()
+        for field in ("redirect_uris", "post_logout_redirect_uris"):
+            for uri in getattr(self, field):
+                scheme = uri.partition(":")[0]
+                if has_private_use_scheme(uri) and "." not in scheme and scheme not in listed:
+                    reason = (
+                        "has a private-use scheme without a dot that [registration] private_use_schemes does not list"
+                    )
+                    raise PydanticCustomError("redirect_uri", "{field}: {reason}", {"field": field, "reason": reason})
+        return self
+
+    @model_validator(mode="after")
     def _has_a_name_that_can_be_seen(self) -> Self:
         if self.client_name is not None and not any(character.isalnum() for character in self.client_name):
             raise ValueError("client_name needs a letter or a digit")
@@ -80,21 +96,38 @@ def parse_registration(body: bytes) -> dict[str, Any]:
         raise InvalidClientMetadata("the body must be one JSON object") from None
 
 
-def judge(request: dict[str, Any], *, require_pkce: bool, known_scopes: frozenset[str]) -> RegisteredMetadata:
-    """The metadata to register. `known_scopes` are those of the APIs.
+def judge(
+    request: dict[str, Any],
+    *,
+    require_pkce: bool,
+    known_scopes: frozenset[str],
+    private_use_schemes: Collection[str] = (),
+) -> RegisteredMetadata:
+    """The metadata to register.
 
+    `known_scopes` are those of the APIs; `private_use_schemes` are the allowed ones that have no dot.
     Raises InvalidRedirectURI or InvalidClientMetadata; the description names the field, and none of its contents.
     """
     for name in _NOT_DONE_HERE:
         if request.get(name):
             raise InvalidClientMetadata(f"{name} is not supported")
     try:
-        metadata = RegisteredMetadata.model_validate(request | {"require_pkce": require_pkce})
+        metadata = RegisteredMetadata.model_validate(
+            _with_application_type(request) | {"require_pkce": require_pkce}, context=private_use_schemes
+        )
     except ValidationError as mistakes:
         raise _refusal(mistakes.errors(include_url=False)[0]) from None
     if not (OIDC_SCOPES | known_scopes).issuperset(parse_scope(metadata.scope)):
         raise InvalidClientMetadata("scope names one that no API here understands")
     return metadata
+
+
+def _with_application_type(request: dict[str, Any]) -> dict[str, Any]:
+    """RFC 7591 has no application_type, so a client that names none is native if its redirect URIs are."""
+    uris = request.get("redirect_uris")
+    if isinstance(uris, list) and any(isinstance(uri, str) and has_private_use_scheme(uri) for uri in uris):
+        return {"application_type": "native"} | request
+    return request
 
 
 def check_update(request: dict[str, Any], *, client_id: str) -> None:
@@ -114,6 +147,8 @@ def _refusal(mistake: ErrorDetails) -> InvalidClientMetadata | InvalidRedirectUR
             return kind(f"{context['field']}: one of them {context['reason']}")
         case "plain_http":
             return InvalidClientMetadata(mistake["msg"])
+        case "url":
+            return InvalidClientMetadata(f"{field}: {mistake['msg']}")
         case "value_error" if not field:  # of a validator over all fields, in words of ours
             return InvalidClientMetadata(mistake["msg"].removeprefix("Value error, "))
         case kind_of_mistake if kind_of_mistake in _OURS_TO_EXPLAIN:

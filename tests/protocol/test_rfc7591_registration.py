@@ -106,7 +106,18 @@ async def test_only_what_was_given_is_stored(op: AuthService) -> None:
         ({"redirect_uris": ["https://new.example.org/callback#x"]}, "invalid_redirect_uri"),
         ({"redirect_uris": ["javascript:alert(1)"]}, "invalid_redirect_uri"),
         ({"redirect_uris": ["data:text/html,x"]}, "invalid_redirect_uri"),
-        ({"redirect_uris": ["com.example.app:/callback"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["com.example.app:/callback"], "application_type": "web"}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["cursor://callback"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["https://*.new.example.org/callback"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["https://id.example.com:443/login"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["https://id.example.com:0443/login"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["https://id.example.com:/login"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["https://%69d.example.com/login"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["https://id%2eexample.com/login"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["https://id.example.com./login"]}, "invalid_redirect_uri"),
+        ({"post_logout_redirect_uris": ["https://New.example.org/"]}, "invalid_client_metadata"),
+        ({"initiate_login_uri": "https://new.example.org:443/login"}, "invalid_client_metadata"),
+        ({"logo_uri": "https://new.example.org/a/../logo.png"}, "invalid_client_metadata"),
         ({"redirect_uris": ["https://user@new.example.org/callback"]}, "invalid_redirect_uri"),
         ({"redirect_uris": ["https://new.example.org/ callback"]}, "invalid_redirect_uri"),
         ({"redirect_uris": ["https://new.example.org:new.example.org/"]}, "invalid_redirect_uri"),
@@ -166,6 +177,37 @@ async def test_one_fault_is_a_refusal_that_repeats_nothing(op: AuthService, chan
     assert description
     assert all(" " <= character <= "~" and character not in '"\\' for character in description)
     assert "new.example.org" not in description
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"redirect_uris": ["com.example.app:/callback"]},
+        {"redirect_uris": [CALLBACK, "com.example.app:/callback"], "token_endpoint_auth_method": "none"},
+        {"redirect_uris": ["com.example.app:/callback"], "application_type": "native"},
+    ],
+)
+async def test_a_client_with_a_private_use_scheme_is_native(op: AuthService, changes: dict[str, Any]) -> None:
+    """RFC 7591 has no application_type. RFC 8252 §8.4: a registered native client may have a secret of its own."""
+    assert (await new_client(op, **changes))["application_type"] == "native"
+
+
+async def test_a_scheme_without_a_dot_is_registered_where_the_configuration_lists_it(auth_sqlite_url: str) -> None:
+    registration = {"mode": "open", "private_use_schemes": ["cursor"]}
+    async with running_auth_service(auth_sqlite_url, registration=registration) as listed:
+        await new_client(listed, redirect_uris=["cursor://anysphere/callback"])
+        refused = await register(listed, redirect_uris=["vscode://callback"])
+        assert error_of(refused) == (400, "invalid_redirect_uri")
+        assert "private_use_schemes" in refused.json()["error_description"]
+
+
+async def test_the_consent_page_shows_the_scheme_of_a_private_use_uri(op: AuthService) -> None:
+    """Its host belongs to nobody: com.evil.app://accounts.google.com/cb leads to the program that owns the scheme."""
+    rp = relying_party(op, await new_client(op, redirect_uris=["com.evil.app://accounts.google.com/cb"]))
+    page = await rp.browser.sign_in(await rp.authorize(scope="openid"))
+    assert "<bdi>com.evil.app</bdi>" in page.text
+    assert "A program on this device is asking" in page.text
+    assert "<bdi>accounts.google.com" not in page.text
 
 
 async def test_what_only_the_operator_may_grant_is_ignored(op: AuthService) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from auth_service.store import consents, users
-from tests.support.auth_service import AuthService
-from tests.support.declared import EMAIL
+from tests.support.auth_service import AuthService, running_auth_service
+from tests.support.declared import EMAIL, secret_of
 from tests.support.relying_party import RelyingParty, answer_of
 
 
@@ -88,3 +88,21 @@ async def test_a_yes_to_a_program_on_the_device_is_not_remembered(auth: AuthServ
     await native.authorization_code()
     sub = await auth.store.read(users.find_sub, EMAIL)
     assert not await auth.store.read(consents.find, sub or "", "native")
+
+
+async def test_a_private_use_scheme_asks_every_time_although_the_client_has_a_secret(auth_sqlite_url: str) -> None:
+    """Another program that claims the scheme could hand the code to the server that has the secret."""
+    app = {
+        "client_id": "photos",
+        "client_secret": secret_of("photos"),
+        "application_type": "native",
+        "redirect_uris": ["https://photos.example.org/callback", "app.photos:///callback"],
+        "scope": "openid",
+        "first_party": True,
+    }
+    async with running_auth_service(auth_sqlite_url, client=[app]) as auth:
+        rp = auth.relying_party("photos")
+        assert "code" in answer_of(await rp.sign_in(scope="openid"))
+        page = await rp.authorize(scope="openid", redirect_uri="app.photos:///callback")
+        assert "A program on this device is asking" in page.text
+        assert "code" in answer_of(await rp.browser.allow(page))

@@ -115,6 +115,11 @@ def test_a_mistake_is_named(changes: dict[str, object], reason: str) -> None:
         ({"redirect_uris": []}, "needs redirect_uris"),
         ({"redirect_uris": ["http://app.example.com/"]}, "plain http is for loopback only"),
         ({"post_logout_redirect_uris": ["https://app.example.com/#"]}, "fragment"),
+        ({"redirect_uris": ["https://*.example.com/callback"]}, "wildcard"),
+        ({"redirect_uris": ["https://app.example.com:443/callback"]}, "default"),
+        ({"redirect_uris": ["cursor://callback"]}, "application_type native"),
+        ({"redirect_uris": ["javascript:alert(1)"], "application_type": "native"}, "private-use scheme"),
+        ({"jwks_uri": "https://App.example.com/jwks"}, "lower case"),
         ({"client_secret": None}, "client_secret exactly when"),
         ({"token_endpoint_auth_method": "none"}, "client_secret exactly when"),
         ({"token_endpoint_auth_method": "client_secret_jwt"}, "Input should be"),
@@ -207,3 +212,15 @@ def test_a_bad_file_is_one_line(tmp_path: Path, content: str) -> None:
         read_config(file)
     assert "\n" not in str(refusal.value)
     assert str(file) in str(refusal.value)
+
+
+@pytest.mark.parametrize("uri", ["cursor://callback", "audiobookshelf://oauth", "app.immich:///oauth-callback"])
+def test_a_declared_native_client_may_have_any_private_use_scheme_and_a_secret(uri: str) -> None:
+    declared = settings(client=[APP | {"application_type": "native", "redirect_uris": [*APP["redirect_uris"], uri]}])
+    assert declared.client[0].redirect_uris[-1] == uri
+
+
+@pytest.mark.parametrize("scheme", ["https", "javascript", "Cursor", "cursor:", ""])
+def test_a_private_use_scheme_for_registered_clients_is_one_that_an_app_can_own(scheme: str) -> None:
+    with pytest.raises(ValidationError, match="private-use scheme"):
+        settings(registration={"private_use_schemes": [scheme]})
