@@ -10,6 +10,10 @@ from auth_service.client_metadata import ClientId, ClientMetadata, Name
 from auth_service.oidc_scopes import OIDC_SCOPES
 from tallystick.scope import parse_scope
 
+MAX_EMAIL_CHARACTERS = 254
+"""RFC 5321 §4.5.3.1.3. Unicode normalisation can take time that grows with the square of the length, so nothing longer
+reaches it."""
+
 AddressPart = Annotated[
     str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x09\x0b\x0c\x0e-\x1f\x7f]+\z")
 ]
@@ -26,10 +30,13 @@ def _absolute_uri(value: str) -> str:
 def _email(value: str) -> str:
     if value.count("@") != 1 or value != value.strip() or any(ord(character) < 0x21 for character in value):
         raise ValueError("is not an email address")
-    return unicodedata.normalize("NFC", value)
+    normalized = unicodedata.normalize("NFC", value)
+    if len(normalized) > MAX_EMAIL_CHARACTERS:  # some characters become three
+        raise ValueError("is not an email address")
+    return normalized
 
 
-Email = Annotated[str, StringConstraints(min_length=3, max_length=254), AfterValidator(_email)]
+Email = Annotated[str, StringConstraints(min_length=3, max_length=MAX_EMAIL_CHARACTERS), AfterValidator(_email)]
 
 
 class _Declared(BaseModel):

@@ -7,9 +7,10 @@ from auth_service.authentication.mac import unambiguous
 from auth_service.store.guesses import Bucket
 
 
-def bucket(kind: str, *counted: str, burst: int, interval: int) -> Bucket:
-    """A leaky bucket for what is `counted`: `burst` are free, then one in `interval` seconds."""
-    return Bucket(hashlib.sha256(unambiguous(kind, *counted)).digest(), burst=burst, interval_ms=interval * 1000)
+def bucket(kind: str, *counted: str, burst: int, interval: int, order: int = 0) -> Bucket:
+    """A leaky bucket for what is `counted`: `burst` are free, then one in `interval` seconds. `order`: see Bucket."""
+    key = hashlib.sha256(unambiguous(kind, *counted)).digest()
+    return Bucket(key, burst=burst, interval_ms=interval * 1000, order=order)
 
 
 def audited_failures(address: str) -> Bucket:

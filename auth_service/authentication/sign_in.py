@@ -1,6 +1,7 @@
 """From an email address and a password to a login session."""
 
 import secrets
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -8,38 +9,45 @@ from starlette.responses import Response
 
 from auth_service.acr import PASSWORD
 from auth_service.authentication import guessing
+from auth_service.authentication.buckets import network_of, site_of
 from auth_service.authentication.guessing import Attempt
-from auth_service.authentication.known_device import KnownDevices
+from auth_service.authentication.known_device import KnownBrowser, KnownDevices
 from auth_service.authentication.login_session import LoginSessions, hash_cookie
 from auth_service.authentication.passwords import Passwords
 from auth_service.authentication.turnstile import Turnstile
+from auth_service.declared import MAX_EMAIL_CHARACTERS
 from auth_service.store import logins, users
-from auth_service.store.users import Credentials, email_key
+from auth_service.store.users import email_key
 from tallystick.clock import Clock
 from tallystick.errors import TemporarilyUnavailable
-from tallystick.store import Store, Unstorable
+from tallystick.store import Store
 
 _WAITING = 64
-"""Logins that may wait for those that are worked on; one more is told to come again."""
+"""Logins that may wait for those that are worked on."""
 
 
 @dataclass(frozen=True)
 class SignedIn:
-    """`cookie` is the new login session's; `SignIn.set_cookies` puts it into the response."""
+    """`cookie` is the new login session's; `SignIn.set_cookies` puts it into the response.
+
+    `known` is what the browser's cookie said about the account, and `password_generation` what the next one will say.
+    """
 
     sub: str
     email_key: str
     cookie: str
+    password_generation: int
+    known: KnownBrowser | None
 
 
 @dataclass(frozen=True)
 class Refused:
-    """No such user, no such password, or a disabled user: nobody is told which."""
+    """No such user, no such password, or a disabled user: the answer does not tell which."""
 
 
 @dataclass(frozen=True)
 class Throttled:
-    """Too many passwords were tried; the next is looked at in `retry_after` seconds."""
+    """Too many passwords were tried; the next is checked in `retry_after` seconds."""
 
     retry_after: int
 
@@ -58,30 +66,37 @@ class SignIn:
         self._login_sessions = login_sessions
         self._known_devices = known_devices
         self._clock = clock
+        # Enough to keep the hashing threads busy; more at once would only delay all other requests.
         self.turnstile = Turnstile(at_once=passwords.threads + 2, waiting=_WAITING)
-        """For all that a login takes, which is more than hashing: of many at once, each would delay every request by
-        its share of the event loop. So many keep the threads that hash busy."""
+
+    def turn(self, request: Request) -> AbstractAsyncContextManager[None]:
+        """A place among the logins that are worked on, for everything that a login does after its body was read.
+
+        The queue is shared fairly between addresses. Raises TemporarilyUnavailable when it is full.
+        """
+        address = _address_of(request)
+        return self.turnstile.turn(site_of(address), network_of(address))
 
     async def __call__(self, request: Request, *, email: str, password: str) -> SignedIn | Refused | Throttled:
         """Check the password and begin a login session, which replaces the one that the browser has.
 
-        An unknown user costs as much time and as many writes as a wrong password.
-        Raises TemporarilyUnavailable when too many passwords are being checked.
+        An unknown user costs as much time and as many writes as a wrong password. An email that is too long to be one
+        costs nothing. Raises TemporarilyUnavailable when too many passwords are being checked.
         """
-        email = email.strip()
-        key = email_key(email)
-        address = request.client.host if request.client else ""
-        attempt = Attempt(key, address, self._known_devices.day(request, key))
-        wait = await guessing.allow(self._store, attempt, now_ms=self._clock() * 1000)
-        if wait:
-            return Throttled(retry_after=-(-wait // 1000))
-        # Twice, if need be: a login beside this one may have replaced the hash by a better one meanwhile.
+        if len(email) > MAX_EMAIL_CHARACTERS:  # before anything reads it
+            return Refused()
+        key = email_key(email.strip())
+        address = _address_of(request)
+        attempt = Attempt(key, address, self._known_devices.find(request, key))
+        admission = await guessing.admit(self._store, attempt, now_ms=self._clock() * 1000)
+        if admission.wait_ms:
+            return Throttled(retry_after=-(-admission.wait_ms // 1000))
+        credentials = admission.credentials
         for _ in range(2):
-            credentials = await self._find_credentials(email)
             try:
                 verdict = await self._passwords.verify(password, credentials.password_hash if credentials else None)
             except TemporarilyUnavailable:
-                await guessing.refund(self._store, attempt)
+                await guessing.refund(self._store, admission)
                 raise
             if credentials is None or not verdict.matches:
                 return await self._refuse(attempt)
@@ -90,7 +105,7 @@ class SignIn:
                 logins.succeed,
                 credentials,
                 better_hash=verdict.better_hash,
-                buckets=attempt.buckets,
+                charged=admission.charged,
                 cookie_hash=hash_cookie(cookie),
                 sid=secrets.token_urlsafe(16),
                 acr=PASSWORD,
@@ -100,19 +115,21 @@ class SignIn:
                 lifetime=self._login_sessions.lifetime,
             )
             if has_begun:
-                return SignedIn(credentials.sub, key, cookie)
+                return SignedIn(credentials.sub, key, cookie, credentials.password_generation, attempt.browser)
+            # Another login may have replaced the hash by a better one meanwhile.
+            credentials = await self._store.read(users.find_credentials, key)
         return await self._refuse(attempt)
 
     def set_cookies(self, response: Response, signed_in: SignedIn) -> None:
         self._login_sessions.set_cookie(response, signed_in.cookie)
-        self._known_devices.set_cookie(response, signed_in.email_key)
+        self._known_devices.set_cookie(
+            response, signed_in.email_key, generation=signed_in.password_generation, known=signed_in.known
+        )
 
     async def _refuse(self, attempt: Attempt) -> Refused:
         await self._store.write(logins.fail, attempt.failure, now_ms=self._clock() * 1000)
         return Refused()
 
-    async def _find_credentials(self, email: str) -> Credentials | None:
-        try:
-            return await self._store.read(users.find_credentials, email)
-        except Unstorable:
-            return None
+
+def _address_of(request: Request) -> str:
+    return request.client.host if request.client else ""

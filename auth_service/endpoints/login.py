@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from auth_service.authentication.login_session import fingerprint, hash_cookie
 from auth_service.authentication.sign_in import Refused, SignedIn, Throttled
+from auth_service.declared import MAX_EMAIL_CHARACTERS
 from auth_service.endpoints.authorize import answer, begun_from, parse_request, redirect
 from auth_service.endpoints.our_form import OurForm, open_sealed, read_our_form
 from auth_service.pages import page
@@ -23,16 +24,16 @@ async def login_page(request: Request, provider: Provided) -> Response:
         )
     query = (await open_sealed(sealed_text, provider)).query
     hint = parse_request(query).form.get("login_hint", "")
-    return await _form(provider, sealed_text, query, username=hint[:254])
+    return await _form(provider, sealed_text, query, username=hint[:MAX_EMAIL_CHARACTERS])
 
 
 @router.post("/login", response_class=Response)
 async def login(request: Request, provider: Provided) -> Response:
     """Check the password; then go on with the authorization request, or to the front page if there was none."""
-    await request.body()  # whoever sends it slowly holds up nobody
+    await request.body()  # before the turn, so that a slow sender holds no place
     outcome: SignedIn | Refused | Throttled | None = None
     try:
-        async with provider.sign_in.turnstile.turn():
+        async with provider.sign_in.turn(request):
             form = await read_our_form(request, provider)
             outcome = await provider.sign_in(request, email=form.get("username", ""), password=form.get("password", ""))
             return await _answer(outcome, form, provider)
@@ -70,7 +71,7 @@ async def _go_on(form: OurForm, signed_in: SignedIn, provider: Provider) -> Resp
 
 
 async def _form_again(form: OurForm, provider: Provider, failure: str, *, status: int) -> Response:
-    username = form.get("username", "")[:254]
+    username = form.get("username", "")[:MAX_EMAIL_CHARACTERS]
     return await _form(provider, form["request"], form.sealed.query, username=username, failure=failure, status=status)
 
 

@@ -1,5 +1,6 @@
 """How many passwords were tried, as leaky buckets of which only the instant of emptiness is kept."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Connection, bindparam, case, update
@@ -15,14 +16,18 @@ live come within ten seconds of each other (`SteadyClock`)."""
 
 @dataclass(frozen=True)
 class Bucket:
-    """`key` is a SHA-256 of what is counted. `burst` tries are free, then one in `interval_ms`."""
+    """`key` is a SHA-256 of what is counted. `burst` tries are free, then one in `interval_ms`.
+
+    A unit that counts in several steps counts buckets of a lower `order` first, so that no two units deadlock.
+    """
 
     key: bytes
     burst: int
     interval_ms: int
+    order: int = 0
 
 
-def charge(connection: Connection, buckets: list[Bucket], *, now_ms: int) -> int:
+def charge(connection: Connection, buckets: Sequence[Bucket], *, now_ms: int) -> int:
     """Count one try in every bucket, or in none: returns 0, or the milliseconds until the fullest of them has room.
 
     Counted before the password is looked at, so that a thousand tries at the same instant are a thousand.
@@ -32,10 +37,9 @@ def charge(connection: Connection, buckets: list[Bucket], *, now_ms: int) -> int
     return wait
 
 
-def count(connection: Connection, buckets: list[Bucket], *, now_ms: int) -> int:
+def count(connection: Connection, buckets: Sequence[Bucket], *, now_ms: int) -> int:
     """As `charge`, for a unit that has more to do; the last thing it does is `forget_empty`."""
-    # Always in one order, or two logins could each wait for the other's row.
-    buckets = sorted(buckets, key=lambda bucket: bucket.key)
+    buckets = sorted(buckets, key=_lock_order)
     full_until = {bucket.key: _add(connection, bucket, now_ms=now_ms) for bucket in buckets}
     wait = max(full_until[bucket.key] - now_ms - bucket.burst * bucket.interval_ms for bucket in buckets)
     if wait > 0:
@@ -49,10 +53,15 @@ def forget_empty(connection: Connection, *, now_ms: int) -> None:
     prune(connection, guesses.c.full_until, now=now_ms)
 
 
-def refund(connection: Connection, buckets: list[Bucket]) -> None:
+def refund(connection: Connection, buckets: Sequence[Bucket]) -> None:
     """Take one try back: the password was right, or was never looked at."""
-    for bucket in sorted(buckets, key=lambda bucket: bucket.key):
+    for bucket in sorted(buckets, key=_lock_order):
         connection.execute(_REFUND, {"key": bucket.key, "interval_ms": bucket.interval_ms})
+
+
+def _lock_order(bucket: Bucket) -> tuple[int, bytes]:
+    """Every unit locks the rows in this order, or two logins could each wait for the other's row."""
+    return bucket.order, bucket.key
 
 
 def _add(connection: Connection, bucket: Bucket, *, now_ms: int) -> int:

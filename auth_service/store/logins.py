@@ -1,12 +1,14 @@
-"""What a password that is tried changes: before it is looked at, when it was wrong, and when it was right."""
+"""The writes of a login attempt: before the password is checked, when it was wrong, and when it was right."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, select
 
-from auth_service.store import audit, audit_limits, guesses, login_sessions, users
+from auth_service.store import audit, audit_limits, guesses, login_limits, login_sessions, users
 from auth_service.store.audit import Event
 from auth_service.store.guesses import Bucket
+from auth_service.store.login_limits import LoginLimits
 from auth_service.store.login_sessions import Lifetime
 from auth_service.store.tables import users as users_table
 from auth_service.store.users import Credentials
@@ -20,10 +22,10 @@ _SUB = select(users_table.c.sub).where(users_table.c.email_key == bindparam("ema
 
 @dataclass(frozen=True)
 class Failure:
-    """What is written down of an attempt that failed; and `noted` and `slowed`, the buckets that bound how often.
+    """What the audit trail gets of a failed attempt; and `noted` and `slowed`, the buckets that bound how often.
 
-    `email_key` is None for one that no database keeps. It is looked up and not kept: of a user who does not exist
-    nothing is, because some type their password where the email address belongs.
+    `email_key` is None for text that no database can hold. It is looked up and not stored: of an unknown user nothing
+    is, because some people type their password where the email address belongs.
     """
 
     email_key: str | None
@@ -32,17 +34,32 @@ class Failure:
     slowed: Bucket
 
 
-def begin(connection: Connection, buckets: list[Bucket], failure: Failure, *, now_ms: int) -> int:
-    """Count an attempt in the buckets and return 0, or count nothing and return the milliseconds until there is room.
+@dataclass(frozen=True)
+class Admission:
+    """With `wait_ms` > 0 the attempt is refused until then. Otherwise it was counted in the buckets `charged`.
 
-    Counted before the password is looked at, so that a thousand tries at the same instant are a thousand.
+    `credentials` are those of an enabled user with that email.
     """
-    wait = guesses.count(connection, buckets, now_ms=now_ms)
-    if wait and guesses.count(connection, [failure.slowed], now_ms=now_ms) == 0:
+
+    wait_ms: int
+    charged: tuple[Bucket, ...]
+    credentials: Credentials | None
+
+
+def begin(connection: Connection, limits: LoginLimits, failure: Failure, *, now_ms: int) -> Admission:
+    """Look up the account and count the attempt.
+
+    Counted before the password is checked, so that a thousand attempts at the same instant are a thousand.
+    """
+    key = failure.email_key
+    credentials = None if key is None else users.find_credentials(connection, key)
+    generation = credentials.password_generation if credentials else None
+    charge = login_limits.charge(connection, limits, generation=generation, now_ms=now_ms)
+    if charge.wait_ms and guesses.count(connection, [failure.slowed], now_ms=now_ms) == 0:
         _note(connection, "login_slowed", failure, now_ms=now_ms)
     else:
         guesses.forget_empty(connection, now_ms=now_ms)
-    return wait
+    return Admission(charge.wait_ms, charge.buckets, credentials)
 
 
 def fail(connection: Connection, failure: Failure, *, now_ms: int) -> None:
@@ -55,7 +72,7 @@ def succeed(
     credentials: Credentials,
     *,
     better_hash: str | None,
-    buckets: list[Bucket],
+    charged: Sequence[Bucket],
     cookie_hash: bytes,
     sid: str,
     acr: str,
@@ -64,9 +81,9 @@ def succeed(
     now: int,
     lifetime: Lifetime,
 ) -> bool:
-    """Begin the login session, take the guess back, and put `better_hash`, if there is one, in place of the old.
+    """Begin the login session, refund the buckets that were `charged`, and store `better_hash` if there is one.
 
-    `credentials` are those the password was checked against. False: they are the user's no longer; nothing was done.
+    `credentials` are those the password was checked against. False: the user has others by now; nothing was done.
     """
     if connection.execute(_CURRENT_HASH, {"sub": credentials.sub}).scalar_one_or_none() != credentials.password_hash:
         return False
@@ -75,7 +92,7 @@ def succeed(
     )
     if begun is None:
         return False
-    guesses.refund(connection, buckets)
+    guesses.refund(connection, charged)
     if better_hash is not None and credentials.password_hash is not None:
         users.upgrade_password_hash(connection, credentials.sub, old=credentials.password_hash, new=better_hash)
     audit.record(connection, "login", now=now, sub=credentials.sub, sid=begun, address=address)

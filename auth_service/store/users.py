@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from auth_service.declared import MAX_EMAIL_CHARACTERS
 from auth_service.store import audit, logout_deliveries, revocations
 from auth_service.store.tables import login_sessions, users
 
-_FIND_CREDENTIALS = select(users.c.sub, users.c.password_hash).where(
+_FIND_CREDENTIALS = select(users.c.sub, users.c.password_hash, users.c.password_generation).where(
     users.c.email_key == bindparam("email_key"), users.c.disabled_at.is_(None)
 )
 
@@ -27,10 +28,14 @@ class User:
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a login is checked against. `password_hash` is None when the user has no password."""
+    """What a login is checked against. `password_hash` is None when the user has no password.
+
+    `password_generation` rises with every change of the password.
+    """
 
     sub: str
     password_hash: str | None
+    password_generation: int
 
 
 class EmailTaken(Exception):
@@ -38,7 +43,12 @@ class EmailTaken(Exception):
 
 
 def email_key(email: str) -> str:
-    """What two spellings of one address have in common: NFC and case-folded."""
+    """The form in which an address is looked up: NFC and case-folded, so that all its spellings are one.
+
+    Raises ValueError for more than MAX_EMAIL_CHARACTERS.
+    """
+    if len(email) > MAX_EMAIL_CHARACTERS:
+        raise ValueError(f"an email address has at most {MAX_EMAIL_CHARACTERS} characters")
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold())
 
 
@@ -75,10 +85,10 @@ def add(
     return sub
 
 
-def find_credentials(connection: Connection, email: str) -> Credentials | None:
-    """Of a user who may sign in."""
-    row = connection.execute(_FIND_CREDENTIALS, {"email_key": email_key(email)}).one_or_none()
-    return None if row is None else Credentials(row.sub, row.password_hash)
+def find_credentials(connection: Connection, email_key: str) -> Credentials | None:
+    """The credentials of an enabled user."""
+    row = connection.execute(_FIND_CREDENTIALS, {"email_key": email_key}).one_or_none()
+    return None if row is None else Credentials(row.sub, row.password_hash, row.password_generation)
 
 
 def find(connection: Connection, sub: str) -> User | None:
@@ -88,7 +98,9 @@ def find(connection: Connection, sub: str) -> User | None:
 
 
 def find_sub(connection: Connection, email: str) -> str | None:
-    """By email, disabled or not."""
+    """The `sub` of the user with this email, disabled or not."""
+    if len(email) > MAX_EMAIL_CHARACTERS:
+        return None
     return connection.execute(select(users.c.sub).where(users.c.email_key == email_key(email))).scalar_one_or_none()
 
 
@@ -98,8 +110,12 @@ def upgrade_password_hash(connection: Connection, sub: str, *, old: str, new: st
 
 
 def set_password_hash(connection: Connection, sub: str, password_hash: str, *, now: int) -> None:
-    """A new password: whoever signed in with the old one is signed out."""
-    connection.execute(update(users).where(users.c.sub == sub).values(password_hash=password_hash))
+    """Set a new password, sign the user out everywhere, and forget in which browsers they have signed in before."""
+    connection.execute(
+        update(users)
+        .where(users.c.sub == sub)
+        .values(password_hash=password_hash, password_generation=users.c.password_generation + 1)
+    )
     _end_all(connection, sub, now=now)
     audit.record(connection, "password_set", now=now, sub=sub)
 

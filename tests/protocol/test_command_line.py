@@ -75,7 +75,7 @@ def listed_keys(command_line: CommandLine) -> list[tuple[str, str, str]]:
 
 async def test_a_user_is_added_disabled_enabled_and_given_a_password(command_line: CommandLine) -> None:
     async def credentials() -> users.Credentials | None:
-        return await store.read(users.find_credentials, "Grace@example.com")
+        return await store.read(users.find_credentials, users.email_key("Grace@example.com"))
 
     async def run(*arguments: str, typed: str = "") -> None:
         ended = await asyncio.to_thread(command_line.run, "user", *arguments, "grace@example.com", typed=typed)

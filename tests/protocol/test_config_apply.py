@@ -56,7 +56,7 @@ async def applied(store: Store, declared: Settings, clock: MovableClock) -> list
 
 
 async def credentials(store: Store, email: str = "ada@example.com") -> users.Credentials | None:
-    return await store.read(users.find_credentials, email)
+    return await store.read(users.find_credentials, users.email_key(email))
 
 
 async def test_what_is_declared_is_there(store: Store, clock: MovableClock) -> None:

@@ -1,27 +1,36 @@
-"""Guessing passwords is slow, and cannot be used to lock anyone out (auth_service/authentication/guessing.py)."""
+"""Guessing passwords is slow, and locks nobody out (auth_service/authentication/guessing.py)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
-from auth_service.authentication.guessing import Attempt, allow, refund
+from auth_service.authentication.guessing import Attempt, admit, refund
+from auth_service.authentication.known_device import KnownBrowser
+from auth_service.store import guesses, logins, users
 from auth_service.store.tables import metadata
 from tallystick.store import Store
 from tests.support.clock import MovableClock
 from tests.support.patience import patient_store
 
-STRANGER = Attempt("ada@example.com", "192.0.2.1", known_since=None)
+STRANGER = Attempt("ada@example.com", "192.0.2.1", browser=None)
+KNOWN = replace(STRANGER, browser=KnownBrowser("a browser", generation=0))
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     store = patient_store(f"sqlite:///{tmp_path}/auth.db")
     metadata.create_all(store.engine)
+    await store.write(_add_ada)
     yield store
     await store.close()
+
+
+def _add_ada(connection: Connection) -> None:
+    users.add(connection, email="ada@example.com", password_hash=None, claims={}, roles=[], origin="command", now=1)
 
 
 @pytest.fixture
@@ -31,7 +40,22 @@ def clock() -> MovableClock:
 
 async def wait_for(store: Store, attempt: Attempt, clock: MovableClock) -> int:
     """Seconds."""
-    return await allow(store, attempt, now_ms=clock() * 1000) // 1000
+    return (await admit(store, attempt, now_ms=clock() * 1000)).wait_ms // 1000
+
+
+async def wait_for_each(store: Store, attempts: Iterable[Attempt], clock: MovableClock) -> list[int]:
+    """Seconds, of attempts one after the other; in one unit of work, which is faster than one for each."""
+
+    def begin_all(connection: Connection) -> list[int]:
+        now_ms = clock() * 1000
+        begun = [logins.begin(connection, attempt.limits, attempt.failure, now_ms=now_ms) for attempt in attempts]
+        return [admission.wait_ms // 1000 for admission in begun]
+
+    return await store.write(begin_all)
+
+
+def from_addresses(attempt: Attempt, count: int) -> list[Attempt]:
+    return [replace(attempt, address=f"10.0.{number // 250}.{number % 250}") for number in range(count)]
 
 
 async def test_an_account_has_ten_tries_from_one_address_then_one_in_thirty_seconds(
@@ -91,7 +115,7 @@ async def test_an_address_has_a_hundred_tries_then_one_a_second(
     store: Store, clock: MovableClock, address: str, neighbour: str, elsewhere: str
 ) -> None:
     def of_account(number: int, address: str) -> Attempt:
-        return Attempt(f"user-{number}@example.com", address, known_since=None)
+        return Attempt(f"user-{number}@example.com", address, browser=None)
 
     assert not any([await wait_for(store, of_account(number, address), clock) for number in range(100)])
     assert await wait_for(store, of_account(100, address), clock) == 1
@@ -101,41 +125,122 @@ async def test_an_address_has_a_hundred_tries_then_one_a_second(
     assert await wait_for(store, of_account(103, neighbour), clock) == 0
 
 
-async def fill_from_everywhere(store: Store, clock: MovableClock) -> None:
-    for number in range(101):
-        last = await wait_for(store, replace(STRANGER, address=f"198.51.100.{number}"), clock)
-    assert last == 10
+async def test_a_site_has_two_hundred_tries_however_many_networks_it_has(store: Store, clock: MovableClock) -> None:
+    def of_network(number: int) -> Attempt:
+        return Attempt(f"user-{number}@example.com", f"2001:db8:0:{number:x}::1", browser=None)
+
+    waits = await wait_for_each(store, map(of_network, range(202)), clock)
+    assert waits == [0] * 200 + [1, 1]
+    assert await wait_for(store, replace(of_network(202), address="2001:db8:1::1"), clock) == 0
 
 
-async def test_strangers_cannot_lock_a_known_device_out(store: Store, clock: MovableClock) -> None:
-    await fill_from_everywhere(store, clock)
-    assert await wait_for(store, replace(STRANGER, known_since="20000"), clock) == 0
+async def test_an_account_has_thirty_tries_from_one_site(store: Store, clock: MovableClock) -> None:
+    networks = [replace(STRANGER, address=f"2001:db8:0:{number:x}::1") for number in range(31)]
+    waits = await wait_for_each(store, networks, clock)
+    assert waits == [0] * 30 + [10]
 
 
-async def test_strangers_lock_nobody_out_for_longer_than_they_stay(store: Store, clock: MovableClock) -> None:
-    await fill_from_everywhere(store, clock)
-    assert await wait_for(store, replace(STRANGER, address="203.0.113.1"), clock) == 10
-    clock.advance(seconds=10)
-    assert await wait_for(store, replace(STRANGER, address="203.0.113.1"), clock) == 0
+async def attack(store: Store, clock: MovableClock, attempt: Attempt = STRANGER) -> int:
+    """Try from twelve addresses until none is admitted; how many tries were."""
+    return (await wait_for_each(store, from_addresses(attempt, 12) * 11, clock)).count(0)
 
 
-async def test_known_devices_may_not_guess_faster(store: Store, clock: MovableClock) -> None:
-    thief = replace(STRANGER, known_since="20000")
-    assert [await wait_for(store, thief, clock) for _ in range(11)] == [0] * 10 + [30]
-    assert await wait_for(store, replace(thief, address="198.51.100.1"), clock) == 30
-    assert await wait_for(store, replace(thief, email_key="bob@example.com"), clock) == 0
+async def test_a_quiet_address_is_admitted_while_others_fill_the_account(store: Store, clock: MovableClock) -> None:
+    await attack(store, clock)
+    waits = [await wait_for(store, replace(STRANGER, address="203.0.113.1"), clock) for _ in range(4)]
+    assert waits[:3] == [0, 0, 0]
+    assert waits[3] > 0
+    assert await wait_for(store, replace(STRANGER, address="203.0.113.2"), clock) == 0
+
+
+async def test_a_right_password_from_a_quiet_address_costs_none_of_its_tries(store: Store, clock: MovableClock) -> None:
+    await attack(store, clock)
+    for _ in range(10):
+        admission = await admit(store, replace(STRANGER, address="203.0.113.1"), now_ms=clock() * 1000)
+        assert admission.wait_ms == 0
+        await refund(store, admission)
+
+
+async def test_twelve_addresses_have_no_more_than_the_documented_tries_in_an_hour(
+    store: Store, clock: MovableClock
+) -> None:
+    """100 and 360 of the account, and 3 of each quiet address."""
+    admitted = 0
+    for _ in range(12):
+        admitted += (await wait_for_each(store, from_addresses(STRANGER, 12) * 4, clock)).count(0)
+        clock.advance(seconds=300)
+    assert 360 <= admitted <= 100 + 360 + 12 * 3
+
+
+async def test_quiet_addresses_together_are_bounded(store: Store, clock: MovableClock) -> None:
+    """However many addresses an attacker has: 100 and 3,000 tries at once."""
+    of_all = STRANGER.limits.quiet_address[1]
+
+    def all_but_two(connection: Connection) -> None:
+        for _ in range(2998):
+            guesses.count(connection, [of_all], now_ms=clock() * 1000)
+
+    await store.write(all_but_two)
+    waits = await wait_for_each(store, from_addresses(STRANGER, 104), clock)
+    assert waits == [0] * 102 + [10, 10]
+    assert of_all.burst == 3000
+
+
+async def test_an_attack_delays_nobody_for_longer_than_it_lasts(store: Store, clock: MovableClock) -> None:
+    elsewhere = replace(STRANGER, address="203.0.113.1")
+    await attack(store, clock)
+    while await wait_for(store, elsewhere, clock) == 0:
+        pass
+    clock.advance(seconds=30)
+    assert await wait_for(store, elsewhere, clock) == 0
+
+
+async def test_a_known_browser_is_admitted_while_others_fill_the_account_and_its_address(
+    store: Store, clock: MovableClock
+) -> None:
+    await attack(store, clock)
+    while await wait_for(store, STRANGER, clock) == 0:
+        pass
+    assert await wait_for(store, KNOWN, clock) == 0
+
+
+async def test_a_browser_of_another_password_generation_is_like_any_other(store: Store, clock: MovableClock) -> None:
+    stale = replace(KNOWN, browser=KnownBrowser("a browser", generation=1))
+    assert [await wait_for(store, stale, clock) for _ in range(11)] == [0] * 10 + [30]
+    assert await wait_for(store, STRANGER, clock) == 30
+
+
+async def test_a_copied_cookie_does_not_lock_its_owner_out(store: Store, clock: MovableClock) -> None:
+    """The thief has one address or many; the owner is at another, and mistypes the password once."""
+    thief = replace(KNOWN, address="198.51.100.1")
+    while await wait_for(store, thief, clock) == 0:
+        pass
+    assert [await wait_for(store, KNOWN, clock) for _ in range(2)] == [0, 0]
+    await attack(store, clock, KNOWN)
+    assert [await wait_for(store, KNOWN, clock) for _ in range(2)] == [0, 0]
+
+
+async def test_a_copied_cookie_adds_twenty_tries_and_one_every_thirty_seconds(
+    store: Store, clock: MovableClock
+) -> None:
+    await attack(store, clock)
+    assert await attack(store, clock, KNOWN) == 20
+    clock.advance(seconds=30)
+    await attack(store, clock)
+    assert await attack(store, clock, KNOWN) == 1
 
 
 async def test_what_was_never_looked_at_is_given_back(store: Store, clock: MovableClock) -> None:
     for _ in range(20):
-        assert await wait_for(store, STRANGER, clock) == 0
-        await refund(store, STRANGER)
+        admission = await admit(store, STRANGER, now_ms=clock() * 1000)
+        assert admission.wait_ms == 0
+        await refund(store, admission)
 
 
 async def test_what_is_given_back_late_is_no_credit(store: Store, clock: MovableClock) -> None:
-    assert await wait_for(store, STRANGER, clock) == 0
+    admission = await admit(store, STRANGER, now_ms=clock() * 1000)
     clock.advance(seconds=3600)
-    await refund(store, STRANGER)
+    await refund(store, admission)
     assert [await wait_for(store, STRANGER, clock) for _ in range(11)] == [0] * 10 + [30]
 
 

@@ -123,9 +123,17 @@ async def test_an_email_address_may_be_typed_carelessly(house: House, sub: str, 
 
 
 async def test_nobody_learns_who_has_an_account(house: House, sub: str) -> None:
-    for email in (EMAIL, "nobody@example.com", "", "\ud800\0@example.com", "x" * 10_000):
+    for email in (EMAIL, "nobody@example.com", "", "\ud800\0@example.com", "x" * 254):
         outcomes = [await house.sign_in(request(), email=email, password="wrong") for _ in range(11)]
         assert outcomes == [Refused()] * 10 + [Throttled(retry_after=30)]
+
+
+async def test_a_username_over_254_characters_is_refused_before_anything_reads_it(house: House, sub: str) -> None:
+    for email in ("x" * 255, "\u0315\u0334" * 5452, " " * 300 + EMAIL):
+        outcomes = [await house.sign_in(request(), email=email, password=PASSWORD) for _ in range(300)]
+        assert outcomes == [Refused()] * 300
+    with pytest.raises(ValueError, match="at most 254 characters"):
+        users.email_key("x" * 255)
 
 
 async def test_a_disabled_user_and_one_without_password_are_refused(house: House, sub: str) -> None:
@@ -161,12 +169,45 @@ async def test_a_known_device_is_known_for_one_account_and_half_a_year(house: Ho
     devices = KnownDevices(b"k" * 32, house.clock, is_https=True)
     own = Browser()
     await house.enter(own)
-    assert devices.day(own.request(), "bob@example.com") is None
-    assert KnownDevices(b"K" * 32, house.clock, is_https=True).day(own.request(), EMAIL) is None
+    assert devices.find(own.request(), "bob@example.com") is None
+    assert KnownDevices(b"K" * 32, house.clock, is_https=True).find(own.request(), EMAIL) is None
     house.clock.advance(seconds=180 * 86_400)
-    assert devices.day(own.request(), EMAIL) is not None
+    assert devices.find(own.request(), EMAIL) is not None
     house.clock.advance(seconds=86_400)
-    assert devices.day(own.request(), EMAIL) is None
+    assert devices.find(own.request(), EMAIL) is None
+
+
+async def test_each_browser_has_an_id_of_its_own_and_keeps_it(house: House, sub: str) -> None:
+    devices = KnownDevices(b"k" * 32, house.clock, is_https=True)
+    browsers = [Browser(), Browser()]
+    seen = set()
+    for browser in browsers * 2:
+        await house.enter(browser)
+        seen.add(devices.find(browser.request(), EMAIL))
+        house.clock.advance(seconds=86_400)
+    assert len(seen) == 2
+
+
+async def test_a_known_device_cookie_from_before_a_password_change_is_worth_nothing(house: House, sub: str) -> None:
+    own = Browser()
+    await house.enter(own)
+    thief = Browser(address="198.51.100.1", cookies=dict(own.cookies))
+    await house.store.write(users.set_password_hash, sub, house.passwords.hash("another"), now=house.clock())
+    outcomes = [await house.enter(thief, "wrong") for _ in range(11)]
+    assert outcomes == [Refused()] * 10 + [Throttled(retry_after=30)]
+    assert isinstance(await house.enter(own, "another"), SignedIn)
+    for _ in range(10):
+        await house.enter(Browser(), "wrong")
+    assert isinstance(await house.enter(Browser(), "another"), Throttled)
+    assert isinstance(await house.enter(own, "another"), SignedIn)
+
+
+@pytest.mark.parametrize(
+    "cookie", ["", ".", "...", "20000.tag", "a.b.c.d", "a.1.1.", "é" * 50, "." * 10_000, "a" * 10_000, "1." * 80]
+)
+async def test_a_forged_known_device_cookie_is_ignored(house: House, cookie: str) -> None:
+    devices = KnownDevices(b"k" * 32, house.clock, is_https=True)
+    assert devices.find(request(f"__Host-known_device={cookie}"), EMAIL) is None
 
 
 async def test_a_full_queue_costs_no_try(store: Store) -> None:
@@ -208,7 +249,7 @@ async def test_a_password_changed_meanwhile_lets_nobody_in_with_the_old_one(hous
             logins.succeed,
             credentials,
             better_hash=None,
-            buckets=[],
+            charged=[],
             cookie_hash=b"h" * 32,
             sid="sid",
             acr="pwd",

@@ -1,0 +1,14 @@
+"""A number for each user that rises with every change of the password, to which known browsers are bound."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006_login"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("users") as users:
+        users.add_column(sa.Column("password_generation", sa.BigInteger(), nullable=False, server_default="0"))
+    with op.batch_alter_table("users") as users:
+        users.alter_column("password_generation", server_default=None)
