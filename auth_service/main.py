@@ -39,6 +39,7 @@ from auth_service.logout_delivery import LogoutDelivery
 from auth_service.metrics import AuthMetrics
 from auth_service.outgoing import Outgoing
 from auth_service.provider import Provider
+from auth_service.refusal_log import RefusalLog
 from auth_service.refused import not_found, refused
 from auth_service.registration.registrations import Registrations
 from auth_service.registry import Registry
@@ -111,6 +112,7 @@ def create_app(
         app.include_router(endpoint.router)
     add_docs_page(app)
     metrics = app.state.metrics = AuthMetrics(memory, version=VERSION, endpoints=endpoints_of(app.routes))
+    app.state.refusal_log = RefusalLog(metrics)
     app.add_exception_handler(OAuthError, refused)
     app.add_exception_handler(HTTPException, not_found)
     # The last one added is the first to see a request.

@@ -1,4 +1,4 @@
-"""Refusals, rendered: raised anywhere as an OAuthError, answered here in the RFC's form or as a page."""
+"""Refusals are raised anywhere as an OAuthError; here they are logged, and answered as JSON or as a page."""
 
 from http import HTTPStatus
 
@@ -10,6 +10,8 @@ from auth_service.metrics import AuthMetrics
 from auth_service.pages import page
 from auth_service.pages.reference import reference
 from auth_service.pages.refusals import MalformedRequest, PageRefusal, TooBusy
+from auth_service.refusal_hints import hint_for
+from auth_service.refusal_log import RefusalLog
 from tallystick.asgi.allowed_methods import allowed_methods
 from tallystick.bearer import challenge
 from tallystick.errors import BearerError, InvalidClient, OAuthError, TemporarilyUnavailable
@@ -23,20 +25,26 @@ async def refused(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, OAuthError)  # noqa: S101
     metrics: AuthMetrics = request.app.state.metrics
     metrics.refusals.inc(metrics.requests.endpoint(request.scope), refusal.error or "none")
+    log: RefusalLog = request.app.state.refusal_log
     headers = _headers(refusal)
     if request.scope["path"] not in PAGES:
+        log.write(request.scope, refusal, status=refusal.status)
         body = {"error": refusal.error, "error_description": refusal.description}
         return json_response({name: text for name, text in body.items() if text}, refusal.status, headers)
     shown = _for_a_person(refusal)
+    log.write(request.scope, refusal, status=shown.status)
     return page(
         "error",
         status=shown.status,
         headers=headers,
-        error=shown.error,
+        error=refusal.error,
+        reason=refusal.reason,
+        hint=hint_for(refusal),
         title=shown.title,
         text=shown.text,
         again=shown.again,
         reference=reference(request_id.get()),
+        request_id=request_id.get(),
     )
 
 

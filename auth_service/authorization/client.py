@@ -5,6 +5,7 @@ from auth_service.pages.refusals import MissingRedirectURI, UnknownClient, Unreg
 from auth_service.registry import Registry
 from auth_service.store.clients import Client
 from auth_service.uris import is_registered
+from tallystick.request_facts import note_client, note_refused_address
 
 
 async def trusted_client(request: AuthorizationRequest, registry: Registry) -> Client:
@@ -12,8 +13,10 @@ async def trusted_client(request: AuthorizationRequest, registry: Registry) -> C
     client = await registry.client(request.client_id or "")
     if client is None:
         raise UnknownClient
+    note_client(client.client_id)
     if request.redirect_uri is None:
         raise MissingRedirectURI
     if not is_registered(request.redirect_uri, client.redirect_uris):
+        note_refused_address(request.redirect_uri)
         raise UnregisteredRedirectURI
     return client

@@ -15,6 +15,7 @@ from auth_service.form import read_form
 from auth_service.pages import form_post_page
 from auth_service.pages.refusals import MalformedRequest
 from auth_service.provider import Provided, Provider
+from auth_service.refusal_log import log_refusal
 from auth_service.store import consents
 from auth_service.store.clients import Client
 from auth_service.store.login_sessions import LoginSession
@@ -107,7 +108,14 @@ async def answer(
     except TemporarilyUnavailable:
         raise  # a page, from which the person can try again
     except OAuthError as refusal:
-        return back_to_client(with_error(request, refusal, issuer=provider.issuer), client)
+        return refusal_to_client(request, refusal, client, issuer=provider.issuer)
+
+
+def refusal_to_client(request: AuthorizationRequest, refusal: OAuthError, client: Client, *, issuer: str) -> Response:
+    """Send the browser back with `error` (RFC 6749 §4.1.2.1), and log why."""
+    response = back_to_client(with_error(request, refusal, issuer=issuer), client)
+    log_refusal(refusal, status=response.status_code)
+    return response
 
 
 def back_to_client(response: AuthorizationResponse, client: Client) -> Response:

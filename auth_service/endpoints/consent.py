@@ -7,8 +7,7 @@ from fastapi import APIRouter, Request, Response
 from auth_service.authorization.client import trusted_client
 from auth_service.authorization.interaction import Begun, is_program_on_the_device, scopes_to_allow
 from auth_service.authorization.parameters import check_parameters
-from auth_service.authorization.response import with_error
-from auth_service.endpoints.authorize import answer, back_to_client, begun_from
+from auth_service.endpoints.authorize import answer, begun_from, refusal_to_client
 from auth_service.endpoints.our_form import open_sealed, read_our_form, signed_in_sender
 from auth_service.oidc_scopes import OIDC_SCOPE_TEXTS
 from auth_service.pages import page
@@ -59,8 +58,8 @@ async def consent(request: Request, provider: Provided) -> Response:
     subject = _subject(form["request"], begun, client)
     login_session = await signed_in_sender(request, form, provider, purpose="consent", subject=subject)
     if form.get("decision") != "allow":
-        refusal = with_error(begun.request, AccessDenied("the user said no"), issuer=provider.issuer)
-        return back_to_client(refusal, client)
+        refusal = AccessDenied("the user said no")
+        return refusal_to_client(begun.request, refusal, client, issuer=provider.issuer)
     if not is_program_on_the_device(begun.request, client):  # which is asked each time, whatever it was allowed
         given = await provider.store.write(
             consents.give,

@@ -16,6 +16,7 @@ from auth_service.store.login_sessions import LoginSession
 from auth_service.tokens import id_token
 from auth_service.tokens.id_token import IDTokenHint
 from tallystick.errors import InvalidRequest
+from tallystick.request_facts import note_client, note_refused_address
 
 router = APIRouter(include_in_schema=False)
 
@@ -101,6 +102,8 @@ async def _parse(query: str, provider: Provider) -> LogoutRequest:
     if form.get("client_id", hint.aud) != hint.aud:
         raise MalformedRequest
     client = await provider.registry.client(hint.aud)
+    if client is not None:
+        note_client(client.client_id)
     return LogoutRequest(hint, client, _continue_url(form, client))
 
 
@@ -114,6 +117,7 @@ def _continue_url(form: Form, client: Client | None) -> str | None:
     if uri is None:
         return None
     if client is None or uri not in client.post_logout_redirect_uris:
+        note_refused_address(uri)
         raise UnregisteredPostLogoutRedirectURI
     state = form.get("state")
     return uri if state is None else f"{uri}{'&' if '?' in uri else '?'}{urlencode({'state': state})}"

@@ -1,4 +1,4 @@
-"""What a person is told when their browser cannot be sent back to where it came from: one text for each kind.
+"""The error pages for refusals that cannot be sent back to the client: one text for each kind.
 
 PageRefusal
 ├── UnknownClient            ├── FormExpired
@@ -11,24 +11,27 @@ PageRefusal
 from typing import ClassVar
 
 from tallystick.errors import OAuthError
+from tallystick.refusal_reasons import Reason
 
 
 class PageRefusal(OAuthError):
-    """`title` and `text` are for the person; `error` is the OAuth code for whoever mends it.
+    """`title` and `text` are for the person; `error` and `reason` are for the app's developers.
 
-    `again` is where the app begins anew, if it has said so.
+    `again` is the client's initiate_login_uri, if it registered one.
     """
 
     error = "invalid_request"
+    reason: Reason = "request_malformed"
     title: ClassVar[str] = "This did not work"
     text: ClassVar[str] = "The request could not be understood. Go back to the app and try again."
 
-    def __init__(self, description: str = "", *, again: str | None = None) -> None:
-        super().__init__(description)
+    def __init__(self, description: str = "", *, again: str | None = None, reason: Reason | None = None) -> None:
+        super().__init__(description, reason=reason)
         self.again = again
 
 
 class UnknownClient(PageRefusal):
+    reason: Reason = "client_unknown"
     error = "invalid_client"
     title = "We do not know this app"
     text = (
@@ -38,11 +41,13 @@ class UnknownClient(PageRefusal):
 
 
 class MissingRedirectURI(PageRefusal):
+    reason: Reason = "redirect_uri_missing"
     title = "The app did not say where to go back to"
     text = "The request has no redirect_uri, or more than one. Please tell the people who run the app."
 
 
 class UnregisteredRedirectURI(PageRefusal):
+    reason: Reason = "redirect_uri_unregistered"
     title = "We will not send you there"
     text = (
         "The app asked us to send you to an address that is not registered for it. "
@@ -56,11 +61,13 @@ class MalformedRequest(PageRefusal):
 
 
 class FormExpired(PageRefusal):
+    reason: Reason = "form_expired"
     title = "This page was open for too long"
     text = "For your safety this form works for one hour only. Go back to the app and start again."
 
 
 class ForeignForm(PageRefusal):
+    reason: Reason = "cross_origin_form"
     error = "access_denied"
     status = 403
     title = "This form did not come from our own page"
@@ -70,12 +77,14 @@ class ForeignForm(PageRefusal):
 
 
 class LoginEnded(PageRefusal):
+    reason: Reason = "login_session_ended"
     error = "login_required"
     title = "You are no longer signed in"
     text = "Your login ended while this page was open, so we did nothing. Go back to the app and start again."
 
 
 class UnregisteredPostLogoutRedirectURI(PageRefusal):
+    reason: Reason = "post_logout_redirect_uri_unregistered"
     title = "We will not send you there after signing out"
     text = (
         "The app named an address that is not registered for it, so you are still signed in. "
@@ -84,6 +93,7 @@ class UnregisteredPostLogoutRedirectURI(PageRefusal):
 
 
 class TooBusy(PageRefusal):
+    reason: Reason = "too_busy"
     error = "temporarily_unavailable"
     status = 503
     title = "We cannot do this right now"

@@ -32,21 +32,30 @@ OAuthError                         400
 from typing import ClassVar
 from urllib.parse import quote
 
+from tallystick.refusal_reasons import Reason
+
 
 class OAuthError(Exception):
-    """A refusal in the RFCs' own form.
+    """A refusal in the form that the RFCs define.
 
-    `description` is for the developer who reads a log or a response body. It must keep to the characters of RFC 6749
-    §5.2 (no double quote, backslash or anything outside printable ASCII). It may repeat a value that the caller sent
-    only through `quoted`.
+    `description` is for the developer who reads a response body. It must keep to the characters of RFC 6749 §5.2 (no
+    double quote, backslash or anything outside printable ASCII). It may repeat a value that the caller sent only
+    through `quoted`.
+
+    `reason` is the exact cause for the log and for the folded part of the error page. The caller of an API endpoint
+    never gets it, because a difference such as "unknown client" or "wrong secret" would help an attacker. A class
+    attribute gives the default of a class; the keyword gives it for one refusal.
     """
 
     error: ClassVar[str] = "server_error"
     status: ClassVar[int] = 400
+    reason: Reason = "unspecified"
 
-    def __init__(self, description: str = "") -> None:
+    def __init__(self, description: str = "", *, reason: Reason | None = None) -> None:
         super().__init__(description or self.error)
         self.description = description
+        if reason is not None:
+            self.reason = reason
 
 
 class InvalidRequest(OAuthError):
@@ -68,10 +77,12 @@ class UnauthorizedClient(OAuthError):
 
 class UnsupportedGrantType(OAuthError):
     error = "unsupported_grant_type"
+    reason: Reason = "grant_unsupported"
 
 
 class UnsupportedResponseType(OAuthError):
     error = "unsupported_response_type"
+    reason: Reason = "response_type_unsupported"
 
 
 class UnsupportedTokenType(OAuthError):
@@ -88,61 +99,72 @@ class InvalidTarget(OAuthError):
 
 class InvalidRedirectURI(OAuthError):
     error = "invalid_redirect_uri"
+    reason: Reason = "registration_redirect_uri"
 
 
 class InvalidClientMetadata(OAuthError):
     error = "invalid_client_metadata"
+    reason: Reason = "client_metadata_invalid"
 
 
 class AccessDenied(OAuthError):
     error = "access_denied"
+    reason: Reason = "access_denied"
 
 
 class LoginRequired(OAuthError):
     error = "login_required"
+    reason: Reason = "login_required"
 
 
 class ConsentRequired(OAuthError):
     error = "consent_required"
+    reason: Reason = "consent_required"
 
 
 class UnmetAuthenticationRequirements(OAuthError):
     error = "unmet_authentication_requirements"
+    reason: Reason = "acr_unavailable"
 
 
 class RequestNotSupported(OAuthError):
     error = "request_not_supported"
+    reason: Reason = "request_object_unsupported"
 
 
 class RequestURINotSupported(OAuthError):
     error = "request_uri_not_supported"
+    reason: Reason = "request_object_unsupported"
 
 
 class RegistrationNotSupported(OAuthError):
     error = "registration_not_supported"
+    reason: Reason = "parameter_unsupported"
 
 
 class TemporarilyUnavailable(OAuthError):
-    """Something we lean on is away or overfull. `retry_after` is whole seconds, for the Retry-After header."""
+    """A dependency is away or full. `retry_after` is whole seconds, for the Retry-After header."""
 
     error = "temporarily_unavailable"
     status = 503
+    reason: Reason = "unavailable"
 
-    def __init__(self, description: str = "", *, retry_after: int = 1) -> None:
-        super().__init__(description)
+    def __init__(self, description: str = "", *, retry_after: int = 1, reason: Reason | None = None) -> None:
+        super().__init__(description, reason=reason)
         self.retry_after = retry_after
 
     @property
     def with_cause(self) -> str:
-        """One line for whoever runs the service, and for nobody else."""
+        """The description and its cause in one line, for the log of the service only."""
         cause = str(self.__cause__ or "").partition("\n")[0].strip()
         return f"{self.description}: {cause}" if cause else self.description
 
 
 class TooManyRequests(TemporarilyUnavailable):
-    """One caller asks for more than its share; `retry_after` says when there is room again."""
+    """The caller is over its rate limit; `retry_after` says after how many seconds the next request is accepted."""
 
     status = 429
+    reason: Reason = "too_many_requests"
 
 
 class BearerError(OAuthError):
@@ -152,17 +174,15 @@ class BearerError(OAuthError):
 class MissingToken(BearerError):
     error = ""
     status = 401
+    reason: Reason = "no_token"
 
 
 class InvalidToken(BearerError):
-    """`reason` is one of a few words for those who count refusals; the caller is told of no difference."""
+    """The caller gets the same answer for every `reason`."""
 
     error = "invalid_token"
     status = 401
-
-    def __init__(self, description: str = "", *, reason: str = "malformed") -> None:
-        super().__init__(description)
-        self.reason = reason
+    reason: Reason = "malformed"
 
 
 class InsufficientUserAuthentication(BearerError):
@@ -173,6 +193,7 @@ class InsufficientUserAuthentication(BearerError):
 
     error = "insufficient_user_authentication"
     status = 401
+    reason: Reason = "insufficient_user_authentication"
 
     def __init__(self, description: str = "", *, max_age: int | None = None, acr_values: str = "") -> None:
         super().__init__(description)
@@ -182,6 +203,7 @@ class InsufficientUserAuthentication(BearerError):
 
 class InvalidBearerRequest(BearerError):
     error = "invalid_request"
+    reason: Reason = "token_sent_twice"
 
 
 class InsufficientScope(BearerError):
@@ -189,6 +211,7 @@ class InsufficientScope(BearerError):
 
     error = "insufficient_scope"
     status = 403
+    reason: Reason = "insufficient_scope"
 
     def __init__(self, description: str = "", *, scope: str = "") -> None:
         super().__init__(description)

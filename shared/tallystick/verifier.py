@@ -12,6 +12,7 @@ from tallystick.followed_list import FollowedList
 from tallystick.issuer import RemoteIssuer
 from tallystick.jwk import PublicKey
 from tallystick.jwt import ACCESS_TOKEN, UNBELIEVED, read, read_header
+from tallystick.refusal_reasons import Reason
 from tallystick.status_check import StatusCheck, StatusPolicy
 from tallystick.status_list import status_reference
 
@@ -106,7 +107,7 @@ class Verifier:
 class _Unbelieved(Exception):
     """Well-formed claims that are not for us, or not now. `reason` is the word for those who count."""
 
-    def __init__(self, text: str, reason: str) -> None:
+    def __init__(self, text: str, reason: Reason) -> None:
         super().__init__(text)
         self.reason = reason
 

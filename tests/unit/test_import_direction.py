@@ -16,9 +16,11 @@ AUTH_SERVICE = [
     ["commands"],
     ["main"],
     ["refused", "cors"],
+    ["refusal_hints"],
     ["endpoints"],
     ["provider"],
     ["authorization", "grants", "registration", "config_file", "logout_delivery", "status_list_publishing"],
+    ["refusal_log"],
     ["authentication", "tokens"],
     ["registry", "logos"],
     ["store", "pages"],
@@ -53,7 +55,8 @@ TALLYSTICK = [
     ["jwt", "issuer_metadata", "shared_fetch", "last_known_file"],
     ["issuer_http"],
     ["jwk"],
-    ["base64url", "claims", "clock", "errors", "request_id", "scope", "strict_json", "urls"],
+    ["errors"],
+    ["base64url", "claims", "clock", "refusal_reasons", "request_facts", "request_id", "scope", "strict_json", "urls"],
 ]
 """What an API needs to verify a token. `asgi`, `metrics`, `server` and `store` are for whole services."""
 

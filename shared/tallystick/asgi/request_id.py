@@ -1,4 +1,4 @@
-"""One name for a request in every log line about it, and one line for the request itself."""
+"""One id for a request in every log line about it, and one line for the request itself."""
 
 import logging
 import re
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tallystick.asgi.endpoints import template_of
+from tallystick.request_facts import RequestFacts, request_facts
 from tallystick.request_id import request_id
 
 access_logger = logging.getLogger("tallystick.access")
@@ -22,10 +23,9 @@ _WELL_FORMED = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 class RequestId:
     """Take a well-formed X-Request-ID from the request or make one, and send it back.
 
-    Logs method, endpoint, status (null when there was no response) and milliseconds on `tallystick.access`, at DEBUG
-    what machines ask all day. `endpoint` names what a request is for in words of ours: what the caller wrote, in the
-    path or the query, may be a code or a token. `count` hears of the same: endpoint, method, status (0 for none) and
-    seconds.
+    Logs method, endpoint, status (null when there was no response), milliseconds, and the registered client if the
+    request named one, on `tallystick.access`; at DEBUG for `_ASKED_BY_MACHINES`. `endpoint` names the route: the path
+    or query as sent may hold a code or a token. `count` gets endpoint, method, status (0 for none) and seconds.
     """
 
     def __init__(
@@ -45,6 +45,8 @@ class RequestId:
             return
         header = _given(scope) or secrets.token_hex(16).encode()
         request_id.set(header.decode())
+        facts = RequestFacts(scope)
+        request_facts.set(facts)
         status = 0
         begin = time.perf_counter()
 
@@ -64,12 +66,14 @@ class RequestId:
                 self._count(endpoint, scope["method"], status, seconds)
             level = logging.DEBUG if status < 400 and endpoint in _ASKED_BY_MACHINES else logging.INFO
             if access_logger.isEnabledFor(level):
-                fields = {
+                fields: dict[str, object] = {
                     "method": scope["method"],
                     "endpoint": endpoint,
                     "status": status or None,
                     "milliseconds": round(seconds * 1000, 1),
                 }
+                if facts.client_id is not None:
+                    fields["client_id"] = facts.client_id
                 access_logger.log(level, "request", extra={"fields": fields})
 
 

@@ -4,6 +4,7 @@ Everything else that a unit raises (IntegrityError, a refusal of its own) reache
 """
 
 from tallystick.errors import InvalidRequest, TemporarilyUnavailable
+from tallystick.refusal_reasons import Reason
 from tallystick.store.observer import Outcome
 
 
@@ -13,6 +14,8 @@ class StoreUnavailable(TemporarilyUnavailable):
     Whether the unit took effect is unknown when the database went away during the commit or the deadline passed.
     """
 
+    reason: Reason = "store_unavailable"
+
     def __init__(self, description: str = "", *, retry_after: int = 1, outcome: Outcome = "failed") -> None:
         super().__init__(description, retry_after=retry_after)
         self.outcome = outcome
@@ -20,3 +23,5 @@ class StoreUnavailable(TemporarilyUnavailable):
 
 class Unstorable(InvalidRequest):
     """A value that no database of ours keeps: text with a NUL or a lone surrogate, a number beyond 64 bits."""
+
+    reason: Reason = "value_unstorable"

@@ -1,0 +1,41 @@
+"""What the developers of an app can change after a refusal: one sentence for each reason, for the error page."""
+
+from tallystick.errors import OAuthError
+from tallystick.refusal_reasons import Reason
+
+HINTS: dict[Reason, str] = {
+    "client_unknown": "Send the client_id of a client that is registered here and not disabled.",
+    "redirect_uri_missing": "Send exactly one redirect_uri parameter.",
+    "redirect_uri_unregistered": (
+        "Register this redirect_uri for the client, or send one that is registered. The two are compared character by "
+        "character, with scheme, port, path and a trailing slash; only the port of http://127.0.0.1 and http://[::1] "
+        "may differ."
+    ),
+    "post_logout_redirect_uri_unregistered": (
+        "Register this address in the client's post_logout_redirect_uris. The two are compared character by character."
+    ),
+    "request_malformed": "Send the parameters as form-encoded UTF-8, each at most once.",
+    "request_too_long": "Send fewer or shorter parameters: the authorization request is too long.",
+    "signed_state_invalid": "Start a new authorization request: this form or link was not made by this service.",
+    "form_expired": "Start a new authorization request: the form was open for longer than an hour.",
+    "cross_origin_form": (
+        "The browser sent the form with another Origin than the issuer of this service. Open the service by the "
+        "address of its issuer; behind a proxy, check that the configured issuer is the public address."
+    ),
+    "csrf_token_wrong": "Start a new authorization request: the form belongs to another page or another login.",
+    "login_session_ended": "Start a new authorization request: the login ended meanwhile.",
+    "too_busy": "Nothing in the request is wrong. Send it again after the seconds in the Retry-After header.",
+    "too_many_requests": "Send fewer requests; the Retry-After header has the seconds to wait.",
+    "unavailable": "Nothing in the request is wrong. Send it again after the seconds in the Retry-After header.",
+    "store_unavailable": "Nothing in the request is wrong: the database did not answer. Send it again later.",
+}
+
+_UNKNOWN = "Compare the request with the metadata of the client, and look for the request id in the log."
+
+
+def hint_for(refusal: OAuthError) -> str:
+    """One or more sentences. It holds no text of the request."""
+    hint = HINTS.get(refusal.reason)
+    if hint is None:
+        hint = f"{refusal.description[:1].upper()}{refusal.description[1:]}." if refusal.description else _UNKNOWN
+    return hint

@@ -1,0 +1,122 @@
+"""The closed vocabulary of refusal reasons: one word per cause, for logs, the error page and metrics.
+
+An OAuth error code is coarse (`invalid_request` has dozens of causes). The reason is the cause, in a fixed word that
+can be searched for. To add a reason: add the word here, in alphabetical order within its group, and a line
+in the table of `docs/operation.md` (a test compares the two).
+"""
+
+from typing import Literal, get_args
+
+Reason = Literal[
+    # What the request is missing, or how it is malformed
+    "body_not_a_form",
+    "body_not_json",
+    "body_too_large",
+    "form_malformed",
+    "parameter_missing",
+    "parameter_repeated",
+    "parameter_unsupported",
+    "request_malformed",
+    "request_too_long",
+    "value_unstorable",
+    # Client authentication (RFC 6749 §2.3)
+    "assertion_algorithm",
+    "assertion_audience",
+    "assertion_expired",
+    "assertion_malformed",
+    "assertion_replayed",
+    "assertion_signature",
+    "assertion_subject",
+    "client_authentication_missing",
+    "client_authentication_twice",
+    "client_is_public",
+    "client_unknown",
+    "credentials_malformed",
+    "too_many_failures",
+    "wrong_auth_method",
+    "wrong_secret",
+    # The authorization request
+    "access_denied",
+    "acr_unavailable",
+    "claims_malformed",
+    "code_challenge_malformed",
+    "code_challenge_method",
+    "code_challenge_missing",
+    "consent_required",
+    "id_token_hint_invalid",
+    "login_required",
+    "login_session_ended",
+    "max_age_malformed",
+    "prompt_invalid",
+    "redirect_uri_missing",
+    "redirect_uri_unregistered",
+    "request_object_unsupported",
+    "response_mode_unsupported",
+    "response_type_missing",
+    "response_type_unsupported",
+    "user_mismatch",
+    # Scopes and resources
+    "audience_ambiguous",
+    "resource_not_allowed",
+    "resource_not_granted",
+    "resource_unknown",
+    "scope_malformed",
+    "scope_missing",
+    "scope_needs_user",
+    "scope_not_granted",
+    "scope_not_registered",
+    "scope_unknown",
+    # Grants
+    "code_expired",
+    "code_of_another_client",
+    "code_spent",
+    "code_unknown",
+    "code_verifier_malformed",
+    "code_verifier_missing",
+    "code_verifier_unexpected",
+    "code_verifier_wrong",
+    "grant_ended",
+    "grant_not_registered",
+    "grant_unsupported",
+    "redirect_uri_differs",
+    "refresh_token_invalid",
+    "refresh_token_replayed",
+    "token_of_another_client",
+    # Registration (RFC 7591, RFC 7592)
+    "client_metadata_invalid",
+    "initial_access_token_wrong",
+    "registration_redirect_uri",
+    "registration_token_wrong",
+    "registrations_exhausted",
+    # Our own pages and forms
+    "cross_origin_form",
+    "csrf_token_wrong",
+    "form_expired",
+    "post_logout_redirect_uri_unregistered",
+    "signed_state_invalid",
+    # Bearer tokens at a protected resource (RFC 6750, RFC 9470)
+    "bad_claims",
+    "bad_signature",
+    "expired",
+    "insufficient_scope",
+    "insufficient_user_authentication",
+    "malformed",
+    "no_token",
+    "not_yet_valid",
+    "revoked",
+    "status_unknown",
+    "token_sent_twice",
+    "unknown_key",
+    "wrong_audience",
+    "wrong_issuer",
+    # The service itself
+    "conflict",
+    "store_unavailable",
+    "too_busy",
+    "too_many_requests",
+    "unavailable",
+    # No reason was given where the error was raised
+    "unspecified",
+]
+
+REASONS: frozenset[str] = frozenset(get_args(Reason))
