@@ -79,9 +79,28 @@ def test_tls_1_3_is_preferred(front: Front) -> None:
     assert shake_hands(front, front.tls())[0] == "TLSv1.3"
 
 
-def test_a_name_that_is_neither_of_the_two_ends_in_the_handshake(front: Front) -> None:
-    with refused_by_the_front("TLSV1_UNRECOGNIZED_NAME"):
-        shake_hands(front, front.tls(), name="elsewhere.example")
+def answer_to(front: Front, *, server_name: str | None, host: str) -> bytes:
+    """The status line, to a request with this SNI (none for None) and this Host."""
+    tls = front.tls()
+    tls.check_hostname = server_name == front.place.auth_name
+    with (
+        socket.create_connection(("127.0.0.1", front.place.front), timeout=10) as connection,
+        tls.wrap_socket(connection, server_hostname=server_name) as agreed,
+    ):
+        agreed.sendall(b"GET /jwks HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % host.encode())
+        with agreed.makefile("rb") as answer:
+            return answer.readline()
+
+
+def test_a_client_without_server_name_indication_reaches_the_auth_service(front: Front) -> None:
+    """As Java, which sends none for localhost."""
+    host = f"{front.place.auth_name}:{front.place.front}"
+    assert answer_to(front, server_name=None, host=host).split()[1] == b"200"
+
+
+@pytest.mark.parametrize("server_name", [None, "localhost", "elsewhere.example"])
+def test_a_host_that_is_neither_of_the_two_names_is_misdirected(front: Front, server_name: str | None) -> None:
+    assert answer_to(front, server_name=server_name, host="elsewhere.example").split()[1] == b"421"
 
 
 @pytest.fixture
