@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from auth_service.client_metadata import ClientId, ClientMetadata, Name
 from auth_service.oidc_scopes import OIDC_SCOPES
 from tallystick.scope import parse_scope
+from tallystick.urls import check_origin, is_loopback
 
 MAX_EMAIL_CHARACTERS = 254
 """RFC 5321 §4.5.3.1.3. Unicode normalisation can take time that grows with the square of the length, so nothing longer
@@ -24,6 +25,13 @@ def _absolute_uri(value: str) -> str:
     url = urlsplit(value)
     if not url.scheme or not url.netloc or "#" in value:
         raise ValueError("must be an absolute URI without a fragment (RFC 8707 §2)")
+    return value
+
+
+def _allowed_origin(value: str) -> str:
+    url = urlsplit(check_origin(value))
+    if url.scheme == "http" and not is_loopback(url.hostname or ""):
+        raise ValueError(f"{value!r} must be https: plain http is for loopback only")
     return value
 
 
@@ -62,13 +70,22 @@ class DeclaredApi(_Declared):
 
 
 class DeclaredClient(ClientMetadata):
-    """A client as the file declares it; first_party is ours."""
+    """A client as the file declares it; first_party and allowed_origins are ours.
+
+    `allowed_origins`: from where, besides the origins of a public client's redirect_uris, its pages call /token and
+    /revoke with a script. "capacitor://localhost" is one, and so is the second domain of an app with one callback.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     client_id: ClientId
     client_secret: str | None = Field(default=None, repr=False)
     first_party: bool = False
+    allowed_origins: frozenset[Annotated[str, AfterValidator(_allowed_origin)]] = frozenset()
+
+    @property
+    def web_origins(self) -> frozenset[str]:
+        return super().web_origins | self.allowed_origins
 
     @model_validator(mode="after")
     def _secret_as_the_method_wants(self) -> Self:

@@ -3,17 +3,16 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tallystick.fastapi import STATUS_MAX_AGE, StatusPolicyName
 from tallystick.server.database_url import DatabaseTimeout, DatabaseUrl
 from tallystick.store import DEADLINE
-from tallystick.urls import check_identifier, check_url
+from tallystick.urls import check_identifier, check_origin, check_url
 
 Identifier = Annotated[str, AfterValidator(check_identifier)]
 Url = Annotated[str, AfterValidator(check_url)]
-Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.:\[\]-]+\z")]
-"""As browsers write it in the Origin header (RFC 6454 §6.2): lower case, without path or trailing slash."""
+Origin = Annotated[str, AfterValidator(check_origin)]
 
 
 class Settings(BaseModel):

@@ -98,7 +98,7 @@ def apply(
 
 
 def _moved(connection: Connection, declaration: Declaration) -> set[str]:
-    """Clients whose pages are elsewhere, be it only because a release before this one did not write down where."""
+    """Clients whose stored origins differ: allowed_origins changed, or an older release stored none."""
     stored: dict[str, set[str]] = {client_id: set() for client_id in declaration.origins}
     for row in connection.execute(select(t.client_origins)):
         stored.setdefault(row.client_id, set()).add(row.origin)
@@ -123,7 +123,7 @@ def _compare(
             continue
         if row["origin"] != ORIGIN:
             raise Conflict(f"the {kind} {shown!r} exists already, and was not made by the configuration file")
-        if differs := tuple(_differing(row, values)) or (("web_origins",) if name in moved else ()):
+        if differs := tuple(_differing(row, values)) or (("allowed_origins",) if name in moved else ()):
             yield Change("update", kind, name, shown, differs)
         if row["disabled_at"] is not None and row["disabled_by"] == ORIGIN:
             yield Change("enable", kind, name, shown)

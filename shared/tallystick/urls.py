@@ -4,8 +4,10 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-# The characters of RFC 3986 but "#": a fragment never leaves its reader.
 _ROOT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/?#]+)/")
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?")
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+# The characters of RFC 3986 but "#": a fragment never leaves its reader.
 _URL = re.compile(r"https?://[\x21\x24-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+")
 
 
@@ -36,6 +38,23 @@ def without_root_path(url: str) -> str:
     """
     match = _ROOT.fullmatch(url)
     return url if match is None else match[1]
+
+
+def check_origin(origin: str) -> str:
+    """Return `origin` if a browser can send it as the Origin of a page: "scheme://host[:port]" (RFC 6454 §6.2).
+
+    The scheme may be an app's own, as in capacitor://localhost. Raises ValueError for any other spelling of an origin,
+    because Origin headers are compared byte for byte, and for "null", which every sandboxed page sends.
+    """
+    found = _ORIGIN.fullmatch(origin)
+    if found is None:
+        raise ValueError(
+            f"{origin!r} is not an origin as browsers send it: scheme://host[:port] in lower case, without a path"
+        )
+    scheme, port = found[1], found[2]
+    if port is not None and (int(port) > 65535 or port == _DEFAULT_PORTS.get(scheme)):
+        raise ValueError(f"{origin!r} has a port that browsers leave out, or that is none")
+    return origin
 
 
 def origin_of(url: str) -> tuple[str, str | None, int | None]:

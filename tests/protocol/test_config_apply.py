@@ -274,6 +274,6 @@ async def test_where_a_clients_pages_are_is_written_down_even_when_nothing_else_
     await applied(store, declared, clock)
     for before in ([], ["https://old.example.com"]):
         await store.write(clients.set_origins, "spa", before)
-        assert await applied(store, declared, clock) == ["update client spa: web_origins"]
+        assert await applied(store, declared, clock) == ["update client spa: allowed_origins"]
         assert await store.read(clients.is_public_origin, "https://spa.example.com")
         assert not await store.read(clients.is_public_origin, "https://old.example.com")
