@@ -16,7 +16,7 @@ from auth_service.authentication.login_session import LoginSessions
 from auth_service.authentication.passwords import Passwords
 from auth_service.authentication.sign_in import SignIn
 from auth_service.config_file import initial_access_token
-from auth_service.cors import CrossOrigin
+from auth_service.cors import POPUP_PATHS, CrossOrigin
 from auth_service.endpoints import (
     authorize,
     consent,
@@ -120,7 +120,7 @@ def create_app(
     app.add_middleware(BodyLimit)
     app.add_middleware(ServerErrors)
     app.add_middleware(Head)
-    app.add_middleware(SecurityHeaders, https=settings.is_https)
+    app.add_middleware(SecurityHeaders, https=settings.is_https, popup_paths=POPUP_PATHS)
     app.add_middleware(RequestId, endpoint=metrics.requests.endpoint, count=metrics.requests.count)
     app.add_middleware(ForwardedHeaders, trusted_proxies=settings.trusted_proxies)
     app.add_middleware(MetricsEndpoint, render=metrics.render, port=metrics_port)

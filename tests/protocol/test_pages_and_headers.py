@@ -72,7 +72,7 @@ async def test_tls_is_demanded_for_a_year_where_there_is_tls(auth_database_url: 
 async def test_what_is_public_may_be_read_from_any_origin(auth: AuthService, path: str) -> None:
     response = await auth.http().get(path, headers={"Origin": STRANGER})
     assert response.headers["access-control-allow-origin"] == "*"
-    assert response.headers["access-control-expose-headers"] == "WWW-Authenticate, ETag, Link"
+    assert response.headers["access-control-expose-headers"] == "WWW-Authenticate, ETag, Link, Retry-After"
     assert "access-control-allow-credentials" not in response.headers
 
 

@@ -37,6 +37,14 @@ def foreign_clients(*, spa: str, rps: Sequence[str], rp_port: int, key: ECKey) -
             redirect_uris=[f"{spa}/"],
             post_logout_redirect_uris=[f"{spa}/"],
         ),
+        _client(
+            "swagger-ui",
+            token_endpoint_auth_method="none",
+            redirect_uris=[f"{spa}/oauth2-redirect.html"],
+            post_logout_redirect_uris=[],
+            grant_types=["authorization_code"],
+            scope="openid notes:read notes:write",
+        ),
         _confidential(
             "rp",
             redirect_uris=[f"{rp}/callback" for rp in rps],

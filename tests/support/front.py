@@ -111,5 +111,6 @@ def running_front(folder: Path) -> Iterator[Front]:
         "--also": folder / "clients.toml",
         "--ca-file": front.others / "ca.pem",
     }
-    with in_the_foreground("deploy.tls", *(str(word) for option in options.items() for word in option)):
+    words = [str(word) for option in options.items() for word in option]
+    with in_the_foreground("deploy.tls", *words, RESOURCE_ALLOWED_ORIGINS=json.dumps([front.spa])):
         yield front

@@ -1,39 +1,49 @@
-"""The headers that tell a browser to trust a response with as little as possible."""
+"""Response headers that restrict what a browser does with an answer."""
+
+from collections.abc import Collection
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 STRICT_CSP = "default-src 'none'; frame-ancestors 'none'"
 _CSP = b"content-security-policy"
+_OPENER_POLICY = (b"cross-origin-opener-policy", b"same-origin")
 
 
 class SecurityHeaders:
     """Add the headers to every response; one that a response sets by itself is kept.
 
     `https`: the service is reached by TLS, so browsers are told to use nothing else for a year.
+    `popup_paths`: answers there may be shown in a popup that a page of another origin opened and waits for. They carry
+    no Cross-Origin-Opener-Policy: one such answer on the way, even a redirect, cuts the popup off from its opener for
+    good, and the app never gets the response.
     """
 
-    def __init__(self, app: ASGIApp, *, https: bool, csp: str = STRICT_CSP) -> None:
+    def __init__(
+        self, app: ASGIApp, *, https: bool, csp: str = STRICT_CSP, popup_paths: Collection[str] = frozenset()
+    ) -> None:
         self._app = app
-        self._headers = [
+        self._popup_paths = frozenset(popup_paths)
+        self._in_popups = [
             (_CSP, csp.encode()),
             (b"x-content-type-options", b"nosniff"),
             (b"referrer-policy", b"no-referrer"),
             (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
-            (b"cross-origin-opener-policy", b"same-origin"),
         ]
         if https:
-            self._headers.append((b"strict-transport-security", b"max-age=31536000"))
+            self._in_popups.append((b"strict-transport-security", b"max-age=31536000"))
+        self._elsewhere = [*self._in_popups, _OPENER_POLICY]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        headers = self._in_popups if scope["path"] in self._popup_paths else self._elsewhere
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = list(message.get("headers", ()))
                 names = {name for name, _ in given}
-                given += [header for header in self._headers if header[0] not in names]
+                given += [header for header in headers if header[0] not in names]
                 message["headers"] = given
             await send(message)
 
