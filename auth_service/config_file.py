@@ -1,15 +1,16 @@
 """`tallystick.toml`: read, compared with the store, and applied to it."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
+from auth_service.authentication.password_rules import check_new_password, hash_new_password
 from auth_service.authentication.passwords import Passwords
 from auth_service.declared import DeclaredApi, DeclaredClient, DeclaredUser
 from auth_service.settings import Registration, Settings
 from auth_service.store import declared
-from auth_service.store.declared import Change, Conflict, Declaration, Values
+from auth_service.store.declared import Change, Conflict, Declaration, DisablesMost, Values
 from auth_service.store.users import email_key
 from tallystick.clock import Clock
 from tallystick.server import Misconfigured, read_settings, resolve_secret
@@ -43,20 +44,42 @@ def initial_access_token(settings: Registration) -> str | None:
 
 async def plan(store: Store, settings: Settings) -> list[Change]:
     """What `apply` would change. Raises Misconfigured."""
-    return await _refusing_conflicts(store.read(declared.compare, _declaration(settings)))
+    changes = await _refusing_conflicts(store.read(declared.compare, _declaration(settings)))
+    for user in _new_users(settings, changes).values():
+        _check_password(user)
+    return changes
 
 
-async def apply(store: Store, settings: Settings, clock: Clock) -> list[Change]:
+async def refuses_to_disable(store: Store, settings: Settings) -> str | None:
+    """Why `apply` would refuse unless it were allowed to disable most of what is declared, or None. One line."""
+    try:
+        await store.read(declared.check_disabled, _declaration(settings))
+    except DisablesMost as refusal:
+        return str(refusal)
+    return None
+
+
+async def apply(store: Store, settings: Settings, clock: Clock, *, allow_disable: bool = False) -> list[Change]:
     """Make the store as declared, in one unit of work; twice is the same as once. Returns what changed.
 
-    Raises Misconfigured, and has changed nothing then.
+    Raises Misconfigured, and has changed nothing then; also when it would disable more of what was declared before
+    than it keeps, unless `allow_disable`: that is a sign of the wrong file or the wrong database.
     """
     declaration = _declaration(settings)
     planned = await _refusing_conflicts(store.read(declared.compare, declaration))
     # A password acts at creation only, so only then it is looked up and hashed.
-    new = {change.key for change in planned if (change.verb, change.kind) == ("create", "user")}
-    hashes = {key: _password_hash(user) for user in settings.user if (key := email_key(user.email)) in new}
-    return await _refusing_conflicts(store.write(declared.apply, declaration, hashes, now=clock()))
+    hashes = {key: _password_hash(user) for key, user in _new_users(settings, planned).items()}
+    apply_it = store.write(declared.apply, declaration, hashes, allow_disable=allow_disable, now=clock())
+    try:
+        return await _refusing_conflicts(apply_it)
+    except DisablesMost as refusal:
+        raise Misconfigured(str(refusal)) from None
+
+
+def _new_users(settings: Settings, changes: list[Change]) -> dict[str, DeclaredUser]:
+    """By `email_key`: those that are not in the store yet."""
+    new = {change.key for change in changes if (change.verb, change.kind) == ("create", "user")}
+    return {key: user for user in settings.user if (key := email_key(user.email)) in new}
 
 
 async def _refusing_conflicts(unit: Awaitable[T]) -> T:
@@ -106,12 +129,30 @@ def _secret_hash(client: DeclaredClient) -> bytes | None:
 
 
 def _password_hash(user: DeclaredUser) -> str:
+    """Raises Misconfigured."""
+    return _declared_hash(user) if user.password is None else _of_password(user, hash_new_password)
+
+
+def _check_password(user: DeclaredUser) -> None:
+    """That `_password_hash` will succeed, without the time that a hash takes. Raises Misconfigured."""
+    if user.password is None:
+        _declared_hash(user)
+    else:
+        _of_password(user, check_new_password)
+
+
+def _of_password(user: DeclaredUser, made_of_it: Callable[[str], str]) -> str:
     try:
-        if user.password is not None:
-            return Passwords.hash(resolve_secret(user.password))
-        password_hash = resolve_secret(user.password_hash or "")
+        return made_of_it(resolve_secret(user.password or ""))
     except (Misconfigured, ValueError) as reason:
         raise Misconfigured(f"the password of {user.email}: {reason}") from None
+
+
+def _declared_hash(user: DeclaredUser) -> str:
+    try:
+        password_hash = resolve_secret(user.password_hash or "")
+    except Misconfigured as reason:
+        raise Misconfigured(f"the password_hash of {user.email}: {reason}") from None
     if not Passwords.identify(password_hash):
         raise Misconfigured(f"the password_hash of {user.email} is of no form that passlib reads")
     return password_hash

@@ -141,7 +141,7 @@ class Audit(_Frozen):
 
 class Settings(_Frozen):
     issuer: Issuer
-    database_url: DatabaseUrl = "sqlite:///var/auth.db"
+    database_url: DatabaseUrl  # no default: a small file tried in the wrong folder would change another service's store
     database_timeout: DatabaseTimeout = DEADLINE
     master_key: str = "file:var/master.key"
     trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = []

@@ -66,13 +66,18 @@ class Passwords:
 
     @staticmethod
     def hash(password: str) -> str:
-        """A new hash, of the password in NFC. Takes its 20 ms where it is called: for the command line.
+        """A new hash of the password in NFC. Takes 20 ms in the calling thread.
 
-        Raises ValueError for what nobody could sign in with: over 1024 characters, a NUL, a lone surrogate.
+        Raises ValueError for a password that `check_possible` refuses.
         """
+        Passwords.check_possible(password)
+        return str(_CONTEXT.hash(unicodedata.normalize("NFC", password)))
+
+    @staticmethod
+    def check_possible(password: str) -> None:
+        """Raises ValueError for a password that no login accepts: over 1024 characters, a NUL, a lone surrogate."""
         if not _is_possible(password):
             raise ValueError("a password has at most 1024 characters, and neither NUL nor lone surrogates among them")
-        return str(_CONTEXT.hash(unicodedata.normalize("NFC", password)))
 
     @staticmethod
     def identify(password_hash: str) -> bool:

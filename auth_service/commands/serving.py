@@ -10,6 +10,7 @@ import typer
 
 from auth_service import config_file
 from auth_service.commands.service import NAME, Config, Service, bring_up_to_date, run, run_with, say
+from auth_service.config_warnings import config_warnings
 from auth_service.store.declared import Change
 from tallystick.metrics import Memory
 from tallystick.server import exit_on_misconfiguration
@@ -24,6 +25,10 @@ MetricsPort = Annotated[
     int | None, typer.Option(min=1, max=65535, help="Answer /metrics on this port alone, and nothing else there.")
 ]
 MetricsHost = Annotated[str | None, typer.Option(help="Where that port is; the loopback addresses when left out.")]
+AllowDisable = Annotated[
+    bool,
+    typer.Option("--allow-disable", help="Also when this disables more of what was declared before than it keeps."),
+]
 Workers = Annotated[int, typer.Option(min=1, help="Processes.")]
 
 
@@ -34,6 +39,7 @@ def serve(
     workers: Workers = 1,
     metrics_port: MetricsPort = None,
     metrics_host: MetricsHost = None,
+    allow_disable: AllowDisable = False,
 ) -> None:
     """Bring the store up to date, apply the configuration, and serve."""
     from auth_service.main import create_app  # the half of the program that no other command needs
@@ -42,9 +48,11 @@ def serve(
     with exit_on_misconfiguration(NAME):
         settings = config_file.read_config(config)
         is_new = bring_up_to_date(settings)
-        run_with(settings, _prepare)
+        run_with(settings, partial(_prepare, allow_disable=allow_disable))
         if is_new:
             _log.info("made the database %s", settings.database_url)
+        for warning in config_warnings(settings):
+            _log.warning("%s", warning)
         if workers > 1 and settings.database_url.startswith("sqlite"):
             _log.warning("several workers on one SQLite file are correct, but no faster than one; PostgreSQL is")
         if settings.registration.mode != "off" and not settings.registration.require_pkce:
@@ -70,24 +78,36 @@ def plan(config: Config) -> None:
         _show(run(config, _plan, stand_in=empty))
 
 
-def apply(config: Config) -> None:
+def apply(config: Config, allow_disable: AllowDisable = False) -> None:
     """Make the store's APIs, clients and users as the configuration declares them."""
-    _show(run(config, _apply, may_begin=True))
+    _show(run(config, partial(_apply, allow_disable=allow_disable), may_begin=True))
 
 
 async def _plan(service: Service) -> list[Change]:
     await service.check_master_key()
-    return await config_file.plan(service.store, service.settings)
+    changes = await config_file.plan(service.store, service.settings)
+    _warn(service)
+    if refusal := await config_file.refuses_to_disable(service.store, service.settings):
+        typer.echo(f"{NAME}: warning: `apply` and `serve` will refuse this: {refusal}", err=True)
+    return changes
 
 
-async def _apply(service: Service) -> list[Change]:
-    return await config_file.apply(service.store, service.settings, service.clock)
+async def _apply(service: Service, *, allow_disable: bool) -> list[Change]:
+    changes = await config_file.apply(service.store, service.settings, service.clock, allow_disable=allow_disable)
+    _warn(service)
+    return changes
 
 
-async def _prepare(service: Service) -> None:
+async def _prepare(service: Service, *, allow_disable: bool) -> None:
     await service.key_ring()
-    for change in await _apply(service):
+    applied = await config_file.apply(service.store, service.settings, service.clock, allow_disable=allow_disable)
+    for change in applied:
         _log.info("applied: %s", change)
+
+
+def _warn(service: Service) -> None:
+    for warning in config_warnings(service.settings):
+        typer.echo(f"{NAME}: warning: {warning}", err=True)
 
 
 def _show(changes: Iterable[Change]) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from auth_service.authentication.passwords import Passwords
+from auth_service.authentication.password_rules import hash_new_password
 from auth_service.commands.service import Config, Service, refuse, run, say
 from auth_service.declared import Email
 from auth_service.store import users
@@ -15,9 +15,6 @@ app = typer.Typer(help="People who can sign in.", no_args_is_help=True)
 
 EmailArgument = Annotated[str, typer.Argument(metavar="EMAIL")]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
-
-_PASSWORD_CHARACTERS = 8
-"""At least (NIST SP 800-63B §5.1.1.2)."""
 
 
 @app.command()
@@ -102,10 +99,7 @@ async def find(service: Service, email: str) -> str:
 
 def _new_password_hash(password_stdin: bool) -> str:
     try:
-        password = _read_password() if password_stdin else _ask_password()
-        if len(password) < _PASSWORD_CHARACTERS:
-            refuse(f"the password needs at least {_PASSWORD_CHARACTERS} characters")
-        return Passwords.hash(password)
+        return hash_new_password(_read_password() if password_stdin else _ask_password())
     except UnicodeDecodeError:
         refuse("the password is not UTF-8 text")
     except ValueError as reason:

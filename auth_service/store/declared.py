@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Column, Connection, insert, select, update
+from sqlalchemy import Column, Connection, insert, select, true, update
 
 from auth_service.store import audit, clients, users
 from auth_service.store import tables as t
@@ -58,6 +58,10 @@ class Conflict(Exception):
     """What is declared cannot be: something of the same name was not made by the file. `str()` is one line."""
 
 
+class DisablesMost(Exception):
+    """More of what was declared before would be disabled than is still declared. `str()` is one line."""
+
+
 def compare(connection: Connection, declaration: Declaration) -> list[Change]:
     """What has to change; nothing, once it was applied. Raises Conflict.
 
@@ -74,16 +78,43 @@ def compare(connection: Connection, declaration: Declaration) -> list[Change]:
     ]
 
 
+def check_disabled(connection: Connection, declaration: Declaration) -> None:
+    """Raises DisablesMost when `declaration` disables more of the enabled rows that the file made than it keeps."""
+    kept, lost = 0, {}
+    for kind, column, declared, is_declared in (
+        ("APIs", t.apis.c.audience, declaration.apis, true()),
+        ("clients", t.clients.c.client_id, declaration.clients, t.clients.c.origin == ORIGIN),
+        ("users", t.users.c.email_key, declaration.users, t.users.c.origin == ORIGIN),
+    ):
+        enabled = select(column).where(is_declared, column.table.c.disabled_at.is_(None))
+        names = set(connection.execute(enabled).scalars())
+        kept += len(names & declared.keys())
+        lost[kind] = len(names - declared.keys())
+    if sum(lost.values()) > kept:
+        counts = ", ".join(f"{kind}: {count}" for kind, count in lost.items() if count)
+        raise DisablesMost(
+            f"the configuration would disable more than it keeps ({counts}; kept: {kept}). Check the file and its "
+            "database_url. If this is meant, use --allow-disable"
+        )
+
+
 def apply(
-    connection: Connection, declaration: Declaration, password_hashes: Mapping[str, str], *, now: int
+    connection: Connection,
+    declaration: Declaration,
+    password_hashes: Mapping[str, str],
+    *,
+    allow_disable: bool,
+    now: int,
 ) -> list[Change]:
     """Make the store as declared, all of it or nothing, and return what changed. Raises Conflict.
 
     `password_hashes`, by `email_key`, are for the users that are not there yet. Two processes that apply at once take
-    turns, and the second finds nothing left to do.
+    turns, and the second finds nothing left to do. Raises DisablesMost unless `allow_disable`.
     """
     take_turns(connection, "apply the declaration")
     changes = compare(connection, declaration)
+    if not allow_disable:
+        check_disabled(connection, declaration)
     for change in changes:
         match change.kind:
             case "api":

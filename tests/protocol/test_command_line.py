@@ -158,6 +158,37 @@ def test_a_password_that_nobody_could_type_is_refused(
     assert reason in on_sqlite.run("user", "add", "grace@example.com", *options, typed=typed).refused(1)
 
 
+def test_serve_and_apply_refuse_to_disable_most_and_plan_says_so(on_sqlite: CommandLine) -> None:
+    assert on_sqlite.run("apply").status == 0
+    on_sqlite.config.write_text(on_sqlite.config.read_text().partition("[[api]]")[0])
+    planned = on_sqlite.run("plan")
+    assert planned.output.splitlines() == [
+        "disable api https://api.example.com",
+        "disable client app",
+        "disable user ada@example.com",
+    ]
+    assert "warning: `apply` and `serve` will refuse this" in planned.errors
+    assert "--allow-disable" in on_sqlite.run("apply").refused(2)
+    served = on_sqlite.spawn("serve", "--port", "0")
+    assert (served.status, served.output) == (2, "")
+    assert "--allow-disable" in served.errors.splitlines()[-1]
+    assert on_sqlite.run("apply", "--allow-disable").output == planned.output
+    assert on_sqlite.run("plan").errors == ""
+
+
+def test_plan_and_apply_warn_of_a_declaration_without_effect(on_sqlite: CommandLine) -> None:
+    with on_sqlite.config.open("a") as config:
+        config.write("""
+[[client]]
+client_id = "spa"
+token_endpoint_auth_method = "none"
+redirect_uris = ["http://localhost:3000/callback"]
+first_party = true
+""")
+    for command in ("plan", "apply"):
+        assert "warning: client spa: first_party has no effect" in on_sqlite.run(command).errors
+
+
 def test_a_plan_finds_what_serve_would_not_begin_with(on_sqlite: CommandLine) -> None:
     for master_key, reason in (("weak", "32 bytes"), ("env:NOT_SET_ANYWHERE", "NOT_SET_ANYWHERE")):
         mistaken = on_sqlite.run("plan", AUTH_MASTER_KEY=master_key)

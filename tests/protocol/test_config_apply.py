@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from auth_service.authentication.passwords import Passwords
-from auth_service.config_file import apply, plan
+from auth_service.config_file import apply, plan, refuses_to_disable
 from auth_service.settings import Settings
 from auth_service.store import apis, clients, tables, token_families, users
 from auth_service.store.token_families import FamilyLifetime
@@ -35,7 +35,8 @@ GRACE: dict[str, Any] = {"email": "grace@example.com", "password": "battery stap
 
 def settings(**changes: object) -> Settings:
     good: dict[str, object] = {"api": [API], "client": [APP, BOT], "user": [ADA, GRACE]}
-    return Settings.model_validate({"issuer": "https://id.example.com", **good, **changes})
+    fixed = {"issuer": "https://id.example.com", "database_url": "sqlite:///not-used.db"}
+    return Settings.model_validate({**fixed, **good, **changes})
 
 
 @pytest.fixture
@@ -46,10 +47,10 @@ async def store(database_url: str) -> AsyncIterator[Store]:
     await store.close()
 
 
-async def applied(store: Store, declared: Settings, clock: MovableClock) -> list[str]:
+async def applied(store: Store, declared: Settings, clock: MovableClock, *, allow_disable: bool = False) -> list[str]:
     """What changed; which was planned, and leaves nothing to change."""
     planned = await plan(store, declared)
-    changed = await apply(store, declared, clock)
+    changed = await apply(store, declared, clock, allow_disable=allow_disable)
     assert planned == changed
     assert await plan(store, declared) == await apply(store, declared, clock) == []
     return list(map(str, changed))
@@ -125,7 +126,7 @@ async def test_a_password_hash_is_taken_as_it_is(store: Store, clock: MovableClo
 
 async def test_what_is_no_longer_declared_is_disabled_until_it_is_again(store: Store, clock: MovableClock) -> None:
     await apply(store, settings(), clock)
-    assert await applied(store, settings(api=[], client=[BOT], user=[GRACE]), clock) == [
+    assert await applied(store, settings(api=[], client=[BOT], user=[GRACE]), clock, allow_disable=True) == [
         "disable api https://api.example.com",
         "disable client app",
         "disable user ada@example.com",
@@ -234,6 +235,7 @@ async def test_a_client_id_is_never_the_sub_of_a_user(store: Store, clock: Movab
         ({"client": [APP | {"client_secret": "file:/not/there"}]}, "client_secret of app: .* /not/there"),
         ({"user": [ADA | {"password": "env:NOT_SET_ANYWHERE"}]}, "password of ada@example.com: .* NOT_SET_ANYWHERE"),
         ({"user": [ADA | {"password": "p" * 1025}]}, "password of ada@example.com: .* 1024"),
+        ({"user": [ADA | {"password": "sevench"}]}, "password of ada@example.com: .* at least 8 characters"),
         ({"user": [ADA | {"password": None, "password_hash": "5f4dcc3b"}]}, "password_hash of ada@example.com"),
     ],
 )
@@ -241,8 +243,49 @@ async def test_a_bad_secret_stops_everything(
     store: Store, clock: MovableClock, changes: dict[str, object], reason: str
 ) -> None:
     with pytest.raises(Misconfigured, match=reason):
+        await plan(store, settings(**changes))
+    with pytest.raises(Misconfigured, match=reason):
         await apply(store, settings(**changes), clock)
     assert await store.read(clients.list_rows) == []
+
+
+async def test_configuration_that_disables_more_than_it_keeps_is_refused_unless_allowed(
+    store: Store, clock: MovableClock
+) -> None:
+    await apply(store, settings(), clock)
+    wrong_file = settings(api=[], client=[BOT | {"client_id": "another"}], user=[])
+    assert "APIs: 1, clients: 2, users: 2; kept: 0" in (await refuses_to_disable(store, wrong_file) or "")
+    with pytest.raises(Misconfigured, match=r"more than it keeps .* --allow-disable"):
+        await apply(store, wrong_file, clock)
+    assert await plan(store, settings()) == [], "nothing was changed"
+    assert len(await apply(store, wrong_file, clock, allow_disable=True)) == 6
+    assert await refuses_to_disable(store, wrong_file) is None
+
+
+async def test_configuration_that_disables_as_much_as_it_keeps_is_applied(store: Store, clock: MovableClock) -> None:
+    declared = settings(user=[ADA])
+    await apply(store, declared, clock)
+    half = settings(client=[BOT], user=[])
+    assert await refuses_to_disable(store, half) is None
+    assert await applied(store, half, clock) == ["disable client app", "disable user ada@example.com"]
+
+
+async def test_disabled_and_hand_made_rows_do_not_count_as_disabled_by_the_configuration(
+    store: Store, clock: MovableClock
+) -> None:
+    await apply(store, settings(), clock)
+    await store.write(clients.disable, "app", by="command", now=clock())
+    for name in ("one", "two", "three"):
+        await store.write(
+            users.add,
+            email=f"{name}@example.com",
+            password_hash=None,
+            claims={},
+            roles=[],
+            origin="command",
+            now=clock(),
+        )
+    assert await refuses_to_disable(store, settings(client=[BOT], user=[ADA])) is None
 
 
 async def test_secrets_may_stand_elsewhere(

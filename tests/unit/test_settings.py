@@ -21,8 +21,9 @@ USER: dict[str, Any] = {"email": "ada@example.com", "password": "correct horse"}
 
 
 def settings(**changes: object) -> Settings:
-    good: dict[str, object] = {"issuer": "https://id.example.com", "api": [API], "client": [APP], "user": [USER]}
-    return Settings.model_validate(good | changes)
+    good = {"issuer": "https://id.example.com", "database_url": "sqlite:///auth.db"}
+    declared = {"api": [API], "client": [APP], "user": [USER]}
+    return Settings.model_validate({**good, **declared, **changes})
 
 
 def test_the_lifetimes_have_the_defaults_of_the_contract() -> None:
@@ -163,7 +164,7 @@ def test_secrets_are_not_shown() -> None:
 
 def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "tallystick.toml"
-    file.write_text('issuer = "https://id.example.com"\n[lifetimes]\ncode = 30\n')
+    file.write_text('issuer = "https://id.example.com"\ndatabase_url = "sqlite:///auth.db"\n[lifetimes]\ncode = 30\n')
     monkeypatch.setenv("AUTH_ISSUER", "https://login.example.com")
     monkeypatch.setenv("AUTH_LIFETIMES__ACCESS_TOKEN", "120")
     read = read_config(file)
@@ -198,10 +199,24 @@ def test_a_ca_file_without_a_certificate_stops_the_start_in_one_line(
     ca_file, config = tmp_path / "ca.pem", tmp_path / "tallystick.toml"
     if content is not None:
         ca_file.write_text(content)
-    config.write_text(f'issuer = "https://id.example.com"\n[outgoing]\nca_file = "{ca_file}"\n')
+    config.write_text(f"""
+issuer = "https://id.example.com"
+database_url = "sqlite:///auth.db"
+[outgoing]
+ca_file = "{ca_file}"
+""")
     with pytest.raises(Misconfigured, match=f"outgoing.ca_file: {reason}") as refusal:
         read_config(config)
     assert "\n" not in str(refusal.value)
+
+
+def test_configuration_without_database_url_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "tallystick.toml"
+    file.write_text('issuer = "https://id.example.com"\n')
+    with pytest.raises(Misconfigured, match="database_url: is missing"):
+        read_config(file)
+    monkeypatch.setenv("AUTH_DATABASE_URL", "sqlite:///auth.db")
+    assert read_config(file).database_url == "sqlite:///auth.db"
 
 
 @pytest.mark.parametrize("content", ["issuer = ", 'issuer = "https://id.example.com"\ncolour = "green"\n', ""])

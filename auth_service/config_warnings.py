@@ -1,0 +1,22 @@
+"""Declarations that are valid but do not do what they seem to: `plan`, `apply` and `serve` tell the operator."""
+
+from collections.abc import Iterator
+
+from auth_service.declared import DeclaredClient
+from auth_service.settings import Settings
+from auth_service.uris import runs_on_the_device
+
+
+def config_warnings(settings: Settings) -> list[str]:
+    """One line for each, without secrets."""
+    return [warning for client in settings.client for warning in _of_client(client)]
+
+
+def _of_client(client: DeclaredClient) -> Iterator[str]:
+    on_the_device = [uri for uri in client.redirect_uris if runs_on_the_device(uri)]
+    if client.first_party and client.is_public and on_the_device:
+        yield (
+            f"client {client.client_id}: first_party has no effect at {on_the_device[0]}: the user is asked each time, "
+            "because any program on the device could pose as a public client (RFC 8252 §8.6); a client with a secret "
+            "is not asked about"
+        )
