@@ -23,6 +23,7 @@ HINTS: dict[Reason, str] = {
         "address of its issuer; behind a proxy, check that the configured issuer is the public address."
     ),
     "csrf_token_wrong": "Start a new authorization request: the form belongs to another page or another login.",
+    "client_changed": "Start a new authorization request: the client's registration changed while the page was open.",
     "login_session_ended": "Start a new authorization request: the login ended meanwhile.",
     "too_busy": "Nothing in the request is wrong. Send it again after the seconds in the Retry-After header.",
     "too_many_requests": "Send fewer requests; the Retry-After header has the seconds to wait.",

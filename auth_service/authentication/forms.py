@@ -26,13 +26,14 @@ class FormForged(ValueError):
 class Sealed:
     """An authorization request on its way through the login page.
 
-    `query` is the request as it came, to be judged again. `started` is Unix seconds. `browser` is the fingerprint of
-    the login session's cookie at that time, or "".
+    `query` is the request as it came, to be judged again. `started` is Unix seconds. `login` is the fingerprint of the
+    login session's cookie that was set when the user signed in for this very request, or "". Only one browser has that
+    cookie, so in any other browser the request is answered as if no login had happened for it.
     """
 
     query: str
     started: int
-    browser: str
+    login: str
 
 
 class FormExpired(ValueError):
@@ -51,9 +52,9 @@ class Forms:
         self._origin = origin_of(issuer)
         self._clock = clock
 
-    def seal(self, query: str, *, browser: str, started: int) -> str:
+    def seal(self, query: str, *, started: int, login: str = "") -> str:
         """Text for a hidden field or a URL: `base64url(JSON).base64url(MAC)`. It is not secret, only unchangeable."""
-        text = json.dumps([query, started, browser])
+        text = json.dumps([query, started, login])
         return f"{base64url.encode(text.encode())}.{base64url.encode(mac(self._key, 'seal', text))}"
 
     def open(self, sealed: str) -> Sealed:

@@ -11,12 +11,12 @@ from tallystick.errors import ConsentRequired, LoginRequired
 
 @dataclass(frozen=True)
 class Begun:
-    """An authorization request at the moment it came: `started` in Unix seconds, `browser` the fingerprint of the login
-    session's cookie then. The cookie changes at each login, so another fingerprint now means a login since."""
+    """An authorization request that has come: `started` in Unix seconds, `login` the fingerprint of the login session's
+    cookie that the user got by signing in for this very request, or "". The cookie changes at each login."""
 
     request: AuthorizationRequest
     started: int
-    browser: str
+    login: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,24 +42,34 @@ def next_interaction(
     client: Client,
     login_session: LoginSession | None,
     *,
-    browser: str,
+    login: str,
     allowed: frozenset[str],
+    just_signed_in: bool,
     just_allowed: bool,
     expected_subs: frozenset[str] | None,
+    now: int,
 ) -> Interaction:
     """The next step of a request.
 
-    `browser` is the cookie's fingerprint now; `allowed` what the user allowed this client before, `just_allowed` that
-    it was on the page to which this very request led; `expected_subs` the users whom the client expects, if it says.
+    `login` is the cookie's fingerprint now; `allowed` what the user allowed this client before; `expected_subs` the
+    users whom the client expects, if it says. `just_signed_in` and `just_allowed`: the form that is being answered is
+    the one to which this request led, and the user signed in by it, or allowed what the request asks.
 
     Raises LoginRequired or ConsentRequired when a page is needed and prompt=none forbids one (OIDC Core §3.1.2.6).
     """
     request = begun.request
     may_ask = "none" not in request.prompts
+    has_just_signed_in = login_session is not None and begun.login != "" and begun.login == login
     is_another = login_session is not None and expected_subs is not None and login_session.sub not in expected_subs
-    if expected_subs == frozenset() or (is_another and _has_just_signed_in(begun, login_session, browser=browser)):
+    if expected_subs == frozenset() or (is_another and has_just_signed_in):
         raise LoginRequired("somebody else is asked for than who signs in")  # once more would be as vain
-    if login_session is None or is_another or not _login_is_fresh(begun, client, login_session, browser=browser):
+    # A login for this request is enough at once. Later, max_age is judged again: the consent page may have been open
+    # for long. Where that page is shown each time, login and consent would then follow each other for ever.
+    is_enough = has_just_signed_in and (just_signed_in or _asks_each_time(request, client))
+    is_fresh = login_session is not None and (
+        is_enough or _login_is_fresh(request, client, login_session, has_just_signed_in=has_just_signed_in, now=now)
+    )
+    if login_session is None or is_another or not is_fresh:
         if may_ask:
             return NeedsLogin()
         raise LoginRequired("nobody is signed in, or not the user asked for, or too long ago")
@@ -70,27 +80,33 @@ def next_interaction(
     return Proceed(login_session)
 
 
-def _login_is_fresh(begun: Begun, client: Client, login_session: LoginSession, *, browser: str) -> bool:
-    if _has_just_signed_in(begun, login_session, browser=browser):
-        return True
-    asked = begun.request.max_age
-    max_age = client.default_max_age if asked is None else asked  # OIDC Registration §2
-    if begun.request.prompts & {"login", "select_account"} or max_age == 0:
-        return False
-    return max_age is None or begun.started - login_session.auth_time <= max_age
-
-
-def _has_just_signed_in(begun: Begun, login_session: LoginSession | None, *, browser: str) -> bool:
-    """This very request brought the user to the login page, or another did since."""
-    return login_session is not None and login_session.auth_time >= begun.started and browser != begun.browser
+def _login_is_fresh(
+    request: AuthorizationRequest, client: Client, login_session: LoginSession, *, has_just_signed_in: bool, now: int
+) -> bool:
+    """By prompt and max_age (OIDC Core §3.1.2.1), at the moment at which the request is answered."""
+    max_age = client.default_max_age if request.max_age is None else request.max_age  # OIDC Registration §2
+    if request.prompts & {"login", "select_account"} or max_age == 0:
+        if not has_just_signed_in:
+            return False
+        max_age = max_age or None  # 0 demands what prompt=login does: a login for this request
+    return max_age is None or now - login_session.auth_time <= max_age
 
 
 def _consent_is_due(request: AuthorizationRequest, client: Client, allowed: frozenset[str]) -> bool:
-    if is_program_on_the_device(request, client):
-        return True
-    if "consent" in request.prompts:
+    if _asks_each_time(request, client):
         return True
     return not client.first_party and not allowed.issuperset(scopes_to_allow(request, client))
+
+
+def _asks_each_time(request: AuthorizationRequest, client: Client) -> bool:
+    return is_program_on_the_device(request, client) or "consent" in request.prompts
+
+
+def scopes_of_stored_consent(request: AuthorizationRequest, client: Client) -> frozenset[str]:
+    """What a stored consent has to cover for a code; nothing when the answer does not rest on a stored one."""
+    if client.first_party or is_program_on_the_device(request, client):
+        return frozenset()
+    return frozenset(scopes_to_allow(request, client))
 
 
 def is_program_on_the_device(request: AuthorizationRequest, client: Client) -> bool:

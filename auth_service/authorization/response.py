@@ -5,12 +5,13 @@ import secrets
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from auth_service.authorization.interaction import scopes_of_stored_consent
 from auth_service.authorization.request import AuthorizationRequest
 from auth_service.store import authorization_codes
-from auth_service.store.authorization_codes import AuthorizationCode
+from auth_service.store.authorization_codes import AuthorizationCode, NotIssued
 from auth_service.store.clients import Client
 from auth_service.store.login_sessions import LoginSession
-from tallystick.errors import LoginRequired, OAuthError
+from tallystick.errors import OAuthError
 from tallystick.store import Store
 
 
@@ -30,10 +31,10 @@ class AuthorizationResponse:
 
 async def issue_code(
     request: AuthorizationRequest, client: Client, login_session: LoginSession, store: Store, *, now: int, lifetime: int
-) -> str:
-    """A new code: 256 random bits. Raises LoginRequired when the login session ended in this very moment."""
+) -> str | NotIssued:
+    """A new code: 256 random bits. NotIssued: what was decided with this client and login session has changed since."""
     code = secrets.token_urlsafe(32)
-    issued = await store.write(
+    not_issued = await store.write(
         authorization_codes.issue,
         hashlib.sha256(code.encode()).digest(),
         AuthorizationCode(
@@ -50,13 +51,11 @@ async def issue_code(
             acr=login_session.acr,
             expires_at=now + lifetime,
         ),
-        is_first_use=client.is_unused,
-        hears_of_logout=client.backchannel_logout_uri is not None,
+        client=client,
+        needs_consent_to=scopes_of_stored_consent(request, client),
         now=now,
     )
-    if not issued:
-        raise LoginRequired("the login session has ended")
-    return code
+    return not_issued or code
 
 
 def with_code(request: AuthorizationRequest, code: str, *, issuer: str) -> AuthorizationResponse:

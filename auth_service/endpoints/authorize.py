@@ -7,7 +7,14 @@ from fastapi import APIRouter, Request, Response
 
 from auth_service.authentication.forms import Sealed
 from auth_service.authorization.client import trusted_client
-from auth_service.authorization.interaction import Begun, NeedsConsent, NeedsLogin, Proceed, next_interaction
+from auth_service.authorization.interaction import (
+    Begun,
+    Interaction,
+    NeedsConsent,
+    NeedsLogin,
+    Proceed,
+    next_interaction,
+)
 from auth_service.authorization.parameters import check_parameters
 from auth_service.authorization.request import AuthorizationRequest
 from auth_service.authorization.response import AuthorizationResponse, issue_code, with_code, with_error
@@ -17,24 +24,24 @@ from auth_service.pages.refusals import MalformedRequest
 from auth_service.provider import Provided, Provider
 from auth_service.refusal_log import log_refusal
 from auth_service.store import consents
+from auth_service.store.authorization_codes import NotIssued
 from auth_service.store.clients import Client
 from auth_service.store.login_sessions import LoginSession
 from auth_service.tokens import id_token
-from tallystick.errors import InvalidRequest, OAuthError, TemporarilyUnavailable
+from tallystick.errors import InvalidRequest, LoginRequired, OAuthError, TemporarilyUnavailable
 
 router = APIRouter(tags=["OAuth 2.1"])
+
+_MAX_DECISIONS = 3
+"""Times that an answer is decided because what it rested on has changed before the code was stored."""
 
 
 @router.get("/authorize", response_class=Response, include_in_schema=False)
 async def authorize(request: Request, provider: Provided) -> Response:
     """Send the browser on: to sign in, to consent, or back to the client with a code or a refusal."""
-    begun = Begun(
-        parse_request(query_of(request)),
-        started=provider.clock(),
-        browser=provider.login_sessions.fingerprint(request),
-    )
+    begun = Begun(parse_request(query_of(request)), started=provider.clock())
     login_session = await provider.login_sessions.current(request)
-    return await answer(begun, login_session, provider, browser=begun.browser)
+    return await answer(begun, login_session, provider, login=provider.login_sessions.fingerprint(request))
 
 
 @router.post("/authorize", response_class=Response, include_in_schema=False)
@@ -67,7 +74,7 @@ def parse_request(query: str) -> AuthorizationRequest:
 
 def begun_from(sealed: Sealed) -> Begun:
     """The authorization request that one of our own forms carried; it is judged anew."""
-    return Begun(parse_request(sealed.query), started=sealed.started, browser=sealed.browser)
+    return Begun(parse_request(sealed.query), started=sealed.started, login=sealed.login)
 
 
 async def answer(
@@ -75,40 +82,99 @@ async def answer(
     login_session: LoginSession | None,
     provider: Provider,
     *,
-    browser: str,
+    login: str,
+    just_signed_in: bool = False,
     just_allowed: bool = False,
 ) -> Response:
-    """The next step of an authorization request, from its first arrival and again after each page."""
-    request = begun.request
-    client = await trusted_client(request, provider.registry)  # until here a refusal is a page
-    try:
-        request = check_parameters(request, client, await provider.registry.now(), issuer=provider.issuer)
-        begun = replace(begun, request=request)
-        allowed: frozenset[str] = frozenset()
-        if login_session is not None and not client.first_party:
-            allowed = await provider.store.read(consents.find, login_session.sub, client.client_id)
-        interaction = next_interaction(
-            begun,
-            client,
-            login_session,
-            browser=browser,
-            allowed=allowed,
-            just_allowed=just_allowed,
-            expected_subs=await _expected_subs(request, provider),
-        )
-        match interaction:
-            case NeedsLogin():
-                return to_page("/login", begun, provider)
-            case NeedsConsent():
-                return to_page("/consent", begun, provider)
-            case Proceed(login_session=live):
-                lifetime = provider.settings.lifetimes.code
-                code = await issue_code(request, client, live, provider.store, now=provider.clock(), lifetime=lifetime)
-                return back_to_client(with_code(request, code, issuer=provider.issuer), client)
-    except TemporarilyUnavailable:
-        raise  # a page, from which the person can try again
-    except OAuthError as refusal:
-        return refusal_to_client(request, refusal, client, issuer=provider.issuer)
+    """The next step of an authorization request, from its first arrival and again after each page.
+
+    `login`, `just_signed_in` and `just_allowed` are those of `next_interaction`.
+    """
+    match await next_step(
+        begun, login_session, provider, login=login, just_signed_in=just_signed_in, just_allowed=just_allowed
+    ):
+        case NeedsLogin():
+            return to_page("/login", replace(begun, login=""), provider)
+        case NeedsConsent():
+            return to_page("/consent", begun, provider)
+        case response:
+            return response
+
+
+async def next_step(
+    begun: Begun,
+    login_session: LoginSession | None,
+    provider: Provider,
+    *,
+    login: str,
+    just_signed_in: bool = False,
+    just_allowed: bool = False,
+) -> Response | NeedsLogin | NeedsConsent:
+    """As `answer`, but for the page that is due, which the caller shows or sends the browser to.
+
+    A code is issued only if all that was decided here still holds then. If not, the decision is made again.
+    """
+    for _ in range(_MAX_DECISIONS):
+        client = await trusted_client(begun.request, provider.registry)  # until here a refusal is a page
+        request = begun.request
+        try:
+            request = check_parameters(request, client, await provider.registry.now(), issuer=provider.issuer)
+            interaction = await _decide(
+                replace(begun, request=request),
+                client,
+                login_session,
+                provider,
+                login=login,
+                just_signed_in=just_signed_in,
+                just_allowed=just_allowed,
+            )
+            if not isinstance(interaction, Proceed):
+                return interaction
+            outcome = await issue_code(
+                request,
+                client,
+                interaction.login_session,
+                provider.store,
+                now=provider.clock(),
+                lifetime=provider.settings.lifetimes.code,
+            )
+            if outcome is NotIssued.LOGIN_ENDED:
+                raise LoginRequired("the login session has ended")
+        except TemporarilyUnavailable:
+            raise  # a page, from which the person can try again
+        except OAuthError as refusal:
+            return refusal_to_client(request, refusal, client, issuer=provider.issuer)
+        if isinstance(outcome, str):
+            return back_to_client(with_code(request, outcome, issuer=provider.issuer), client)
+        provider.registry.forget(client.client_id)
+        just_allowed = False
+    raise TemporarilyUnavailable("the client or the consent changes all the time")
+
+
+async def _decide(
+    begun: Begun,
+    client: Client,
+    login_session: LoginSession | None,
+    provider: Provider,
+    *,
+    login: str,
+    just_signed_in: bool,
+    just_allowed: bool,
+) -> Interaction:
+    allowed: frozenset[str] = frozenset()
+    if login_session is not None and not client.first_party:
+        allowed = await provider.store.read(consents.find, login_session.sub, client.client_id)
+    return next_interaction(
+        begun,
+        client,
+        login_session,
+        login=login,
+        allowed=allowed,
+        just_signed_in=just_signed_in,
+        just_allowed=just_allowed,
+        expected_subs=await _expected_subs(begun.request, provider),
+        now=provider.clock(),
+    )
 
 
 def refusal_to_client(request: AuthorizationRequest, refusal: OAuthError, client: Client, *, issuer: str) -> Response:
@@ -125,7 +191,7 @@ def back_to_client(response: AuthorizationResponse, client: Client) -> Response:
 
 
 def to_page(path: str, begun: Begun, provider: Provider) -> Response:
-    sealed = provider.forms.seal(begun.request.query, browser=begun.browser, started=begun.started)
+    sealed = provider.forms.seal(begun.request.query, started=begun.started, login=begun.login)
     return redirect(f"{path}?{urlencode({'request': sealed})}")
 
 

@@ -1,30 +1,50 @@
 """/login: the one place where a password is typed (OIDC Core §3.1.2.3)."""
 
+from dataclasses import replace
+
 from fastapi import APIRouter, Request, Response
 
+from auth_service.authentication.forms import Sealed
 from auth_service.authentication.login_session import fingerprint, hash_cookie
 from auth_service.authentication.sign_in import Refused, SignedIn, Throttled
+from auth_service.authorization.interaction import NeedsConsent
 from auth_service.declared import MAX_EMAIL_CHARACTERS
-from auth_service.endpoints.authorize import answer, begun_from, parse_request, redirect
+from auth_service.endpoints.authorize import answer, begun_from, next_step, parse_request, redirect, to_page
 from auth_service.endpoints.our_form import OurForm, open_sealed, read_our_form
 from auth_service.pages import page
+from auth_service.pages.refusals import FormExpired
 from auth_service.provider import Provided, Provider
 from tallystick.errors import TemporarilyUnavailable
 
 router = APIRouter(include_in_schema=False)
 
+_OPEN_TOO_LONG = "This page was open for more than an hour. Sign in again to go on."
+
 
 @router.get("/login", response_class=Response)
 async def login_page(request: Request, provider: Provided) -> Response:
-    """The form; it carries the authorization request that led here, so that nothing is stored for strangers."""
+    """The form, which carries the authorization request that led here, so that nothing is stored for strangers.
+
+    To a user whose login session answers that request the form is not shown, and the request goes on.
+    """
     sealed_text = request.query_params.get("request")
-    if sealed_text is None:
-        sealed_text = provider.forms.seal(
-            "", browser=provider.login_sessions.fingerprint(request), started=provider.clock()
-        )
-    query = (await open_sealed(sealed_text, provider)).query
-    hint = parse_request(query).form.get("login_hint", "")
-    return await _form(provider, sealed_text, query, username=hint[:MAX_EMAIL_CHARACTERS])
+    failure = None
+    try:
+        sealed = None if sealed_text is None else await open_sealed(sealed_text, provider)
+    except FormExpired as expired:
+        sealed, failure = Sealed(expired.query, started=provider.clock(), login=""), _OPEN_TOO_LONG
+        sealed_text = provider.forms.seal(sealed.query, started=sealed.started)
+    login_session = await provider.login_sessions.current(request)
+    if login_session is not None:
+        if sealed is None or not sealed.query:
+            return redirect("/")
+        login = provider.login_sessions.fingerprint(request)
+        step = await next_step(begun_from(sealed), login_session, provider, login=login)
+        if isinstance(step, Response):
+            return step
+        if isinstance(step, NeedsConsent):
+            return to_page("/consent", begun_from(sealed), provider)
+    return await _form_for(provider, sealed_text, sealed.query if sealed else "", failure=failure)
 
 
 @router.post("/login", response_class=Response)
@@ -37,6 +57,8 @@ async def login(request: Request, provider: Provided) -> Response:
             form = await read_our_form(request, provider)
             outcome = await provider.sign_in(request, email=form.get("username", ""), password=form.get("password", ""))
             return await _answer(outcome, form, provider)
+    except FormExpired as expired:
+        return await _form_for(provider, None, expired.query, failure=_OPEN_TOO_LONG)
     except TemporarilyUnavailable:
         if outcome is None:
             provider.metrics.logins.inc("unavailable")
@@ -67,12 +89,21 @@ async def _go_on(form: OurForm, signed_in: SignedIn, provider: Provider) -> Resp
         return redirect("/")
     cookie_hash = hash_cookie(signed_in.cookie)
     login_session = await provider.login_sessions.find(cookie_hash)
-    return await answer(begun_from(form.sealed), login_session, provider, browser=fingerprint(cookie_hash))
+    login = fingerprint(cookie_hash)
+    begun = replace(begun_from(form.sealed), login=login)
+    return await answer(begun, login_session, provider, login=login, just_signed_in=True)
 
 
 async def _form_again(form: OurForm, provider: Provider, failure: str, *, status: int) -> Response:
     username = form.get("username", "")[:MAX_EMAIL_CHARACTERS]
     return await _form(provider, form["request"], form.sealed.query, username=username, failure=failure, status=status)
+
+
+async def _form_for(provider: Provider, sealed: str | None, query: str, *, failure: str | None) -> Response:
+    """The form before anything was typed. Without `sealed` the query is sealed anew."""
+    sealed = sealed or provider.forms.seal(query, started=provider.clock())
+    hint = parse_request(query).form.get("login_hint", "")
+    return await _form(provider, sealed, query, username=hint[:MAX_EMAIL_CHARACTERS], failure=failure)
 
 
 async def _form(

@@ -51,7 +51,7 @@ async def logout_by_post(request: Request, provider: Provided) -> Response:
 
 @router.post("/logout/confirm", response_class=Response)
 async def logout_confirmed(request: Request, provider: Provided) -> Response:
-    form: OurForm = await read_our_form(request, provider)
+    form: OurForm = await read_our_form(request, provider, restart="/logout")
     asked = await _parse(form.sealed.query, provider)
     if await provider.login_sessions.current(request) is not None:
         await signed_in_sender(request, form, provider, purpose="logout", subject=form["request"])
@@ -63,7 +63,7 @@ async def _logout(request: Request, query: str, provider: Provider) -> Response:
     login_session = await provider.login_sessions.current(request)
     if login_session is None or _is_of(asked.hint, login_session):
         return await _signed_out(request, asked, provider)
-    sealed = provider.forms.seal(query, browser=provider.login_sessions.fingerprint(request), started=provider.clock())
+    sealed = provider.forms.seal(query, started=provider.clock())
     return page(
         "logout",
         action="/logout/confirm",

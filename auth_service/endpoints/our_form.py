@@ -31,8 +31,8 @@ class OurForm(Mapping[str, str]):
         return len(self._form)
 
 
-async def read_our_form(request: Request, provider: Provider) -> OurForm:
-    """Raises ForeignForm, FormExpired or MalformedRequest, which are pages.
+async def read_our_form(request: Request, provider: Provider, *, restart: str = "/authorize") -> OurForm:
+    """Raises ForeignForm, FormExpired or MalformedRequest, which are pages. `restart` as for `open_sealed`.
 
     The Origin header is the guard against forms from elsewhere: every browser sends it with a POST, and no script of
     another site can choose it.
@@ -41,17 +41,23 @@ async def read_our_form(request: Request, provider: Provider) -> OurForm:
         raise ForeignForm
     try:
         form = await read_form(request)
-        return OurForm(form, await open_sealed(form.require("request"), provider))
+        return OurForm(form, await open_sealed(form.require("request"), provider, restart=restart))
     except InvalidRequest:
         raise MalformedRequest from None
 
 
-async def open_sealed(text: str, provider: Provider) -> Sealed:
-    """Raises FormExpired, or MalformedRequest for what we did not seal."""
+async def open_sealed(text: str, provider: Provider, *, restart: str = "/authorize") -> Sealed:
+    """Raises FormExpired, or MalformedRequest for what we did not seal.
+
+    `restart` is the endpoint that answers the sealed query. To send it there again is safe: the query is only what a
+    client sent to that endpoint before, and it is judged as if it had just come.
+    """
     try:
         return provider.forms.open(text)
     except SealExpired as expired:
-        raise FormExpired(again=await _where_to_begin(expired.sealed, provider)) from None
+        query = expired.sealed.query
+        again = await _where_to_begin(query, provider) or (f"{restart}?{query}" if query else "/login")
+        raise FormExpired(query, again=again) from None
     except FormForged:
         raise MalformedRequest from None
 
@@ -71,8 +77,8 @@ async def signed_in_sender(
     return login_session
 
 
-async def _where_to_begin(sealed: Sealed, provider: Provider) -> str | None:
+async def _where_to_begin(query: str, provider: Provider) -> str | None:
     """The client's initiate_login_uri, from which it sends the user to us anew (OIDC Core §4); None if it has none."""
-    client = await provider.registry.client(parse_form(sealed.query).get("client_id", ""))
+    client = await provider.registry.client(parse_form(query).get("client_id", ""))
     uri = client.initiate_login_uri if client else None
     return uri and f"{uri}{'&' if '?' in uri else '?'}{urlencode({'iss': provider.issuer})}"

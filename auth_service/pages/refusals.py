@@ -5,7 +5,7 @@ PageRefusal
 ├── MissingRedirectURI       ├── ForeignForm
 ├── UnregisteredRedirectURI  ├── LoginEnded
 ├── MalformedRequest         ├── UnregisteredPostLogoutRedirectURI
-└── TooBusy
+├── ClientChanged            └── TooBusy
 """
 
 from typing import ClassVar
@@ -61,9 +61,15 @@ class MalformedRequest(PageRefusal):
 
 
 class FormExpired(PageRefusal):
+    """`query` is the request that the form carried, which can be answered anew."""
+
     reason: Reason = "form_expired"
     title = "This page was open for too long"
-    text = "For your safety this form works for one hour only. Go back to the app and start again."
+    text = "For your safety this form works for one hour only, so we did nothing. Start again here, or in the app."
+
+    def __init__(self, query: str, *, again: str) -> None:
+        super().__init__(again=again)
+        self.query = query
 
 
 class ForeignForm(PageRefusal):
@@ -73,6 +79,17 @@ class ForeignForm(PageRefusal):
     title = "This form did not come from our own page"
     text = (
         "Another website may have sent it without your knowledge. We did nothing. Go back to the app and start again."
+    )
+
+
+class ClientChanged(PageRefusal):
+    reason: Reason = "client_changed"
+    error = "access_denied"
+    status = 403
+    title = "The app has changed"
+    text = (
+        "The app changed what it says about itself while this page was open, so nothing was allowed. "
+        "Start again, and check what you are asked."
     )
 
 

@@ -27,9 +27,6 @@ KEEP_UNUSED = 86_400
 MOST = 10_000
 """Clients that registered themselves."""
 
-_FACE = ("client_name", "redirect_uris", "application_type", "token_endpoint_auth_method")
-"""By which a user who allowed the client something knows it; with another one, everybody is asked again."""
-
 ClientInformation = dict[str, Any]
 """RFC 7591 §3.2.1."""
 
@@ -124,12 +121,10 @@ class Registrations:
             origins=metadata.web_origins,
             created_at=before.created_at,
         )
-        has_another_face = any(before.metadata.get(name) != after.metadata.get(name) for name in _FACE)
         replaced = await self._store.write(
             registrations.replace,
             after,
             secret_before=before.secret_hash,
-            forget_consents=has_another_face,
             differs=_differing(before, after),
             noted=bucket("audited changes", client_id, burst=20, interval=3600),
             now=self._clock(),

@@ -4,13 +4,15 @@
 """
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from auth_service.store import audit, clients, logout_deliveries, revocations, token_families
-from auth_service.store.parents import parents_are_alive
-from auth_service.store.tables import authorization_codes
+from auth_service.store.clients import Client
+from auth_service.store.parents import login_is_alive, parents_are_alive
+from auth_service.store.tables import authorization_codes, consents
 from auth_service.store.token_families import Family, FamilyLifetime, Replayed
 from tallystick.store import prune
 
@@ -18,6 +20,9 @@ _KEEP_SPENT = 86_400  # seconds
 
 _INSERT = insert(authorization_codes)
 _FIND = select(authorization_codes).where(authorization_codes.c.code_hash == bindparam("the_code"))
+_CONSENT = select(consents.c.scope).where(
+    consents.c.sub == bindparam("the_sub"), consents.c.client_id == bindparam("the_client")
+)
 _REDEEM = (
     update(authorization_codes)
     .where(
@@ -49,24 +54,43 @@ class AuthorizationCode:
     redeemed_at: int | None = None
 
 
+class NotIssued(Enum):
+    """What the decision to issue a code rested on, and is not so any more."""
+
+    CLIENT_CHANGED = auto()
+    LOGIN_ENDED = auto()
+    CONSENT_WITHDRAWN = auto()
+
+
 def issue(
     connection: Connection,
     code_hash: bytes,
     code: AuthorizationCode,
     *,
-    is_first_use: bool,
-    hears_of_logout: bool,
+    client: Client,
+    needs_consent_to: frozenset[str],
     now: int,
-) -> bool:
-    """Remember a code; False when the login session, the user or the client has ended meanwhile.
+) -> NotIssued | None:
+    """Remember a code. None when it was issued, else the reason why not; nothing has been written then.
 
-    `is_first_use`: the client registered itself and had none so far, and is kept from now on. `hears_of_logout`: it is
-    to be told when the login session ends (Back-Channel Logout §2.3).
+    What was decided before this unit is checked again under the locks that changes take: `client` is still as it was
+    when the request was judged, the user and the login session are live, and the stored consent covers
+    `needs_consent_to`, which is empty when the answer does not rest on a stored consent.
+
+    A client that registered itself is kept from its first code on. One with a backchannel_logout_uri is to be told when
+    the login session ends (Back-Channel Logout §2.3).
     """
-    if is_first_use:
-        clients.keep(connection, code.client_id)
-    if not parents_are_alive(connection, client_id=code.client_id, sub=code.sub, sid=code.sid, now=now):
-        return False
+    if client.is_unused:
+        clients.keep(connection, code.client_id)  # first: locked for update at once, not after a shared lock
+    if not clients.lock_unchanged(connection, client):
+        return NotIssued.CLIENT_CHANGED
+    if not login_is_alive(connection, sub=code.sub, sid=code.sid, now=now):
+        return NotIssued.LOGIN_ENDED
+    if needs_consent_to:  # read after the user's row was locked, for which a withdrawal waits, or has been waited for
+        names = {"the_sub": code.sub, "the_client": code.client_id}
+        scope = connection.execute(_CONSENT, names).scalar_one_or_none() or ""
+        if not needs_consent_to <= frozenset(scope.split()):
+            return NotIssued.CONSENT_WITHDRAWN
     connection.execute(
         _INSERT,
         {
@@ -86,11 +110,11 @@ def issue(
             "prune_at": code.expires_at + _KEEP_SPENT,
         },
     )
-    if hears_of_logout:
+    if client.backchannel_logout_uri is not None:
         logout_deliveries.remember(connection, code.sid, code.client_id)
     # Last: it locks what it deletes in no order, so nothing may be waited for behind it.
     prune(connection, authorization_codes.c.prune_at, now=now)
-    return True
+    return None
 
 
 def find(connection: Connection, code_hash: bytes) -> AuthorizationCode | None:
@@ -138,6 +162,7 @@ def void(connection: Connection, sub: str, client_id: str) -> None:
             authorization_codes.c.sub == sub,
             authorization_codes.c.client_id == client_id,
             authorization_codes.c.redeemed_at.is_(None),
+            authorization_codes.c.expires_at > 0,
         )
         .values(expires_at=0)
     )

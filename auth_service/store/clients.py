@@ -7,12 +7,27 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from auth_service.store import audit, logout_deliveries, revocations
-from auth_service.store.tables import client_origins, clients
+from auth_service.store.tables import authorization_codes, client_origins, clients
+from tallystick.store import lock_parent
+
+IDENTITY = ("client_name", "redirect_uris", "application_type", "token_endpoint_auth_method")
+"""Metadata that make a client the same client to a user who allowed it something. If one of them changes, stored
+consents and codes are not the new client's."""
+
+DECIDING = (
+    *IDENTITY,
+    *("client_uri", "logo_uri", "policy_uri", "tos_uri"),  # what the consent page shows besides
+    *("scope", "grant_types", "require_pkce", "default_max_age", "first_party"),
+)
+"""Metadata on which the answer to an authorization request rests."""
 
 REGISTRATION = "registration"
 """As the origin of a client: it registered itself, and what it says of itself is a stranger's word."""
 
 _FIND = select(clients).where(clients.c.client_id == bindparam("the_client"), clients.c.disabled_at.is_(None))
+_METADATA = select(clients.c.metadata).where(
+    clients.c.client_id == bindparam("the_client"), clients.c.disabled_at.is_(None)
+)
 _IS_ORIGIN = (
     select(client_origins.c.origin)
     .join(clients, clients.c.client_id == client_origins.c.client_id)
@@ -23,12 +38,14 @@ _IS_ORIGIN = (
 
 @dataclass(frozen=True)
 class Client:
-    """A client that is not disabled. `secret_hash` is SHA-256; None when it has keys instead, or is public."""
+    """A client that is not disabled. `secret_hash` is SHA-256; None when it has keys instead, or is public. `basis` is
+    that of `basis_of`."""
 
     client_id: str
     secret_hash: bytes | None
     origin: str
     is_unused: bool
+    basis: dict[str, Any]
     client_name: str
     client_uri: str | None
     logo_uri: str | None
@@ -81,6 +98,22 @@ def find(connection: Connection, client_id: str) -> Client | None:
     return None if row is None else _client(row)
 
 
+def basis_of(metadata: dict[str, Any]) -> dict[str, Any]:
+    """The DECIDING members. A decision made with them is still good while the stored row has the same."""
+    return {name: metadata.get(name) for name in DECIDING}
+
+
+def has_same_identity(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether two versions of a client's metadata are of the same client to a user."""
+    return all(before.get(name) == after.get(name) for name in IDENTITY)
+
+
+def lock_unchanged(connection: Connection, client: Client) -> bool:
+    """Hold the client's row until the commit; False when the client was disabled or its `basis` has changed."""
+    row = lock_parent(connection, _METADATA, {"the_client": client.client_id})
+    return row is not None and basis_of(row.metadata) == client.basis
+
+
 def keep(connection: Connection, client_id: str) -> None:
     """The client is used, and so not pruned any more."""
     connection.execute(update(clients).where(clients.c.client_id == client_id).values(prune_at=None))
@@ -111,18 +144,35 @@ def list_rows(connection: Connection) -> list[ClientRow]:
 
 
 def disable(connection: Connection, client_id: str, *, by: str, now: int) -> bool:
-    """Refuse the client from now on and end what it holds; False when there is no such client."""
+    """Refuse the client from now on and end what it holds: token families, and codes, which stay void if the client is
+    enabled again. False when there is no such client."""
+    # Codes are locked before the client, in the order of a redemption. Those issued until the lock are voided after it.
+    void_codes(connection, client_id)
     found = connection.execute(
         update(clients)
         .where(clients.c.client_id == client_id)
         .values(disabled_at=now, disabled_by=by)
         .returning(clients.c.client_id)
     ).one_or_none()
+    void_codes(connection, client_id)
     logout_deliveries.drop(connection, client_id)
     revocations.revoke_of_client(connection, client_id, now=now)
     if found is not None:
         audit.record(connection, "client_disabled", now=now, client_id=client_id, by=by)
     return found is not None
+
+
+def void_codes(connection: Connection, client_id: str) -> None:
+    """No unredeemed code of this client can be redeemed any more, by whatever clock."""
+    connection.execute(
+        update(authorization_codes)
+        .where(
+            authorization_codes.c.client_id == client_id,
+            authorization_codes.c.redeemed_at.is_(None),
+            authorization_codes.c.expires_at > 0,
+        )
+        .values(expires_at=0)
+    )
 
 
 def enable(connection: Connection, client_id: str, *, by: str, now: int) -> bool:
@@ -145,6 +195,7 @@ def _client(row: Any) -> Client:
         secret_hash=None if row.secret_hash is None else bytes(row.secret_hash),
         origin=row.origin,
         is_unused=row.prune_at is not None,
+        basis=basis_of(metadata),
         client_name=metadata.get("client_name") or row.client_id,
         client_uri=metadata.get("client_uri"),
         logo_uri=metadata.get("logo_uri"),

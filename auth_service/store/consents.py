@@ -1,12 +1,19 @@
 """What a user allowed a client; remembered, so that it is asked once."""
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from enum import Enum, auto
 
-from auth_service.store import audit, authorization_codes, revocations
-from auth_service.store.tables import clients, consents, users
-from tallystick.store import lock_parent
+from sqlalchemy import Connection, delete, insert, select, update
 
-_CLIENT = select(clients.c.client_id).where(clients.c.client_id == bindparam("client_id"))
+from auth_service.store import audit, authorization_codes, clients, revocations
+from auth_service.store.clients import Client
+from auth_service.store.tables import consents, users
+
+
+class NotGiven(Enum):
+    """Why a consent was not stored."""
+
+    CLIENT_CHANGED = auto()
+    USER_DISABLED = auto()
 
 
 def find(connection: Connection, sub: str, client_id: str) -> frozenset[str]:
@@ -17,15 +24,20 @@ def find(connection: Connection, sub: str, client_id: str) -> frozenset[str]:
     return frozenset((scope or "").split())
 
 
-def give(connection: Connection, sub: str, client_id: str, scopes: frozenset[str], *, now: int) -> bool:
-    """Add to what is allowed. False when the user or the client is gone meanwhile."""
+def give(connection: Connection, sub: str, client: Client, scopes: frozenset[str], *, now: int) -> NotGiven | None:
+    """Add to what is allowed. None when that is stored.
+
+    Otherwise nothing is: the client's row is not as in `client`, which the user decided about, or one of them is gone.
+    """
     # The client first, as everywhere; the user's row is the lock under which two windows add to one consent.
-    client = lock_parent(connection, _CLIENT, {"client_id": client_id})
+    if not clients.lock_unchanged(connection, client):
+        return NotGiven.CLIENT_CHANGED
+    client_id = client.client_id
     locked = connection.execute(
         select(users.c.sub).where(users.c.sub == sub, users.c.disabled_at.is_(None)).with_for_update()
     ).one_or_none()
-    if locked is None or client is None:
-        return False
+    if locked is None:
+        return NotGiven.USER_DISABLED
     scope = " ".join(sorted(find(connection, sub, client_id) | scopes))
     known = connection.execute(
         update(consents)
@@ -36,14 +48,16 @@ def give(connection: Connection, sub: str, client_id: str, scopes: frozenset[str
         connection.execute(insert(consents).values(sub=sub, client_id=client_id, scope=scope, granted_at=now))
     detail = {"scope": sorted(scopes)}
     audit.record(connection, "consent_granted", now=now, sub=sub, client_id=client_id, detail=detail)
-    return True
+    return None
 
 
 def withdraw(connection: Connection, sub: str, client_id: str, *, now: int) -> bool:
     """Forget the consent and end what was given under it; False when there was neither."""
-    # The codes first, as a redemption beside this does: it is waited for, and its family is found below.
+    # The codes first, as a redemption beside this does: it is waited for, and its family is found below. Codes that
+    # were issued until the user's row was locked are found after it.
     authorization_codes.void(connection, sub, client_id)
     connection.execute(select(users.c.sub).where(users.c.sub == sub).with_for_update())
+    authorization_codes.void(connection, sub, client_id)
     found = connection.execute(delete(consents).where(consents.c.sub == sub, consents.c.client_id == client_id))
     ended = revocations.revoke_of_consent(connection, sub, client_id, now=now)
     if found.rowcount == 0 and ended == 0:

@@ -198,7 +198,12 @@ def _change_client(
             clients.set_origins(connection, change.key, origins)
             audit.record(connection, "client_added", now=now, client_id=change.key, by=ORIGIN)
         case "update":
+            is_decided_anew = not set(clients.DECIDING).isdisjoint(change.differs)
+            if is_decided_anew:
+                clients.void_codes(connection, change.key)  # before the client is locked, in the order of a redemption
             connection.execute(update(t.clients).where(t.clients.c.client_id == change.key).values(**values))
+            if is_decided_anew:
+                clients.void_codes(connection, change.key)  # those issued before the lock was there
             clients.set_origins(connection, change.key, origins)
             differs = {"differs": change.differs}
             audit.record(connection, "client_changed", now=now, client_id=change.key, by=ORIGIN, detail=differs)

@@ -21,10 +21,13 @@ def parents_are_alive(connection: Connection, *, client_id: str, sub: str | None
 
     A sign-out that runs beside this unit waits for the locks, and then sees the child.
     """
-    names = {"client_id": client_id, "sub": sub, "sid": sid, "now": now}
-    parents = [_CLIENT]
-    if sub is not None:
-        parents.append(_USER)
-    if sid is not None:
-        parents.append(_LOGIN_SESSION)
-    return all(lock_parent(connection, parent, names) is not None for parent in parents)
+    if lock_parent(connection, _CLIENT, {"client_id": client_id}) is None:
+        return False
+    return login_is_alive(connection, sub=sub, sid=sid, now=now)
+
+
+def login_is_alive(connection: Connection, *, sub: str | None, sid: str | None, now: int) -> bool:
+    """Lock the user and the login session, and report whether those named are live. The client is locked before."""
+    if sub is not None and lock_parent(connection, _USER, {"sub": sub}) is None:
+        return False
+    return sid is None or lock_parent(connection, _LOGIN_SESSION, {"sid": sid, "now": now}) is not None

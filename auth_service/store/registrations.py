@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from auth_service.store import audit, audit_limits, revocations
-from auth_service.store.clients import REGISTRATION, set_origins
+from auth_service.store.clients import REGISTRATION, has_same_identity, set_origins, void_codes
 from auth_service.store.guesses import Bucket
 from auth_service.store.tables import authorization_codes, clients, consents
 from tallystick.store import prune, take_turns
@@ -79,30 +79,36 @@ def replace(
     registration: Registration,
     *,
     secret_before: bytes | None,
-    forget_consents: bool,
     differs: Collection[str],
     noted: Bucket,
     now: int,
 ) -> bool:
     """The client is from now on what it says; False when it was deleted, disabled or given another secret meanwhile.
 
-    `forget_consents`: it has another face, so that what users allowed the old one is asked for anew. `differs` names
+    With another IDENTITY, what users allowed the old one is asked for anew, and its codes are void. `differs` names
     what is changed; the bucket `noted` bounds how often that is written down.
     """
-    changed = connection.execute(
+    metadata = select(clients.c.metadata).where(
+        clients.c.client_id == registration.client_id,
+        clients.c.registration_token_hash == registration.token_hash,
+        clients.c.secret_hash.is_not_distinct_from(secret_before),
+        clients.c.disabled_at.is_(None),
+    )
+    seen = connection.execute(metadata).scalar_one_or_none()
+    if seen is not None and not has_same_identity(seen, registration.metadata):
+        void_codes(connection, registration.client_id)  # before the client is locked, in the order of a redemption
+    locked = connection.execute(metadata.with_for_update()).scalar_one_or_none()
+    if locked is None:
+        return False
+    is_same_client = has_same_identity(locked, registration.metadata)
+    connection.execute(
         update(clients)
-        .where(
-            clients.c.client_id == registration.client_id,
-            clients.c.registration_token_hash == registration.token_hash,
-            clients.c.secret_hash.is_not_distinct_from(secret_before),
-            clients.c.disabled_at.is_(None),
-        )
+        .where(clients.c.client_id == registration.client_id)
         .values(secret_hash=registration.secret_hash, metadata=registration.metadata)
     )
-    if changed.rowcount == 0:
-        return False
     set_origins(connection, registration.client_id, registration.origins)
-    if forget_consents:
+    if not is_same_client:
+        void_codes(connection, registration.client_id)  # those issued before the lock was there
         connection.execute(delete(consents).where(consents.c.client_id == registration.client_id))
     if differs:
         audit_limits.record(

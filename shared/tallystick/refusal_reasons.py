@@ -89,6 +89,7 @@ Reason = Literal[
     "registration_token_wrong",
     "registrations_exhausted",
     # Our own pages and forms
+    "client_changed",
     "cross_origin_form",
     "csrf_token_wrong",
     "form_expired",

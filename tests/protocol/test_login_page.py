@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import html
 import re
 from base64 import b64encode
 from collections import Counter
@@ -15,6 +16,8 @@ from auth_service.store.tables import users as users_table
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.declared import EMAIL, OTHER_EMAIL, PASSWORD, WRONG_PASSWORD
 from tests.support.relying_party import RelyingParty, answer_of
+
+EXPIRED = "This page was open for more than an hour. Sign in again to go on."
 
 
 def message(page: httpx.Response) -> str:
@@ -102,14 +105,70 @@ async def test_a_form_from_elsewhere_signs_nobody_in(rp: RelyingParty, origins: 
     assert not rp.browser.http.cookies
 
 
-async def test_a_form_is_valid_for_an_hour(auth: AuthService, rp: RelyingParty) -> None:
-    page = await rp.authorize()
+async def test_a_form_is_valid_for_an_hour_and_shown_anew_after_that(auth: AuthService, rp: RelyingParty) -> None:
+    page = await rp.authorize(login_hint=EMAIL)
+    auth.clock.advance(seconds=3601)
+    submitted = await rp.browser.sign_in(page)
+    reloaded = await rp.browser.open(str(page.url))
+    for shown in (submitted, reloaded):
+        assert (shown.status_code, message(shown)) == (200, EXPIRED)
+        assert f'value="{EMAIL}"' in shown.text
+        assert not rp.browser.http.cookies  # the password that was typed has signed nobody in
     auth.clock.advance(seconds=3600)
-    assert "code" in answer_of(await rp.browser.sign_in(page))
-    auth.clock.advance(seconds=1)
-    expired = await rp.browser.sign_in(page)
+    assert "code" in answer_of(await rp.browser.sign_in(submitted))
+
+
+async def test_a_form_without_a_request_is_shown_anew_after_an_hour(auth: AuthService) -> None:
+    browser = auth.browser()
+    page = await browser.open("/login")
+    auth.clock.advance(seconds=3601)
+    shown = await browser.sign_in(page)
+    assert (shown.status_code, message(shown)) == (200, EXPIRED)
+    assert (await browser.sign_in(shown)).url.path == "/"
+
+
+async def test_a_consent_form_that_has_expired_leads_to_the_request_anew(auth: AuthService) -> None:
+    rp = auth.relying_party("third-party")
+    page = await rp.sign_in()
+    auth.clock.advance(seconds=3601)
+    expired = await rp.browser.allow(page)
     assert (expired.status_code, "open for too long" in expired.text) == (400, True)
-    assert (await rp.browser.open(str(page.url))).status_code == 400
+    (again,) = re.findall(r'class="button" href="(/authorize[^"]*)"', expired.text)
+    page = await rp.browser.open(html.unescape(again))
+    assert "code" in answer_of(await rp.browser.allow(page))
+
+
+async def test_a_confirmation_of_sign_out_that_has_expired_leads_to_the_question_anew(auth: AuthService) -> None:
+    browser = auth.browser()
+    await browser.sign_in()
+    page = await browser.open("/logout?state=1")
+    auth.clock.advance(seconds=3601)
+    expired = await browser.submit(page)
+    assert (expired.status_code, 'href="/logout?state=1"' in expired.text) == (400, True)
+
+
+async def test_a_signed_in_user_who_opens_the_login_page_again_goes_on(auth: AuthService, rp: RelyingParty) -> None:
+    """A second tab reloaded, or the Back button."""
+    page = await rp.authorize()
+    elsewhere = await rp.authorize()
+    await rp.browser.sign_in(elsewhere)
+    assert "code" in answer_of(await rp.browser.open(str(page.url)))
+    assert (await rp.browser.open("/login")).url.path == "/"
+    third_party = auth.relying_party("third-party", auth.browser())
+    page = await third_party.authorize()
+    await third_party.browser.sign_in()
+    assert (await third_party.browser.open(str(page.url))).url.path == "/consent"
+
+
+@pytest.mark.parametrize("demand", [{"prompt": "login"}, {"prompt": "select_account"}, {"max_age": 0}])
+async def test_the_login_page_stays_when_the_request_demands_a_login_of_its_own(
+    rp: RelyingParty, demand: dict[str, str]
+) -> None:
+    page = await rp.authorize(**demand)
+    await rp.browser.sign_in(await rp.authorize())
+    reloaded = await rp.browser.open(str(page.url))
+    assert 'id="sign-in"' in reloaded.text
+    assert "code" in answer_of(await rp.browser.sign_in(reloaded))
 
 
 async def test_the_request_in_the_form_cannot_be_changed(rp: RelyingParty) -> None:

@@ -98,7 +98,7 @@ async def test_the_form_works_only_for_the_login_session_that_it_was_shown_to(
     other = auth.relying_party("third-party")
     await other.browser.sign_in(await other.authorize(), username=OTHER_EMAIL)
     assert (await other.browser.allow(page)).status_code == 403
-    assert "not signed in" in (await auth.browser().allow(page)).text
+    assert "no longer signed in" in (await auth.browser().allow(page)).text
 
 
 @pytest.mark.parametrize("csrf", [None, "", "x" * 43, "é"])

@@ -349,9 +349,9 @@ async def test_an_expired_form_leads_back_to_where_the_client_begins(op: AuthSer
     """OIDC Core §4: the client is told by whom the user is to be signed in."""
     information = await new_client(op, initiate_login_uri="https://new.example.org/login?from=us")
     rp = relying_party(op, information)
-    login_page = await rp.authorize(scope="openid")
+    consent_page = await rp.browser.sign_in(await rp.authorize(scope="openid"))
     clock.advance(seconds=3601)
-    page = await rp.browser.sign_in(login_page)
+    page = await rp.browser.allow(consent_page)
     assert page.status_code == 400
     assert 'href="https://new.example.org/login?from=us&amp;iss=https%3A%2F%2Fid.example.com"' in page.text
 

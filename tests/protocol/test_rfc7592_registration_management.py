@@ -5,9 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import Connection, select
 
 from auth_service.store import clients
-from tests.protocol.test_rfc7591_registration import GOOD, new_client, relying_party
+from auth_service.store.tables import consents
+from tests.protocol.test_rfc7591_registration import CALLBACK, GOOD, new_client, relying_party
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.relying_party import answer_of, error_of
@@ -24,6 +26,10 @@ async def call(
 ) -> httpx.Response:
     headers = {"Authorization": f"Bearer {token or information['registration_access_token']}"}
     return await op.http().request(method, information["registration_client_uri"], headers=headers, json=json)
+
+
+def consents_of(connection: Connection, client_id: str) -> list[str]:
+    return list(connection.execute(select(consents.c.scope).where(consents.c.client_id == client_id)).scalars())
 
 
 async def test_a_client_reads_what_is_registered(op: AuthService) -> None:
@@ -135,14 +141,47 @@ async def test_a_client_that_changes_while_the_user_decides_gets_nothing_by_it(o
     assert "See your email address" in again.text
 
 
-@pytest.mark.parametrize("change", [{"client_name": "Your bank"}, {"scope": "openid email"}], ids=str)
-async def test_the_consent_page_is_of_the_client_as_it_was_shown(op: AuthService, change: dict[str, Any]) -> None:
+SHOWN_OR_DECIDING = [
+    {"client_name": "Your bank"},
+    {"redirect_uris": [CALLBACK, "https://evil.example.org/callback"]},
+    {"token_endpoint_auth_method": "none"},
+    {"application_type": "native"},
+    {"client_uri": "https://bank.example.org/"},
+    {"logo_uri": "https://bank.example.org/logo.png"},
+    {"policy_uri": "https://bank.example.org/policy"},
+    {"tos_uri": "https://bank.example.org/terms"},
+    {"scope": "openid email phone"},
+    {"grant_types": ["authorization_code", "refresh_token"]},
+    {"default_max_age": 86400},
+]
+
+
+@pytest.mark.parametrize("change", SHOWN_OR_DECIDING, ids=str)
+async def test_nothing_is_allowed_to_a_client_that_changed_while_its_page_was_open(
+    op: AuthService, change: dict[str, Any]
+) -> None:
     information = await new_client(op, scope="openid email")
     rp = relying_party(op, information)
     page = await rp.browser.sign_in(await rp.authorize(scope="openid"))
-    update = GOOD | {"client_id": information["client_id"]} | change
+    update = GOOD | {"client_id": information["client_id"], "scope": "openid email"}
+    assert (await call(op, "PUT", information, update | change)).status_code == 200
+    refused = await rp.browser.allow(page)
+    assert (refused.status_code, "The app has changed" in refused.text) == (403, True)
+    assert await op.store.read(consents_of, information["client_id"]) == []
     assert (await call(op, "PUT", information, update)).status_code == 200
-    assert (await rp.browser.allow(page)).status_code == (403 if "client_name" in change else 303)
+    assert "code" in answer_of(await rp.browser.allow(page))  # what was shown is again what is there
+
+
+async def test_a_change_that_was_not_shown_and_decides_nothing_does_not_disturb_the_consent_page(
+    op: AuthService,
+) -> None:
+    information = await new_client(op, scope="openid email")
+    rp = relying_party(op, information)
+    page = await rp.browser.sign_in(await rp.authorize(scope="openid"))
+    update = GOOD | {"client_id": information["client_id"], "scope": "openid email"}
+    update |= {"contacts": ["makers@example.org"], "backchannel_logout_uri": "https://new.example.org/logout"}
+    assert (await call(op, "PUT", information, update)).status_code == 200
+    assert "code" in answer_of(await rp.browser.allow(page))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +200,9 @@ async def test_a_client_with_another_face_is_asked_about_anew(op: AuthService, c
     assert "code" in answer_of(await rp.authorize(scope="openid", prompt="none"))
     update = GOOD | {"client_id": information["client_id"], "policy_uri": "https://new.example.org/policy"}
     assert (await call(op, "PUT", information, update)).status_code == 200
-    assert "code" in answer_of(await rp.authorize(scope="openid", prompt="none"))
+    code = answer_of(await rp.authorize(scope="openid", prompt="none"))["code"]
     changed = (await call(op, "PUT", information, update | change)).json()
+    if "token_endpoint_auth_method" not in change:
+        assert error_of(await rp.token(code)) == (400, "invalid_grant")
     rp.redirect_uri = changed["redirect_uris"][0]
     assert answer_of(await rp.authorize(scope="openid", prompt="none"))["error"] == "consent_required"
