@@ -10,7 +10,7 @@ from auth_service.uris import check_redirect_uri, check_web_url, origin_of
 from tallystick.scope import parse_scope
 
 Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]+\z")
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+\z")
 ]
 """Without control characters, those among them that turn the direction of what stands around a name."""
 ClientId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+\z")]

@@ -43,6 +43,7 @@ async def refused(request: Request, refusal: Exception) -> Response:
         title=shown.title,
         text=shown.text,
         again=shown.again,
+        unchecked_target=shown.unchecked_target,
         reference=reference(request_id.get()),
         request_id=request_id.get(),
     )

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from auth_service.commands import users
-from auth_service.commands.service import Config, Service, refuse, run, say
+from auth_service.commands.service import Config, Service, note, refuse, run, say
 from auth_service.store import audit_reading
 from auth_service.store.audit import EVENTS, Event
 from auth_service.store.audit_reading import Entry, Selection
@@ -44,12 +44,12 @@ def audit(
         selection = asked if user is None else replace(asked, sub=await users.find(service, user))
         has_found = False
         async for page in _pages(service, selection, limit):
-            say("\n".join(map(_json, page) if as_json else _lines(page)))
+            say(*(map(_json, page) if as_json else _lines(page)))
             has_found = True
         return has_found
 
     if not run(config, command):
-        typer.echo("nothing was found", err=True)
+        note("nothing was found")
 
 
 async def _pages(service: Service, selection: Selection, limit: int | None) -> AsyncIterator[list[Entry]]:
@@ -109,7 +109,7 @@ def _detail(entry: Entry) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    """What comes from strangers moves no cursor, and pretends to be no other column or line."""
+    """As one cell: text of unauthenticated callers must not look like another column."""
     text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if text.isprintable() and not set(' "\\').intersection(text) else json.dumps(text)
 

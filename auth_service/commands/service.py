@@ -20,7 +20,7 @@ from auth_service.tokens import resealing
 from auth_service.tokens.bootstrap import bootstrap
 from auth_service.tokens.key_ring import KeyRing
 from tallystick.clock import Clock, system_clock
-from tallystick.server import Misconfigured, exit_on_misconfiguration
+from tallystick.server import Misconfigured, exit_on_misconfiguration, printable
 from tallystick.store import Store, Unstorable, is_there
 from tallystick.store.migrations import migrate
 
@@ -97,10 +97,10 @@ def run(
             if not (may_begin or is_there(settings.database_url)):
                 if stand_in is None:
                     raise Misconfigured("database_url: there is no such database yet; `serve` makes it")
-                typer.echo(f"{NAME}: there is no database {settings.database_url} yet; `serve` makes it", err=True)
+                note(f"{NAME}: there is no database {settings.database_url} yet; `serve` makes it")
                 settings = settings.model_copy(update={"database_url": stand_in})
             if bring_up_to_date(settings) and may_begin:
-                typer.echo(f"{NAME}: made the database {settings.database_url}", err=True)
+                note(f"{NAME}: made the database {settings.database_url}")
             return run_with(settings, by_command)
         except Unstorable as reason:  # a name from the command line, in no encoding of text
             refuse(str(reason))
@@ -133,17 +133,22 @@ def run_with(settings: Settings, command: Callable[[Service], Awaitable[T]]) -> 
     return asyncio.run(open_and_do())
 
 
-def say(text: str) -> None:
-    """To whoever asked, on standard output."""
+def say(*lines: str) -> None:
+    """Print the command's result on standard output, each of `lines` as one line that a terminal only displays."""
     try:
-        typer.echo(text)
+        typer.echo("\n".join(map(printable, lines)))
     except OSError as failure:  # typer knows a pipe that was closed
         if failure.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         refuse("the command ran, but no space is left for its output")
 
 
+def note(text: str) -> None:
+    """Print one line beside the result, on standard error."""
+    typer.echo(printable(text), err=True)
+
+
 def refuse(reason: str) -> NoReturn:
-    """It did not go as was asked for: one line that says why, status 1."""
-    typer.echo(f"{NAME}: {reason}", err=True)
+    """End the program with status 1 and one line that says why."""
+    note(f"{NAME}: {reason}")
     raise typer.Exit(1)

@@ -1,7 +1,7 @@
 """serve, plan, apply."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection
 from functools import partial
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from auth_service import config_file
-from auth_service.commands.service import NAME, Config, Service, bring_up_to_date, run, run_with, say
+from auth_service.commands.service import NAME, Config, Service, bring_up_to_date, note, run, run_with, say
 from auth_service.config_warnings import config_warnings
 from auth_service.store.declared import Change
 from tallystick.metrics import Memory
@@ -88,7 +88,7 @@ async def _plan(service: Service) -> list[Change]:
     changes = await config_file.plan(service.store, service.settings)
     _warn(service)
     if refusal := await config_file.refuses_to_disable(service.store, service.settings):
-        typer.echo(f"{NAME}: warning: `apply` and `serve` will refuse this: {refusal}", err=True)
+        note(f"{NAME}: warning: `apply` and `serve` will refuse this: {refusal}")
     return changes
 
 
@@ -107,8 +107,8 @@ async def _prepare(service: Service, *, allow_disable: bool) -> None:
 
 def _warn(service: Service) -> None:
     for warning in config_warnings(service.settings):
-        typer.echo(f"{NAME}: warning: {warning}", err=True)
+        note(f"{NAME}: warning: {warning}")
 
 
-def _show(changes: Iterable[Change]) -> None:
-    say("\n".join(map(str, changes)) or "nothing to change")
+def _show(changes: Collection[Change]) -> None:
+    say(*map(str, changes) if changes else ["nothing to change"])

@@ -186,7 +186,7 @@ def refusal_to_client(request: AuthorizationRequest, refusal: OAuthError, client
 
 def back_to_client(response: AuthorizationResponse, client: Client) -> Response:
     if response.is_form_post:
-        return form_post_page(response.redirect_uri, response.parameters, client_name=client.client_name)
+        return form_post_page(response.redirect_uri, response.parameters, client=client)
     return redirect(response.url)
 
 

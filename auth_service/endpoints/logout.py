@@ -68,7 +68,7 @@ async def _logout(request: Request, query: str, provider: Provider) -> Response:
         "logout",
         action="/logout/confirm",
         hidden={"request": sealed, "csrf": provider.forms.csrf_token(login_session.sid, "logout", sealed)},
-        client_name=asked.client.client_name if asked.client else None,
+        client=asked.client,
         user_email=login_session.email,
     )
 

@@ -11,6 +11,7 @@ from auth_service.form import Form, parse_form, read_form
 from auth_service.pages.refusals import ForeignForm, FormExpired, LoginEnded, MalformedRequest
 from auth_service.provider import Provider
 from auth_service.store.login_sessions import LoginSession
+from auth_service.uris import shown_target
 from tallystick.errors import InvalidRequest
 
 
@@ -56,8 +57,9 @@ async def open_sealed(text: str, provider: Provider, *, restart: str = "/authori
         return provider.forms.open(text)
     except SealExpired as expired:
         query = expired.sealed.query
-        again = await _where_to_begin(query, provider) or (f"{restart}?{query}" if query else "/login")
-        raise FormExpired(query, again=again) from None
+        again, unchecked_target = await _where_to_begin(query, provider)
+        again = again or (f"{restart}?{query}" if query else "/login")
+        raise FormExpired(query, again=again, unchecked_target=unchecked_target) from None
     except FormForged:
         raise MalformedRequest from None
 
@@ -77,8 +79,14 @@ async def signed_in_sender(
     return login_session
 
 
-async def _where_to_begin(query: str, provider: Provider) -> str | None:
-    """The client's initiate_login_uri, from which it sends the user to us anew (OIDC Core §4); None if it has none."""
+async def _where_to_begin(query: str, provider: Provider) -> tuple[str | None, str | None]:
+    """The client's initiate_login_uri, from which it sends the user to us anew (OIDC Core §4), if it has one.
+
+    And the host of that URI when the client registered itself.
+    """
     client = await provider.registry.client(parse_form(query).get("client_id", ""))
-    uri = client.initiate_login_uri if client else None
-    return uri and f"{uri}{'&' if '?' in uri else '?'}{urlencode({'iss': provider.issuer})}"
+    if client is None or client.initiate_login_uri is None:
+        return None, None
+    uri = client.initiate_login_uri
+    again = f"{uri}{'&' if '?' in uri else '?'}{urlencode({'iss': provider.issuer})}"
+    return again, None if client.is_declared else shown_target(uri)

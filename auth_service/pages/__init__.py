@@ -37,10 +37,10 @@ def page(template: str, *, status: int = 200, headers: dict[str, str] | None = N
     return HTMLResponse(html, status, headers=_HEADERS | (headers or {}))
 
 
-def form_post_page(action: str, fields: Mapping[str, str], *, client_name: str) -> HTMLResponse:
+def form_post_page(action: str, fields: Mapping[str, str], *, client: object) -> HTMLResponse:
     """A form with `fields` that sends itself to `action`, or is sent by a button where scripts are off.
 
     Form Post Response Mode §2. The policy lets this one script run, and no other that somebody might slip in.
     """
     headers = {"Content-Security-Policy": f"{_CSP}; script-src 'sha256-{_SUBMIT_HASH}'"}
-    return page("form_post", headers=headers, action=action, fields=fields, client_name=client_name, script=_SUBMIT)
+    return page("form_post", headers=headers, action=action, fields=fields, client=client, script=_SUBMIT)

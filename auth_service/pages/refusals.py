@@ -17,7 +17,8 @@ from tallystick.refusal_reasons import Reason
 class PageRefusal(OAuthError):
     """`title` and `text` are for the person; `error` and `reason` are for the app's developers.
 
-    `again` is the client's initiate_login_uri, if it registered one.
+    `again` is the client's initiate_login_uri, if it registered one; `unchecked_target` its host, if the client
+    registered itself.
     """
 
     error = "invalid_request"
@@ -25,9 +26,17 @@ class PageRefusal(OAuthError):
     title: ClassVar[str] = "This did not work"
     text: ClassVar[str] = "The request could not be understood. Go back to the app and try again."
 
-    def __init__(self, description: str = "", *, again: str | None = None, reason: Reason | None = None) -> None:
+    def __init__(
+        self,
+        description: str = "",
+        *,
+        again: str | None = None,
+        unchecked_target: str | None = None,
+        reason: Reason | None = None,
+    ) -> None:
         super().__init__(description, reason=reason)
         self.again = again
+        self.unchecked_target = unchecked_target
 
 
 class UnknownClient(PageRefusal):
@@ -67,8 +76,8 @@ class FormExpired(PageRefusal):
     title = "This page was open for too long"
     text = "For your safety this form works for one hour only, so we did nothing. Start again here, or in the app."
 
-    def __init__(self, query: str, *, again: str) -> None:
-        super().__init__(again=again)
+    def __init__(self, query: str, *, again: str, unchecked_target: str | None = None) -> None:
+        super().__init__(again=again, unchecked_target=unchecked_target)
         self.query = query
 
 

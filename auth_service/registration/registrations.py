@@ -6,10 +6,11 @@ import secrets
 from typing import Any
 
 from auth_service.authentication.buckets import audited_failures, bucket, network_of, site_of
+from auth_service.client_names import is_one_of
 from auth_service.registration.request import RegisteredMetadata, check_update, judge
 from auth_service.registry import Registry
 from auth_service.settings import Registration as RegistrationSettings
-from auth_service.store import guesses, registrations
+from auth_service.store import clients, guesses, registrations
 from auth_service.store.registrations import Registration
 from auth_service.uris import origin_of
 from tallystick.clock import Clock
@@ -78,6 +79,7 @@ class Registrations:
         metadata = await self._judge(request)
         if self._is_open_to_all:
             await self._charge(address)
+        await self._check_name_is_free(metadata)
         client_id, token = secrets.token_hex(16), secrets.token_urlsafe(32)
         secret = secrets.token_urlsafe(32) if metadata.has_secret else None
         registration = Registration(
@@ -108,6 +110,7 @@ class Registrations:
         if claimed is not None and not (isinstance(claimed, str) and _is_secret(claimed, before.secret_hash)):
             raise InvalidClientMetadata("client_secret must be the client's own")
         metadata = await self._judge(request)
+        await self._check_name_is_free(metadata)
         secret = None
         secret_hash = before.secret_hash if metadata.has_secret else None
         if metadata.has_secret and secret_hash is None:
@@ -160,6 +163,12 @@ class Registrations:
             # With form_post, such a client could make our own page send forms to our own endpoints.
             raise InvalidRedirectURI("redirect_uris: one of them is this server's own")
         return metadata
+
+    async def _check_name_is_free(self, metadata: RegisteredMetadata) -> None:
+        """Raises InvalidClientMetadata for a name that people could take for that of a declared client."""
+        name = metadata.client_name
+        if name is not None and is_one_of(name, await self._store.read(clients.declared_names)):
+            raise InvalidClientMetadata("client_name is that of a client which the configuration declares, or like it")
 
     async def _charge(self, address: str) -> None:
         """Of one address 200 registrations are free, then one in 20 seconds: less than go again because unused."""

@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from auth_service.client_metadata import ClientMetadata, Scope, SigningAlg
+from auth_service.client_metadata import ClientMetadata, Name, Scope, SigningAlg
+from auth_service.client_names import check_client_name
 from auth_service.oidc_scopes import OIDC_SCOPES
 from auth_service.uris import has_private_use_scheme
 from tallystick.errors import InvalidClientMetadata, InvalidRedirectURI
@@ -35,6 +36,16 @@ _OURS_TO_EXPLAIN = frozenset(
 """Kinds of mistakes whose text repeats nothing of what was sent."""
 
 
+def _name(value: str) -> str:
+    try:
+        return check_client_name(value)
+    except ValueError as reason:
+        raise PydanticCustomError("client_name", "{reason}", {"reason": str(reason)}) from None
+
+
+RegisteredName = Annotated[Name, AfterValidator(_name)]
+
+
 class RegisteredMetadata(ClientMetadata):
     """ClientMetadata from a stranger: each field of its own type, and nothing that only we may grant.
 
@@ -43,6 +54,7 @@ class RegisteredMetadata(ClientMetadata):
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
+    client_name: RegisteredName | None = None
     redirect_uris: list[Annotated[str, Field(max_length=2000)]] = Field(default=[], max_length=20)
     response_types: list[Literal["code"]] = Field(default=["code"], min_length=1, max_length=1)
     subject_type: Literal["public"] = "public"
@@ -68,12 +80,6 @@ class RegisteredMetadata(ClientMetadata):
                         "has a private-use scheme without a dot that [registration] private_use_schemes does not list"
                     )
                     raise PydanticCustomError("redirect_uri", "{field}: {reason}", {"field": field, "reason": reason})
-        return self
-
-    @model_validator(mode="after")
-    def _has_a_name_that_can_be_seen(self) -> Self:
-        if self.client_name is not None and not any(character.isalnum() for character in self.client_name):
-            raise ValueError("client_name needs a letter or a digit")
         return self
 
     @model_validator(mode="after")
@@ -147,7 +153,7 @@ def _refusal(mistake: ErrorDetails) -> InvalidClientMetadata | InvalidRedirectUR
             return kind(f"{context['field']}: one of them {context['reason']}")
         case "plain_http":
             return InvalidClientMetadata(mistake["msg"])
-        case "url":
+        case "url" | "client_name":
             return InvalidClientMetadata(f"{field}: {mistake['msg']}")
         case "value_error" if not field:  # of a validator over all fields, in words of ours
             return InvalidClientMetadata(mistake["msg"].removeprefix("Value error, "))

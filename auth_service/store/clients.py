@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from auth_service.client_names import check_client_name
 from auth_service.store import audit, logout_deliveries, revocations
 from auth_service.store.tables import authorization_codes, client_origins, clients
 from tallystick.store import lock_parent
@@ -143,6 +144,12 @@ def list_rows(connection: Connection) -> list[ClientRow]:
     ]
 
 
+def declared_names(connection: Connection) -> list[str]:
+    """What people see as the names of the declared clients that are not disabled."""
+    declared = select(clients).where(clients.c.origin != REGISTRATION, clients.c.disabled_at.is_(None))
+    return [row.metadata.get("client_name") or row.client_id for row in connection.execute(declared)]
+
+
 def disable(connection: Connection, client_id: str, *, by: str, now: int) -> bool:
     """Refuse the client from now on and end what it holds: token families, and codes, which stay void if the client is
     enabled again. False when there is no such client."""
@@ -188,6 +195,17 @@ def enable(connection: Connection, client_id: str, *, by: str, now: int) -> bool
     return found is not None
 
 
+def _shown_name(row: Any) -> str:
+    """A client that registered itself before its name had to follow today's rule is shown by its client_id."""
+    name: str | None = row.metadata.get("client_name")
+    if name and row.origin == REGISTRATION:
+        try:
+            name = check_client_name(name)
+        except ValueError:
+            name = None
+    return name or row.client_id
+
+
 def _client(row: Any) -> Client:
     metadata = row.metadata
     return Client(
@@ -196,7 +214,7 @@ def _client(row: Any) -> Client:
         origin=row.origin,
         is_unused=row.prune_at is not None,
         basis=basis_of(metadata),
-        client_name=metadata.get("client_name") or row.client_id,
+        client_name=_shown_name(row),
         client_uri=metadata.get("client_uri"),
         logo_uri=metadata.get("logo_uri"),
         policy_uri=metadata.get("policy_uri"),

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from auth_service.authentication.passwords import Passwords
-from auth_service.store import users
+from auth_service.store import registrations, users
+from auth_service.store.registrations import Registration
 from auth_service.tokens.key_making import ALGORITHMS
 from tests.support.command_line import CommandLine, command_line, on_sqlite, serving
 from tests.support.patience import PATIENCE
@@ -107,6 +108,36 @@ def test_an_email_belongs_to_one_user(on_sqlite: CommandLine) -> None:
     assert "already" in on_sqlite.run(
         "user", "add", "ADA@example.com", "--password-stdin", typed="battery staple"
     ).refused(1)
+
+
+def test_a_listed_name_cannot_command_the_terminal(on_sqlite: CommandLine) -> None:
+    """Names from before today's rule may still be stored."""
+
+    async def add() -> None:
+        hostile = Registration(
+            client_id="hostile",
+            token_hash=b"",
+            secret_hash=None,
+            metadata={"client_name": "a\x9b2J\u202eb\ncc  file  enabled  The App"},
+            origins=(),
+            created_at=1,
+        )
+        store = on_sqlite.store()
+        assert await store.write(registrations.add, hostile, keep_unused=1, most=1)
+        await store.close()
+
+    on_sqlite.run("apply")
+    asyncio.run(add())
+    output = on_sqlite.run("client", "list").output
+    assert r"hostile  registration  enabled  a\x9b2J\u202eb\ncc  file  enabled  The App" in output.splitlines()
+
+
+@pytest.mark.parametrize(
+    "arguments", [("client", "disable"), ("user", "disable"), ("user", "add"), ("keys", "withdraw")]
+)
+def test_a_refused_name_cannot_command_the_terminal(on_sqlite: CommandLine, arguments: tuple[str, str]) -> None:
+    on_sqlite.run("apply")
+    assert r"\x9b2J\u202e" in on_sqlite.run(*arguments, "\x9b2J\u202e").refused(1)
 
 
 def test_a_client_is_listed_disabled_and_enabled(command_line: CommandLine) -> None:

@@ -1,6 +1,8 @@
 """Dynamic client registration (RFC 7591, OIDC Registration): who may, what a stranger may say, and how many."""
 
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -124,6 +126,12 @@ async def test_only_what_was_given_is_stored(op: AuthService) -> None:
         ({"redirect_uris": ["https://[new.example.org/"]}, "invalid_redirect_uri"),
         ({"client_name": "\u202eevil"}, "invalid_client_metadata"),
         ({"client_name": "\u200b "}, "invalid_client_metadata"),
+        ({"client_name": "\u3164"}, "invalid_client_metadata"),
+        ({"client_name": "a\x9bb"}, "invalid_client_metadata"),
+        ({"client_name": "a" + "\u0301" * 199}, "invalid_client_metadata"),
+        ({"client_name": "x" * 61}, "invalid_client_metadata"),
+        ({"client_name": "app-0ne"}, "invalid_client_metadata"),
+        ({"client_name": "bot"}, "invalid_client_metadata"),
         ({"redirect_uris": ["https://id.example.com/login"]}, "invalid_redirect_uri"),
         (
             {"contacts": ["x" * 199] * 20, "client_uri": "https://new.example.org/" + "x" * 15_000},
@@ -208,6 +216,55 @@ async def test_the_consent_page_shows_the_scheme_of_a_private_use_uri(op: AuthSe
     assert "<bdi>com.evil.app</bdi>" in page.text
     assert "A program on this device is asking" in page.text
     assert "<bdi>accounts.google.com" not in page.text
+
+
+async def test_every_page_that_shows_the_name_says_above_its_buttons_that_it_is_unchecked(op: AuthService) -> None:
+    left = "https://new.example.org/left"
+    rp = relying_party(op, await new_client(op, post_logout_redirect_uris=[left]))
+    pages = {"login": await rp.authorize(scope="openid")}
+    pages["consent"] = await rp.browser.sign_in(pages["login"])
+    await rp.browser.allow(pages["consent"])
+    pages["form_post"] = await rp.authorize(scope="openid", response_mode="form_post")
+    tokens = await rp.tokens(scope="openid")
+    elsewhere = op.relying_party("app-one")
+    await elsewhere.sign_in()
+    pages["logout"] = await elsewhere.browser.open(
+        f"/logout?{urlencode({'id_token_hint': tokens['id_token'], 'post_logout_redirect_uri': left})}"
+    )
+    for name, page in pages.items():
+        assert "A new app" in page.text, name
+        assert page.text.index('id="unchecked"') < page.text.index("<button"), name
+
+
+async def test_a_page_of_a_declared_client_has_no_such_notice(op: AuthService) -> None:
+    rp = op.relying_party("third-party")
+    login_page = await rp.authorize()
+    for page in (login_page, await rp.browser.sign_in(login_page)):
+        assert "Third Party" in page.text
+        assert 'id="unchecked"' not in page.text
+
+
+async def test_a_name_is_registered_composed_and_without_needless_spaces(op: AuthService) -> None:
+    assert (await new_client(op, client_name="  My\u00a0 app "))["client_name"] == "My app"
+
+
+async def test_an_update_may_not_take_the_name_of_a_declared_client(op: AuthService) -> None:
+    information = await new_client(op)
+    update = GOOD | {"client_id": information["client_id"], "client_name": "APP ONE"}
+    headers = {"Authorization": f"Bearer {information['registration_access_token']}"}
+    response = await op.http().put(information["registration_client_uri"], json=update, headers=headers)
+    assert error_of(response) == (400, "invalid_client_metadata")
+
+
+async def test_a_name_from_before_the_rule_is_not_shown(op: AuthService, clock: MovableClock) -> None:
+    information = await new_client(op)
+    registration = await op.store.read(store.find, information["client_id"])
+    assert registration is not None
+    old = replace(registration, client_id="old", metadata=registration.metadata | {"client_name": "\u3164 Bank"})
+    assert await op.store.write(store.add, old, keep_unused=KEEP_UNUSED, most=10)
+    client = await op.store.read(clients.find, "old")
+    assert client is not None
+    assert client.client_name == "old"
 
 
 async def test_what_only_the_operator_may_grant_is_ignored(op: AuthService) -> None:
@@ -353,7 +410,9 @@ async def test_an_expired_form_leads_back_to_where_the_client_begins(op: AuthSer
     clock.advance(seconds=3601)
     page = await rp.browser.allow(consent_page)
     assert page.status_code == 400
-    assert 'href="https://new.example.org/login?from=us&amp;iss=https%3A%2F%2Fid.example.com"' in page.text
+    again = page.text.index('href="https://new.example.org/login?from=us&amp;iss=https%3A%2F%2Fid.example.com"')
+    assert page.text.index('id="unchecked"') < again  # with the host to which the button leads
+    assert "<bdi>new.example.org</bdi>" in page.text
 
 
 async def test_one_ipv6_site_cannot_take_all_the_room(op: AuthService) -> None:

@@ -4,5 +4,6 @@ from tallystick.server.misconfigured import Misconfigured, exit_on_misconfigurat
 from tallystick.server.secrets import resolve_secret
 from tallystick.server.serve import serve
 from tallystick.server.settings import read_settings
+from tallystick.server.terminal import printable
 
-__all__ = ["Misconfigured", "exit_on_misconfiguration", "read_settings", "resolve_secret", "serve"]
+__all__ = ["Misconfigured", "exit_on_misconfiguration", "printable", "read_settings", "resolve_secret", "serve"]

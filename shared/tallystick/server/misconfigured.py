@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tallystick.errors import TemporarilyUnavailable
+from tallystick.server.terminal import printable
 
 STATUS = 2
 
@@ -20,5 +21,5 @@ def exit_on_misconfiguration(name: str) -> Iterator[None]:
         yield
     except (Misconfigured, TemporarilyUnavailable) as mistake:
         reason = mistake.with_cause if isinstance(mistake, TemporarilyUnavailable) else str(mistake)
-        sys.stderr.write(f"{name}: {' '.join(reason.split())}\n")
+        sys.stderr.write(f"{name}: {printable(' '.join(reason.split()))}\n")
         raise SystemExit(STATUS) from mistake
