@@ -6,12 +6,14 @@ import os
 import sys
 import threading
 import unicodedata
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from passlib.context import CryptContext  # type: ignore[import-untyped]
 
+from auth_service.password_costs import PasswordCost, cost_of, without_prefix
 from tallystick.errors import TemporarilyUnavailable
 
 _log = logging.getLogger(__name__)
@@ -39,16 +41,22 @@ _CONTEXT = CryptContext(
     argon2__parallelism=1,
 )
 
+_NOBODYS = "nobody's"
+
 _MOST_CHARACTERS = 1024
 _MOST_BYTES = 4096
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`better_hash` is of the same password, to be stored in place of a hash that we would not make today."""
+    """`better_hash` is of the same password, to be stored in place of a hash that we would not make today.
+
+    `work` is the sum of the hashes that were computed, by family of `PasswordCost`.
+    """
 
     matches: bool
     better_hash: str | None = None
+    work: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 class Passwords:
@@ -81,24 +89,27 @@ class Passwords:
 
     @staticmethod
     def identify(password_hash: str) -> bool:
-        """Whether this is, by its form, a hash that somebody could sign in with."""
+        """Whether this is, by its form, a hash that a user can sign in with, and not too costly."""
+        if cost_of(password_hash) is None:
+            return False
         try:
-            readable = _without_prefix(password_hash)
+            readable = without_prefix(password_hash)
             scheme = _CONTEXT.identify(readable)
             return scheme is not None and "checksum" in _CONTEXT.handler(scheme).parsehash(readable)
         except (ValueError, TypeError, ArithmeticError):
             return False
 
-    async def verify(self, password: str, password_hash: str | None) -> Verdict:
+    async def verify(self, password: str, password_hash: str | None, *, in_use: Iterable[PasswordCost] = ()) -> Verdict:
         """Whether they belong together; None is the hash of a user who does not exist or has no password.
 
-        Any password and any hash get a Verdict, the impossible ones a negative one that takes as long as any other.
-        Raises TemporarilyUnavailable when the queue is full. Who is cancelled while waiting gives up the place.
+        Any password and any hash get a Verdict. A negative one takes the same work for every hash whose cost is one of
+        `in_use`, and for None: for each family of hashes, the largest cost in use.
+        Raises TemporarilyUnavailable when the queue is full. A cancelled caller leaves its place in the queue.
         """
         if not self._slots.acquire(blocking=False):
             raise TemporarilyUnavailable("too many passwords are being checked", retry_after=1)
         try:
-            work = self._executor.submit(self._verify, password, password_hash)
+            work = self._executor.submit(self._verify, password, password_hash, tuple(in_use))
         except RuntimeError:
             self._slots.release()
             raise TemporarilyUnavailable("the service is stopping", retry_after=1) from None
@@ -109,46 +120,93 @@ class Passwords:
         """Let what is being hashed finish, and nothing else."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
-    def _verify(self, password: str, password_hash: str | None) -> Verdict:
-        if password_hash is not None and _is_possible(password):
-            try:
-                return _compare(password, password_hash)
-            except Exception as reason:  # passlib and its backends raise a dozen kinds for a malformed hash
-                _log.error(
-                    "a stored password hash cannot be read (%s): nobody can sign in with it", type(reason).__name__
-                )
-        _CONTEXT.verify("somebody's", self._dummy.result())
-        return Verdict(matches=False)
+    def _verify(self, password: str, password_hash: str | None, in_use: tuple[PasswordCost, ...]) -> Verdict:
+        work = Work()
+        spellings = [password]
+        if _is_possible(password):
+            spellings = list(dict.fromkeys([password, unicodedata.normalize("NFC", password)]))
+            if password_hash is not None:
+                try:
+                    verdict = _compare(spellings, password_hash, work)
+                except Exception as reason:  # passlib and its backends raise a dozen kinds for a malformed hash
+                    _log.error(
+                        "a stored password hash cannot be read (%s): its user cannot sign in", type(reason).__name__
+                    )
+                else:
+                    if verdict.matches:
+                        return verdict
+        expected: dict[str, int] = {}
+        ours = cost_of(self._dummy.result())
+        for cost in [*in_use, *([ours] if ours else ())]:
+            tries = 1 if cost.family.startswith(_OURS) else len(spellings)
+            expected[cost.family] = max(expected.get(cost.family, 0), cost.amount * tries)
+        for family, amount in expected.items():
+            work.bring_up_to(PasswordCost(family, amount))
+        return Verdict(matches=False, work=work.done)
+
+
+class Work:
+    """Computes hashes and counts them. `done` has the sum of each family of `PasswordCost`."""
+
+    def __init__(self) -> None:
+        self.done: dict[str, int] = {}
+
+    def verify(self, hashed: bytes, readable: str) -> bool:
+        """Whether the hash `readable` is of `hashed`."""
+        matches = bool(_CONTEXT.verify(hashed, readable))
+        if cost := cost_of(readable):
+            self._count(cost)
+        return matches
+
+    def bring_up_to(self, cost: PasswordCost) -> None:
+        """Compute what is missing so that so much of this family was done; nothing when it was."""
+        missing = cost.amount - self.done.get(cost.family, 0)
+        if missing > 0:
+            _waste(PasswordCost(cost.family, missing))
+            self._count(PasswordCost(cost.family, missing))
+
+    def _count(self, cost: PasswordCost) -> None:
+        self.done[cost.family] = self.done.get(cost.family, 0) + cost.amount
+
+
+def _waste(cost: PasswordCost) -> None:
+    """Compute hashes of that cost, of no password."""
+    if cost.family.startswith(_OURS):
+        kind, _, parameters = cost.family.removeprefix(_OURS).split("$")
+        m, t, p = (int(parameter.partition("=")[2]) for parameter in parameters.split(","))
+        handler = _CONTEXT.handler(_OURS).using(type=kind, memory_cost=m, time_cost=t, parallelism=p)
+        for _ in range(cost.amount):
+            handler.hash(_NOBODYS)
+    elif cost.family == _CUT_AT_72_BYTES:
+        # 2^n for each bit n: what lies between two costs is the sum of the powers of two from the one to the other.
+        for rounds in range(4, cost.amount.bit_length()):
+            if cost.amount >> rounds & 1:
+                _CONTEXT.handler(_CUT_AT_72_BYTES).using(rounds=rounds).hash(_NOBODYS)
+    else:
+        _CONTEXT.handler(cost.family).using(rounds=cost.amount).hash(_NOBODYS)
 
 
 @cache
 def _dummy_hash() -> str:
-    """What an unknown user's password is compared with."""
-    return Passwords.hash("nobody's")
+    """A hash as we make them today: its cost is that of a user with such a one."""
+    return Passwords.hash(_NOBODYS)
 
 
-def _compare(password: str, password_hash: str) -> Verdict:
-    readable = _without_prefix(password_hash)
+def _compare(spellings: list[str], password_hash: str, work: Work) -> Verdict:
+    """`spellings` are the password as it was typed and in NFC, which is the last of them."""
+    readable = without_prefix(password_hash)
     scheme = _CONTEXT.identify(readable, required=True)
-    normalized = unicodedata.normalize("NFC", password)
-    for spelling in [normalized] if scheme == _OURS else dict.fromkeys([password, normalized]):
+    normalized = spellings[-1]
+    for spelling in [normalized] if scheme == _OURS else spellings:
         hashed = spelling.encode()
         if scheme == _CUT_AT_72_BYTES:
             hashed = hashed[:72]
-        if _CONTEXT.verify(hashed, readable):
-            # What bcrypt never looked at may hold a slip of the finger: it does not become part of the password.
+        if work.verify(hashed, readable):
+            # Bytes that bcrypt never read may be a typing error: they do not become part of the password.
             is_whole = len(hashed) == len(spelling.encode())
-            # Costlier hashes are replaced, too: where all cost the same, time tells nobody who has an account.
             outdated = is_whole and _CONTEXT.needs_update(readable)
-            return Verdict(matches=True, better_hash=Passwords.hash(password) if outdated else None)
-    return Verdict(matches=False)
-
-
-def _without_prefix(password_hash: str) -> str:
-    """Django puts a word before two forms that are otherwise everybody's: `argon2$argon2id$…` and `bcrypt$$2b$…`."""
-    if password_hash.startswith("argon2$argon2"):
-        return password_hash.removeprefix("argon2")
-    return password_hash.removeprefix("bcrypt$")
+            return Verdict(matches=True, better_hash=Passwords.hash(normalized) if outdated else None, work=work.done)
+    return Verdict(matches=False, work=work.done)
 
 
 def _is_possible(password: str) -> bool:

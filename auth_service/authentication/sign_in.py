@@ -94,7 +94,8 @@ class SignIn:
         credentials = admission.credentials
         for _ in range(2):
             try:
-                verdict = await self._passwords.verify(password, credentials.password_hash if credentials else None)
+                password_hash = credentials.password_hash if credentials else None
+                verdict = await self._passwords.verify(password, password_hash, in_use=admission.costs)
             except TemporarilyUnavailable:
                 await guessing.refund(self._store, admission)
                 raise

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, select
 
+from auth_service.password_costs import PasswordCost
 from auth_service.store import audit, audit_limits, guesses, login_limits, login_sessions, users
 from auth_service.store.audit import Event
 from auth_service.store.guesses import Bucket
@@ -38,12 +39,13 @@ class Failure:
 class Admission:
     """With `wait_ms` > 0 the attempt is refused until then. Otherwise it was counted in the buckets `charged`.
 
-    `credentials` are those of an enabled user with that email.
+    `credentials` are those of an enabled user with that email. `costs` are those of all users' passwords.
     """
 
     wait_ms: int
-    charged: tuple[Bucket, ...]
-    credentials: Credentials | None
+    charged: tuple[Bucket, ...] = ()
+    credentials: Credentials | None = None
+    costs: tuple[PasswordCost, ...] = ()
 
 
 def begin(connection: Connection, limits: LoginLimits, failure: Failure, *, now_ms: int) -> Admission:
@@ -59,7 +61,9 @@ def begin(connection: Connection, limits: LoginLimits, failure: Failure, *, now_
         _note(connection, "login_slowed", failure, now_ms=now_ms)
     else:
         guesses.forget_empty(connection, now_ms=now_ms)
-    return Admission(charge.wait_ms, charge.buckets, credentials)
+    if charge.wait_ms:
+        return Admission(charge.wait_ms)
+    return Admission(0, charge.buckets, credentials, users.password_costs(connection))
 
 
 def fail(connection: Connection, failure: Failure, *, now_ms: int) -> None:

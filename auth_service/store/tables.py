@@ -62,6 +62,7 @@ users = Table(
     Column("email", Text, nullable=False),
     Column("email_key", Text, nullable=False, unique=True),  # case-folded NFC, what is looked up
     Column("password_hash", Text),
+    Column("password_cost", Text, index=True),  # of checking it, as `PasswordCost`; NULL: no password, or unreadable
     Column("password_generation", BigInteger, nullable=False, default=0),  # rises with every change of the password
     Column("claims", JSON, nullable=False),  # OIDC Core §5.1, without email
     Column("roles", JSON, nullable=False),

@@ -5,16 +5,23 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from auth_service.declared import MAX_EMAIL_CHARACTERS
+from auth_service.password_costs import PasswordCost, cost_of
 from auth_service.store import audit, logout_deliveries, revocations
 from auth_service.store.tables import login_sessions, users
 
 _FIND_CREDENTIALS = select(users.c.sub, users.c.password_hash, users.c.password_generation).where(
     users.c.email_key == bindparam("email_key"), users.c.disabled_at.is_(None)
 )
+
+# The distinct values of an indexed column, each found from the one before it: DISTINCT would read the whole index.
+_COSTS = select(func.min(users.c.password_cost).label("cost")).cte("costs", recursive=True)
+_NEXT_COST = select(func.min(users.c.password_cost)).where(users.c.password_cost > _COSTS.c.cost).scalar_subquery()
+_COSTS = _COSTS.union_all(select(_NEXT_COST).where(_COSTS.c.cost.is_not(None)))
+_PASSWORD_COSTS = select(_COSTS.c.cost).where(_COSTS.c.cost.is_not(None))
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ def add(
                     sub=sub,
                     email=email,
                     email_key=email_key(email),
-                    password_hash=password_hash,
+                    **_password_values(password_hash),
                     claims=claims,
                     roles=roles,
                     origin=origin,
@@ -83,6 +90,16 @@ def add(
         raise EmailTaken from None
     audit.record(connection, "user_added", now=now, sub=sub, by=origin)
     return sub
+
+
+def _password_values(password_hash: str | None) -> dict[str, str | None]:
+    cost = None if password_hash is None else cost_of(password_hash)
+    return {"password_hash": password_hash, "password_cost": None if cost is None else str(cost)}
+
+
+def password_costs(connection: Connection) -> tuple[PasswordCost, ...]:
+    """What checking a password costs, of all users: each cost that occurs, once."""
+    return tuple(map(PasswordCost.parse, connection.execute(_PASSWORD_COSTS).scalars()))
 
 
 def find_credentials(connection: Connection, email_key: str) -> Credentials | None:
@@ -106,7 +123,8 @@ def find_sub(connection: Connection, email: str) -> str | None:
 
 def upgrade_password_hash(connection: Connection, sub: str, *, old: str, new: str) -> None:
     """Put a better hash of the same password in place of `old`, unless somebody has set another password meanwhile."""
-    connection.execute(update(users).where(users.c.sub == sub, users.c.password_hash == old).values(password_hash=new))
+    is_current = (users.c.sub == sub, users.c.password_hash == old)
+    connection.execute(update(users).where(*is_current).values(**_password_values(new)))
 
 
 def set_password_hash(connection: Connection, sub: str, password_hash: str, *, now: int) -> None:
@@ -114,7 +132,7 @@ def set_password_hash(connection: Connection, sub: str, password_hash: str, *, n
     connection.execute(
         update(users)
         .where(users.c.sub == sub)
-        .values(password_hash=password_hash, password_generation=users.c.password_generation + 1)
+        .values(**_password_values(password_hash), password_generation=users.c.password_generation + 1)
     )
     _end_all(connection, sub, now=now)
     audit.record(connection, "password_set", now=now, sub=sub)

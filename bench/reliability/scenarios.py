@@ -10,6 +10,7 @@ from bench.reliability import (
     key_rotation,
     key_withdrawal,
     kill,
+    login_attacks,
     login_storm,
     master_key,
     revocation,
@@ -33,4 +34,5 @@ SCENARIOS: dict[str, Scenario] = {
     "clock_jump": clock_jump,
     "hostile_peers": hostile_peers,
     "login_storm": login_storm,
+    "login_attacks": login_attacks,
 }

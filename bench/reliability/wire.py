@@ -45,8 +45,10 @@ class Wire:
     Nothing is sent twice: what was not answered is the caller's to judge.
     """
 
-    def __init__(self, port: int, *, patience: float = PATIENCE) -> None:
+    def __init__(self, port: int, *, patience: float = PATIENCE, address: str | None = None) -> None:
+        """`address` is the caller's own, one of 127.0.0.0/8; None: as the system chooses."""
         self.port = port
+        self._address = None if address is None else (address, 0)
         self._patience = patience
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -66,7 +68,7 @@ class Wire:
             async with asyncio.timeout(self._patience):
                 if self._streams is None or self._streams[0].at_eof():
                     self.close()
-                    self._streams = await asyncio.open_connection("127.0.0.1", self.port)
+                    self._streams = await asyncio.open_connection("127.0.0.1", self.port, local_addr=self._address)
                 reader, writer = self._streams
                 writer.write("\r\n".join([*head, "", ""]).encode() + body)
                 status, fields, content = await _answer(reader)

@@ -10,7 +10,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, Table, select
 
-from auth_service.store import revocations, token_families
+from auth_service.password_costs import PasswordCost
+from auth_service.store import revocations, token_families, users
 from auth_service.store import tables as auth_tables
 from resource_service.store import tables as notes_tables
 from tallystick.store.migrations import migrate
@@ -42,7 +43,7 @@ FIRST_ROWS: dict[str, dict[str, object]] = {
         "sub": "ada",
         "email": "ada@example.com",
         "email_key": "ada@example.com",
-        "password_hash": "$argon2id$…",
+        "password_hash": "pbkdf2_sha256$1000$sea$…",
         "claims": {"name": "Ada"},
         "roles": ["editor"],
         "origin": "command",
@@ -111,6 +112,7 @@ async def test_what_the_first_release_wrote_is_there_after_every_step(
             if step == steps[0]:
                 await store.write(_fill)
             assert await store.read(_kept) == FIRST_ROWS, step.name
+        assert await store.read(users.password_costs) == (PasswordCost("pbkdf2_sha256", 1000),)
         family = await store.read(token_families.find, b"family")
         assert family is not None
         assert (family.login_sid, family.roles) == ("sid", ["editor"])

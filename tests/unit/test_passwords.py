@@ -12,6 +12,7 @@ import bcrypt
 import pytest
 
 from auth_service.authentication.passwords import Passwords, Verdict
+from auth_service.password_costs import PasswordCost, cost_of
 from tallystick.errors import TemporarilyUnavailable
 
 RFC_6070_SHA1 = bytes.fromhex("4b007901b765489abead49d926f721d065a429c1")
@@ -97,6 +98,62 @@ async def test_a_password_matches_its_own_hash_and_no_other(passwords: Passwords
     assert await passwords.verify("correct house", password_hash) == Verdict(matches=False)
 
 
+IN_USE = {
+    "ours": Passwords.hash("password"),
+    "bcrypt": "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+    "costlier bcrypt": "$2b$07$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui",
+    "Django bcrypt_sha256": django_bcrypt_sha256("a password"),
+    "Django PBKDF2": django_pbkdf2("password"),
+    "costlier Django PBKDF2": django_pbkdf2("password", rounds=3000),
+    "passlib PBKDF2": "$pbkdf2-sha256$1000$c2FsdA$VawEblbjCJ/sFpHCJUS2BflBhSFt3gRl5oudV8INrLw",
+    "PBKDF2 with SHA-1": "pbkdf2_sha1$4096$salt$SwB5AbdlSJq+rUnZJvch0GWkKcE=",
+    "another argon2": "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+    "no user": None,
+    "unreadable": "x",
+    "unreadable in its end": "$2b$07$x",
+}
+
+
+@pytest.mark.parametrize("guess", ["wrong", DECOMPOSED, "", *IMPOSSIBLE])
+async def test_a_failed_login_takes_the_same_work_for_every_account(guess: str) -> None:
+    passwords = Passwords(threads=1)
+    in_use = [cost for cost in map(cost_of, filter(None, IN_USE.values())) if cost is not None]
+    work = {
+        name: (await passwords.verify(guess, password_hash, in_use=in_use)).work
+        for name, password_hash in IN_USE.items()
+    }
+    passwords.close()
+    tries = 2 if guess == DECOMPOSED else 1
+    assert work["no user"] == {
+        (cost_of(IN_USE["ours"] or "") or in_use[0]).family: 1,
+        "argon2id$v=19$m=256,t=2,p=1": 1,
+        "bcrypt": 2**7 * tries,
+        "pbkdf2_sha256": 3000 * tries,
+        "pbkdf2_sha1": 4096 * tries,
+    }
+    for name, done in work.items():
+        assert done == work["no user"], name
+
+
+async def test_the_right_password_takes_only_the_work_of_its_own_hash(passwords: Passwords) -> None:
+    in_use = [cost for cost in map(cost_of, filter(None, IN_USE.values())) if cost is not None]
+    verdict = await passwords.verify("password", IN_USE["Django PBKDF2"], in_use=in_use)
+    assert verdict.work == {"pbkdf2_sha256": 1000}
+
+
+@pytest.mark.parametrize(
+    "password_hash",
+    [
+        "$argon2id$v=19$m=2097152,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$argon2id$v=19$m=65536,t=99,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$2a$17$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        "pbkdf2_sha256$10000001$seasalt$YlZ2Vggtqdc61YjArZuoApoBh9JNGYoDRBUGu6tcJQo=",
+    ],
+)
+def test_a_hash_that_would_keep_all_logins_waiting_is_not_taken_over(password_hash: str) -> None:
+    assert not Passwords.identify(password_hash)
+
+
 async def test_a_user_who_does_not_exist_has_no_password(passwords: Passwords) -> None:
     for guess in ("", "nobody's", "somebody's", *IMPOSSIBLE):
         assert await passwords.verify(guess, None) == Verdict(matches=False)
@@ -117,6 +174,9 @@ async def test_another_systems_hash_is_of_the_password_as_typed_or_in_nfc(passwo
 async def test_hashes_of_other_systems_are_accepted_and_replaced(passwords: Passwords, system: str) -> None:
     password, password_hash = OF_OTHER_SYSTEMS[system]
     assert passwords.identify(password_hash)
+    cost = cost_of(password_hash)
+    assert cost is not None
+    assert PasswordCost.parse(str(cost)) == cost
     assert await passwords.verify(password + "x", password_hash) == Verdict(matches=False)
     verdict = await passwords.verify(password, password_hash)
     assert verdict.matches

@@ -11,10 +11,13 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
+from auth_service.authentication import guessing
+from auth_service.authentication.guessing import Attempt
 from auth_service.authentication.known_device import KnownDevices
 from auth_service.authentication.login_session import LoginSessions, hash_cookie
 from auth_service.authentication.passwords import Passwords
 from auth_service.authentication.sign_in import Refused, SignedIn, SignIn, Throttled
+from auth_service.password_costs import PasswordCost
 from auth_service.store import logins, users
 from auth_service.store.login_sessions import Lifetime
 from auth_service.store.tables import metadata
@@ -230,6 +233,22 @@ async def test_an_outdated_hash_is_replaced_at_login(house: House) -> None:
     assert credentials is not None
     assert (credentials.password_hash or "").startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert isinstance(await house.enter(Browser(), "password"), SignedIn)
+
+
+@pytest.mark.usefixtures("real_hashes")
+async def test_a_failed_login_costs_what_the_costliest_imported_hash_does_until_it_is_replaced(house: House) -> None:
+    assert await house.store.read(users.password_costs) == ()
+    await house.add_user(OUTDATED_HASH)
+    await house.add_user("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", email="bob@example.com")
+    await house.add_user(None, email="carol@example.com")
+    await house.add_user("unreadable", email="dan@example.com")
+    outdated, bcrypt = PasswordCost("argon2id$v=19$m=256,t=2,p=1", 1), PasswordCost("bcrypt", 32)
+    assert await house.store.read(users.password_costs) == (outdated, bcrypt)
+    attempt = Attempt("nobody@example.com", "192.0.2.1", None)
+    assert (await guessing.admit(house.store, attempt, now_ms=0)).costs == (outdated, bcrypt)
+    await house.enter(Browser(), "password")
+    assert isinstance(await house.sign_in(request(), email="bob@example.com", password="U*U"), SignedIn)
+    assert await house.store.read(users.password_costs) == (PasswordCost("argon2id$v=19$m=19456,t=2,p=1", 1),)
 
 
 async def test_two_logins_that_both_replace_the_hash_both_succeed(house: House) -> None:
