@@ -5,7 +5,7 @@ from typing import Any
 _REFUSALS = {
     400: "The request was refused (RFC 6749 §5.2).",
     401: "The client, or the access token, could not be authenticated.",
-    403: "The access token does not have the scope that this needs.",
+    403: "The access token does not have the scope that this needs, or the configuration does not allow this.",
     404: "There is nothing here.",
     413: "The body is too large.",
     429: "Too many attempts; Retry-After says when to come back.",

@@ -37,14 +37,14 @@ async def _metadata(provider: Provided) -> Response:
     document = metadata_document(
         provider.issuer,
         scopes=sorted({*OIDC_SCOPES, *apis.owner}),
-        is_open_for_registration=provider.registrations.is_open,
+        offers_registration=provider.registrations.is_offered,
     )
     return json_response(document, headers={"Cache-Control": "public, max-age=60"})
 
 
-def metadata_document(issuer: str, *, scopes: list[str], is_open_for_registration: bool) -> dict[str, Any]:
+def metadata_document(issuer: str, *, scopes: list[str], offers_registration: bool) -> dict[str, Any]:
     """Registered names only, and only what is true."""
-    registration = {"registration_endpoint": f"{issuer}/register"} if is_open_for_registration else {}
+    registration = {"registration_endpoint": f"{issuer}/register"} if offers_registration else {}
     return registration | {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",

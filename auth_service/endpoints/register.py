@@ -3,14 +3,13 @@
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from starlette.exceptions import HTTPException
 
 from auth_service.endpoints.documented import json_body, refusals
 from auth_service.endpoints.json_response import json_response
 from auth_service.provider import Provided
-from auth_service.registration.request import parse_registration
+from auth_service.registration.request import RegistrationClosed, parse_registration
 from tallystick.bearer import bearer_token
-from tallystick.errors import InvalidClientMetadata
+from tallystick.errors import InvalidClientMetadata, MissingToken
 
 router = APIRouter(tags=["Registration"])
 
@@ -21,17 +20,23 @@ _BODY = json_body("client metadata (RFC 7591 §2)")
     "/register",
     status_code=201,
     response_class=Response,
-    responses=refusals(400, 401, 404, 413, 429, 503),
+    responses=refusals(400, 401, 403, 413, 429, 503),
     openapi_extra=_BODY,
 )
 async def register(request: Request, provider: Provided) -> Response:
     """Register a client. Depending on the configuration this needs the initial access token."""
     registrations = provider.registrations
     if not registrations.is_offered:
-        raise HTTPException(404)
+        raise RegistrationClosed("clients cannot register themselves here: the setting [registration] mode is off")
     address = request.client.host if request.client else ""
     if registrations.needs_token:
-        token = bearer_token(request.headers.getlist("authorization"))
+        try:
+            token = bearer_token(request.headers.getlist("authorization"))
+        except MissingToken:
+            raise MissingToken(
+                "registration needs the initial access token: the settings are [registration] mode and"
+                " [registration] initial_access_token"
+            ) from None
         await registrations.check_initial_access_token(token, address=address)
     return json_response(await registrations.register(await _metadata(request), address=address), 201)
 

@@ -55,12 +55,11 @@ class Registrations:
         self._clock = clock
         self._issuer = issuer
         self.is_offered = settings.mode != "off"
-        """Whether there is an endpoint, be it one that refuses everybody."""
+        """Whether the metadata name the endpoint.
 
-    @property
-    def is_open(self) -> bool:
-        """Whether anybody can register: all, or who has the initial access token."""
-        return self.is_offered and (self._is_open_to_all or self._initial_access_token is not None)
+        Also when no initial access token is configured and every registration is refused: a client then learns which
+        setting is missing. Without the name, the MCP SDK guesses an address at the resource server and reports its 404.
+        """
 
     @property
     def needs_token(self) -> bool:

@@ -10,7 +10,7 @@ from auth_service.client_metadata import ClientMetadata, Name, Scope, SigningAlg
 from auth_service.client_names import check_client_name
 from auth_service.oidc_scopes import OIDC_SCOPES
 from auth_service.uris import has_private_use_scheme
-from tallystick.errors import InvalidClientMetadata, InvalidRedirectURI
+from tallystick.errors import AccessDenied, InvalidClientMetadata, InvalidRedirectURI
 from tallystick.scope import parse_scope
 from tallystick.strict_json import parse_object
 
@@ -28,6 +28,8 @@ _NOT_DONE_HERE = (
     *("dpop_bound_access_tokens", "tls_client_certificate_bound_access_tokens"),
 )
 """What a client may count on for its safety. Other fields that we do not know are ignored, as RFC 7591 §2 asks."""
+
+_KNOWN_ENTRIES = {"grant_types": ("authorization_code", "refresh_token"), "response_types": ("code",)}
 
 _ADDRESSES = ("client_uri", "logo_uri", "policy_uri", "tos_uri", "initiate_login_uri", "jwks_uri")
 _OURS_TO_EXPLAIN = frozenset(
@@ -49,7 +51,7 @@ RegisteredName = Annotated[Name, AfterValidator(_name)]
 class RegisteredMetadata(ClientMetadata):
     """ClientMetadata from a stranger: each field of its own type, and nothing that only we may grant.
 
-    Who names no scope may ask for all of OpenID Connect's; who names no algorithm gets RS256 (OIDC Registration §2).
+    Without an algorithm it is RS256 (OIDC Registration §2).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
@@ -58,7 +60,7 @@ class RegisteredMetadata(ClientMetadata):
     redirect_uris: list[Annotated[str, Field(max_length=2000)]] = Field(default=[], max_length=20)
     response_types: list[Literal["code"]] = Field(default=["code"], min_length=1, max_length=1)
     subject_type: Literal["public"] = "public"
-    scope: Scope = " ".join(sorted(OIDC_SCOPES))
+    scope: Scope
     id_token_signed_response_alg: SigningAlg = "RS256"  # noqa: S105
 
     @model_validator(mode="after")
@@ -89,15 +91,22 @@ class RegisteredMetadata(ClientMetadata):
         return self
 
 
+class RegistrationClosed(AccessDenied):
+    """No client may register itself. RFC 7591 §3.2.2 defines no code for it; this one is RFC 6749's."""
+
+    status = 403
+    reason = "registration_closed"
+
+
 def parse_registration(body: bytes) -> dict[str, Any]:
-    """The members of a request, those that are null left out: they mean nothing (RFC 7592 §2.2).
+    """The members of a request without those that are null or an empty string: they count as left out (RFC 7592 §2.2).
 
     Raises InvalidClientMetadata for what is not one JSON object, or longer than MOST_BYTES.
     """
     if len(body) > MOST_BYTES:
         raise InvalidClientMetadata(f"the body has more than {MOST_BYTES} bytes")
     try:
-        return {name: value for name, value in parse_object(body).items() if value is not None}
+        return {name: value for name, value in parse_object(body).items() if value is not None and value != ""}
     except ValueError:
         raise InvalidClientMetadata("the body must be one JSON object") from None
 
@@ -119,7 +128,7 @@ def judge(
             raise InvalidClientMetadata(f"{name} is not supported")
     try:
         metadata = RegisteredMetadata.model_validate(
-            _with_application_type(request) | {"require_pkce": require_pkce}, context=private_use_schemes
+            _with_defaults(request, known_scopes) | {"require_pkce": require_pkce}, context=private_use_schemes
         )
     except ValidationError as mistakes:
         raise _refusal(mistakes.errors(include_url=False)[0]) from None
@@ -128,12 +137,24 @@ def judge(
     return metadata
 
 
-def _with_application_type(request: dict[str, Any]) -> dict[str, Any]:
-    """RFC 7591 has no application_type, so a client that names none is native if its redirect URIs are."""
+def _with_defaults(request: dict[str, Any], known_scopes: frozenset[str]) -> dict[str, Any]:
+    """The request as we take it (RFC 7591 §2). What differs from the client's own words is told in the answer.
+
+    Without `scope`, the client may ask for every scope that a client of its kind may have. Unknown entries of
+    grant_types and response_types are left out, unless nothing remains: then the refusal says which ones there are.
+    RFC 7591 has no application_type, so a client that names none is native if one of its redirect URIs is.
+    """
+    defaults: dict[str, Any] = {"scope": " ".join(sorted(OIDC_SCOPES | known_scopes))}
     uris = request.get("redirect_uris")
     if isinstance(uris, list) and any(isinstance(uri, str) and has_private_use_scheme(uri) for uri in uris):
-        return {"application_type": "native"} | request
-    return request
+        defaults["application_type"] = "native"
+    known_entries: dict[str, Any] = {}
+    for field, known in _KNOWN_ENTRIES.items():
+        asked = request.get(field)
+        if isinstance(asked, list) and all(isinstance(entry, str) for entry in asked):
+            kept = [entry for entry in dict.fromkeys(asked) if entry in known]
+            known_entries |= {field: kept} if kept else {}
+    return defaults | request | known_entries
 
 
 def check_update(request: dict[str, Any], *, client_id: str) -> None:

@@ -85,6 +85,7 @@ Reason = Literal[
     # Registration (RFC 7591, RFC 7592)
     "client_metadata_invalid",
     "initial_access_token_wrong",
+    "registration_closed",
     "registration_redirect_uri",
     "registration_token_wrong",
     "registrations_exhausted",

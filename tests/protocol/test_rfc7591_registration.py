@@ -13,7 +13,8 @@ from auth_service.store import clients
 from auth_service.store import registrations as store
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
-from tests.support.relying_party import RelyingParty, answer_of, basic, error_of
+from tests.support.declared import NOTES
+from tests.support.relying_party import RelyingParty, answer_of, basic, claims_of, error_of
 
 CALLBACK = "https://new.example.org/callback"
 GOOD: dict[str, Any] = {"client_name": "A new app", "redirect_uris": [CALLBACK]}
@@ -72,7 +73,7 @@ async def test_the_answer_says_all_that_was_registered(op: AuthService, clock: M
         "grant_types": ["authorization_code"],
         "post_logout_redirect_uris": [],
         "token_endpoint_auth_method": "client_secret_basic",
-        "scope": "address email offline_access openid phone profile",
+        "scope": "address calendar:read email notes:read notes:write offline_access openid phone profile",
         "subject_type": "public",
         "id_token_signed_response_alg": "RS256",
         "backchannel_logout_session_required": False,
@@ -144,7 +145,6 @@ async def test_only_what_was_given_is_stored(op: AuthService) -> None:
         ({"redirect_uris": [5]}, "invalid_client_metadata"),
         ({"redirect_uris": []}, "invalid_client_metadata"),
         ({"post_logout_redirect_uris": ["http://new.example.org/"]}, "invalid_client_metadata"),
-        ({"client_name": ""}, "invalid_client_metadata"),
         ({"client_name": "two\nlines"}, "invalid_client_metadata"),
         ({"client_name": 5}, "invalid_client_metadata"),
         ({"client_uri": "http://new.example.org"}, "invalid_client_metadata"),
@@ -159,7 +159,7 @@ async def test_only_what_was_given_is_stored(op: AuthService) -> None:
         ({"grant_types": ["implicit"]}, "invalid_client_metadata"),
         ({"grant_types": ["password"]}, "invalid_client_metadata"),
         ({"grant_types": ["client_credentials"]}, "invalid_client_metadata"),
-        ({"grant_types": ["authorization_code", "client_credentials"]}, "invalid_client_metadata"),
+        ({"grant_types": ["authorization_code", 5]}, "invalid_client_metadata"),
         ({"grant_types": ["refresh_token"]}, "invalid_client_metadata"),
         ({"token_endpoint_auth_method": "client_secret_jwt"}, "invalid_client_metadata"),
         ({"token_endpoint_auth_method": "private_key_jwt"}, "invalid_client_metadata"),
@@ -279,6 +279,35 @@ async def test_what_only_the_operator_may_grant_is_ignored(op: AuthService) -> N
     assert (stored.first_party, stored.require_pkce, stored.is_declared) == (False, True, False)
 
 
+async def test_without_scope_a_client_may_ask_for_every_scope_of_its_kind(op: AuthService) -> None:
+    """RFC 7591 §2. The user is asked for each of them, and a token is for one API."""
+    rp = relying_party(op, await new_client(op))
+    page = await rp.browser.sign_in(await rp.authorize(scope="notes:read", resource=NOTES))
+    assert "Read your notes" in page.text
+    code = answer_of(await rp.browser.allow(page))["code"]
+    tokens = (await rp.token(code, resource=NOTES)).json()
+    assert claims_of(tokens["access_token"])["aud"] == NOTES
+    assert tokens["scope"] == "notes:read"
+
+
+async def test_an_empty_string_counts_as_left_out(op: AuthService) -> None:
+    empty = ("client_name", "client_uri", "logo_uri", "policy_uri", "tos_uri", "jwks_uri", "scope", "application_type")
+    information = await new_client(op, **dict.fromkeys(empty, ""))
+    assert information.keys().isdisjoint({"client_name", "client_uri", "logo_uri", "policy_uri", "tos_uri", "jwks_uri"})
+    assert "notes:read" in information["scope"]
+
+
+async def test_unknown_grants_and_response_types_are_left_out_and_the_answer_says_so(op: AuthService) -> None:
+    """RFC 7591 §2, §3.2.1."""
+    information = await new_client(
+        op,
+        grant_types=["authorization_code", "implicit", "refresh_token", "client_credentials", "refresh_token"],
+        response_types=["code", "code id_token", "token"],
+    )
+    assert information["grant_types"] == ["authorization_code", "refresh_token"]
+    assert information["response_types"] == ["code"]
+
+
 async def test_unknown_fields_and_nulls_are_ignored(op: AuthService) -> None:
     information = await new_client(op, **{"client_name#ja": "アプリ", "software_id": "x", "logo_uri": None})
     assert information.keys().isdisjoint({"client_name#ja", "software_id", "logo_uri"})
@@ -330,22 +359,31 @@ async def test_who_has_no_initial_access_token_registers_nothing(guarded: AuthSe
     assert (await guarded.http().post("/register", json=GOOD, headers=right)).status_code == 201
 
 
-async def test_it_is_published_exactly_when_somebody_can_register(
+async def test_the_endpoint_is_published_and_says_which_setting_is_missing(
     op: AuthService, guarded: AuthService, auth: AuthService
 ) -> None:
+    """Without registration_endpoint, the MCP SDK would guess an address at the resource server and report its 404."""
+
     async def published(service: AuthService) -> Any:
         metadata = (await service.http().get("/.well-known/openid-configuration")).json()
         return metadata.get("registration_endpoint")
 
     assert await published(op) == await published(guarded) == f"{op.settings.issuer}/register"
-    assert await published(auth) is None  # by token, and none is configured
+    assert await published(auth) == f"{op.settings.issuer}/register"  # by token, and none is configured
+    without = await auth.http().post("/register", json=GOOD)
+    assert (without.status_code, without.headers["www-authenticate"]) == (401, "Bearer")
+    assert "[registration] initial_access_token" in without.json()["error_description"]
     refused = await auth.http().post("/register", json=GOOD, headers={"Authorization": "Bearer anything"})
     assert error_of(refused) == (401, "invalid_token")
 
 
-async def test_switched_off_it_is_not_there(auth_sqlite_url: str) -> None:
+async def test_when_switched_off_the_refusal_names_the_setting(auth_sqlite_url: str) -> None:
     async with running_auth_service(auth_sqlite_url, registration={"mode": "off"}) as off:
-        assert (await register(off)).status_code == 404
+        response = await register(off)
+        assert error_of(response) == (403, "access_denied")
+        assert "[registration] mode" in response.json()["error_description"]
+        metadata = (await off.http().get("/.well-known/openid-configuration")).json()
+        assert "registration_endpoint" not in metadata
 
 
 # How many
