@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 from auth_service.client_jwks import check_client_jwks
 from auth_service.uris import check_redirect_uri, check_web_url, origin_of
 from tallystick.scope import parse_scope
+from tallystick.urls import as_browsers_send
 
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+\z")
@@ -36,6 +37,16 @@ GrantType = Literal["authorization_code", "refresh_token", "client_credentials"]
 AuthMethod = Literal["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
 AssertionAlg = Literal["ES256", "RS256", "PS256", "EdDSA"]
 SigningAlg = Literal["ES256", "RS256"]
+
+
+def _shown(uri: str) -> str:
+    """A refused `uri` for the person who declares it, with the spelling that would have been right."""
+    if uri.isascii():
+        return repr(uri)
+    try:
+        return f"{uri!r}, as browsers send it {as_browsers_send(uri)!r},"
+    except ValueError:
+        return repr(uri)
 
 
 class ClientMetadata(BaseModel):
@@ -91,7 +102,7 @@ class ClientMetadata(BaseModel):
                 try:
                     check_redirect_uri(uri, is_native=self.application_type == "native")
                 except ValueError as reason:
-                    context = {"field": field, "uri": repr(uri), "reason": str(reason)}
+                    context = {"field": field, "uri": _shown(uri), "reason": str(reason)}
                     raise PydanticCustomError("redirect_uri", "{field}: {uri} {reason}", context) from None
         return self
 

@@ -93,9 +93,17 @@ def _declaration(settings: Settings) -> Declaration:
     return Declaration(
         apis={api.audience: _api(api) for api in settings.api},
         clients={client.client_id: _client(client) for client in settings.client},
-        users={email_key(user.email): _user(user) for user in settings.user},
+        users=_users(settings),
         origins={client.client_id: client.web_origins for client in settings.client},
     )
+
+
+def _users(settings: Settings) -> dict[str, Values]:
+    users: dict[str, Values] = {}
+    for user in settings.user:
+        if users.setdefault(email_key(user.email), values := _user(user)) is not values:
+            raise Misconfigured(f"the user {user.email!r} is declared twice, in two spellings")
+    return users
 
 
 def _api(api: DeclaredApi) -> Values:

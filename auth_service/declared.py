@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from auth_service.client_metadata import ClientId, ClientMetadata, Name
-from auth_service.oidc_scopes import OIDC_SCOPES
+from auth_service.oidc_scopes import ID_TOKEN_CLAIMS, OIDC_SCOPES
 from tallystick.scope import parse_scope
-from tallystick.urls import check_origin, is_loopback
+from tallystick.urls import check_audience, check_origin, is_loopback
 
 MAX_EMAIL_CHARACTERS = 254
 """RFC 5321 §4.5.3.1.3. Unicode normalisation can take time that grows with the square of the length, so nothing longer
@@ -19,13 +19,6 @@ AddressPart = Annotated[
     str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x09\x0b\x0c\x0e-\x1f\x7f]+\z")
 ]
 """Lines of an address may be parted by line breaks (OIDC Core §5.1.1)."""
-
-
-def _absolute_uri(value: str) -> str:
-    url = urlsplit(value)
-    if not url.scheme or not url.netloc or "#" in value:
-        raise ValueError("must be an absolute URI without a fragment (RFC 8707 §2)")
-    return value
 
 
 def _allowed_origin(value: str) -> str:
@@ -47,6 +40,15 @@ def _email(value: str) -> str:
 Email = Annotated[str, StringConstraints(min_length=3, max_length=MAX_EMAIL_CHARACTERS), AfterValidator(_email)]
 
 
+def _id_token_claim(value: str) -> str:
+    if value not in ID_TOKEN_CLAIMS:
+        raise ValueError(f"{value!r} is not a claim that can be told: one of {', '.join(sorted(ID_TOKEN_CLAIMS))}")
+    return value
+
+
+IDTokenClaim = Annotated[str, AfterValidator(_id_token_claim)]
+
+
 class _Declared(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,7 +56,7 @@ class _Declared(BaseModel):
 class DeclaredApi(_Declared):
     """An audience and the scopes it understands; a scope belongs to one API."""
 
-    audience: Annotated[str, AfterValidator(_absolute_uri)]
+    audience: Annotated[str, AfterValidator(check_audience)]
     name: Name
     scopes: dict[str, str]
     introspection_clients: list[ClientId] = []
@@ -70,10 +72,11 @@ class DeclaredApi(_Declared):
 
 
 class DeclaredClient(ClientMetadata):
-    """A client as the file declares it; first_party and allowed_origins are ours.
+    """A client as the file declares it; first_party, allowed_origins and id_token_claims are ours.
 
     `allowed_origins`: from where, besides the origins of a public client's redirect_uris, its pages call /token and
     /revoke with a script. "capacitor://localhost" is one, and so is the second domain of an app with one callback.
+    `id_token_claims`: claims about the user that its ID Tokens hold without being asked for by name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -82,6 +85,7 @@ class DeclaredClient(ClientMetadata):
     client_secret: str | None = Field(default=None, repr=False)
     first_party: bool = False
     allowed_origins: frozenset[Annotated[str, AfterValidator(_allowed_origin)]] = frozenset()
+    id_token_claims: list[IDTokenClaim] | None = None
 
     @property
     def web_origins(self) -> frozenset[str]:

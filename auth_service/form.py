@@ -3,6 +3,7 @@
 A web framework's own form parsing answers 422 to what must be `invalid_request`, and takes the last of two values.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl
@@ -10,8 +11,16 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from tallystick.errors import InvalidRequest
+from tallystick.refusal_reasons import Reason
 
 _MAX_FIELDS = 100
+_NAME = re.compile(r"[a-z_]{1,40}")
+
+
+class RepeatedParameter(InvalidRequest):
+    """A parameter that may be sent once was sent more often (RFC 6749 §3.1)."""
+
+    reason: Reason = "parameter_repeated"
 
 
 class Form(Mapping[str, str]):
@@ -63,6 +72,12 @@ def parse_form(text: str) -> Form:
     return Form(pairs)
 
 
+def which_is_repeated(form: Form) -> str:
+    """For the `description` of a refusal; a name that is not made as ours are is not shown."""
+    name = min(form.repeated)
+    return f"{name} is repeated" if _NAME.fullmatch(name) else "a parameter is repeated"
+
+
 async def read_form(request: Request) -> Form:
     """The form in a request's body.
 
@@ -76,5 +91,5 @@ async def read_form(request: Request) -> Form:
     except UnicodeDecodeError:
         raise InvalidRequest("the parameters are not form-encoded UTF-8") from None
     if form.repeated:
-        raise InvalidRequest("a parameter is repeated")
+        raise RepeatedParameter(which_is_repeated(form))
     return form

@@ -25,3 +25,9 @@ SCOPE_CLAIMS = {
 
 CLAIM_SCOPES = {name: scope for scope, names in SCOPE_CLAIMS.items() for name in names}
 """The same from the other side: the scope to which each claim belongs."""
+
+ROLES = "roles"
+"""The claim with a user's roles (RFC 9068 §2.2.3.1); it belongs to no scope."""
+
+ID_TOKEN_CLAIMS = frozenset({*CLAIM_SCOPES, ROLES})
+"""What a declared client's ID Tokens can hold besides the protocol's claims."""

@@ -18,6 +18,8 @@ HINTS: dict[Reason, str] = {
     "request_too_long": "Send fewer or shorter parameters: the authorization request is too long.",
     "signed_state_invalid": "Start a new authorization request: this form or link was not made by this service.",
     "form_expired": "Start a new authorization request: the form was open for longer than an hour.",
+    "client_id_differs": "Send the client_id of the client that the id_token_hint was issued to, or leave it out.",
+    "parameter_repeated": "Send each parameter at most once (RFC 6749, section 3.1).",
     "cross_origin_form": (
         "The browser sent the form with another Origin than the issuer of this service. Open the service by the "
         "address of its issuer; behind a proxy, check that the configured issuer is the public address."

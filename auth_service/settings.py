@@ -13,11 +13,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from auth_service.declared import DeclaredApi, DeclaredClient, DeclaredUser
 from auth_service.oidc_scopes import OIDC_SCOPES
-from auth_service.uris import check_private_use_scheme
+from auth_service.uris import check_private_use_scheme, check_web_url
 from tallystick.clock import LEEWAY
 from tallystick.server.database_url import DatabaseTimeout, DatabaseUrl
 from tallystick.store import DEADLINE
-from tallystick.urls import is_loopback, without_root_path
+from tallystick.urls import as_browsers_send, is_loopback, without_root_path
 
 
 def _issuer(value: str) -> str:
@@ -29,11 +29,13 @@ def _issuer(value: str) -> str:
         raise ValueError("is not a URL") from None
     if url.scheme not in ("https", "http") or not host:
         raise ValueError("must be an https URL")
+    if not value.isascii():  # a form of ours has the xn-- form in its Origin header, which is compared byte for byte
+        raise ValueError(f"must be written as browsers send it: {as_browsers_send(value)}")
     if url.scheme == "http" and not is_loopback(host):
         raise ValueError("must be https, because plain http is for loopback only")
     if value != f"{url.scheme}://{url.netloc}" or url.username is not None or value != value.lower():
         raise ValueError("must be an origin in lower case: no path, query, fragment, user or trailing slash")
-    return value
+    return check_web_url(value)  # any other spelling of the host never equals what a browser sends
 
 
 def _network(value: str) -> str:

@@ -8,9 +8,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from tallystick.fastapi import STATUS_MAX_AGE, StatusPolicyName
 from tallystick.server.database_url import DatabaseTimeout, DatabaseUrl
 from tallystick.store import DEADLINE
-from tallystick.urls import check_identifier, check_origin, check_url
+from tallystick.urls import check_audience, check_identifier, check_origin, check_url
 
 Identifier = Annotated[str, AfterValidator(check_identifier)]
+Audience = Annotated[str, AfterValidator(check_audience)]
 Url = Annotated[str, AfterValidator(check_url)]
 Origin = Annotated[str, AfterValidator(check_origin)]
 
@@ -18,7 +19,7 @@ Origin = Annotated[str, AfterValidator(check_origin)]
 class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    audience: Identifier
+    audience: Audience
     """The URL of this API, byte for byte as the tokens name it."""
     issuer: Identifier
     jwks_uri: Url | None = None

@@ -5,7 +5,8 @@ Nothing is stored for a browser in which nobody has signed in: what has to be re
 
 import hmac
 import json
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 
@@ -15,6 +16,8 @@ from tallystick import base64url
 from tallystick.clock import Clock
 
 _LIFETIME = 3600
+_COMPRESSED_FROM = 1000
+"""Characters of a query; most are shorter, and cost nothing then."""
 _MOST_CHARACTERS = 65_536
 
 
@@ -53,9 +56,17 @@ class Forms:
         self._clock = clock
 
     def seal(self, query: str, *, started: int, login: str = "") -> str:
-        """Text for a hidden field or a URL: `base64url(JSON).base64url(MAC)`. It is not secret, only unchangeable."""
-        text = json.dumps([query, started, login])
-        return f"{base64url.encode(text.encode())}.{base64url.encode(mac(self._key, 'seal', text))}"
+        """Text for a hidden field or a URL. It is not secret, only unchangeable.
+
+        `base64url(JSON).base64url(MAC)`; a long query stands beside the JSON, as `base64url(JSON)~base64url(zlib)`,
+        because proxies bound the header in which it travels. It is compressed by itself, so that its length tells
+        nothing about `login`.
+        """
+        is_long = len(query) > _COMPRESSED_FROM
+        text = json.dumps(["" if is_long else query, started, login])
+        packed = base64url.encode(zlib.compress(query.encode())) if is_long else ""
+        tag = base64url.encode(self._tag(text, packed))
+        return f"{base64url.encode(text.encode())}{'~' if packed else ''}{packed}.{tag}"
 
     def open(self, sealed: str) -> Sealed:
         """Raises FormForged or FormExpired."""
@@ -63,16 +74,22 @@ class Forms:
         if len(sealed) > _MOST_CHARACTERS:
             raise FormForged("too long")
         try:
+            encoded, is_long, packed = encoded.partition("~")
             text = base64url.decode(encoded).decode()
-            is_ours = hmac.compare_digest(mac(self._key, "seal", text), base64url.decode(tag))
+            is_ours = hmac.compare_digest(self._tag(text, packed), base64url.decode(tag))
         except ValueError:
             raise FormForged("not base64url") from None
-        if not is_ours:
+        if not is_ours or bool(is_long) != bool(packed):
             raise FormForged("not sealed by us")
         opened = Sealed(*json.loads(text))
+        if packed:  # ours, so that its size is bounded
+            opened = replace(opened, query=zlib.decompress(base64url.decode(packed)).decode())
         if self._clock() - opened.started > _LIFETIME:
             raise FormExpired(opened)
         return opened
+
+    def _tag(self, text: str, packed: str) -> bytes:
+        return mac(self._key, "seal", text, packed) if packed else mac(self._key, "seal", text)
 
     def csrf_token(self, sid: str, purpose: str, subject: str) -> str:
         """Belongs to one login session, and to one content of one form: `subject` is what the user is asked about."""

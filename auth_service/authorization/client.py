@@ -1,7 +1,7 @@
 """Whether the redirect_uri may be believed at all. Until then a refusal is a page, not a redirect (RFC 9700 §4.11)."""
 
 from auth_service.authorization.request import AuthorizationRequest
-from auth_service.pages.refusals import MissingRedirectURI, UnknownClient, UnregisteredRedirectURI
+from auth_service.pages.refusals import MissingRedirectURI, ParameterRepeated, UnknownClient, UnregisteredRedirectURI
 from auth_service.registry import Registry
 from auth_service.store.clients import Client
 from auth_service.uris import is_registered
@@ -10,6 +10,9 @@ from tallystick.request_facts import note_client, note_refused_address
 
 async def trusted_client(request: AuthorizationRequest, registry: Registry) -> Client:
     """The client whose registered redirect_uri this is. Raises a PageRefusal otherwise."""
+    for name in ("client_id", "redirect_uri"):
+        if name in request.form.repeated:
+            raise ParameterRepeated(f"{name} is repeated")
     client = await registry.client(request.client_id or "")
     if client is None:
         raise UnknownClient

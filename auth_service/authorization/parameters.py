@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from auth_service.acr import ACR_VALUES
 from auth_service.authorization.request import PROMPTS, AuthorizationRequest
+from auth_service.form import RepeatedParameter, which_is_repeated
 from auth_service.oidc_scopes import OIDC_SCOPES
 from auth_service.store.apis import Apis
 from auth_service.store.clients import Client
@@ -30,7 +31,7 @@ _MAX_AGE = re.compile(r"[0-9]{1,9}")
 def check_parameters(request: AuthorizationRequest, client: Client, apis: Apis, *, issuer: str) -> AuthorizationRequest:
     """Return the request with its `scopes` and `resources`. Each step raises the OAuthError that its RFC names."""
     if request.form.repeated:
-        raise InvalidRequest(f"a parameter is repeated: {quoted(min(request.form.repeated))}")
+        raise RepeatedParameter(which_is_repeated(request.form))
     check_response_type(request)
     check_unsupported(request)
     if "authorization_code" not in client.grant_types:
@@ -94,15 +95,17 @@ def check_scope(
     if request.form.get("scope") is None and resources:
         audiences = {scope: audience for scope, audience in audiences.items() if audience in resources}
     if foreign := [scope for scope in audiences if scope not in client.scopes]:
-        raise InvalidScope(f"this client may not have the scope {foreign[0]}")
+        raise InvalidScope(f"this client may not have the scope {foreign[0]}", reason="scope_not_registered")
     if not resources:
         owners = {audience: scope for scope, audience in audiences.items() if audience != issuer}
         if len(owners) > 1:
             one, other, *_ = owners.values()
-            raise InvalidTarget(f"{one} and {other} are scopes of different APIs: name one by the resource parameter")
+            text = f"{one} and {other} are scopes of different APIs: name one by the resource parameter"
+            raise InvalidTarget(text, reason="audience_ambiguous")
         return tuple(audiences)
     if not set(audiences.values()) & set(resources):
-        raise InvalidTarget(f"no scope of the resource {quoted(resources[0])} is asked for")
+        text = f"no scope of the resource {quoted(resources[0])} is asked for"
+        raise InvalidTarget(text, reason="scope_missing")
     return tuple(scope for scope, audience in audiences.items() if audience in (issuer, *resources))
 
 
@@ -112,13 +115,15 @@ def _asked_scopes(request: AuthorizationRequest, client: Client, apis: Apis) -> 
     try:
         words = parse_scope(client.scope if text is None else text)
     except ValueError:
-        raise InvalidScope("the scope is malformed") from None
+        raise InvalidScope("the scope is malformed", reason="scope_malformed") from None
     known = tuple(scope for scope in words if scope in OIDC_SCOPES or scope in apis.owner)
     if known:
         return known
     if text is None:
-        raise InvalidScope("no scope is asked for, and this client is registered for none")
-    raise InvalidScope(f"the scope {quoted(words[0])} is not known here" if words else "no scope is asked for")
+        raise InvalidScope("no scope is asked for, and this client is registered for none", reason="scope_missing")
+    if not words:
+        raise InvalidScope("no scope is asked for", reason="scope_missing")
+    raise InvalidScope(f"the scope {quoted(words[0])} is not known here", reason="scope_unknown")
 
 
 def _audience(scope: str, apis: Apis, issuer: str) -> str:
@@ -160,5 +165,6 @@ def check_resources(request: AuthorizationRequest, client: Client, apis: Apis, *
         elif without_root_path(resource) == issuer and not OIDC_SCOPES.isdisjoint(client.scopes):
             audiences.append(issuer)
         else:
-            raise InvalidTarget(f"the resource {quoted(resource)} is not an API that this client may use")
+            text = f"the resource {quoted(resource)} is not an API that this client may use"
+            raise InvalidTarget(text, reason="resource_unknown" if api is None else "resource_not_allowed")
     return tuple(dict.fromkeys(audiences))

@@ -5,7 +5,9 @@ from functools import cached_property
 
 from auth_service.authorization.claims_request import ClaimsRequest
 from auth_service.form import Form, parse_form
+from tallystick import base64url
 from tallystick.errors import InvalidRequest
+from tallystick.strict_json import parse_object
 
 MAX_QUERY = 8192
 """Characters. The query travels in URLs of ours while the user signs in, and a URL has its limits, too."""
@@ -56,6 +58,23 @@ class AuthorizationRequest:
 
     @property
     def response_mode(self) -> str | None:
-        """The one asked for, if we know it (OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode §2)."""
-        asked = self.form.get("response_mode", "query")
+        """The one asked for, if we know it (OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode §2).
+
+        A request object is refused, but the refusal goes back by the mode that it names.
+        """
+        asked = self.form.get("response_mode") or _mode_inside(self.form.get("request")) or "query"
         return asked if asked in RESPONSE_MODES else None
+
+
+def _mode_inside(request_object: str | None) -> str | None:
+    """The `response_mode` that a request object names, without regard to its signature (OIDC Core §6.1).
+
+    Unverified, it decides only how a refusal reaches the registered redirect_uri.
+    """
+    if request_object is None:
+        return None
+    try:
+        mode = parse_object(base64url.decode(request_object.split(".")[1])).get("response_mode")
+    except (ValueError, IndexError):
+        return None
+    return mode if isinstance(mode, str) and mode in RESPONSE_MODES else None

@@ -18,9 +18,9 @@ from auth_service.authorization.interaction import (
 from auth_service.authorization.parameters import check_parameters
 from auth_service.authorization.request import AuthorizationRequest
 from auth_service.authorization.response import AuthorizationResponse, issue_code, with_code, with_error
-from auth_service.form import read_form
+from auth_service.form import RepeatedParameter, read_form
 from auth_service.pages import form_post_page
-from auth_service.pages.refusals import MalformedRequest
+from auth_service.pages.refusals import MalformedRequest, ParameterRepeated
 from auth_service.provider import Provided, Provider
 from auth_service.refusal_log import log_refusal
 from auth_service.store import consents
@@ -49,6 +49,8 @@ async def authorize_by_post(request: Request) -> Response:
     """The same by a form (OIDC Core §3.1.2.1). Answered by a GET to ourselves, on which the Lax cookie arrives."""
     try:
         form = await read_form(request)
+    except RepeatedParameter as refusal:
+        raise ParameterRepeated(refusal.description) from None
     except InvalidRequest:
         raise MalformedRequest from None
     pairs = [*form.items(), *(("resource", resource) for resource in form.resources)]

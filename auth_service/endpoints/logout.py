@@ -7,14 +7,16 @@ from fastapi import APIRouter, Request, Response
 
 from auth_service.endpoints.authorize import query_of, redirect
 from auth_service.endpoints.our_form import OurForm, read_our_form, signed_in_sender
-from auth_service.form import Form, parse_form, read_form
+from auth_service.form import RepeatedParameter, parse_form, read_form, which_is_repeated
 from auth_service.pages import page
-from auth_service.pages.refusals import MalformedRequest, UnregisteredPostLogoutRedirectURI
+from auth_service.pages.refusals import DifferentClients, MalformedRequest, ParameterRepeated
 from auth_service.provider import Provided, Provider
+from auth_service.refusal_log import log_refusal
 from auth_service.store.clients import Client
 from auth_service.store.login_sessions import LoginSession
 from auth_service.tokens import id_token
 from auth_service.tokens.id_token import IDTokenHint
+from auth_service.uris import shown_target
 from tallystick.errors import InvalidRequest
 from tallystick.request_facts import note_client, note_refused_address
 
@@ -26,11 +28,21 @@ PARAMETERS = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state")
 
 @dataclass(frozen=True)
 class LogoutRequest:
-    """RP-Initiated Logout §2. `continue_url` only when a genuine id_token_hint vouches for the client it belongs to."""
+    """RP-Initiated Logout §2.
+
+    `client` is the one that a genuine `hint` was issued to; without a hint, the one that `client_id` names. `address`
+    is the post_logout_redirect_uri as it was sent, `continue_url` the same with `state` where it is registered for
+    `client`.
+    """
 
     hint: IDTokenHint | None
     client: Client | None
+    address: str | None
     continue_url: str | None
+
+    @property
+    def is_address_refused(self) -> bool:
+        return self.address is not None and self.continue_url is None
 
 
 @router.get("/logout", response_class=Response)
@@ -44,6 +56,8 @@ async def logout_by_post(request: Request, provider: Provided) -> Response:
     """A client may send its request as a form, too; a GET to ourselves then, on which the Lax cookie arrives."""
     try:
         form = await read_form(request)
+    except RepeatedParameter as refusal:
+        raise ParameterRepeated(refusal.description) from None
     except InvalidRequest:
         raise MalformedRequest from None
     return redirect(f"/logout?{urlencode({name: form[name] for name in PARAMETERS if name in form})}")
@@ -55,14 +69,14 @@ async def logout_confirmed(request: Request, provider: Provided) -> Response:
     asked = await _parse(form.sealed.query, provider)
     if await provider.login_sessions.current(request) is not None:
         await signed_in_sender(request, form, provider, purpose="logout", subject=form["request"])
-    return await _signed_out(request, asked, provider)
+    return await _signed_out(request, asked, provider, is_confirmed=True)
 
 
 async def _logout(request: Request, query: str, provider: Provider) -> Response:
     asked = await _parse(query, provider)
     login_session = await provider.login_sessions.current(request)
     if login_session is None or _is_of(asked.hint, login_session):
-        return await _signed_out(request, asked, provider)
+        return await _signed_out(request, asked, provider, is_confirmed=False)
     sealed = provider.forms.seal(query, started=provider.clock())
     return page(
         "logout",
@@ -70,41 +84,55 @@ async def _logout(request: Request, query: str, provider: Provider) -> Response:
         hidden={"request": sealed, "csrf": provider.forms.csrf_token(login_session.sid, "logout", sealed)},
         client=asked.client,
         user_email=login_session.email,
+        continue_host=asked.continue_url and shown_target(asked.continue_url),
     )
 
 
-async def _signed_out(request: Request, asked: LogoutRequest, provider: Provider) -> Response:
+async def _signed_out(request: Request, asked: LogoutRequest, provider: Provider, *, is_confirmed: bool) -> Response:
+    """End the login, and go back to the client where its address is registered (§3).
+
+    Without a hint, anybody could have written the link: then the browser goes back only after the person has
+    confirmed, or by a link on our page.
+    """
     if await provider.login_sessions.end(request):
         provider.metrics.revocations.inc("logout")
     provider.logout_delivery.wake()
-    if asked.continue_url is not None:
+    if asked.continue_url is not None and (asked.hint is not None or is_confirmed):
         response = redirect(asked.continue_url)
     else:
-        response = page("logged_out", client_name=None, continue_url=None)
+        if asked.is_address_refused:
+            note_refused_address(asked.address or "")
+            log_refusal(InvalidRequest(reason="post_logout_redirect_uri_unregistered"), status=200)
+        response = page(
+            "logged_out",
+            client_name=asked.client.client_name if asked.client else None,
+            continue_url=asked.continue_url,
+            is_address_refused=asked.is_address_refused,
+        )
     provider.login_sessions.expire_cookie(response)
     return response
 
 
 async def _parse(query: str, provider: Provider) -> LogoutRequest:
-    """Raises MalformedRequest or UnregisteredPostLogoutRedirectURI, which are pages; nothing has been ended by then."""
+    """Raises a PageRefusal for a request that cannot be understood; nothing has been ended by then."""
     try:
         form = parse_form(query)
     except InvalidRequest:
         raise MalformedRequest from None
     if form.repeated:
-        raise MalformedRequest
-    hint = None
+        raise ParameterRepeated(which_is_repeated(form))
+    hint, client_id = None, form.get("client_id")
     if "id_token_hint" in form:
         keys = await provider.key_ring.hint_keys()
         hint = id_token.read_hint(form["id_token_hint"], issuer=provider.issuer, keys=keys)
-    if hint is None:
-        return LogoutRequest(None, None, None)
-    if form.get("client_id", hint.aud) != hint.aud:
-        raise MalformedRequest
-    client = await provider.registry.client(hint.aud)
+        if hint is not None and client_id not in (None, hint.aud):
+            raise DifferentClients("client_id is not the client that the id_token_hint was issued to")
+        client_id = hint.aud if hint else None  # a hint that is not genuine makes the whole request doubtful
+    client = None if client_id is None else await provider.registry.client(client_id)
     if client is not None:
         note_client(client.client_id)
-    return LogoutRequest(hint, client, _continue_url(form, client))
+    address = form.get("post_logout_redirect_uri")
+    return LogoutRequest(hint, client, address, _continue_url(address, form.get("state"), client))
 
 
 def _is_of(hint: IDTokenHint | None, login_session: LoginSession) -> bool:
@@ -112,12 +140,7 @@ def _is_of(hint: IDTokenHint | None, login_session: LoginSession) -> bool:
     return hint is not None and (hint.sub, hint.sid) == (login_session.sub, login_session.sid)
 
 
-def _continue_url(form: Form, client: Client | None) -> str | None:
-    uri = form.get("post_logout_redirect_uri")
-    if uri is None:
+def _continue_url(address: str | None, state: str | None, client: Client | None) -> str | None:
+    if address is None or client is None or address not in client.post_logout_redirect_uris:
         return None
-    if client is None or uri not in client.post_logout_redirect_uris:
-        note_refused_address(uri)
-        raise UnregisteredPostLogoutRedirectURI
-    state = form.get("state")
-    return uri if state is None else f"{uri}{'&' if '?' in uri else '?'}{urlencode({'state': state})}"
+    return address if state is None else f"{address}{'&' if '?' in address else '?'}{urlencode({'state': state})}"

@@ -79,6 +79,9 @@ def metadata_document(issuer: str, *, scopes: list[str], offers_registration: bo
         "claims_parameter_supported": True,
         "display_values_supported": ["page"],
         "ui_locales_supported": ["en"],
+        # Request objects are refused. The list says that unsigned ones are, too: without it clients, and the
+        # conformance suite, try `none`.
+        "request_object_signing_alg_values_supported": ASSERTION_ALGORITHMS,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
         "authorization_response_iss_parameter_supported": True,

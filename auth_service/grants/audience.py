@@ -25,24 +25,27 @@ def choose_target(scope: str, *, asked: Sequence[str], allowed: Sequence[str], a
     any. Without either, the API that owns the scopes. Raises InvalidTarget when that is not exactly one.
     """
     if len(asked) > 1:
-        raise InvalidTarget("a token has one audience: name one resource")
+        raise InvalidTarget("a token has one audience: name one resource", reason="audience_ambiguous")
     named = [_audience(resource, apis, issuer) for resource in asked]
     if named and allowed and named[0] not in allowed:
-        raise InvalidTarget(f"the authorization request did not name the resource {quoted(asked[0])}")
+        text = f"the authorization request did not name the resource {quoted(asked[0])}"
+        raise InvalidTarget(text, reason="resource_not_granted")
     words = scope.split()
     candidates = named or list(allowed)
     if not candidates:
         owners = {apis.owner[word].audience for word in words if word in apis.owner}
         candidates = sorted(owners) or [issuer]
     if len(candidates) > 1:
-        raise InvalidTarget("the scopes belong to several APIs: name one by the resource parameter")
+        text = "the scopes belong to several APIs: name one by the resource parameter"
+        raise InvalidTarget(text, reason="audience_ambiguous")
     audience = candidates[0]
     api = apis.by_audience.get(audience)
     if api is None and audience != issuer:
-        raise InvalidTarget(f"the resource {quoted(audience)} is not an API known here")
+        raise InvalidTarget(f"the resource {quoted(audience)} is not an API known here", reason="resource_unknown")
     understood = OIDC_SCOPES if api is None else api.scopes.keys()
     if understood.isdisjoint(words):
-        raise InvalidTarget(f"nothing was granted for the resource {quoted(audience)}")
+        text = f"nothing was granted for the resource {quoted(audience)}"
+        raise InvalidTarget(text, reason="resource_not_granted")
     return Target(audience, " ".join(word for word in words if word in OIDC_SCOPES or word in understood))
 
 
@@ -57,12 +60,12 @@ def narrowed(scope: str | None, *, granted: str, apis: Apis) -> str:
     try:
         words = parse_scope(scope)
     except ValueError:
-        raise InvalidScope("the scope is malformed") from None
+        raise InvalidScope("the scope is malformed", reason="scope_malformed") from None
     known = [word for word in words if word in OIDC_SCOPES or word in apis.owner]
     if excess := [word for word in known if word not in granted.split()]:
-        raise InvalidScope(f"the scope {excess[0]} exceeds what was granted")
+        raise InvalidScope(f"the scope {excess[0]} exceeds what was granted", reason="scope_not_granted")
     if not known:
-        raise InvalidScope("none of the scopes was granted")
+        raise InvalidScope("none of the scopes was granted", reason="scope_unknown")
     return " ".join(known)
 
 
@@ -73,4 +76,4 @@ def _audience(resource: str, apis: Apis, issuer: str) -> str:
         return api.audience
     if without_root_path(resource) == issuer:
         return issuer
-    raise InvalidTarget(f"the resource {quoted(resource)} is not an API known here")
+    raise InvalidTarget(f"the resource {quoted(resource)} is not an API known here", reason="resource_unknown")

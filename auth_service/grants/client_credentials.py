@@ -31,21 +31,22 @@ def check_scope(scope: str | None, client: Client, apis: Apis, *, resources: tup
     if scope is None:
         mine = client.scopes & apis.owner.keys()
         if not mine:
-            raise InvalidScope("this client is registered for no scope of an API")
+            raise InvalidScope("this client is registered for no scope of an API", reason="scope_missing")
         if len(resources) == 1 and (api := apis.find(resources[0])) is not None:
             mine &= api.scopes.keys()
         return " ".join(sorted(mine))
     try:
         words = parse_scope(scope)
     except ValueError:
-        raise InvalidScope("the scope is malformed") from None
+        raise InvalidScope("the scope is malformed", reason="scope_malformed") from None
     for word in words:
         if word in OIDC_SCOPES:
-            raise InvalidScope(f"the scope {word} is about a user, and no user signs in here")
+            text = f"the scope {word} is about a user, and no user signs in here"
+            raise InvalidScope(text, reason="scope_needs_user")
         if word not in apis.owner:
-            raise InvalidScope(f"the scope {quoted(word)} is not known here")
+            raise InvalidScope(f"the scope {quoted(word)} is not known here", reason="scope_unknown")
         if word not in client.scopes:
-            raise InvalidScope(f"this client may not have the scope {word}")
+            raise InvalidScope(f"this client may not have the scope {word}", reason="scope_not_registered")
     if not words:
-        raise InvalidScope("no scope is asked for")
+        raise InvalidScope("no scope is asked for", reason="scope_missing")
     return " ".join(words)

@@ -4,8 +4,9 @@ PageRefusal
 ├── UnknownClient            ├── FormExpired
 ├── MissingRedirectURI       ├── ForeignForm
 ├── UnregisteredRedirectURI  ├── LoginEnded
-├── MalformedRequest         ├── UnregisteredPostLogoutRedirectURI
-├── ClientChanged            └── TooBusy
+├── MalformedRequest         ├── DifferentClients
+├── ParameterRepeated        ├── ClientChanged
+└── TooBusy
 """
 
 from typing import ClassVar
@@ -52,7 +53,7 @@ class UnknownClient(PageRefusal):
 class MissingRedirectURI(PageRefusal):
     reason: Reason = "redirect_uri_missing"
     title = "The app did not say where to go back to"
-    text = "The request has no redirect_uri, or more than one. Please tell the people who run the app."
+    text = "The request has no redirect_uri. Please tell the people who run the app."
 
 
 class UnregisteredRedirectURI(PageRefusal):
@@ -67,6 +68,17 @@ class UnregisteredRedirectURI(PageRefusal):
 class MalformedRequest(PageRefusal):
     title = "We could not read this request"
     text = "What the app sent is too long, incomplete, or not encoded correctly. Go back to the app and start again."
+
+
+class ParameterRepeated(PageRefusal):
+    """`description` names the parameter."""
+
+    reason: Reason = "parameter_repeated"
+    title = "The app sent the same thing twice"
+    text = (
+        "A parameter of the request is there more than once, so we cannot tell which value the app meant. "
+        "Please tell the people who run the app."
+    )
 
 
 class FormExpired(PageRefusal):
@@ -109,12 +121,12 @@ class LoginEnded(PageRefusal):
     text = "Your login ended while this page was open, so we did nothing. Go back to the app and start again."
 
 
-class UnregisteredPostLogoutRedirectURI(PageRefusal):
-    reason: Reason = "post_logout_redirect_uri_unregistered"
-    title = "We will not send you there after signing out"
+class DifferentClients(PageRefusal):
+    reason: Reason = "client_id_differs"
+    title = "The request comes from two different apps"
     text = (
-        "The app named an address that is not registered for it, so you are still signed in. "
-        "Please tell the people who run the app."
+        "One app asked to sign you out, and showed a login of another app. We did nothing. "
+        "To sign out, use the app that you signed in to."
     )
 
 

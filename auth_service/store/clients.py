@@ -68,6 +68,7 @@ class Client:
     default_max_age: int | None
     require_pkce: bool
     first_party: bool
+    id_token_claims: tuple[str, ...]
 
     @property
     def is_public(self) -> bool:
@@ -235,4 +236,5 @@ def _client(row: Any) -> Client:
         default_max_age=metadata.get("default_max_age"),
         require_pkce=metadata["require_pkce"],
         first_party=metadata.get("first_party", False),
+        id_token_claims=tuple(metadata.get("id_token_claims") or ()),
     )

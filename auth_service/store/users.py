@@ -12,6 +12,7 @@ from auth_service.declared import MAX_EMAIL_CHARACTERS
 from auth_service.password_costs import PasswordCost, cost_of
 from auth_service.store import audit, logout_deliveries, revocations
 from auth_service.store.tables import login_sessions, users
+from tallystick.urls import unicode_host
 
 _FIND_CREDENTIALS = select(users.c.sub, users.c.password_hash, users.c.password_generation).where(
     users.c.email_key == bindparam("email_key"), users.c.disabled_at.is_(None)
@@ -50,12 +51,16 @@ class EmailTaken(Exception):
 
 
 def email_key(email: str) -> str:
-    """The form in which an address is looked up: NFC and case-folded, so that all its spellings are one.
+    """The form in which an address is looked up, so that all its spellings are one.
 
-    Raises ValueError for more than MAX_EMAIL_CHARACTERS.
+    NFC and case-folded, the labels of its domain in Unicode instead of their xn-- form. Raises ValueError for more
+    than MAX_EMAIL_CHARACTERS.
     """
     if len(email) > MAX_EMAIL_CHARACTERS:
         raise ValueError(f"an email address has at most {MAX_EMAIL_CHARACTERS} characters")
+    local, at, domain = email.rpartition("@")
+    if "xn--" in domain.lower():
+        email = f"{local}{at}{unicode_host(domain)}"
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold())
 
 

@@ -14,7 +14,7 @@ from auth_service.tokens import access_token, id_token, refresh_token
 from auth_service.tokens.key_ring import KeyRing
 from auth_service.tokens.own_families import OwnFamilies
 from auth_service.tokens.status_indexes import StatusIndexes
-from auth_service.tokens.user_claims import asked_for, claims_of
+from auth_service.tokens.user_claims import asked_for, claims_of, told_in_id_tokens
 from tallystick import jwt
 from tallystick.clock import Clock
 from tallystick.errors import InvalidGrant
@@ -71,12 +71,19 @@ class Issuing:
         }
 
     async def id_token(self, family: Family, client: Client, *, sid: str | None, nonce: str | None = None) -> str:
-        """By the algorithm that the client is registered with, and with the claims it asked for by name."""
+        """By the algorithm that the client is registered with.
+
+        Besides the protocol's claims it holds those that the client asked for by name (OIDC Core §5.5), and those of
+        its `id_token_claims` that belong to a granted scope.
+        """
         key = await self.key_ring.signing_key(client.id_token_signed_response_alg)
         claims = id_token.claims_for(
             family, issuer=self.issuer, sid=sid, nonce=nonce, now=self.clock(), lifetime=self.lifetimes.id_token
         )
-        if names := asked_for(family.claims, "id_token", client.scopes):
+        names = asked_for(family.claims, "id_token", client.scopes)
+        if client.id_token_claims:
+            names += told_in_id_tokens(client.id_token_claims, client.scopes.intersection(family.scope.split()))
+        if names:
             user = await self.store.read(users.find, family.sub or "")
             claims = (claims_of(user, names) if user else {}) | claims
         return jwt.sign(claims, key, typ="JWT")

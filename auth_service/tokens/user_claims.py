@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from auth_service.oidc_scopes import CLAIM_SCOPES, SCOPE_CLAIMS
+from auth_service.oidc_scopes import CLAIM_SCOPES, ROLES, SCOPE_CLAIMS
 from auth_service.store.users import User
 
 
@@ -20,7 +20,12 @@ def asked_for(claims: Mapping[str, Collection[str]] | None, place: str, scopes: 
     return [name for name in (claims or {}).get(place, ()) if CLAIM_SCOPES.get(name) in scopes]
 
 
+def told_in_id_tokens(names: Iterable[str], scopes: Collection[str]) -> list[str]:
+    """Those of a client's `id_token_claims` that the granted `scopes` cover (OIDC Core §5.4); roles need no scope."""
+    return [name for name in names if name == ROLES or CLAIM_SCOPES[name] in scopes]
+
+
 def claims_of(user: User, names: Iterable[str]) -> dict[str, Any]:
     """Those of `names` that the user has; what is unknown is left out, never null (OIDC Core §5.3.2)."""
-    known = {**user.claims, "email": user.email, "updated_at": user.updated_at}
+    known = {**user.claims, "email": user.email, "updated_at": user.updated_at, ROLES: user.roles}
     return {name: known[name] for name in names if name in known}

@@ -29,7 +29,7 @@ from tallystick.issuer import FOLLOW_EVERY, RemoteIssuer
 from tallystick.scope import parse_scope
 from tallystick.status_check import StatusPolicy
 from tallystick.status_file import StatusFile
-from tallystick.urls import check_identifier, well_known
+from tallystick.urls import check_audience, well_known
 from tallystick.verifier import Verifier
 
 StatusPolicyName = Literal["serve_until_exp", "fail_closed"]
@@ -73,7 +73,8 @@ class Tallystick:
         transport: httpx.AsyncBaseTransport | None = None,
         on_verdict: Callable[[str], None] | None = None,
     ) -> None:
-        """`audience` is the URL of this API, as the tokens name it (RFC 8707). `name` and `scopes` (each with what it
+        """`audience` is the URL of this API, as the tokens name it (RFC 8707); a URI of another scheme, such as
+        `api://notes`, has no metadata document (RFC 9728). `name` and `scopes` (each with what it
         allows, for people to read) are for its metadata and its OpenAPI document; scopes that an endpoint requires
         need not be listed.
 
@@ -89,7 +90,7 @@ class Tallystick:
         Raises ValueError for addresses that are neither https nor on loopback, and for times that make no sense.
         """
         self._issuer = issuer
-        self._audience = check_identifier(audience)
+        self._audience = check_audience(audience)
         self._name = name
         policy = StatusPolicy(status_max_age if status_policy == "fail_closed" else None)
         max_lag = None if policy.max_age is None else policy.max_age // 2
@@ -111,7 +112,8 @@ class Tallystick:
             tokenUrl=token_endpoint or f"{issuer.rstrip('/')}/token",
             scopes=dict(scopes or {}),
         )
-        self._resource_metadata = well_known(audience, "oauth-protected-resource")
+        is_url = audience.startswith(("https:", "http:"))
+        self._resource_metadata = well_known(audience, "oauth-protected-resource") if is_url else None
         self.metadata = self._metadata_router()
         """For the app to include: the document that challenges point to, and the care for keys and lists meanwhile."""
 
@@ -157,6 +159,8 @@ class Tallystick:
                 await self.aclose()
 
         router = APIRouter(lifespan=lifespan)
+        if self._resource_metadata is None:  # RFC 9728 §1.2: only a URL has a place for the document
+            return router
 
         @router.get(urlsplit(self._resource_metadata).path, include_in_schema=False)
         async def protected_resource_metadata() -> JSONResponse:
@@ -208,7 +212,7 @@ class _BearerToken(SecurityBase):
     def __init__(
         self,
         verifier: Verifier,
-        resource_metadata: str,
+        resource_metadata: str | None,
         scopes: tuple[str, ...],
         login: _Login,
         flow: OAuthFlowAuthorizationCode,

@@ -2,6 +2,7 @@
 
 import httpx
 
+from tallystick.errors import quoted
 from tallystick.issuer_http import NotThere, get_document
 from tallystick.strict_json import parse_object
 from tallystick.urls import check_url, well_known
@@ -46,8 +47,10 @@ def _addresses(issuer: str) -> tuple[str, str]:
 
 def _metadata(document: bytes, issuer: str) -> dict[str, object]:
     metadata = parse_object(document)
-    if metadata.get("issuer") != issuer:
-        raise ValueError(f"the metadata of {issuer} is of another issuer")
+    found = metadata.get("issuer")
+    if found != issuer:
+        named = quoted(found) if isinstance(found, str) else "no issuer"
+        raise ValueError(f"the metadata names {named} where {quoted(issuer)} is expected, byte for byte")
     return metadata
 
 

@@ -91,6 +91,7 @@ Reason = Literal[
     "registrations_exhausted",
     # Our own pages and forms
     "client_changed",
+    "client_id_differs",
     "cross_origin_form",
     "csrf_token_wrong",
     "form_expired",

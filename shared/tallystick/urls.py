@@ -2,13 +2,31 @@
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import idna
 
 _ROOT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/?#]+)/")
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 # The characters of RFC 3986 but "#": a fragment never leaves its reader.
 _URL = re.compile(r"https?://[\x21\x24-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+")
+
+
+_OTHER_URI = re.compile(r"(?:urn:|[a-z][a-z0-9+.-]*://)[\x21\x24-\x3b\x3d\x40-\x5b\x5d\x5f\x61-\x7a\x7e]+")
+
+
+def check_audience(audience: str) -> str:
+    """Return `audience` if tokens can be issued for it and verified: an absolute URI without query and fragment.
+
+    An http(s) URL has to be one that `check_identifier` takes. Other schemes, such as `api://` and `urn:`, only name
+    the API (RFC 8707 §2). Raises ValueError otherwise.
+    """
+    if audience.lower().startswith(("http:", "https:")):
+        return check_identifier(audience)
+    if not _OTHER_URI.fullmatch(audience):
+        raise ValueError(f"{audience!r} is not an absolute URI without query and fragment")
+    return audience
 
 
 def check_identifier(url: str) -> str:
@@ -20,6 +38,8 @@ def check_identifier(url: str) -> str:
 
 def check_url(url: str) -> str:
     """Return `url` if keys and tokens may travel to it: https, or http on loopback. Raises ValueError otherwise."""
+    if not url.isascii():
+        raise ValueError(f"{url!r} must be written as browsers send it: {as_browsers_send(url)}")
     if not _URL.fullmatch(url):
         raise ValueError(f"{url!r} is not an http(s) URL without a fragment")
     parts = urlsplit(url)
@@ -29,6 +49,33 @@ def check_url(url: str) -> str:
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError(f"{url!r} must be https: plain http is for loopback only")
     return url
+
+
+def as_browsers_send(url: str) -> str:
+    """Return `url` with its host in the xn-- form (UTS #46) and the rest percent-encoded, for a message.
+
+    Raises ValueError for a host that has no such form.
+    """
+    parts = urlsplit(url)
+    try:
+        host = idna.encode(parts.hostname or "", uts46=True).decode()
+    except idna.IDNAError:
+        raise ValueError(f"{url!r} names no host") from None
+    port = "" if parts.port is None else f":{parts.port}"
+    path, query = (quote(part, safe="/:?=&%+~!$'()*,;@[]") for part in (parts.path, parts.query))
+    return urlunsplit((parts.scheme, f"{host}{port}", path, query, ""))
+
+
+def unicode_host(host: str) -> str:
+    """Return `host` with each valid xn-- label in Unicode (RFC 5891 §5.4); the other labels stay as they are."""
+    return ".".join(_unicode_label(label) if label[:4].lower() == "xn--" else label for label in host.split("."))
+
+
+def _unicode_label(label: str) -> str:
+    try:
+        return idna.ulabel(label)
+    except idna.IDNAError:
+        return label
 
 
 def without_root_path(url: str) -> str:
@@ -46,6 +93,8 @@ def check_origin(origin: str) -> str:
     The scheme may be an app's own, as in capacitor://localhost. Raises ValueError for any other spelling of an origin,
     because Origin headers are compared byte for byte, and for "null", which every sandboxed page sends.
     """
+    if not origin.isascii():
+        raise ValueError(f"{origin!r} must be written as browsers send it: {as_browsers_send(origin)}")
     found = _ORIGIN.fullmatch(origin)
     if found is None:
         raise ValueError(

@@ -118,6 +118,7 @@ def check_claims(claims: Mapping[str, Any]) -> None:
         assert claims["updated_at"] > 631_152_000  # 1990
     if "birthdate" in claims:
         assert re.fullmatch(r"\d{4}(-\d{2}-\d{2})?", claims["birthdate"])
+        assert claims["birthdate"].startswith("0000") or claims["birthdate"] >= "1850"
         if len(claims["birthdate"]) > 4 and not claims["birthdate"].startswith("0000"):
             date.fromisoformat(claims["birthdate"])
     if "address" in claims:

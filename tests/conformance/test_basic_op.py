@@ -3,6 +3,7 @@
 The comprehensive plans for private_key_jwt and for public clients are the same modules with another client.
 """
 
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
@@ -204,6 +205,9 @@ async def test_request_objects_are_rejected_as_unsupported(suite: Suite) -> None
     by_value = {"request": "eyJhbGciOiJub25lIn0.eyJzdGF0ZSI6ImFiYyJ9."}
     assert await suite.refusal(client, **by_value) == "request_not_supported"
     assert await suite.refusal(client, **by_value, state=None, nonce=None) == "request_not_supported"
+    # Under Form Post the suite names the mode only inside the object, and waits for the refusal there.
+    inside = urlsafe_b64encode(to_json({"response_mode": suite.plan.response_mode}).encode()).rstrip(b"=").decode()
+    assert await suite.refusal(client, request=f"e30.{inside}.", response_mode=None) == "request_not_supported"
     by_reference = {"request_uri": "https://suite.example.net/test/a/requestobject.jwt#abc"}
     assert await suite.refusal(client, **by_reference) == "request_uri_not_supported"
 

@@ -46,6 +46,9 @@ async def test_discovery_endpoint_verification(static_suite: Suite) -> None:
     assert {"public", "pairwise"} & set(document["subject_types_supported"])
     assert "RS256" in document["id_token_signing_alg_values_supported"]
     assert "none" not in document["id_token_signing_alg_values_supported"]
+    # With RS256 there is no warning; without `none` the modules for unsigned request objects are skipped.
+    assert "RS256" in document["request_object_signing_alg_values_supported"]
+    assert "none" not in document["request_object_signing_alg_values_supported"]
     assert document["grant_types_supported"]
     assert "openid" in document["scopes_supported"]
     assert all(re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e]+", scope) for scope in document["scopes_supported"])

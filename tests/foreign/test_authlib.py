@@ -1,6 +1,6 @@
 """Authlib on the pair behind its TLS front."""
 
-from tests.foreign.authlib_client import authlib_client, whole_way
+from tests.foreign.authlib_client import authlib_client, sign_in, whole_way
 from tests.support.declared import secret_of
 from tests.support.front import Front
 
@@ -13,6 +13,14 @@ async def test_code_with_client_secret_basic(front: Front) -> None:
 async def test_code_with_client_secret_post(front: Front) -> None:
     async with authlib_client(front, "post", secret_of("post"), method="client_secret_post") as client:
         await whole_way(front, client)
+
+
+async def test_a_client_that_reads_no_userinfo_finds_the_declared_claims_in_the_id_token(front: Front) -> None:
+    """As Auth.js and oauth2-proxy need them. The scope asked for is `openid email offline_access`."""
+    async with authlib_client(front, "claims_in_id_token", secret_of("claims_in_id_token")) as client:
+        claims = await sign_in(front, client)
+    assert claims["email"] == front.account.email
+    assert "name" not in claims
 
 
 async def test_client_credentials(front: Front) -> None:

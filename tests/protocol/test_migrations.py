@@ -1,6 +1,7 @@
 """The migrations lead to the very tables that the units of work are written for."""
 
 import asyncio
+import re
 import shutil
 from importlib.resources import files
 from pathlib import Path
@@ -127,7 +128,49 @@ def _package_without_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t
     (tmp_path / package / "versions").mkdir(parents=True)
     (tmp_path / package / "__init__.py").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
-    return package, sorted(Path(str(files("auth_service.migrations"))).glob("versions/0*.py"))
+    steps = Path(str(files("auth_service.migrations"))).glob("versions/0*.py")
+    followers = {_names(step, "down_revision"): step for step in steps}
+    ordered = [followers[None]]
+    while (last := _names(ordered[-1], "revision")) in followers:
+        ordered.append(followers[last])
+    assert len(ordered) == len(followers)
+    return package, ordered
+
+
+def _names(step: Path, variable: str) -> str | None:
+    match = re.search(rf'^{variable}(?:: [^=]+)? = (?:None|"(.*)")$', step.read_text("utf-8"), re.MULTILINE)
+    assert match, step
+    return match[1]
+
+
+async def test_an_email_with_an_xn_domain_gets_the_key_by_which_it_is_found(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless another user has that key; every row stays."""
+    emails = ["ada@xn--bcher-kva.example", "bob@xn--bcher-kva.example", "bob@bücher.example", "xn--eve@example.com"]
+    package, steps = _package_without_steps(tmp_path, monkeypatch)
+    store = patient_store(database_url)
+
+    def fill(connection: Connection) -> None:
+        users = Table("users", MetaData(), autoload_with=connection)
+        for email in emails:
+            row = FIRST_ROWS["users"] | {"sub": email, "email": email, "email_key": email}
+            connection.execute(users.insert().values(**row))
+
+    def keys(connection: Connection) -> list[str]:
+        users = auth_tables.metadata.tables["users"]
+        found = {row.sub: row.email_key for row in connection.execute(select(users))}
+        return [found[email] for email in emails]
+
+    try:
+        for step in steps:
+            shutil.copy(step, tmp_path / package / "versions")
+            await asyncio.to_thread(migrate, database_url, package)
+            if step == steps[0]:
+                await store.write(fill)
+        assert await store.read(keys) == ["ada@bücher.example", *emails[1:]]
+    finally:
+        await store.close()
 
 
 def _fill(connection: Connection) -> None:

@@ -21,6 +21,7 @@ REGISTERED = {
     # OpenID Connect Discovery 1.0 §3
     *("userinfo_endpoint", "acr_values_supported", "subject_types_supported", "id_token_signing_alg_values_supported"),
     *("claims_supported", "claims_parameter_supported", "request_parameter_supported"),
+    *("request_object_signing_alg_values_supported",),
     *("request_uri_parameter_supported", "require_request_uri_registration", "ui_locales_supported"),
     *("userinfo_signing_alg_values_supported", "display_values_supported", "claim_types_supported"),
     # Back-Channel Logout 1.0 §2.1

@@ -59,13 +59,35 @@ async def test_another_browser_stays_signed_in(auth: AuthService, rp: RelyingPar
     assert (await elsewhere.refresh(tokens["refresh_token"])).status_code == 200
 
 
-async def test_without_a_hint_the_user_is_asked_and_nothing_leads_back(rp: RelyingParty) -> None:
+async def test_without_a_hint_the_named_client_gets_the_user_back_after_a_confirmation(rp: RelyingParty) -> None:
+    """§3: the confirmation is the other means by which the target is known to be legitimate."""
     await rp.sign_in()
-    page = await log_out(rp, client_id="app-one", post_logout_redirect_uri=BACK)
+    page = await log_out(rp, client_id="app-one", post_logout_redirect_uri=BACK, state="s")
     assert 'id="log-out"' in page.text
+    assert "App One" in page.text
+    assert "app-one.example.org" in page.text
     assert await is_signed_in(rp)
-    confirmed = await rp.browser.submit(page)
+    assert (await rp.browser.submit(page)).headers["location"] == f"{BACK}?state=s"
+    assert not await is_signed_in(rp)
+
+
+async def test_without_a_hint_and_a_login_nothing_leads_back_by_itself(rp: RelyingParty) -> None:
+    """Anybody can write such a link, and no person has said yes to it."""
+    page = await log_out(rp, client_id="app-one", post_logout_redirect_uri=BACK, state="s")
+    assert (page.status_code, "You are signed out" in page.text) == (200, True)
+    assert f'href="{BACK}?state=s"' in page.text
+
+
+@pytest.mark.parametrize(
+    "named", [{}, {"client_id": "app-two"}, {"client_id": "nobody"}, {"client_id": "app-one", "id_token_hint": "x"}]
+)
+async def test_without_a_hint_an_address_that_is_not_the_named_clients_leads_nowhere(
+    rp: RelyingParty, named: dict[str, str]
+) -> None:
+    await rp.sign_in()
+    confirmed = await rp.browser.submit(await log_out(rp, post_logout_redirect_uri=BACK, **named))
     assert (confirmed.status_code, "You are signed out" in confirmed.text) == (200, True)
+    assert "We did not send you back to the app" in confirmed.text
     assert BACK not in confirmed.text
     assert not await is_signed_in(rp)
 
@@ -146,7 +168,7 @@ async def test_a_disabled_client_is_led_nowhere(auth: AuthService, rp: RelyingPa
     await auth.store.write(clients.disable, "app-one", by="command", now=auth.clock())
     await auth.look_again()
     page = await log_out(rp, id_token_hint=hint, post_logout_redirect_uri=BACK)
-    assert (page.status_code, "location" in page.headers) == (400, False)
+    assert (page.status_code, BACK in page.text) == (200, False)
 
 
 @pytest.mark.parametrize(
@@ -160,17 +182,28 @@ async def test_a_disabled_client_is_led_nowhere(auth: AuthService, rp: RelyingPa
         "javascript:alert(1)",
     ],
 )
-async def test_an_address_that_is_not_registered_stops_everything(rp: RelyingParty, uri: str) -> None:
+async def test_with_an_address_that_is_not_registered_it_ends_on_a_page_of_ours(rp: RelyingParty, uri: str) -> None:
+    """§3: there must be no redirect. The person still wants to be signed out."""
     hint = (await rp.tokens())["id_token"]
     page = await log_out(rp, id_token_hint=hint, post_logout_redirect_uri=uri)
-    assert (page.status_code, 'id="error">invalid_request<' in page.text) == (400, True)
-    assert "location" not in page.headers
-    assert await is_signed_in(rp)
+    assert (page.status_code, "You are signed out" in page.text) == (200, True)
+    assert "the address that it asked for is not registered" in page.text
+    assert 'id="error">invalid_request<' in page.text
+    assert uri not in page.text
+    assert not await is_signed_in(rp)
 
 
 async def test_a_hint_of_another_client_than_the_one_that_asks_is_refused(rp: RelyingParty) -> None:
     hint = (await rp.tokens())["id_token"]
-    assert (await log_out(rp, id_token_hint=hint, client_id="app-two")).status_code == 400
+    page = await log_out(rp, id_token_hint=hint, client_id="app-two")
+    assert (page.status_code, "two different apps" in page.text) == (400, True)
+    assert await is_signed_in(rp)
+
+
+async def test_a_parameter_that_is_sent_twice_is_refused_in_words_of_its_own(rp: RelyingParty) -> None:
+    hint = (await rp.tokens())["id_token"]
+    page = await rp.browser.open(f"/logout?{urlencode({'id_token_hint': hint})}&state=a&state=b")
+    assert (page.status_code, "more than once" in page.text) == (400, True)
     assert await is_signed_in(rp)
 
 

@@ -34,7 +34,7 @@ PROFILE = {
     "picture": "https://people.example.com/ada.jpg",
     "website": "https://ada.example.com",
     "gender": "female",
-    "birthdate": "1815-12-10",
+    "birthdate": "1985-12-10",
     "zoneinfo": "Europe/London",
     "locale": "en-GB",
 }

@@ -19,6 +19,7 @@ def foreign_clients(*, spa: str, rps: Sequence[str], rp_port: int, key: ECKey) -
     return [
         _confidential("basic"),
         _confidential("post", token_endpoint_auth_method="client_secret_post"),
+        _confidential("claims_in_id_token", id_token_claims=["name", "email"]),
         _client("public", token_endpoint_auth_method="none"),
         _client(
             "private_key_jwt",

@@ -181,6 +181,32 @@ async def test_before_the_first_keys_the_caller_is_asked_to_come_again(
     assert int(response.headers["Retry-After"]) > 0
 
 
+@pytest.mark.parametrize("audience", ["api://notes", "urn:example:notes"])
+async def test_an_audience_that_is_no_url_is_believed_and_has_no_metadata(issuer: TokenIssuer, audience: str) -> None:
+    """RFC 8707 §2 lets it name an API; RFC 9728 has a place for the document of a URL alone."""
+    auth = Tallystick(ISSUER, audience, clock=issuer.clock, transport=issuer.transport)
+    app = FastAPI()
+    app.include_router(auth.metadata)
+
+    @app.get("/whoami")
+    async def whoami(claims: Annotated[AccessTokenClaims, auth.requires()]) -> str:
+        return claims.sub
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://api.example.com") as client:
+        token = issuer.access_token(aud=audience)
+        assert (await client.get("/whoami", headers={"Authorization": f"Bearer {token}"})).status_code == 200
+        assert (await client.get("/whoami")).headers["www-authenticate"] == "Bearer"
+    await auth.aclose()
+
+
+@pytest.mark.parametrize(
+    "audience", ["notes", "localhost:8001", "http://api.example.com", "api://x?y", "urn:", "ftp:x"]
+)
+def test_what_the_auth_service_does_not_take_as_an_audience_stops_the_start(audience: str) -> None:
+    with pytest.raises(ValueError, match=r"absolute URI|plain http"):
+        Tallystick(ISSUER, audience)
+
+
 async def test_the_metadata_says_who_issues_tokens(client: httpx.AsyncClient) -> None:
     response = await client.get(METADATA)
     assert response.json() == {
@@ -273,7 +299,7 @@ def test_a_start_without_the_issuer_has_the_last_known_keys(issuer: TokenIssuer,
 
 @pytest.mark.parametrize(
     ("issuer_url", "audience"),
-    [(ISSUER, "http://api.example.com"), (ISSUER, "notes"), ("http://id.example.com", AUDIENCE)],
+    [(ISSUER, "http://api.example.com"), ("http://id.example.com", AUDIENCE)],
 )
 def test_plain_http_is_for_loopback(issuer_url: str, audience: str) -> None:
     with pytest.raises(ValueError, match="http"):

@@ -1,5 +1,9 @@
 """Forms: what travels with a page comes back unchanged, in time, and from our own page."""
 
+import json
+import secrets
+from urllib.parse import urlencode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +58,28 @@ def test_no_character_of_it_can_be_changed(forms: Forms, clock: MovableClock) ->
         for other in ("A" if character != "A" else "B", "", "."):
             with pytest.raises(FormForged):
                 forms.open(sealed[:at] + other + sealed[at + 1 :] if character != other else sealed + other)
+
+
+@pytest.mark.parametrize("length", [1000, 1001, 8192])
+def test_a_long_request_comes_back_as_it_was_and_unchanged(forms: Forms, clock: MovableClock, length: int) -> None:
+    query = (QUERY + "&state=" + secrets.token_urlsafe(8192))[:length]
+    sealed = forms.seal(query, started=clock.now, login="login")
+    assert forms.open(sealed) == Sealed(query, clock.now, "login")
+    for at in {0, sealed.find("~"), len(sealed) // 2, sealed.index("."), len(sealed) - 1} - {-1}:
+        with pytest.raises(FormForged):
+            forms.open(sealed[:at] + ("A" if sealed[at] != "A" else "B") + sealed[at + 1 :])
+    text, _, tag = sealed.partition(".")
+    forgeries = {f"{text}~.{tag}", f"{text.partition('~')[0]}.{tag}", f"{text}~AAAA.{tag}", f"~{text}.{tag}"}
+    for forged in forgeries - {sealed}:
+        with pytest.raises(FormForged):
+            forms.open(forged)
+
+
+def test_the_redirect_with_a_state_of_2300_characters_fits_into_four_kilobytes(forms: Forms) -> None:
+    """What a proxy with default buffers takes as an answer's headers; 900 bytes are for the other ones."""
+    for state in (secrets.token_hex(1150), secrets.token_urlsafe(1725), json.dumps({"to": ["/é"] * 250})):
+        query = f"{QUERY}&{urlencode({'state': state})}&code_challenge={'x' * 43}&code_challenge_method=S256"
+        assert len(forms.seal(query, started=1, login="b" * 43)) < 4096 - 900
 
 
 def test_another_key_does_not_open_it(forms: Forms, clock: MovableClock) -> None:
