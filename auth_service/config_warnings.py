@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from auth_service.declared import DeclaredClient
 from auth_service.settings import Settings
 from auth_service.uris import runs_on_the_device
+from tallystick.server import Misconfigured, resolve_secret
 
 
 def config_warnings(settings: Settings) -> list[str]:
@@ -20,3 +21,15 @@ def _of_client(client: DeclaredClient) -> Iterator[str]:
             "because any program on the device could pose as a public client (RFC 8252 §8.6); a client with a secret "
             "is not asked about"
         )
+    if client.token_endpoint_auth_method == "client_secret_basic" and _must_be_encoded(client.client_secret or ""):  # noqa: S105
+        yield (
+            f"client {client.client_id}: the client_secret contains + or %, which must be form-encoded in HTTP Basic "
+            "(RFC 6749 §2.3.1); this service accepts it unencoded as well, others may not; safe are A-Z a-z 0-9 - _ ."
+        )
+
+
+def _must_be_encoded(reference: str) -> bool:
+    try:
+        return not {"+", "%"}.isdisjoint(resolve_secret(reference))
+    except Misconfigured:  # reported where the secret is needed
+        return False

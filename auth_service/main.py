@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from auth_service.authentication.client import ClientAuthentication
 from auth_service.authentication.client_assertion import ClientAssertions
 from auth_service.authentication.client_keys import ClientKeys
+from auth_service.authentication.clients.failures import CredentialFailures
 from auth_service.authentication.forms import Forms
 from auth_service.authentication.known_device import KnownDevices
 from auth_service.authentication.login_session import LoginSessions
@@ -203,6 +204,7 @@ async def _provider(
         clock=clock,
     )
     assertions = ClientAssertions(issuer=settings.issuer, store=store, registry=registry, keys=client_keys, clock=clock)
+    failures = CredentialFailures(store, clock)
     form_keys = await load_secret(store, master_key, "form_key")
     form_key = form_keys[max(form_keys)]
     status_list_publishing = StatusListPublishing(
@@ -224,13 +226,14 @@ async def _provider(
             settings.registration,
             store,
             registry,
+            failures,
             clock,
             issuer=settings.issuer,
             initial_access_token=initial_access_token(settings.registration),
         ),
         key_ring=key_ring,
         issuing=issuing,
-        client_authentication=ClientAuthentication(registry, assertions),
+        client_authentication=ClientAuthentication(registry, assertions, failures),
         sign_in=SignIn(store, passwords, login_sessions, known_devices, clock),
         login_sessions=login_sessions,
         forms=Forms(form_key, settings.issuer, clock),

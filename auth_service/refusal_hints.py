@@ -38,7 +38,4 @@ _UNKNOWN = "Compare the request with the metadata of the client, and look for th
 
 def hint_for(refusal: OAuthError) -> str:
     """One or more sentences. It holds no text of the request."""
-    hint = HINTS.get(refusal.reason)
-    if hint is None:
-        hint = f"{refusal.description[:1].upper()}{refusal.description[1:]}." if refusal.description else _UNKNOWN
-    return hint
+    return HINTS.get(refusal.reason, _UNKNOWN)

@@ -1,20 +1,22 @@
 """private_key_jwt: a client proves who it is by a signature (RFC 7523 §3, OIDC Core §9)."""
 
 import hashlib
-import logging
 import re
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from auth_service.authentication.client_keys import ClientKeys, Keys
+from auth_service.authentication.clients.failures import AuthenticationFailed
 from auth_service.registry import Registry
 from auth_service.store import client_assertions
 from auth_service.store.clients import Client
 from tallystick.claims import Identifier
 from tallystick.clock import LEEWAY, Clock
-from tallystick.errors import InvalidClient, InvalidToken
+from tallystick.errors import InvalidToken
 from tallystick.jwt import CLIENT_ASSERTION, Header, read_by_any, read_header, read_unverified
+from tallystick.refusal_reasons import Reason
+from tallystick.request_facts import note_auth_methods, note_client
 from tallystick.store import Store
 
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -25,7 +27,6 @@ MOST_TRIES = 5
 """Keys tried for an assertion that names none."""
 
 _CLIENT_ID = re.compile(r"[\x21-\x7e]{1,200}")  # no other text is a client's name, or can be looked up in every store
-_log = logging.getLogger(__name__)
 
 Jti = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
@@ -55,27 +56,42 @@ class ClientAssertions:
         self._clock = clock
 
     async def authenticate(self, assertion: str, client_id: str | None) -> Client:
-        """The client that made the assertion; `client_id` is what the request says besides, if it does.
+        """The client that made the assertion; `client_id` is the request's parameter of that name, if present.
 
-        Raises InvalidClient for every reason alike (the log has the difference, at level DEBUG).
+        Raises AuthenticationFailed, with the same answer for every reason.
         """
         try:
             return await self._authenticate(assertion, client_id)
-        except (InvalidToken, ValueError) as refused:
-            _log.debug("refused a client assertion: %s", refused.__cause__ or refused)
-            raise InvalidClient("client authentication failed") from None
+        except _Refused as refused:
+            raise AuthenticationFailed(
+                refused.reason,
+                named=refused.named,
+                client_id=refused.client.client_id if refused.client else None,
+            ) from None
 
     async def _authenticate(self, assertion: str, client_id: str | None) -> Client:
-        header = read_header(assertion, CLIENT_ASSERTION)
-        named = read_unverified(assertion, CLIENT_ASSERTION).get("iss")
+        try:
+            header = read_header(assertion, CLIENT_ASSERTION)
+            named = read_unverified(assertion, CLIENT_ASSERTION).get("iss")
+        except InvalidToken:
+            raise _Refused("assertion_malformed") from None
         if not (isinstance(named, str) and _CLIENT_ID.fullmatch(named)) or client_id not in (None, named):
-            raise ValueError("it does not name the client of the request")
+            raise _Refused("assertion_subject")
         client = await self._registry.client(named)
-        if client is None or client.token_endpoint_auth_method != "private_key_jwt":  # noqa: S105
-            raise ValueError("not of a client that signs assertions")
+        if client is None:
+            raise _Refused("client_unknown", named=named)
+        note_client(client.client_id)
+        note_auth_methods("private_key_jwt", client.token_endpoint_auth_method)
+        if client.token_endpoint_auth_method != "private_key_jwt":  # noqa: S105
+            raise _Refused("wrong_auth_method", client)
         if client.token_endpoint_auth_signing_alg not in (None, header.alg):
-            raise ValueError("not the algorithm that the client is registered for")
-        claims = ClientAssertionClaims.model_validate(await self._verified(assertion, header, client))
+            raise _Refused("assertion_algorithm", client)
+        try:
+            claims = ClientAssertionClaims.model_validate(await self._verified(assertion, header, client))
+        except InvalidToken:
+            raise _Refused("assertion_signature", client) from None
+        except ValueError:  # pydantic's ValidationError
+            raise _Refused("assertion_malformed", client) from None
         self._check(claims, client)
         await self._spend(claims, client)
         return client
@@ -92,19 +108,19 @@ class ClientAssertions:
     def _check(self, claims: ClientAssertionClaims, client: Client) -> None:
         now = self._clock()
         if not claims.iss == claims.sub == client.client_id:
-            raise ValueError("iss and sub are not both the client")
+            raise _Refused("assertion_subject", client)
         audiences = {claims.aud} if isinstance(claims.aud, str) else set(claims.aud)
         if not audiences or not audiences <= self._audiences:
-            raise ValueError("meant for another, or for others too")
+            raise _Refused("assertion_audience", client)
         if now - claims.exp > LEEWAY:
-            raise ValueError("expired")
+            raise _Refused("assertion_expired", client)
         if claims.exp - now > LONGEST + LEEWAY:
-            raise ValueError("good for too long")
+            raise _Refused("assertion_lifetime", client)
         if max(claims.iat or 0, claims.nbf or 0) - now > LEEWAY:
-            raise ValueError("not valid yet")
+            raise _Refused("assertion_not_yet_valid", client)
 
     async def _spend(self, claims: ClientAssertionClaims, client: Client) -> None:
-        """Last of all, so that nobody but the client can use an assertion up."""
+        """Last of all, so that only the client itself can use an assertion up."""
         is_first = await self._store.write(
             client_assertions.spend,
             client.client_id,
@@ -113,7 +129,17 @@ class ClientAssertions:
             now=self._clock(),
         )
         if not is_first:
-            raise ValueError("used before")
+            raise _Refused("assertion_replayed", client)
+
+
+class _Refused(Exception):
+    """`named` is the client_id in the assertion, `client` the registered client of that name."""
+
+    def __init__(self, reason: Reason, client: Client | None = None, *, named: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.client = client
+        self.named = client.client_id if client else named
 
 
 def _fitting(keys: Keys, header: Header) -> Keys:

@@ -20,7 +20,7 @@ _INACTIVE = {"active": False}
 @router.post(
     "/introspect",
     response_class=Response,
-    responses=refusals(400, 401, 413, 503),
+    responses=refusals(400, 401, 413, 429, 503),
     openapi_extra=form_body(required=["token"], token="an access token or a refresh token", token_type_hint="ignored"),  # noqa: S106
 )
 async def introspect(request: Request, provider: Provided) -> Response:

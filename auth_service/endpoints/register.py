@@ -28,7 +28,7 @@ async def register(request: Request, provider: Provided) -> Response:
     registrations = provider.registrations
     if not registrations.is_offered:
         raise RegistrationClosed("clients cannot register themselves here: the setting [registration] mode is off")
-    address = request.client.host if request.client else ""
+    address = _address(request)
     if registrations.needs_token:
         try:
             token = bearer_token(request.headers.getlist("authorization"))
@@ -41,29 +41,37 @@ async def register(request: Request, provider: Provided) -> Response:
     return json_response(await registrations.register(await _metadata(request), address=address), 201)
 
 
-@router.get("/register/{client_id}", response_class=Response, responses=refusals(400, 401, 503))
+@router.get("/register/{client_id}", response_class=Response, responses=refusals(400, 401, 429, 503))
 async def read(client_id: str, request: Request, provider: Provided) -> Response:
     """What is registered, for the client itself by its registration access token."""
     token = bearer_token(request.headers.getlist("authorization"))
-    return json_response(await provider.registrations.read(client_id, token))
+    return json_response(await provider.registrations.read(client_id, token, address=_address(request)))
 
 
 @router.put(
-    "/register/{client_id}", response_class=Response, responses=refusals(400, 401, 413, 503), openapi_extra=_BODY
+    "/register/{client_id}", response_class=Response, responses=refusals(400, 401, 413, 429, 503), openapi_extra=_BODY
 )
 async def replace(client_id: str, request: Request, provider: Provided) -> Response:
     """Put other metadata in place of all that was registered."""
     token = bearer_token(request.headers.getlist("authorization"))
-    return json_response(await provider.registrations.replace(client_id, token, await _metadata(request)))
+    return json_response(
+        await provider.registrations.replace(client_id, token, await _metadata(request), address=_address(request))
+    )
 
 
-@router.delete("/register/{client_id}", status_code=204, response_class=Response, responses=refusals(400, 401, 503))
+@router.delete(
+    "/register/{client_id}", status_code=204, response_class=Response, responses=refusals(400, 401, 429, 503)
+)
 async def remove(client_id: str, request: Request, provider: Provided) -> Response:
     """End the registration, and all that the client holds."""
     token = bearer_token(request.headers.getlist("authorization"))
-    await provider.registrations.remove(client_id, token)
+    await provider.registrations.remove(client_id, token, address=_address(request))
     provider.metrics.revocations.inc("registration_deleted")
     return Response(status_code=204, headers={"Cache-Control": "no-store"})
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 async def _metadata(request: Request) -> dict[str, Any]:

@@ -15,7 +15,7 @@ router = APIRouter(tags=["OAuth 2.1"])
 @router.post(
     "/revoke",
     response_class=Response,
-    responses=refusals(400, 401, 413, 503),
+    responses=refusals(400, 401, 413, 429, 503),
     openapi_extra=form_body(required=["token"], token="an access token or a refresh token", token_type_hint="ignored"),  # noqa: S106
 )
 async def revoke(request: Request, provider: Provided) -> Response:

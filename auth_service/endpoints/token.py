@@ -16,7 +16,7 @@ router = APIRouter(tags=["OAuth 2.1"], route_class=PlainRoute)
 @router.post(
     "/token",
     response_class=Response,
-    responses=refusals(400, 401, 413, 503),
+    responses=refusals(400, 401, 413, 429, 503),
     openapi_extra=form_body(
         required=["grant_type"],
         grant_type="authorization_code, refresh_token or client_credentials",

@@ -5,7 +5,8 @@ import hmac
 import secrets
 from typing import Any
 
-from auth_service.authentication.buckets import audited_failures, bucket, network_of, site_of
+from auth_service.authentication.buckets import bucket, network_of, site_of
+from auth_service.authentication.clients.failures import CredentialFailures
 from auth_service.client_names import is_one_of
 from auth_service.registration.request import RegisteredMetadata, check_update, judge
 from auth_service.registry import Registry
@@ -21,6 +22,8 @@ from tallystick.errors import (
     TemporarilyUnavailable,
     TooManyRequests,
 )
+from tallystick.refusal_reasons import Reason
+from tallystick.request_facts import note_client
 from tallystick.store import Store
 
 KEEP_UNUSED = 86_400
@@ -40,6 +43,7 @@ class Registrations:
         settings: RegistrationSettings,
         store: Store,
         registry: Registry,
+        failures: CredentialFailures,
         clock: Clock,
         *,
         issuer: str,
@@ -52,6 +56,7 @@ class Registrations:
         self._initial_access_token = initial_access_token
         self._store = store
         self._registry = registry
+        self._failures = failures
         self._clock = clock
         self._issuer = issuer
         self.is_offered = settings.mode != "off"
@@ -66,12 +71,13 @@ class Registrations:
         return not self._is_open_to_all
 
     async def check_initial_access_token(self, token: str, *, address: str) -> None:
-        """RFC 7591 §3. Raises InvalidToken, for every token when none was configured."""
+        """RFC 7591 §3. Raises InvalidToken, for every token when none was configured; TooManyRequests after too many
+        failures from this address."""
         expected = self._initial_access_token
         if expected is None or not hmac.compare_digest(_hash(token), _hash(expected)):
-            noted = audited_failures(address)
-            await self._store.write(registrations.refuse, address=address, noted=noted, now=self._clock())
-            raise InvalidToken("this is not the initial access token")
+            reason: Reason = "initial_access_token_wrong"
+            await self._failures.count("registration_refused", named="", address=address, reason=reason)
+            raise InvalidToken("this is not the initial access token", reason=reason)
 
     async def register(self, request: dict[str, Any], *, address: str) -> ClientInformation:
         """A new client. Raises InvalidRedirectURI, InvalidClientMetadata, TooManyRequests or TemporarilyUnavailable."""
@@ -90,20 +96,25 @@ class Registrations:
             created_at=self._clock(),
         )
         if not await self._store.write(registrations.add, registration, keep_unused=KEEP_UNUSED, most=MOST):
-            raise TemporarilyUnavailable("there are as many registered clients as there may be", retry_after=3600)
+            raise TemporarilyUnavailable(
+                "there are as many registered clients as there may be",
+                retry_after=3600,
+                reason="registrations_exhausted",
+            )
         self._registry.forget(client_id)
         return self._information(registration, token=token, secret=secret)
 
-    async def read(self, client_id: str, token: str) -> ClientInformation:
-        """RFC 7592 §2.1, without the secret, which is nowhere any more. Raises InvalidToken."""
-        return self._information(await self._find(client_id, token), token=token)
+    async def read(self, client_id: str, token: str, *, address: str) -> ClientInformation:
+        """RFC 7592 §2.1, without the secret, of which only a hash is stored. Raises InvalidToken or TooManyRequests."""
+        return self._information(await self._find(client_id, token, address=address), token=token)
 
-    async def replace(self, client_id: str, token: str, request: dict[str, Any]) -> ClientInformation:
+    async def replace(self, client_id: str, token: str, request: dict[str, Any], *, address: str) -> ClientInformation:
         """RFC 7592 §2.2. A client that had no secret and now needs one gets one; any other keeps what it has.
 
-        Raises InvalidToken, InvalidRedirectURI, InvalidClientMetadata, or TemporarilyUnavailable when two meet.
+        Raises InvalidToken, InvalidRedirectURI, InvalidClientMetadata, TooManyRequests, or TemporarilyUnavailable when
+        two updates run at the same time.
         """
-        before = await self._find(client_id, token)
+        before = await self._find(client_id, token, address=address)
         check_update(request, client_id=client_id)
         claimed = request.get("client_secret")
         if claimed is not None and not (isinstance(claimed, str) and _is_secret(claimed, before.secret_hash)):
@@ -132,22 +143,35 @@ class Registrations:
             now=self._clock(),
         )
         if not replaced:
-            raise TemporarilyUnavailable("the registration was changed or ended at the same time")
+            raise TemporarilyUnavailable("the registration was changed or ended at the same time", reason="conflict")
         self._registry.forget(client_id)
         return self._information(after, token=token, secret=secret)
 
-    async def remove(self, client_id: str, token: str) -> None:
-        """RFC 7592 §2.3: nothing of the client is left here, and its access tokens are revoked. Raises InvalidToken."""
-        await self._find(client_id, token)
+    async def remove(self, client_id: str, token: str, *, address: str) -> None:
+        """RFC 7592 §2.3: delete the client with all its data and revoke its access tokens.
+
+        Raises InvalidToken or TooManyRequests.
+        """
+        await self._find(client_id, token, address=address)
         await self._store.write(registrations.remove, client_id, now=self._clock())
         self._registry.forget(client_id)
 
-    async def _find(self, client_id: str, token: str) -> Registration:
+    async def _find(self, client_id: str, token: str, *, address: str) -> Registration:
         found = await self._store.read(registrations.find, client_id)
-        # Compared in either case: who has no token learns nothing of which clients exist.
+        # Compared in either case, so that the time does not tell whether the client exists.
         matches = hmac.compare_digest(_hash(token), found.token_hash if found else _hash(""))
+        if found is not None:
+            note_client(client_id)
         if found is None or not matches:
-            raise _unknown()
+            refusal = _unknown()
+            await self._failures.count(
+                "registration_refused",
+                named=client_id,
+                address=address,
+                reason=refusal.reason,
+                client_id=client_id if found else None,
+            )
+            raise refusal
         return found
 
     async def _judge(self, request: dict[str, Any]) -> RegisteredMetadata:
@@ -211,4 +235,4 @@ def _is_secret(claimed: str, secret_hash: bytes | None) -> bool:
 
 
 def _unknown() -> InvalidToken:
-    return InvalidToken("there is no such client, or this is not its token")
+    return InvalidToken("there is no such client, or this is not its token", reason="registration_token_wrong")

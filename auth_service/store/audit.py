@@ -35,6 +35,7 @@ Event = Literal[
     "client_disabled",
     "client_enabled",
     "client_deleted",
+    "client_authentication_failed",
     "api_added",
     "api_changed",
     "api_disabled",

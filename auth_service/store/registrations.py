@@ -122,11 +122,6 @@ def replace(
     return True
 
 
-def refuse(connection: Connection, *, address: str, noted: Bucket, now: int) -> None:
-    """Somebody had not the initial access token."""
-    audit_limits.record(connection, "registration_refused", noted, now_ms=now * 1000, address=address)
-
-
 def remove(connection: Connection, client_id: str, *, now: int) -> bool:
     """The client, its consents, codes and token families are gone; False when none of that name registered itself.
 

@@ -47,8 +47,8 @@ async def test_a_storm_of_names_from_one_address_is_bounded_and_says_so(auth: Au
 async def test_a_storm_of_one_kind_hides_no_other(auth: AuthService, trail: Trail) -> None:
     for _ in range(230):
         refused = await auth.http().post("/register", json=GOOD, headers={"Authorization": "Bearer anything"})
-        assert refused.status_code == 401
-    assert Counter(await trail.events()) == {"registration_refused": 200, "left_out": 1}
+        assert refused.status_code in (401, 429)
+    assert Counter(await trail.events()) == {"registration_refused": 20, "left_out": 1}
     browser = auth.browser()
     page = await browser.open("/login")
     for _ in range(11):

@@ -38,6 +38,15 @@ def test_a_plan_is_applied_once(command_line: CommandLine) -> None:
     assert command_line.run("apply").output == command_line.run("plan").output == "nothing to change\n"
 
 
+def test_a_plan_warns_of_a_secret_that_must_be_form_encoded(on_sqlite: CommandLine) -> None:
+    quiet = on_sqlite.run("plan")
+    planned = on_sqlite.run("plan", APP_SECRET="a/secret=of+at%least thirty-two characters")
+    assert (planned.status, planned.output) == (0, quiet.output)
+    (warning,) = set(planned.errors.splitlines()) - set(quiet.errors.splitlines())
+    assert "client app: the client_secret contains + or %" in warning
+    assert "thirty" not in warning
+
+
 def test_one_command_migrates_applies_and_serves_and_a_rotation_is_soon_published(command_line: CommandLine) -> None:
     with serving(command_line, "--workers", "2") as url:
         first = published_kids(url)

@@ -1,12 +1,14 @@
 """Client authentication at the token endpoint (RFC 6749 §2.3): the one method that the client is registered with."""
 
 import base64
+from urllib.parse import quote_plus
 
 import httpx
 import pytest
 
 from auth_service.store import clients
-from tests.support.auth_service import AuthService
+from tests.support.auth_service import AuthService, running_auth_service
+from tests.support.clock import MovableClock
 from tests.support.declared import ODD_CLIENT_ID, ODD_SECRET, secret_of
 from tests.support.relying_party import basic, error_of
 
@@ -38,8 +40,21 @@ async def test_none_for_a_public_client(auth: AuthService) -> None:
 
 async def test_basic_credentials_are_form_encoded_first(auth: AuthService) -> None:
     assert (await ask(auth, basic(ODD_CLIENT_ID, ODD_SECRET))).status_code == 200
-    bare = "Basic " + base64.b64encode(f"{ODD_CLIENT_ID}:{ODD_SECRET}".encode()).decode()
-    assert error_of(await ask(auth, bare)) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize(
+    "secret", ["a+secret+with+plus+signs/and=base64+chars", "100%25 of a secret %zz%ff that is long"]
+)
+async def test_credentials_that_were_not_form_encoded_are_accepted_as_sent(
+    auth_sqlite_url: str, clock: MovableClock, secret: str
+) -> None:
+    raw = {"client_id": "raw+client", "client_secret": secret, "grant_types": ["client_credentials"]}
+    async with running_auth_service(auth_sqlite_url, clock, client=[raw | {"scope": "notes:read"}]) as auth:
+        for sent in (f"raw+client:{secret}", f"{quote_plus('raw+client')}:{quote_plus(secret)}"):
+            response = await ask(auth, "Basic " + base64.b64encode(sent.encode()).decode())
+            assert response.status_code == 200, response.text
+        wrong = await ask(auth, "Basic " + base64.b64encode(f"raw+client:{secret}x".encode()).decode())
+        assert error_of(wrong) == (401, "invalid_client")
 
 
 @pytest.mark.parametrize(
