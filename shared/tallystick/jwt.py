@@ -87,7 +87,7 @@ def read(token: str, profile: Profile, key_for: Callable[[str], PublicKey]) -> d
         header = _parse_header(encoded_header, profile)
         key = _found(key_for, header.kid)
         if not key.is_for(header.alg):
-            raise ValueError("the key is for another algorithm")
+            raise ValueError(f"signed with {header.alg}, for which its key is not meant")
         signing_input = f"{encoded_header}.{encoded_payload}".encode()
         if not _ALGORITHMS[header.alg].verify(signing_input, key.key, base64url.decode(encoded_signature)):
             raise InvalidToken(UNBELIEVED, reason="bad_signature") from ValueError("the signature is not the key's")
@@ -154,12 +154,17 @@ def _parse_header(encoded: str, profile: Profile) -> Header:
     if not (typ.lower() in profile.typ if isinstance(typ, str) else profile.typ_may_be_absent and "typ" not in header):
         raise ValueError("a token of another type")
     if not (isinstance(alg, str) and alg in profile.algorithms):
-        raise ValueError("an algorithm that we do not use")
+        raise ValueError(f"signed with {_named(alg)}, where {' or '.join(sorted(profile.algorithms))} is expected")
     if profile.kid_may_be_absent and "kid" not in header:
         kid = ""
     elif not (isinstance(kid, str) and 0 < len(kid) <= MAX_KID_LENGTH):
         raise ValueError("no usable kid")
     return Header(alg, kid)
+
+
+def _named(alg: object) -> str:
+    """For the log: at most 20 characters of what the token says."""
+    return f"{alg!r:.20}" if isinstance(alg, str) else "no algorithm"
 
 
 @lru_cache(maxsize=64)
