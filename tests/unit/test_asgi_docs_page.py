@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.types import Message
 
 from tallystick.asgi import SecurityHeaders
 from tallystick.asgi.docs_page import add_docs_page
@@ -83,3 +84,35 @@ async def test_the_title_is_text(client: httpx.AsyncClient) -> None:
 
 async def test_the_page_is_not_part_of_the_description(client: httpx.AsyncClient) -> None:
     assert (await client.get("/openapi.json")).json()["paths"] == {}
+
+
+async def test_an_asset_that_the_browser_has_is_not_sent_again(client: httpx.AsyncClient) -> None:
+    first = await client.get("/docs/swagger-ui.css")
+    assert (first.status_code, first.headers["content-type"]) == (200, "text/css; charset=utf-8")
+    for known in (first.headers["etag"], f'"x", W/{first.headers["etag"]}', "*"):
+        again = await client.get("/docs/swagger-ui.css", headers={"If-None-Match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert (await client.get("/docs/swagger-ui.css", headers={"If-None-Match": '"x"'})).status_code == 200
+
+
+async def test_an_asset_is_sent_as_views_on_one_buffer() -> None:
+    """What waits for peers that do not read costs no memory for each of them."""
+    app = FastAPI(docs_url=None, redoc_url=None)
+    add_docs_page(app)
+    buffers, size = set(), 0
+
+    async def send(message: Message) -> None:
+        nonlocal size
+        if body := message.get("body"):
+            assert len(body) <= 64 * 1024
+            buffers.add(id(body.obj))
+            size += len(body)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope = {"type": "http", "method": "GET", "path": "/docs/swagger-ui-bundle.js", "headers": [], "query_string": b""}
+    for _ in range(2):
+        await app(scope | {"http_version": "1.1", "scheme": "http", "server": ("x", 80), "client": None}, receive, send)
+    assert len(buffers) == 1
+    assert size > 2_000_000

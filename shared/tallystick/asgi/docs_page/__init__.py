@@ -4,14 +4,16 @@ Swagger UI comes from the distribution `fastapi-offline`; page and scripts are o
 can say `script-src 'self'`.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
 from fastapi import FastAPI
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import HTMLResponse
+
+from tallystick.asgi.asset import asset_endpoint
 
 _OURS = Path(__file__).parent
 
@@ -39,19 +41,14 @@ def add_docs_page(
     async def docs() -> HTMLResponse:
         return HTMLResponse(page, headers=headers)
 
-    app.add_api_route("/docs/oauth2-redirect", _file(_OURS / "oauth2-redirect.html", headers), include_in_schema=False)
+    def serve(name: str, path: Path, headers: Mapping[str, str]) -> None:
+        app.add_api_route(f"/docs/{name}", asset_endpoint(path, headers), include_in_schema=False)
+
+    serve("oauth2-redirect", _OURS / "oauth2-redirect.html", headers)
     for name in ("docs.js", "oauth2-redirect.js"):
-        app.add_api_route(f"/docs/{name}", _file(_OURS / name, {}), include_in_schema=False)
+        serve(name, _OURS / name, {})
     for name in ("swagger-ui-bundle.js", "swagger-ui.css"):  # large, and the same until the next release
-        asset = _file(_swagger_ui() / name, {"cache-control": "max-age=3600"})
-        app.add_api_route(f"/docs/{name}", asset, include_in_schema=False)
-
-
-def _file(path: Path, headers: dict[str, str]) -> Callable[[], Awaitable[FileResponse]]:
-    async def serve_file() -> FileResponse:
-        return FileResponse(path, headers=headers)
-
-    return serve_file
+        serve(name, _swagger_ui() / name, {"cache-control": "max-age=3600"})
 
 
 def _swagger_ui() -> Path:
