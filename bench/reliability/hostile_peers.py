@@ -21,16 +21,17 @@ GROWTH_MB = 250
 
 @dataclass(frozen=True)
 class Size:
-    """`peers` at once, for `seconds`, of each kind but the last; `idle` connections of that."""
+    """`peers` at once, for `seconds`, of each attack; `unread` and `idle` are connections that are only held open."""
 
     peers: int
     seconds: float
+    unread: int
     idle: int
     waits_for_the_end: bool
 
 
-QUICK = Size(peers=20, seconds=0.5, idle=5000, waits_for_the_end=False)
-FULL = Size(peers=200, seconds=12.0, idle=10_000, waits_for_the_end=True)
+QUICK = Size(peers=20, seconds=0.5, unread=500, idle=5000, waits_for_the_end=False)
+FULL = Size(peers=200, seconds=12.0, unread=3500, idle=10_000, waits_for_the_end=True)
 
 
 async def run(site: Site, size: Size) -> Outcome:
@@ -46,12 +47,14 @@ async def run(site: Site, size: Size) -> Outcome:
         for service in (auth, api):
             await _endure(service, name, attack, size, honest, findings)
     for service in (auth, api):
+        await _endure_unread(service, min(size.unread, idle), size, honest, findings)
         await _endure_idle(service, idle, size, honest, findings)
     findings.figures.append(f"{honest.count:,} honest requests meanwhile")
     names = ", ".join(_ATTACKS)
     return findings.outcome(
         "slow and hostile peers",
-        f"{size.peers} at once for {size.seconds:.0f} s of each: {names}; {idle:,} idle connections",
+        f"{size.peers} at once for {size.seconds:.0f} s of each: {names}; "
+        f"{size.unread:,} connections that ask for the largest asset and read nothing; {idle:,} idle connections",
     )
 
 
@@ -95,6 +98,8 @@ class _Honest:
             self._findings.promise(words, answer.status in (200, 303), f"{during}: {answer}")
 
 
+_LARGEST = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\n\r\n"
+
 Attack = Callable[[int], Awaitable[None]]
 """One peer on one port, until it is cancelled."""
 
@@ -110,6 +115,29 @@ async def _endure(service: Service, name: str, attack: Attack, size: Size, hones
     for peer in peers:
         peer.cancel()
     await asyncio.gather(*peers, return_exceptions=True)
+    _judge_memory(service, name, before, highest, findings)
+
+
+async def _endure_unread(service: Service, count: int, size: Size, honest: _Honest, findings: Findings) -> None:
+    """Each connection asks once for the largest thing there is, and stays open without reading any of it."""
+    before = service.resident_mb
+    highest = before
+    name = f"{count:,} unread answers"
+    with ExitStack() as stack:
+        for number in range(count):
+            peer = stack.enter_context(socket.socket())
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            peer.setblocking(False)
+            with suppress(OSError):  # the service may have closed it already
+                await asyncio.get_running_loop().sock_connect(peer, ("127.0.0.1", service.port))
+                peer.send(_LARGEST)
+            if number % 250 == 249:
+                await honest.ask(name)
+                highest = max(highest, service.resident_mb)
+        end = asyncio.get_running_loop().time() + size.seconds
+        while asyncio.get_running_loop().time() < end:
+            await honest.ask(name)
+            highest = max(highest, service.resident_mb)
     _judge_memory(service, name, before, highest, findings)
 
 
@@ -186,7 +214,7 @@ async def _trickle(port: int) -> None:
 
 async def _never_read(port: int) -> None:
     """Asks for the largest thing there is, again and again, and takes none of it."""
-    await _pipe(port, b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\n\r\n")
+    await _pipe(port, _LARGEST)
 
 
 async def _queue(port: int) -> None:

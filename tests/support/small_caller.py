@@ -54,6 +54,14 @@ class Caller:
             headers[name.lower()] = value.strip()
         return int(status_line.split()[1]), headers, self._received.read(int(headers.get("content-length", 0)))
 
+    def has_whole_answer(self) -> bool:
+        """Whether the next answer arrives with every byte that its Content-Length promises."""
+        try:
+            status, headers, body = self.answer()
+        except ConnectionResetError:
+            return False
+        return bool(status) and len(body) == int(headers["content-length"])
+
     def is_closed(self) -> bool:
         try:
             return self._received.read(1) == b""

@@ -1,8 +1,9 @@
 """A small service behind the real server: `python -m tests.support.small_server PORT WORKERS [FAULT]`.
 
 FAULT: `misconfigured` or `broken` for a factory, `lifespan` for a lifespan, that fails; `crowded` for one with room for
-CROWD connections; numbers, `0.2 1`, for the seconds in which headers have to be sent and answers be read, and for those
-in which a connection without a request is kept alive.
+CROWD connections; `tight` for one that keeps HELD_BYTES of all connections together; numbers, `0.2 1`, for the seconds
+in which headers have to be sent and answers be read, and for those in which a connection without a request is kept
+alive.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import tallystick.server.reading
 from tallystick.server import Misconfigured, exit_on_misconfiguration, serve
 
 CROWD = 10
+HELD_BYTES = 4_000_000
 _MEGABYTE = b"x" * 1_000_000
 
 
@@ -76,10 +78,12 @@ def factory(fault: str) -> ASGIApp:
             return failing_app
         case "crowded":
             vars(import_module("tallystick.server.serve"))["CONNECTIONS"] = CROWD
+        case "tight":
+            tallystick.server.crowd.MAX_HELD_BYTES = HELD_BYTES
         case numbers if numbers:
             patience, keep_alive = map(float, numbers.split())
             tallystick.server.protocol.HEADER_SECONDS = tallystick.server.reading.STALLED_SECONDS = patience
-            tallystick.server.crowd.LOOK_SECONDS = patience / 2
+            tallystick.server.crowd.CHECK_INTERVAL = patience / 2
             serving = import_module("tallystick.server.serve")  # as an attribute, this name is the function in it
             vars(serving)["KEEP_ALIVE_SECONDS"] = keep_alive
     return app

@@ -1,10 +1,13 @@
-"""Who asks for nothing, or does not read what it asked for, makes room for the others."""
+"""The bounds over all connections: a peer that asks for nothing, or does not read, makes room for the others."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 import pytest
 
+from tallystick.server.crowd import ConnectionLimiter, network_of
 from tests.support.processes import port_of, running
 from tests.support.small_caller import GET, HOST, Caller, ask, hasty_port
 from tests.support.small_server import CROWD
@@ -62,3 +65,117 @@ def test_who_reads_slowly_is_served(hasty_port: int) -> None:
         assert len(caller.answer()[2]) == 1_000_000
         caller.send(GET)
         assert caller.answer()[0] == 200
+
+
+@pytest.fixture
+def tight_port() -> Iterator[int]:
+    """A server that keeps HELD_BYTES of all connections together."""
+    with running("tests.support.small_server", "0", "1", "tight") as process:
+        yield port_of(process)
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        (b"GET /large HTTP/1.1\r\n" + HOST + b"\r\n") * 8,
+        b"GET /3 HTTP/1.1\r\n"
+        + HOST
+        + b"\r\n"
+        + (b"GET / HTTP/1.1\r\nA: " + b"a" * 30_000 + b"\r\n" + HOST + b"\r\n") * 7,
+    ],
+    ids=["unread answers", "waiting requests"],
+)
+def test_what_all_connections_make_us_keep_is_bounded(tight_port: int, request_bytes: bytes) -> None:
+    with ExitStack() as stack:
+        peers = [stack.enter_context(Caller(tight_port)) for _ in range(40)]
+        for peer in peers:
+            peer.send(request_bytes)
+        assert ask(tight_port, GET)[0] == 200
+        assert not all(peers[0].has_whole_answer() for _ in range(8))
+        assert all(peers[-1].has_whole_answer() for _ in range(8))
+
+
+@dataclass(eq=False)
+class Peer:
+    network: str
+    is_closed: bool = False
+
+    def give_up(self) -> None:
+        self.is_closed = True
+
+    def has_stalled(self, now: float) -> bool:
+        return False
+
+
+def connected(limiter: ConnectionLimiter, *networks: str) -> list[Peer]:
+    peers = [Peer(network) for network in networks]
+    loop = asyncio.new_event_loop()  # never run: nothing here waits
+    for peer in peers:
+        limiter.add(peer, loop)
+    loop.close()
+    return peers
+
+
+def test_many_connections_of_one_network_do_not_displace_the_few_of_another() -> None:
+    limiter = ConnectionLimiter(10)
+    honest = connected(limiter, "honest", "honest")
+    attackers = connected(limiter, *["attacker"] * 50)
+    assert not any(peer.is_closed for peer in honest)
+    assert [peer.is_closed for peer in attackers] == [True] * 42 + [False] * 8  # the oldest went first
+
+
+def test_the_kind_with_most_connections_loses_one() -> None:
+    limiter = ConnectionLimiter(10)
+    peers = connected(limiter, *["a"] * 10)
+    for peer in peers[:6]:
+        limiter.mark_unread(peer)
+    for peer in peers[6:8]:
+        limiter.mark_idle(peer)
+    connected(limiter, "b")
+    assert [peer.is_closed for peer in peers] == [True] + [False] * 9
+
+
+def test_a_connection_whose_request_is_processed_is_not_closed_for_another() -> None:
+    limiter = ConnectionLimiter(10)
+    peers = connected(limiter, *["a"] * 10)
+    for peer in peers:
+        limiter.mark_busy(peer)
+    connected(limiter, "b", "b")
+    assert not any(peer.is_closed for peer in peers)
+
+
+def test_the_network_that_makes_us_keep_most_bytes_loses_its_oldest_connection() -> None:
+    limiter = ConnectionLimiter(100, max_held_bytes=1000)
+    honest, *attackers = connected(limiter, "honest", *["attacker"] * 5)
+    limiter.hold(honest, 400)
+    for peer in attackers:
+        limiter.hold(peer, 200)
+    assert not honest.is_closed
+    assert [peer.is_closed for peer in attackers] == [True, True, False, False, False]
+
+
+def test_bytes_that_were_read_do_not_count_any_more() -> None:
+    limiter = ConnectionLimiter(100, max_held_bytes=1000)
+    peers = connected(limiter, *["a"] * 20)
+    for peer in peers:
+        limiter.hold(peer, 900)
+        limiter.hold(peer, 0)
+    limiter.hold(peers[0], 900)
+    limiter.remove(peers[0])
+    limiter.hold(peers[1], 900)
+    assert not any(peer.is_closed for peer in peers)
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:0:1::1", "20010db800000001"),
+        ("2001:db8:0:1:ffff::2", "20010db800000001"),
+        ("fe80::1%eth0", "fe80000000000000"),
+        ("", ""),
+    ],
+)
+def test_an_ipv6_host_is_its_64(address: str, network: str) -> None:
+    assert network_of(address) == network

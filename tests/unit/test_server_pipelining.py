@@ -8,7 +8,7 @@ import pytest
 from tallystick.server.protocol import PIPELINED
 from tests.support.patience import PATIENCE
 from tests.support.processes import port_of, running
-from tests.support.small_caller import GET, HOST, Caller, hasty_port, port, seen
+from tests.support.small_caller import GET, HOST, Caller, ask, hasty_port, port, seen
 
 __all__ = ["hasty_port", "port"]
 
@@ -91,3 +91,15 @@ def test_few_requests_may_wait_for_the_answer_to_another(port: int) -> None:
         assert [status for status, _, _ in answered] == [200] * (PIPELINED + 1)
         assert answered[-1][1]["connection"] == "close"
         assert caller.is_closed()
+
+
+def test_a_peer_that_leaves_its_pipelined_requests_behind_causes_no_error() -> None:
+    with running("tests.support.small_server", "0", "1") as process:
+        port = port_of(process)
+        for _ in range(5):
+            with Caller(port) as caller:
+                caller.send((b"GET /large HTTP/1.1\r\n" + HOST + b"\r\n") * 20)
+                assert caller.answer()[0] == 200
+        assert ask(port, GET)[0] == 200
+        process.terminate()
+        assert process.communicate()[1] == ""

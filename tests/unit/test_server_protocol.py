@@ -2,7 +2,7 @@
 
 import pytest
 
-from tallystick.server.protocol import PIPELINED
+from tallystick.server.protocol import HEADER_FIELDS, PIPELINED
 from tests.support.small_caller import HOST, Caller, ask, hasty_port, port, seen
 
 __all__ = ["hasty_port", "port"]
@@ -57,8 +57,9 @@ def test_http_1_0_knows_no_host(port: int, address: bytes) -> None:
         b"A: " + b"a" * 33_000 + b"\r\n",
         b"".join(b"A%d: aaaaaaaaaa\r\n" % number for number in range(3000)),
         b"".join(b"%d:\r\n" % number for number in range(8000)),
+        b"".join(b"A%d: a\r\n" % number for number in range(HEADER_FIELDS)),
     ],
-    ids=["one", "many", "empty"],
+    ids=["one", "many", "empty", "fields"],
 )
 def test_too_many_header_bytes_are_refused(port: int, headers: bytes) -> None:
     assert ask(port, b"GET / HTTP/1.1\r\n" + HOST + headers + b"\r\n")[0] == 431
@@ -113,6 +114,24 @@ def test_what_was_answered_early_is_not_answered_again(hasty_port: int) -> None:
         assert caller.answer()[0] == 200
         caller.send(b"nonsense")
         assert caller.answer()[0] == 0  # nor a 400
+
+
+@pytest.mark.parametrize(
+    ("codings", "status"),
+    [
+        (b"Transfer-Encoding: gzip, chunked\r\n", 501),
+        (b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", 501),
+        (b"Transfer-Encoding: identity,Chunked\r\n", 501),
+        (b"Transfer-Encoding: gzip\r\n", 400),
+        (b"Transfer-Encoding: chunked, gzip\r\n", 400),
+        (b"Transfer-Encoding: chunked, chunked\r\n", 400),
+        (b"Transfer-Encoding: Chunked\r\n", 200),
+    ],
+)
+def test_a_transfer_coding_other_than_chunked_is_not_implemented(port: int, codings: bytes, status: int) -> None:
+    with Caller(port) as caller:
+        caller.send(b"POST / HTTP/1.1\r\n" + HOST + codings + b"\r\n0\r\n\r\n")
+        assert caller.answer()[0] == status
 
 
 @pytest.mark.parametrize(

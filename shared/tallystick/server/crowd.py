@@ -1,72 +1,164 @@
-"""Who is connected to one process: who goes first when it gets crowded, and who goes because they do not read."""
+"""Bounds over all connections of one process: how many there are, and how many bytes they make us keep.
+
+Both are shared out by network. When a bound is reached, a connection is closed that belongs to the network with the
+largest share, so that one peer with many connections cannot displace the few of another.
+"""
 
 import asyncio
+import socket
+from collections import Counter
 from typing import Protocol
 
-LOOK_SECONDS = 2.0
-"""From one look at who does not read to the next."""
+CHECK_INTERVAL = 2.0
+"""Seconds between two searches for connections whose peer has stopped reading."""
+MAX_HELD_BYTES = 64 * 1024 * 1024
+"""Over all connections: bytes written that the peer has not read, and bytes received of requests not yet processed."""
 
 
 class Connection(Protocol):
+    network: str
+    """Of the peer, as in `network_of`."""
+
     def give_up(self) -> None:
-        """Close at once; what was not sent is lost."""
+        """Close at once; unsent bytes are lost."""
 
     def has_stalled(self, now: float) -> bool:
         """Whether the peer has not read for too long. `now` is the event loop's time."""
 
 
-class Crowd:
-    """`most` connections; for one more, one has to go that is not being answered.
+class ConnectionLimiter:
+    """At most `maximum` connections and `max_held_bytes` that they make us keep.
 
-    Those that owe us a request, or the rest of one, and those that rest between two requests have half of the room
-    each, or what the others leave. Of those that have more than their half the one goes that has waited longest.
+    For one connection more than `maximum`, one is closed that waits for its peer: to send the rest of a request, to
+    send another request, or to read an answer. It is taken from the kind that has most connections, so each kind has
+    at least a third of the room. A connection whose request the application is processing is never closed for another.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, maximum: int, *, max_held_bytes: int | None = None) -> None:
+        self._maximum = maximum
+        self._max_held_bytes = MAX_HELD_BYTES if max_held_bytes is None else max_held_bytes
         self._all: set[Connection] = set()
-        self._owing: dict[Connection, None] = {}  # in the order in which they began to
-        self._resting: dict[Connection, None] = {}
-        self._looking: asyncio.TimerHandle | None = None
+        self._reading = _Waiting()
+        self._idle = _Waiting()
+        self._unread = _Waiting()
+        self._waiting: dict[Connection, _Waiting] = {}
+        """In which of the three a connection is."""
+        self._held: dict[Connection, int] = {}
+        self._held_in_all = 0
+        self._held_by_network: Counter[str] = Counter()
+        self._check: asyncio.TimerHandle | None = None
 
-    def join(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
-        if len(self._all) >= self._most:
-            self._send_one_away()
+    def add(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
+        if len(self._all) >= self._maximum:
+            self._close_one()
         self._all.add(connection)
-        self._owing[connection] = None
-        if self._looking is None:
-            self._looking = loop.call_later(LOOK_SECONDS, self._look, loop)
+        self.mark_reading(connection)
+        if self._check is None:
+            self._check = loop.call_later(CHECK_INTERVAL, self._close_stalled, loop)
 
-    def leave(self, connection: Connection) -> None:
+    def remove(self, connection: Connection) -> None:
+        self.hold(connection, 0)
+        self._move(connection, None)
         self._all.discard(connection)
-        self._owing.pop(connection, None)
-        self._resting.pop(connection, None)
 
-    def owes(self, connection: Connection) -> None:
-        """It has begun a request, and not ended it."""
-        if connection in self._all and connection not in self._owing:
-            self._resting.pop(connection, None)
-            self._owing[connection] = None
+    def mark_reading(self, connection: Connection) -> None:
+        """The peer has begun a request and not ended it, or has not sent its first one."""
+        self._move(connection, self._reading)
 
-    def is_served(self, connection: Connection) -> None:
-        self._owing.pop(connection, None)
-        self._resting.pop(connection, None)
+    def mark_busy(self, connection: Connection) -> None:
+        """The application is processing its request."""
+        self._move(connection, None)
 
-    def rests(self, connection: Connection) -> None:
-        """All it asked for has been answered."""
-        if connection in self._all:
-            self._owing.pop(connection, None)
-            self._resting[connection] = None
+    def mark_idle(self, connection: Connection) -> None:
+        """Every request was answered, and the answers were read."""
+        self._move(connection, self._idle)
 
-    def _send_one_away(self) -> None:
-        too_many_owe = len(self._owing) > self._most // 2 or not self._resting
-        first = next(iter(self._owing if too_many_owe else self._resting), None)
-        if first is not None:
-            self.leave(first)  # now: the transport reports the end only after the whole rush has been accepted
-            first.give_up()
+    def mark_unread(self, connection: Connection) -> None:
+        """An answer waits for the peer to read."""
+        self._move(connection, self._unread)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def hold(self, connection: Connection, size: int) -> None:
+        """The connection now makes us keep `size` bytes. While they are too many in all, connections are closed:
+
+        those of the network that holds most, the one first that has held bytes for longest.
+        """
+        before = self._held.get(connection, 0)
+        if size and connection in self._all:
+            self._held[connection] = size
+        else:
+            size = 0
+            self._held.pop(connection, None)
+        if size == before:
+            return
+        self._held_in_all += size - before
+        self._held_by_network[connection.network] += size - before
+        if not self._held_by_network[connection.network]:
+            del self._held_by_network[connection.network]
+        while self._held_in_all > self._max_held_bytes:
+            largest = max(self._held_by_network, key=self._held_by_network.__getitem__)
+            self._close(next(holder for holder in self._held if holder.network == largest))
+
+    def _move(self, connection: Connection, to: "_Waiting | None") -> None:
+        current = self._waiting.get(connection)
+        if current is to:
+            return
+        if current is not None:
+            current.discard(connection)
+            del self._waiting[connection]
+        if to is not None and connection in self._all:
+            to.add(connection)
+            self._waiting[connection] = to
+
+    def _close_one(self) -> None:
+        waiting = max((self._reading, self._idle, self._unread), key=len)
+        if len(waiting):
+            self._close(waiting.oldest_of_largest_network())
+
+    def _close(self, connection: Connection) -> None:
+        self.remove(connection)  # at once: the transport reports the end only after all pending accepts
+        connection.give_up()
+
+    def _close_stalled(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
         for connection in [connection for connection in self._all if connection.has_stalled(now)]:
             connection.give_up()
-        self._looking = loop.call_later(LOOK_SECONDS, self._look, loop) if self._all else None
+        self._check = loop.call_later(CHECK_INTERVAL, self._close_stalled, loop) if self._all else None
+
+
+class _Waiting:
+    """Connections in the order in which they began to wait, by network."""
+
+    def __init__(self) -> None:
+        self._networks: dict[str, dict[Connection, None]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, connection: Connection) -> None:
+        self._networks.setdefault(connection.network, {})[connection] = None
+        self._count += 1
+
+    def discard(self, connection: Connection) -> None:
+        network = self._networks[connection.network]
+        del network[connection]
+        self._count -= 1
+        if not network:
+            del self._networks[connection.network]
+
+    def oldest_of_largest_network(self) -> Connection:
+        largest = max(self._networks.values(), key=len)
+        return next(iter(largest))
+
+
+def network_of(address: str) -> str:
+    """What counts as one peer: an IPv4 address, or the /64 of an IPv6 one, of which one host has 2^64 addresses."""
+    if ":" not in address:
+        return address
+    try:
+        packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
+    except OSError:
+        return address
+    if packed.startswith(b"\0" * 10 + b"\xff\xff"):  # an IPv4 address
+        return socket.inet_ntop(socket.AF_INET, packed[12:])
+    return packed[:8].hex()

@@ -12,7 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from tallystick.metrics.memory import Memory
-from tallystick.server.crowd import Crowd
+from tallystick.server.crowd import ConnectionLimiter
 from tallystick.server.file_limit import raise_file_limit
 from tallystick.server.listen import BACKLOG, bind
 from tallystick.server.logs import configure_logging
@@ -26,7 +26,7 @@ KEEP_ALIVE_SECONDS = 75
 GRACE_SECONDS = 20
 """What requests under way have for ending."""
 CONNECTIONS = 4096
-"""Open ones of one process, or fewer where files are scarce. For one more, one that asks for nothing has to go."""
+"""Open ones of one process, or fewer where files are scarce. For one more, one is closed that waits for its peer."""
 FAILED_START = 3
 
 
@@ -86,7 +86,7 @@ def _run(
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=cast(type[asyncio.Protocol], partial(BoundedProtocol, crowd=Crowd(connections))),
+        http=cast(type[asyncio.Protocol], partial(BoundedProtocol, limiter=ConnectionLimiter(connections))),
         ws="none",
         lifespan="on",
         log_config=None,
