@@ -120,6 +120,8 @@ class Registration(_Frozen):
     mode: Literal["off", "token", "open"] = "token"
     initial_access_token: str | None = None
     require_pkce: bool = True
+    max_clients: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """Clients that registered themselves and are not disabled. At that number, unused ones make room for new ones."""
     private_use_schemes: list[Annotated[str, AfterValidator(check_private_use_scheme)]] = []
     """Schemes without a dot, such as `cursor`, in which clients that register themselves may be called back."""
 

@@ -28,8 +28,6 @@ from tallystick.store import Store
 
 KEEP_UNUSED = 86_400
 """Seconds after which a client goes that was never used."""
-MOST = 10_000
-"""Clients that registered themselves."""
 
 ClientInformation = dict[str, Any]
 """RFC 7591 §3.2.1."""
@@ -51,6 +49,7 @@ class Registrations:
     ) -> None:
         """`initial_access_token` is the text to which that of the settings leads."""
         self._require_pkce = settings.require_pkce
+        self._max_clients = settings.max_clients
         self._private_use_schemes = frozenset(settings.private_use_schemes)
         self._is_open_to_all = settings.mode == "open"
         self._initial_access_token = initial_access_token
@@ -95,7 +94,14 @@ class Registrations:
             origins=metadata.web_origins,
             created_at=self._clock(),
         )
-        if not await self._store.write(registrations.add, registration, keep_unused=KEEP_UNUSED, most=MOST):
+        added = await self._store.write(
+            registrations.add,
+            registration,
+            registered_from=_hash(site_of(address)),
+            keep_unused=KEEP_UNUSED,
+            most=self._max_clients,
+        )
+        if not added:
             raise TemporarilyUnavailable(
                 "there are as many registered clients as there may be",
                 retry_after=3600,

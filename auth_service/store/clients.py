@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
 from auth_service.client_names import check_client_name
 from auth_service.store import audit, logout_deliveries, revocations
@@ -118,7 +118,9 @@ def lock_unchanged(connection: Connection, client: Client) -> bool:
 
 def keep(connection: Connection, client_id: str) -> None:
     """The client is used, and so not pruned any more."""
-    connection.execute(update(clients).where(clients.c.client_id == client_id).values(prune_at=None))
+    connection.execute(
+        update(clients).where(clients.c.client_id == client_id).values(prune_at=None, registered_from=None)
+    )
 
 
 def is_public_origin(connection: Connection, origin: str) -> bool:
@@ -147,7 +149,9 @@ def list_rows(connection: Connection) -> list[ClientRow]:
 
 def declared_names(connection: Connection) -> list[str]:
     """What people see as the names of the declared clients that are not disabled."""
-    declared = select(clients).where(clients.c.origin != REGISTRATION, clients.c.disabled_at.is_(None))
+    # Two ranges and not "!=", so that the index leads past the many that registered themselves.
+    is_declared = or_(clients.c.origin < REGISTRATION, clients.c.origin > REGISTRATION)
+    declared = select(clients).where(is_declared, clients.c.disabled_at.is_(None))
     return [row.metadata.get("client_name") or row.client_id for row in connection.execute(declared)]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, case, delete, func, insert, select, update
 
 from auth_service.store import audit, audit_limits, revocations
 from auth_service.store.clients import REGISTRATION, has_same_identity, set_origins, void_codes
@@ -25,17 +25,21 @@ class Registration:
     created_at: int
 
 
-def add(connection: Connection, registration: Registration, *, keep_unused: int, most: int) -> bool:
-    """Register a client; False when there are `most` already that are not disabled.
+def add(
+    connection: Connection, registration: Registration, *, registered_from: bytes, keep_unused: int, most: int
+) -> bool:
+    """Register a client from the site `registered_from` (a hash).
 
-    Unless it is used before, it may go `keep_unused` seconds later, when others register.
+    Unless it is used before, it may go `keep_unused` seconds later, when others register; and earlier when there are
+    `most` clients that are not disabled, because then an unused one makes room. False when there is none of these.
     """
     take_turns(connection, "registrations")
     now = registration.created_at
     prune(connection, clients.c.prune_at, now=now)
     known = select(func.count()).select_from(clients)
     known = known.where(clients.c.origin == REGISTRATION, clients.c.disabled_at.is_(None))
-    if connection.execute(known).scalar_one() >= most:
+    is_full = connection.execute(known).scalar_one() >= most
+    if is_full and not _make_room(connection, registered_from):
         return False
     connection.execute(
         insert(clients).values(
@@ -46,11 +50,34 @@ def add(connection: Connection, registration: Registration, *, keep_unused: int,
             created_at=now,
             registration_token_hash=registration.token_hash,
             prune_at=now + keep_unused,
+            registered_from=registered_from,
         )
     )
     set_origins(connection, registration.client_id, registration.origins)
     audit.record(connection, "client_added", now=now, client_id=registration.client_id, by=REGISTRATION)
     return True
+
+
+def _make_room(connection: Connection, registered_from: bytes) -> bool:
+    """Delete the oldest unused client of the site that has most of them; of the caller's own, when others have no more.
+
+    So each site has an equal share of the places, and a new one always finds a place. False when no client is unused.
+    """
+    unused = (clients.c.prune_at.is_not(None), clients.c.disabled_at.is_(None))
+    site = clients.c.registered_from
+    # The caller's site counts as it would after the registration.
+    number = func.count() + case((site == registered_from, 1), else_=0)
+    per_site = select(site).where(*unused).group_by(site).order_by(number.desc(), func.min(clients.c.prune_at)).limit(1)
+    largest = connection.execute(per_site).one_or_none()
+    if largest is None:
+        return False
+    oldest = select(clients.c.client_id).where(*unused, site.is_not_distinct_from(largest.registered_from))
+    # A client that is being used for the first time is locked; the next one goes in its place.
+    oldest = oldest.order_by(clients.c.prune_at, clients.c.client_id).limit(1).with_for_update(skip_locked=True)
+    found = connection.execute(oldest).scalar_one_or_none()
+    if found is None:
+        return False
+    return connection.execute(delete(clients).where(clients.c.client_id == found, *unused)).rowcount == 1
 
 
 def find(connection: Connection, client_id: str) -> Registration | None:

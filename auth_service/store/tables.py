@@ -23,12 +23,20 @@ clients = Table(
     Column("client_id", Text, primary_key=True),
     Column("secret_hash", LargeBinary),  # SHA-256 of a secret of at least 32 characters; NULL for a public client
     Column("metadata", JSON, nullable=False),  # the RFC 7591 fields
-    Column("origin", Text, nullable=False, index=True),  # "file": the configuration's to change; or "registration"
+    Column("origin", Text, nullable=False),  # "file": the configuration's to change; or "registration"
     Column("created_at", BigInteger, nullable=False),
     Column("disabled_at", BigInteger),
     Column("disabled_by", Text),  # "file" or "command": a start must not undo what a person did
     Column("registration_token_hash", LargeBinary),  # SHA-256; RFC 7592's registration_access_token
     Column("prune_at", BigInteger, index=True),  # registered and never used; NULL from its first use on
+    Column("registered_from", LargeBinary),  # SHA-256 of the network, while it is unused
+    Index("ix_clients_origin_disabled_at", "origin", "disabled_at"),  # counted at each registration
+    Index(  # by which an unused client is found that makes room
+        "ix_clients_unused",
+        *("registered_from", "disabled_at", "prune_at", "client_id"),
+        sqlite_where=text("prune_at IS NOT NULL"),
+        postgresql_where=text("prune_at IS NOT NULL"),
+    ),
 )
 
 client_origins = Table(  # the web pages of public clients, which may call us from a script

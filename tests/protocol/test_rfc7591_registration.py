@@ -1,5 +1,7 @@
 """Dynamic client registration (RFC 7591, OIDC Registration): who may, what a stranger may say, and how many."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -7,7 +9,6 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from auth_service.registration import registrations
 from auth_service.registration.registrations import KEEP_UNUSED
 from auth_service.store import clients
 from auth_service.store import registrations as store
@@ -261,7 +262,7 @@ async def test_a_name_from_before_the_rule_is_not_shown(op: AuthService, clock: 
     registration = await op.store.read(store.find, information["client_id"])
     assert registration is not None
     old = replace(registration, client_id="old", metadata=registration.metadata | {"client_name": "\u3164 Bank"})
-    assert await op.store.write(store.add, old, keep_unused=KEEP_UNUSED, most=10)
+    assert await op.store.write(store.add, old, registered_from=b"", keep_unused=KEEP_UNUSED, most=10)
     client = await op.store.read(clients.find, "old")
     assert client is not None
     assert client.client_name == "old"
@@ -389,13 +390,72 @@ async def test_when_switched_off_the_refusal_names_the_setting(auth_sqlite_url: 
 # How many
 
 
-async def test_there_are_never_more_than_so_many(op: AuthService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registrations, "MOST", 2)
-    for _ in range(2):
-        await new_client(op)
-    response = await register(op)
-    assert error_of(response) == (503, "temporarily_unavailable")
-    assert int(response.headers["retry-after"]) > 0
+@asynccontextmanager
+async def open_to(most: int, url: str, clock: MovableClock) -> AsyncIterator[AuthService]:
+    registration = {"mode": "open", "max_clients": most}
+    async with running_auth_service(url, clock, registration=registration) as running:
+        yield running
+
+
+async def test_there_are_never_more_than_so_many_used_clients(auth_sqlite_url: str, clock: MovableClock) -> None:
+    async with open_to(2, auth_sqlite_url, clock) as op:
+        for _ in range(2):
+            await relying_party(op, await new_client(op)).tokens(scope="openid")
+        response = await register(op)
+        assert error_of(response) == (503, "temporarily_unavailable")
+        assert int(response.headers["retry-after"]) > 0
+
+
+async def test_one_registers_and_signs_in_while_many_sites_fill_all_places(
+    auth_database_url: str, clock: MovableClock
+) -> None:
+    async with open_to(30, auth_database_url, clock) as op:
+        attackers = [op.http(f"203.0.113.{site}") for site in range(5)]
+
+        async def attack() -> None:
+            for _ in range(10):
+                for http in attackers:
+                    assert (await http.post("/register", json=GOOD)).status_code == 201
+                clock.advance(seconds=1)
+
+        await attack()
+        information = (await op.http("198.51.100.7").post("/register", json=GOOD)).json()
+        await attack()
+        rp = relying_party(op, information)
+        tokens = await rp.tokens(scope="openid")
+        await attack()
+        await op.look_again()
+        assert (await rp.userinfo(tokens["access_token"])).status_code == 200
+        assert 'id="sign-in"' in (await relying_party(op, information).authorize(scope="openid")).text
+        rows = [row for row in await op.store.read(clients.list_rows) if row.origin == clients.REGISTRATION]
+        assert len(rows) == 30
+
+
+async def test_the_oldest_unused_client_of_the_largest_site_makes_room(
+    auth_database_url: str, clock: MovableClock
+) -> None:
+    async with open_to(4, auth_database_url, clock) as op:
+        registered: dict[str, list[str]] = {}
+
+        async def add(site: str) -> None:
+            clock.advance(seconds=1)
+            response = await op.http(site).post("/register", json=GOOD)
+            registered.setdefault(site, []).append(response.json()["client_id"])
+
+        async def left(site: str) -> list[bool]:
+            found = [await op.store.read(clients.find, client_id) for client_id in registered[site]]
+            return [client is not None for client in found]
+
+        large, small, own = "203.0.113.1", "2001:db8:1::1", "2001:db8:2::1"
+        for site in (small, large, large, large):
+            await add(site)
+        await add(own)
+        assert await left(large) == [False, True, True]
+        await add("2001:db8:2:ffff::9")  # the same /48
+        assert await left(large) == [False, False, True]
+        await add(own)  # which has the most now
+        assert await left(own) == [False, True]
+        assert await left(small) == [True]
 
 
 async def test_a_client_that_is_never_used_goes_after_a_day(op: AuthService, clock: MovableClock) -> None:
@@ -461,14 +521,13 @@ async def test_one_ipv6_site_cannot_take_all_the_room(op: AuthService) -> None:
     assert (await op.http("2001:db8:2::1").post("/register", json=GOOD)).status_code == 201
 
 
-async def test_who_was_disabled_takes_no_room(
-    op: AuthService, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(registrations, "MOST", 1)
-    information = await new_client(op)
-    assert (await register(op)).status_code == 503
-    await op.store.write(clients.disable, information["client_id"], by="command", now=clock.now)
-    assert (await register(op)).status_code == 201
+async def test_a_disabled_client_takes_no_place(auth_sqlite_url: str, clock: MovableClock) -> None:
+    async with open_to(1, auth_sqlite_url, clock) as op:
+        information = await new_client(op)
+        await relying_party(op, information).tokens(scope="openid")
+        assert (await register(op)).status_code == 503
+        await op.store.write(clients.disable, information["client_id"], by="command", now=clock.now)
+        assert (await register(op)).status_code == 201
 
 
 async def test_an_operator_deletes_only_who_registered_itself(op: AuthService) -> None:

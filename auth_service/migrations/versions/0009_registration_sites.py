@@ -1,0 +1,23 @@
+"""From which site an unused client registered itself, so that no site takes the places of the others.
+
+Clients that are there already keep no site: together they count as one.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009_registration"
+down_revision = "0011"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("clients") as clients:
+        clients.add_column(sa.Column("registered_from", sa.LargeBinary()))
+        clients.drop_index("ix_clients_origin")
+        clients.create_index("ix_clients_origin_disabled_at", ["origin", "disabled_at"])
+        clients.create_index(
+            "ix_clients_unused",
+            ["registered_from", "disabled_at", "prune_at", "client_id"],
+            sqlite_where=sa.text("prune_at IS NOT NULL"),
+            postgresql_where=sa.text("prune_at IS NOT NULL"),
+        )
