@@ -3,6 +3,8 @@
 .PHONY: help install run test check format bench reliability front lock browser foreign secrets clean
 
 PYTHON := .venv/bin/python
+COMPILE := build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header --no-emit-package tallystick
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -10,7 +12,8 @@ help: ## this list
 install: ## everything locked, into .venv; the second time takes seconds
 	@deploy/setup/python.sh
 
-run: install ## the whole demo in the foreground, on SQLite in var/; Ctrl-C stops it
+run: ## the whole demo in the foreground, on SQLite in var/; installs what it needs first; Ctrl-C stops it
+	@deploy/setup/python.sh demo
 	@exec $(PYTHON) -m deploy.demo
 
 test: install browser foreign ## all tests: unit, protocol on SQLite and on PostgreSQL, real browser, foreign clients
@@ -35,11 +38,11 @@ front: install ## the pair behind TLS on loopback, for a certification run (docs
 	@deploy/setup/nginx.sh
 	@exec $(PYTHON) -m deploy.tls $(ARGS)
 
-lock: install ## requirements.lock anew from the pyprojects, keeping what it pins; UPGRADE=--upgrade takes the newest
-	@test -x build/uv/bin/uv || { $(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install --quiet uv; }
-	@build/uv/bin/uv pip compile pyproject.toml --quiet $(UPGRADE) --all-extras --group dev --group demo \
-		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--no-emit-package tallystick -o requirements.lock
+lock: install ## the lock files anew from the pyprojects, keeping what they pin; UPGRADE=--upgrade takes the newest
+	@test -x build/lock/bin/uv || { $(PYTHON) -m venv build/lock && build/lock/bin/python -m pip install --quiet uv; }
+	@$(COMPILE) pyproject.toml $(UPGRADE) --all-extras --group dev --group demo -o requirements.lock
+	@$(COMPILE) pyproject.toml --group demo -c requirements.lock -o requirements-demo.lock
+	@echo uv | $(COMPILE) - $(UPGRADE) -o deploy/setup/requirements-uv.lock
 
 browser: ## Chromium for the tests, by apt-get when you are root
 	@deploy/setup/chromium.sh

@@ -12,7 +12,7 @@ from typing import TextIO
 
 import httpx
 
-SECONDS_TO_START = 60
+SECONDS_TO_START = 180  # a busy machine takes a minute; a server that ends is noticed at once
 SECONDS_TO_STOP = 25  # a little more than the services give their requests under way
 
 
@@ -66,6 +66,7 @@ def run(prepare: Callable[[], list[Server]], welcome: Callable[[], str], *, name
     try:
         servers = prepare()
         refuse_taken_ports(servers)
+        _say(sys.stdout, f"{name}: starting {', '.join(server.name for server in servers)} ...")
         asyncio.run(supervise(servers, lambda: _say(sys.stdout, welcome()), logs=logs))
     except (DemoFailed, OSError) as reason:
         _say(sys.stderr, f"{name}: {reason}")

@@ -14,7 +14,7 @@ from examples.web_app.sign_in import come_back_to, take_note
 router = APIRouter()
 
 PAGE = "/delete-all-notes"
-FRESH_ENOUGH = "Your login is fresh enough now, and nothing is deleted yet. Confirm it once more."
+SIGNED_IN_AGAIN = "You have signed in again, and nothing is deleted yet. Confirm that you want to delete all notes."
 ALL_DELETED = "All your notes are deleted."
 
 
@@ -37,7 +37,7 @@ async def delete_all(request: Request, here: Here, session: SignedIn, _: OwnForm
         response = await here.provider.authorization_redirect(
             request, state=state, login_hint=session.user.email, **needed.asked
         )
-        come_back_to(PAGE, request, state=state, note=FRESH_ENOUGH)
+        come_back_to(PAGE, request, state=state, note=SIGNED_IN_AGAIN)
         return response
     request.session["note"] = ALL_DELETED
     return RedirectResponse("/", status_code=303)

@@ -9,6 +9,7 @@ from examples.web_app.access import access_for
 from examples.web_app.errors import Refused, SessionEnded, Unreachable
 from examples.web_app.services import Here, OwnForm, SignedIn, Visitor
 from examples.web_app.sign_in import take_note
+from examples.web_app.silent_sign_in import try_silently
 
 router = APIRouter()
 
@@ -17,9 +18,12 @@ PER_PAGE = 20
 
 @router.get("/")
 async def first_page(request: Request, here: Here, visitor: Visitor, cursor: str | None = None) -> Response:
+    """The notes; or, for a visitor without a session, one silent question to the issuer, then the way to sign in."""
     note = take_note(request)
     if visitor is None:
         has_ended = here.cookie in request.cookies  # a page and no redirect, which a cookie that stays would repeat
+        if not (note or has_ended) and (redirect := await try_silently(request, here)):
+            return redirect
         response = here.pages.render("signed_out.html", note=note or (SessionEnded().text if has_ended else None))
         if has_ended:
             here.forget(request, response)

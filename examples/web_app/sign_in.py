@@ -7,14 +7,15 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from examples.web_app.errors import Unreachable
+from examples.web_app.errors import SignInFailed, Unreachable
 from examples.web_app.services import Here, OwnForm, SignedIn
+from examples.web_app.silent_sign_in import stop_trying, take_silent_failure, try_again_later
 
 log = logging.getLogger(__name__)
 router = APIRouter()
 
 SIGNED_OUT_HERE = "You are signed out of this app. Your login itself goes on, so other apps still know you."
-SIGNED_OUT_EVERYWHERE = "You are signed out everywhere."
+SIGNED_OUT_OF_ALL = "You are signed out of all apps in this browser."
 
 
 @router.get("/sign-in")
@@ -25,9 +26,16 @@ async def sign_in(request: Request, here: Here) -> Response:
 
 @router.get("/callback")
 async def callback(request: Request, here: Here) -> Response:
-    session = await here.provider.redeem(request)
+    """The issuer's answer: a code to redeem, or an error, which is no news when nobody was asked."""
+    try:
+        session = await here.provider.redeem(request)
+    except SignInFailed:
+        if silent_failure := take_silent_failure(request):
+            return silent_failure
+        raise
     response = RedirectResponse(_place_to_come_back_to(request), status_code=303)
     here.forget(request, response)
+    try_again_later(response, here)
     here.set_cookie(response, here.sessions.open(session))
     return response
 
@@ -36,6 +44,7 @@ async def callback(request: Request, here: Here) -> Response:
 async def sign_out_here(request: Request, here: Here, session: SignedIn, _: OwnForm) -> Response:
     response = RedirectResponse("/", status_code=303)
     here.forget(request, response)
+    stop_trying(response, here)
     request.session["note"] = SIGNED_OUT_HERE
     async with session.refreshing:  # a refresh under way would bring a token that outlives this
         try:
@@ -50,6 +59,7 @@ async def sign_out_everywhere(request: Request, here: Here, session: SignedIn, _
     state = secrets.token_urlsafe(16)
     response = RedirectResponse(await here.provider.logout_url(session.tokens, state=state), status_code=303)
     here.forget(request, response)
+    stop_trying(response, here)
     request.session["signing_out"] = state
     return response
 
@@ -73,5 +83,5 @@ def take_note(request: Request) -> str | None:
     note: str | None = request.session.pop("note", None)
     state = request.query_params.get("state")
     if state is not None and state == request.session.pop("signing_out", None):
-        return SIGNED_OUT_EVERYWHERE
+        return SIGNED_OUT_OF_ALL
     return note

@@ -89,5 +89,4 @@ async def test_apps_and_api_go_on_with_live_tokens_and_the_login_survives(
             ["While it is away, and the API was restarted", "While it is away", "Before"]
         )
     await page.goto(demo.two)
-    await page.click("#sign-in")
     await expect_signed_in(page, demo.two, person)

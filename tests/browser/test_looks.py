@@ -81,7 +81,7 @@ async def test_every_page_is_good_to_look_at(look: str, open_browser: OpenBrowse
     await page.goto(f"{demo.one}/nowhere")
     await photographer.look("app-one-trouble")
     await page.goto(demo.two)
-    await page.click("#sign-in")
+    await page.click("#sign-in")  # its first visit, which found no login, was a moment ago
     await expect(page.locator(".entry")).to_have_count(len(NOTES))
     await photographer.look("app-two-notes")
 

@@ -29,7 +29,6 @@ A_MOMENT = 3
 async def sign_in_to_both(page: Page, demo: Demo, person: Account) -> None:
     await sign_in(page, demo.one, person)
     await page.goto(demo.two)
-    await page.click("#sign-in")
     await expect_signed_in(page, demo.two, person)
     await page.goto(demo.one)
 
@@ -39,6 +38,8 @@ async def test_signing_out_here_ends_this_app_and_no_other(page: Page, demo: Dem
     await page.click("#sign-out")
     await expect_signed_out(page, demo.one)
     await expect(page.get_by_role("status")).to_contain_text("signed out of this app")
+    await page.reload()
+    await expect_signed_out(page, demo.one)
     await page.goto(demo.two)
     await expect_signed_in(page, demo.two, person)
 
@@ -59,7 +60,7 @@ async def test_signing_out_everywhere_ends_the_other_app_at_its_next_refresh(
     await sign_in_to_both(page, demo, person)
     await page.click("#sign-out-everywhere")
     await expect_signed_out(page, demo.one)
-    await expect(page.get_by_role("status")).to_have_text("You are signed out everywhere.")
+    await expect(page.get_by_role("status")).to_have_text("You are signed out of all apps in this browser.")
     await page.goto(demo.two)
     await expect_signed_out(page, demo.two)
     await expect(page.get_by_role("status")).to_contain_text("Your login has ended")
@@ -141,7 +142,6 @@ async def test_a_link_alone_signs_nobody_out(page: Page, demo: Demo, person: Acc
     await expect(page.locator("#log-out")).to_be_visible()
     await expect(page.get_by_text(person.email)).to_be_visible()
     await page.goto(demo.two)
-    await page.click("#sign-in")
     await expect_signed_in(page, demo.two, person)
 
 

@@ -1,6 +1,8 @@
 """One password, two domains: the main way, as a person walks it."""
 
 import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
@@ -19,16 +21,53 @@ JWT = re.compile(r"eyJ[\w-]+\.eyJ[\w-]+\.")
 async def test_a_password_typed_once_opens_both_domains(page: Page, demo: Demo, person: Account) -> None:
     await sign_in(page, demo.one, person)
     await page.click("#other-app")
-    await expect_signed_out(page, demo.two)
-    await page.click("#sign-in")
     await expect_signed_in(page, demo.two, person)
+
+
+async def test_visitor_without_a_login_is_asked_about_once_and_sees_the_first_page(
+    page: Page, demo: Demo, watch: Watch
+) -> None:
+    for _ in range(2):
+        await page.goto(demo.two)
+        await expect_signed_out(page, demo.two)
+        await expect(page.get_by_role("status")).to_have_count(0)
+    assert len([url for url in watch.urls if "/authorize?" in url]) == 1
+
+
+async def test_link_to_the_other_app_signs_in_also_after_a_visit_without_a_login(
+    page: Page, demo: Demo, person: Account
+) -> None:
+    await page.goto(demo.two)
+    await expect_signed_out(page, demo.two)
+    await sign_in(page, demo.one, person)
+    await page.click("#other-app")
+    await expect_signed_in(page, demo.two, person)
+
+
+async def test_times_are_shown_in_the_time_zone_of_the_person(
+    open_browser: OpenBrowser, demo: Demo, person: Account
+) -> None:
+    page = await (await open_browser(timezone_id="Pacific/Kiritimati", locale="en-GB")).new_page()
+    await sign_in(page, demo.one, person)
+    await add_note(page, "When it was")
+    time = page.locator(".entry time")
+    written = datetime.fromisoformat(await time.get_attribute("datetime") or "").astimezone(
+        ZoneInfo("Pacific/Kiritimati")
+    )
+    await expect(time).to_have_text(f"{written:%-d %B %Y} at {written:%H:%M}")
+
+
+async def test_times_are_in_utc_without_scripts(open_browser: OpenBrowser, demo: Demo, person: Account) -> None:
+    page = await (await open_browser(java_script_enabled=False)).new_page()
+    await sign_in(page, demo.one, person)
+    await add_note(page, "When it was")
+    await expect(page.locator(".entry time")).to_contain_text("UTC")
 
 
 async def test_a_note_added_in_one_app_is_seen_in_the_other(page: Page, demo: Demo, person: Account) -> None:
     await sign_in(page, demo.one, person)
     await add_note(page, "From the first", "with ünïcödé & <b>no markup</b>")
     await page.goto(demo.two)
-    await page.click("#sign-in")
     await expect(page.get_by_role("heading", name="From the first")).to_be_visible()
     await expect(page.locator(".entry .body")).to_have_text("with ünïcödé & <b>no markup</b>")
     await add_note(page, "From the second")
@@ -67,7 +106,6 @@ async def test_every_cookie_belongs_to_one_host_and_is_out_of_reach_of_scripts(
 ) -> None:
     await sign_in(page, demo.one, person)
     await page.goto(demo.two)
-    await page.click("#sign-in")
     await expect_signed_in(page, demo.two, person)
     cookies = await browser.cookies()
     assert {cookie["domain"] for cookie in cookies} == {"localhost", "app-one.localhost", "app-two.localhost"}
@@ -85,8 +123,8 @@ async def test_no_token_reaches_the_browser(
     bodies: list[str] = []
     for app in (demo.one, demo.two):
         await page.goto(app)
-        await page.click("#sign-in")
         if app == demo.one:
+            await page.click("#sign-in")
             await page.fill("[name=username]", person.email)
             await page.fill("[name=password]", person.password)
             await page.click("#sign-in")

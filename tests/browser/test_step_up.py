@@ -66,7 +66,6 @@ async def test_the_notes_stay_for_who_turns_back_at_the_login_page(page: Page, d
 async def test_a_fresh_login_in_one_app_is_one_for_the_other(page: Page, demo: Demo, person: Account) -> None:
     await sign_in_long_ago(page, demo, person)
     await page.goto(demo.two)
-    await page.click("#sign-in")
     await expect_signed_in(page, demo.two, person)
     await ask_to_delete_all(page)
     await fill_in(page, person)

@@ -13,7 +13,8 @@ STATIC = Path(__file__).parent / "static"
 HEADERS: Mapping[str, str] = {
     # No form-action: browsers apply it to the redirects that follow a form, and one of ours leads to the issuer.
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",  # not no-referrer, with which a form of ours would carry `Origin: null`
