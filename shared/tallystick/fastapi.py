@@ -23,7 +23,7 @@ from fastapi.security.base import SecurityBase
 from tallystick.bearer import bearer_token, challenge, require_authentication, require_scopes
 from tallystick.claims import AccessTokenClaims
 from tallystick.clock import Clock, system_clock
-from tallystick.errors import BearerError, InvalidToken, TemporarilyUnavailable
+from tallystick.errors import BearerError, InsufficientScope, InvalidToken, TemporarilyUnavailable
 from tallystick.followed import Followed
 from tallystick.issuer import FOLLOW_EVERY, RemoteIssuer
 from tallystick.scope import parse_scope
@@ -232,6 +232,7 @@ class _BearerToken(SecurityBase):
             self._login.require(claims)
         except BearerError as refusal:
             self._on_verdict(_verdict(refusal))
+            self._explain(refusal)
             headers = {"WWW-Authenticate": challenge(refusal, self._resource_metadata), "Cache-Control": "no-store"}
             raise HTTPException(refusal.status, refusal.description, headers) from refusal
         except TemporarilyUnavailable as away:
@@ -240,6 +241,14 @@ class _BearerToken(SecurityBase):
             raise HTTPException(away.status, away.description, headers) from away
         self._on_verdict("accepted")
         return claims
+
+    def _explain(self, refusal: BearerError) -> None:
+        """Log why, for the refusals that the verifier does not see."""
+        warnings = self.verifier.refusal_warnings
+        if isinstance(refusal, InvalidToken) or not warnings.is_due(refusal.reason):
+            return
+        needed = {"needed_scope": " ".join(self._scopes)} if isinstance(refusal, InsufficientScope) else {}
+        warnings.write(refusal.reason, **needed)
 
 
 def _verdict(refusal: BearerError) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -11,12 +12,15 @@ from tallystick.errors import InvalidToken
 from tallystick.followed_list import FollowedList
 from tallystick.issuer import RemoteIssuer
 from tallystick.jwk import PublicKey
-from tallystick.jwt import ACCESS_TOKEN, UNBELIEVED, read, read_header
+from tallystick.jwt import ACCESS_TOKEN, UNBELIEVED, read, read_header, read_unverified
 from tallystick.refusal_reasons import Reason
+from tallystick.refusal_warnings import RefusalWarnings
 from tallystick.status_check import StatusCheck, StatusPolicy
 from tallystick.status_list import status_reference
 
 log = logging.getLogger(__name__)
+
+_EXPLAINED_BY_CLAIMS: frozenset[Reason] = frozenset({"wrong_audience", "wrong_issuer", "unknown_key"})
 
 MAX_REMEMBERED = 4096
 """Verdicts kept; about 10 MB when all are in use."""
@@ -42,13 +46,15 @@ class Verifier:
         self._audience = audience
         self._clock = clock
         self._verdicts = _Verdicts()
+        self.refusal_warnings = RefusalWarnings()
+        """For adapters, which refuse for reasons of their own, such as a missing scope."""
 
     async def verify(self, token: str) -> AccessTokenClaims:
         """The claims of an access token: the compact JWS from the Authorization header, scheme already removed.
 
-        Raises InvalidToken for every reason alike, so that a caller learns nothing from the difference (the log does,
-        at level DEBUG); TemporarilyUnavailable while the issuer's keys are not known, or the token's status is not and
-        has to be. RFC 9068 §4, RFC 8725 §3, Token Status List §8.3.
+        Raises InvalidToken with the same answer for every reason, so that a caller learns nothing from the difference
+        (the log has it, see RefusalWarnings); TemporarilyUnavailable while the issuer's keys are not known, or the
+        token's status is not and has to be. RFC 9068 §4, RFC 8725 §3, Token Status List §8.3.
         """
         self._issuer.keep_fresh()
         digest = sha256(token.encode(errors="surrogatepass")).digest()
@@ -64,7 +70,29 @@ class Verifier:
             return await self._verify(token, digest, verdict)
         except InvalidToken as refused:
             log.debug("refused an access token: %s", refused.__cause__)
+            self._explain(refused.reason, token)
             raise
+
+    def _explain(self, reason: Reason, token: str) -> None:
+        """Log why, once a minute for each reason, with what the token says of `aud` and `iss` where that is the cause.
+
+        Only these two claims: they name services. Of an unknown key they are unverified, and still tell which issuer
+        the client got its token from.
+        """
+        if not self.refusal_warnings.is_due(reason):
+            return
+        details: dict[str, object] = {}
+        if reason in _EXPLAINED_BY_CLAIMS:
+            claims: dict[str, object] = {}
+            with suppress(InvalidToken):
+                claims = read_unverified(token, ACCESS_TOKEN)
+            details = {
+                "token_audience": claims.get("aud"),
+                "expected_audience": self._audience,
+                "token_issuer": claims.get("iss"),
+                "expected_issuer": self._issuer.identifier,
+            }
+        self.refusal_warnings.write(reason, **details)
 
     async def _verify(self, token: str, digest: bytes, verdict: "_Verdict | None") -> AccessTokenClaims:
         keys = self._key_set.keys

@@ -66,7 +66,7 @@ TALLYSTICK = [
     ["jwt", "issuer_metadata", "shared_fetch", "last_known_file"],
     ["issuer_http"],
     ["jwk"],
-    ["errors"],
+    ["errors", "refusal_warnings"],
     ["base64url", "claims", "clock", "refusal_reasons", "request_facts", "request_id", "scope", "strict_json", "urls"],
 ]
 """What an API needs to verify a token. `asgi`, `metrics`, `server` and `store` are for whole services."""
