@@ -55,20 +55,20 @@ class Form(Mapping[str, str]):
         """Raises InvalidRequest when the parameter is missing. `name` is one of ours, never the caller's text."""
         value = self._values.get(name)
         if value is None:
-            raise InvalidRequest(f"{name} is missing")
+            raise InvalidRequest(f"{name} is missing", reason="parameter_missing")
         return value
 
 
 def parse_form(text: str) -> Form:
     """Raises InvalidRequest for what is not UTF-8, holds a NUL or has too many fields."""
     if "%00" in text or "\0" in text:
-        raise InvalidRequest("a parameter holds a NUL character")
+        raise InvalidRequest("a parameter holds a NUL character", reason="form_malformed")
     if text.count("&") >= _MAX_FIELDS:
-        raise InvalidRequest("there are too many parameters")
+        raise InvalidRequest("there are too many parameters", reason="form_malformed")
     try:
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict")
     except ValueError:
-        raise InvalidRequest("the parameters are not form-encoded UTF-8") from None
+        raise InvalidRequest("the parameters are not form-encoded UTF-8", reason="form_malformed") from None
     return Form(pairs)
 
 
@@ -85,11 +85,11 @@ async def read_form(request: Request) -> Form:
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/x-www-form-urlencoded":
-        raise InvalidRequest("the body must be application/x-www-form-urlencoded")
+        raise InvalidRequest("the body must be application/x-www-form-urlencoded", reason="body_not_a_form")
     try:
         form = parse_form((await request.body()).decode("ascii"))
     except UnicodeDecodeError:
-        raise InvalidRequest("the parameters are not form-encoded UTF-8") from None
+        raise InvalidRequest("the parameters are not form-encoded UTF-8", reason="form_malformed") from None
     if form.repeated:
         raise RepeatedParameter(which_is_repeated(form))
     return form

@@ -107,7 +107,7 @@ class Passwords:
         Raises TemporarilyUnavailable when the queue is full. A cancelled caller leaves its place in the queue.
         """
         if not self._slots.acquire(blocking=False):
-            raise TemporarilyUnavailable("too many passwords are being checked", retry_after=1)
+            raise TemporarilyUnavailable("too many passwords are being checked", retry_after=1, reason="too_busy")
         try:
             work = self._executor.submit(self._verify, password, password_hash, tuple(in_use))
         except RuntimeError:

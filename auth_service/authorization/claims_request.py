@@ -44,7 +44,7 @@ class ClaimsRequest:
                 essential_acrs=_values(acr) if acr.get("essential") is True else None,
             )
         except ValueError:
-            raise InvalidRequest("the claims parameter is malformed") from None
+            raise InvalidRequest("the claims parameter is malformed", reason="claims_malformed") from None
 
     def within(self, scopes: Collection[str]) -> "ClaimsRequest":
         """Without the claims of other scopes: naming a claim must not tell more than the scope would."""

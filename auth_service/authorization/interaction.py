@@ -62,7 +62,9 @@ def next_interaction(
     has_just_signed_in = login_session is not None and begun.login != "" and begun.login == login
     is_another = login_session is not None and expected_subs is not None and login_session.sub not in expected_subs
     if expected_subs == frozenset() or (is_another and has_just_signed_in):
-        raise LoginRequired("somebody else is asked for than who signs in")  # once more would be as vain
+        raise LoginRequired(
+            "somebody else is asked for than who signs in", reason="user_mismatch"
+        )  # once more would be as vain
     # A login for this request is enough at once. Later, max_age is judged again: the consent page may have been open
     # for long. Where that page is shown each time, login and consent would then follow each other for ever.
     is_enough = has_just_signed_in and (just_signed_in or _asks_each_time(request, client))

@@ -35,7 +35,9 @@ def check_parameters(request: AuthorizationRequest, client: Client, apis: Apis, 
     check_response_type(request)
     check_unsupported(request)
     if "authorization_code" not in client.grant_types:
-        raise UnauthorizedClient("this client is not registered for the authorization code grant")
+        raise UnauthorizedClient(
+            "this client is not registered for the authorization code grant", reason="grant_not_registered"
+        )
     check_code_challenge(request, client)
     resources = check_resources(request, client, apis, issuer=issuer)
     scopes = check_scope(request, client, apis, resources=resources, issuer=issuer)
@@ -47,11 +49,11 @@ def check_parameters(request: AuthorizationRequest, client: Client, apis: Apis, 
 def check_response_type(request: AuthorizationRequest) -> None:
     response_type = request.form.get("response_type")
     if response_type is None:
-        raise InvalidRequest("response_type is missing")
+        raise InvalidRequest("response_type is missing", reason="response_type_missing")
     if response_type != "code":
         raise UnsupportedResponseType("the only response_type is code")
     if request.response_mode is None:
-        raise InvalidRequest("the response_modes are query and form_post")
+        raise InvalidRequest("the response_modes are query and form_post", reason="response_mode_unsupported")
 
 
 def check_unsupported(request: AuthorizationRequest) -> None:
@@ -70,14 +72,14 @@ def check_code_challenge(request: AuthorizationRequest, client: Client) -> None:
     method = request.form.get("code_challenge_method")
     if code_challenge is None:
         if client.require_pkce:
-            raise InvalidRequest("code_challenge is missing")
+            raise InvalidRequest("code_challenge is missing", reason="code_challenge_missing")
         if method is not None:
-            raise InvalidRequest("code_challenge_method without a code_challenge")
+            raise InvalidRequest("code_challenge_method without a code_challenge", reason="code_challenge_missing")
         return
     if method != "S256":
-        raise InvalidRequest("code_challenge_method must be S256")
+        raise InvalidRequest("code_challenge_method must be S256", reason="code_challenge_method")
     if not _S256_CHALLENGE.fullmatch(code_challenge):
-        raise InvalidRequest("code_challenge must be 43 characters of base64url")
+        raise InvalidRequest("code_challenge must be 43 characters of base64url", reason="code_challenge_malformed")
 
 
 def check_scope(
@@ -133,11 +135,11 @@ def _audience(scope: str, apis: Apis, issuer: str) -> str:
 
 def check_prompt(request: AuthorizationRequest) -> None:
     if not request.prompts <= PROMPTS:
-        raise InvalidRequest("prompt has an unknown value")
+        raise InvalidRequest("prompt has an unknown value", reason="prompt_invalid")
     if "none" in request.prompts and len(request.prompts) > 1:
-        raise InvalidRequest("prompt none stands alone")
+        raise InvalidRequest("prompt none stands alone", reason="prompt_invalid")
     if not _MAX_AGE.fullmatch(request.form.get("max_age", "0")):
-        raise InvalidRequest("max_age must be a number of seconds")
+        raise InvalidRequest("max_age must be a number of seconds", reason="max_age_malformed")
 
 
 def check_claims(request: AuthorizationRequest) -> None:

@@ -37,7 +37,7 @@ class AuthorizationRequest:
     def parse(cls, query: str) -> "AuthorizationRequest":
         """Raises InvalidRequest for text that is not form-encoded or is too long."""
         if len(query) > MAX_QUERY:
-            raise InvalidRequest("the authorization request is too long")
+            raise InvalidRequest("the authorization request is too long", reason="request_too_long")
         form = parse_form(query)
         return cls(query, form.get("client_id"), form.get("redirect_uri"), form.get("state"), form)
 

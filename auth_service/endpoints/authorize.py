@@ -51,8 +51,8 @@ async def authorize_by_post(request: Request) -> Response:
         form = await read_form(request)
     except RepeatedParameter as refusal:
         raise ParameterRepeated(refusal.description) from None
-    except InvalidRequest:
-        raise MalformedRequest from None
+    except InvalidRequest as refusal:
+        raise MalformedRequest(reason=refusal.reason) from None
     pairs = [*form.items(), *(("resource", resource) for resource in form.resources)]
     return redirect(f"/authorize?{parse_request(urlencode(pairs)).query}")
 
@@ -70,8 +70,8 @@ def parse_request(query: str) -> AuthorizationRequest:
     """Raises MalformedRequest, a page: who could be told otherwise is not known yet."""
     try:
         return AuthorizationRequest.parse(query)
-    except InvalidRequest:
-        raise MalformedRequest from None
+    except InvalidRequest as refusal:
+        raise MalformedRequest(reason=refusal.reason) from None
 
 
 def begun_from(sealed: Sealed) -> Begun:
@@ -141,7 +141,7 @@ async def next_step(
                 lifetime=provider.settings.lifetimes.code,
             )
             if outcome is NotIssued.LOGIN_ENDED:
-                raise LoginRequired("the login session has ended")
+                raise LoginRequired("the login session has ended", reason="login_session_ended")
         except TemporarilyUnavailable:
             raise  # a page, from which the person can try again
         except OAuthError as refusal:
@@ -150,7 +150,7 @@ async def next_step(
             return back_to_client(with_code(request, outcome, issuer=provider.issuer), client)
         provider.registry.forget(client.client_id)
         just_allowed = False
-    raise TemporarilyUnavailable("the client or the consent changes all the time")
+    raise TemporarilyUnavailable("the client or the consent changes all the time", reason="conflict")
 
 
 async def _decide(
@@ -212,5 +212,7 @@ async def _expected_subs(request: AuthorizationRequest, provider: Provider) -> f
     keys = await provider.key_ring.hint_keys()
     hint = id_token.read_hint(id_token_hint, issuer=provider.issuer, keys=keys)
     if hint is None or hint.aud != request.client_id:
-        raise InvalidRequest("the id_token_hint is not an ID Token of this client's from here")
+        raise InvalidRequest(
+            "the id_token_hint is not an ID Token of this client's from here", reason="id_token_hint_invalid"
+        )
     return frozenset({hint.sub}) if expected is None else expected & {hint.sub}

@@ -28,7 +28,7 @@ async def introspect(request: Request, provider: Provided) -> Response:
     form = await read_form(request)
     client = await provider.client_authentication.authenticate(request, form)
     if client.is_public:
-        raise InvalidClient("introspection needs a client that can prove who it is")
+        raise InvalidClient("introspection needs a client that can prove who it is", reason="client_is_public")
     match await recognize(form.require("token"), client, provider.issuing):
         case PresentedAccessToken() as presented:
             return json_response(await _access_token(presented, client, provider))

@@ -58,8 +58,8 @@ async def logout_by_post(request: Request, provider: Provided) -> Response:
         form = await read_form(request)
     except RepeatedParameter as refusal:
         raise ParameterRepeated(refusal.description) from None
-    except InvalidRequest:
-        raise MalformedRequest from None
+    except InvalidRequest as refusal:
+        raise MalformedRequest(reason=refusal.reason) from None
     return redirect(f"/logout?{urlencode({name: form[name] for name in PARAMETERS if name in form})}")
 
 
@@ -117,8 +117,8 @@ async def _parse(query: str, provider: Provider) -> LogoutRequest:
     """Raises a PageRefusal for a request that cannot be understood; nothing has been ended by then."""
     try:
         form = parse_form(query)
-    except InvalidRequest:
-        raise MalformedRequest from None
+    except InvalidRequest as refusal:
+        raise MalformedRequest(reason=refusal.reason) from None
     if form.repeated:
         raise ParameterRepeated(which_is_repeated(form))
     hint, client_id = None, form.get("client_id")

@@ -43,8 +43,8 @@ async def read_our_form(request: Request, provider: Provider, *, restart: str = 
     try:
         form = await read_form(request)
         return OurForm(form, await open_sealed(form.require("request"), provider, restart=restart))
-    except InvalidRequest:
-        raise MalformedRequest from None
+    except InvalidRequest as refusal:
+        raise MalformedRequest(reason=refusal.reason) from None
 
 
 async def open_sealed(text: str, provider: Provider, *, restart: str = "/authorize") -> Sealed:
@@ -61,7 +61,7 @@ async def open_sealed(text: str, provider: Provider, *, restart: str = "/authori
         again = again or (f"{restart}?{query}" if query else "/login")
         raise FormExpired(query, again=again, unchecked_target=unchecked_target) from None
     except FormForged:
-        raise MalformedRequest from None
+        raise MalformedRequest(reason="signed_state_invalid") from None
 
 
 async def signed_in_sender(
@@ -75,7 +75,7 @@ async def signed_in_sender(
     if login_session is None:
         raise LoginEnded
     if not provider.forms.check_csrf_token(form.get("csrf", ""), login_session.sid, purpose, subject):
-        raise ForeignForm
+        raise ForeignForm(reason="csrf_token_wrong")
     return login_session
 
 

@@ -77,5 +77,5 @@ def _address(request: Request) -> str:
 async def _metadata(request: Request) -> dict[str, Any]:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
-        raise InvalidClientMetadata("the body must be application/json")
+        raise InvalidClientMetadata("the body must be application/json", reason="body_not_json")
     return parse_registration(await request.body())

@@ -24,7 +24,7 @@ async def revoke(request: Request, provider: Provided) -> Response:
     client = await provider.client_authentication.authenticate(request, form)
     presented = await recognize(form.require("token"), client, provider.issuing)
     if isinstance(presented, PresentedAccessToken) and presented.claims.client_id != client.client_id:
-        raise InvalidGrant("the token was issued to another client")
+        raise InvalidGrant("the token was issued to another client", reason="token_of_another_client")
     if presented is not None:
         try:
             has_ended = await provider.store.write(

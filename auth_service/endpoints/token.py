@@ -42,7 +42,7 @@ async def token(request: Request) -> Response:
     if grant is None:
         raise UnsupportedGrantType("the grants are authorization_code, refresh_token and client_credentials")
     if grant_type not in client.grant_types:
-        raise UnauthorizedClient("this client is not registered for this grant")
+        raise UnauthorizedClient("this client is not registered for this grant", reason="grant_not_registered")
     response = await grant(form, client, provider.issuing)
     provider.metrics.tokens_issued.inc(grant_type)
     return json_response(response)

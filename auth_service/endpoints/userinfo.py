@@ -36,7 +36,7 @@ async def userinfo_by_post(request: Request, provider: Provided) -> Response:
         try:
             in_form = (await read_form(request)).get("access_token")
         except InvalidRequest as refusal:
-            raise InvalidBearerRequest(refusal.description) from None
+            raise InvalidBearerRequest(refusal.description, reason=refusal.reason) from None
     if in_form is not None and authorization:
         raise InvalidBearerRequest("the access token comes in the header or in the form, not in both")
     return await _userinfo(in_form or bearer_token(authorization), provider)
@@ -75,7 +75,7 @@ async def _told(token: str, provider: Provider) -> _Told:
     if family is not None and family.sub is not None:
         user = await provider.store.read(users.find, family.sub)
     if family is None or user is None or client is None:
-        raise InvalidToken("the token was revoked, or belongs to no user")
+        raise InvalidToken("the token was revoked, or belongs to no user", reason="revoked")
     require_scopes(claims, ["openid"])
     names = [*of_scopes(claims.scopes), *asked_for(family.claims, "userinfo", client.scopes)]
     return _Told(client, {"sub": user.sub} | claims_of(user, names))

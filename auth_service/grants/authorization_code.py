@@ -45,7 +45,10 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
         issuing.status_indexes.put_back(status_index)  # or whoever repeats a code all day would use them up
         if isinstance(family, Replayed) and family.has_ended:
             issuing.metrics.revocations.inc("replayed_code")
-        raise InvalidGrant("the code was used before, has expired, or its login session has ended")
+        raise InvalidGrant(
+            "the code was used before, has expired, or its login session has ended",
+            reason="code_spent" if isinstance(family, Replayed) else "grant_ended",
+        )
 
     response = await issuing.access_token(family, audience=target.audience, scope=target.scope)
     if "openid" in code.scope.split():
@@ -61,12 +64,15 @@ def check_code(code: AuthorizationCode | None, form: Form, client: Client, *, no
     Raises InvalidGrant, or InvalidRequest for a malformed verifier.
     """
     if code is None or code.client_id != client.client_id:
-        raise InvalidGrant("the code is unknown or was issued to another client")
+        raise InvalidGrant(
+            "the code is unknown or was issued to another client",
+            reason="code_unknown" if code is None else "code_of_another_client",
+        )
     if code.redirect_uri != form.get("redirect_uri"):
-        raise InvalidGrant("redirect_uri differs from the authorization request's")
+        raise InvalidGrant("redirect_uri differs from the authorization request's", reason="redirect_uri_differs")
     check_code_verifier(form.get("code_verifier"), code.code_challenge)
     if code.redeemed_at is None and code.expires_at <= now:
-        raise InvalidGrant("the code has expired")
+        raise InvalidGrant("the code has expired", reason="code_expired")
     return code
 
 
@@ -78,9 +84,12 @@ def check_code_verifier(code_verifier: str | None, code_challenge: str | None) -
     if code_verifier is None and code_challenge is None:
         return
     if code_verifier is None or code_challenge is None:
-        raise InvalidGrant("code_verifier and code_challenge go together")
+        raise InvalidGrant(
+            "code_verifier and code_challenge go together",
+            reason="code_verifier_missing" if code_verifier is None else "code_verifier_unexpected",
+        )
     if not _CODE_VERIFIER.fullmatch(code_verifier):
-        raise InvalidRequest("code_verifier must be 43 to 128 unreserved characters")
+        raise InvalidRequest("code_verifier must be 43 to 128 unreserved characters", reason="code_verifier_malformed")
     computed = base64url.encode(hashlib.sha256(code_verifier.encode()).digest())
     if not hmac.compare_digest(computed, code_challenge):
-        raise InvalidGrant("code_verifier does not match the code_challenge")
+        raise InvalidGrant("code_verifier does not match the code_challenge", reason="code_verifier_wrong")

@@ -18,7 +18,7 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
     await issuing.key_ring.signing_key()
     family = await issuing.own_families.of(client.client_id)
     if family is None:
-        raise InvalidClient("client authentication failed")
+        raise InvalidClient("client authentication failed", reason="grant_ended")
     return await issuing.access_token(family, audience=target.audience, scope=target.scope)
 
 

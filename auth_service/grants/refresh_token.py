@@ -8,6 +8,7 @@ from auth_service.store.token_families import Family, Replayed, Rotated
 from auth_service.tokens import refresh_token
 from auth_service.tokens.issuing import Issuing, TokenResponse
 from tallystick.errors import InvalidGrant
+from tallystick.refusal_reasons import Reason
 
 
 async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenResponse:
@@ -20,7 +21,7 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
         # What has been taken from the client since is not given again.
         granted = " ".join(word for word in family.scope.split() if word in client.scopes)
         if not granted:
-            raise _refused()
+            raise _refused("scope_not_registered")
         return choose_target(
             narrowed(form.get("scope"), granted=granted, apis=apis),
             asked=form.resources,
@@ -42,7 +43,7 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
     if not isinstance(rotated, Rotated):
         if isinstance(rotated, Replayed) and rotated.has_ended:
             issuing.metrics.revocations.inc("replayed_refresh_token")
-        raise _refused()
+        raise _refused("refresh_token_replayed" if isinstance(rotated, Replayed) else "grant_ended")
 
     target = target_of(rotated.family)
     response = await issuing.access_token(rotated.family, audience=target.audience, scope=target.scope)
@@ -52,5 +53,5 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
     return response
 
 
-def _refused() -> InvalidGrant:
-    return InvalidGrant("the refresh token has expired, was used before, or its login session has ended")
+def _refused(reason: Reason) -> InvalidGrant:
+    return InvalidGrant("the refresh token has expired, was used before, or its login session has ended", reason=reason)

@@ -104,11 +104,11 @@ def parse_registration(body: bytes) -> dict[str, Any]:
     Raises InvalidClientMetadata for what is not one JSON object, or longer than MOST_BYTES.
     """
     if len(body) > MOST_BYTES:
-        raise InvalidClientMetadata(f"the body has more than {MOST_BYTES} bytes")
+        raise InvalidClientMetadata(f"the body has more than {MOST_BYTES} bytes", reason="body_too_large")
     try:
         return {name: value for name, value in parse_object(body).items() if value is not None and value != ""}
     except ValueError:
-        raise InvalidClientMetadata("the body must be one JSON object") from None
+        raise InvalidClientMetadata("the body must be one JSON object", reason="body_not_json") from None
 
 
 def judge(

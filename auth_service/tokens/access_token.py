@@ -60,5 +60,5 @@ def read(access_token: str, *, issuer: str, keys: Mapping[str, PublicKey], now: 
     except ValidationError:
         raise InvalidToken("the token is malformed") from None
     if claims.iss != issuer or (now is not None and claims.exp <= now):
-        raise InvalidToken("the token has expired, or is another issuer's")
+        raise InvalidToken("the token has expired, or is another issuer's", reason="expired")
     return claims

@@ -91,7 +91,7 @@ class Issuing:
     async def _indexed(self, family: Family) -> Family:
         indexed = await self.status_indexes.with_index(family)
         if indexed is None:
-            raise InvalidGrant("what was granted has been taken back")
+            raise InvalidGrant("what was granted has been taken back", reason="grant_ended")
         return indexed
 
     def refresh_token(self, family: Family, client: Client) -> str:

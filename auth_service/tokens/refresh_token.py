@@ -53,4 +53,4 @@ def _mac(key: bytes, body: bytes, client_id: str) -> bytes:
 
 
 def _refused() -> InvalidGrant:
-    return InvalidGrant("the refresh token is not one of this client's")
+    return InvalidGrant("the refresh token is not one of this client's", reason="refresh_token_invalid")

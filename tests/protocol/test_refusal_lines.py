@@ -69,3 +69,66 @@ async def test_a_user_who_denies_is_logged(auth: AuthService) -> None:
         await rp.browser.deny(page)
     line = line_of(log)
     assert (line["endpoint"], line["error"], line["reason"]) == ("/consent", "access_denied", "access_denied")
+
+
+@pytest.mark.parametrize(
+    ("client_id", "changes", "reason", "error"),
+    [
+        (
+            "app-one",
+            {"code_challenge": None, "code_challenge_method": None},
+            "code_challenge_missing",
+            "invalid_request",
+        ),
+        ("app-one", {"scope": "no-such-scope"}, "scope_unknown", "invalid_scope"),
+        ("app-one", {"resource": "https://other.example"}, "resource_unknown", "invalid_target"),
+        ("app-one", {"response_type": "token"}, "response_type_unsupported", "unsupported_response_type"),
+    ],
+)
+async def test_a_redirected_refusal_has_its_reason(
+    auth: AuthService, client_id: str, changes: dict[str, str | None], reason: str, error: str
+) -> None:
+    with logging_as_served("INFO") as log:
+        response = await auth.relying_party(client_id).authorize(**changes)
+    line = line_of(log)
+    assert (line["status"], line["reason"], line["error"]) == (response.status_code, reason, error)
+
+
+@pytest.mark.parametrize(
+    ("client_id", "changes", "reason"),
+    [
+        ("bot", {"client_secret": "w" * 40}, "wrong_secret"),
+        ("bot", {"method": "client_secret_post"}, "wrong_auth_method"),
+        ("bot", {"scope": "calendar:write"}, "scope_unknown"),
+        ("bot", {"resource": "https://other.example"}, "resource_unknown"),
+        ("bot", {"grant_type": "password"}, "grant_unsupported"),
+        ("bot", {"grant_type": "refresh_token"}, "grant_not_registered"),
+    ],
+)
+async def test_a_refusal_at_the_token_endpoint_has_its_reason_and_client(
+    auth: AuthService, client_id: str, changes: dict[str, str], reason: str
+) -> None:
+    rp = auth.relying_party(client_id)
+    registered = rp.method
+    rp.client_secret = changes.pop("client_secret", rp.client_secret)
+    rp.method = changes.pop("method", rp.method)  # type: ignore[assignment]
+    with logging_as_served("INFO") as log:
+        response = await rp.client_credentials(**changes)
+    line = line_of(log)
+    assert (line["endpoint"], line["status"], line["reason"], line["client_id"]) == (
+        "/token",
+        response.status_code,
+        reason,
+        client_id,
+    )
+    (access,) = [line for line in log.parsed if line["logger"] == "tallystick.access"]
+    assert access["client_id"] == client_id
+    if reason == "wrong_auth_method":
+        assert (line["auth_method"], line["registered_auth_method"]) == (rp.method, registered)
+
+
+async def test_the_request_log_names_the_client_that_authenticated(auth: AuthService) -> None:
+    with logging_as_served("INFO") as log:
+        assert (await auth.relying_party("bot").client_credentials()).status_code == 200
+    (line,) = log.parsed
+    assert (line["message"], line["endpoint"], line["client_id"]) == ("request", "/token", "bot")
