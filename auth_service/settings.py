@@ -17,7 +17,7 @@ from auth_service.uris import check_private_use_scheme, check_web_url
 from tallystick.clock import LEEWAY
 from tallystick.server.database_url import DatabaseTimeout, DatabaseUrl
 from tallystick.store import DEADLINE
-from tallystick.urls import as_browsers_send, is_loopback, without_root_path
+from tallystick.urls import as_browsers_send, check_origin, is_loopback, without_root_path
 
 
 def _issuer(value: str) -> str:
@@ -124,6 +124,8 @@ class Registration(_Frozen):
     """Clients that registered themselves and are not disabled. At that number, unused ones make room for new ones."""
     private_use_schemes: list[Annotated[str, AfterValidator(check_private_use_scheme)]] = []
     """Schemes without a dot, such as `cursor`, in which clients that register themselves may be called back."""
+    trusted_redirect_origins: list[Annotated[str, AfterValidator(check_origin)]] = []
+    """Origins to which browsers are redirected for any client, also before a user has allowed it anything."""
 
 
 class Outgoing(_Frozen):

@@ -17,12 +17,11 @@ from auth_service.authorization.interaction import (
 )
 from auth_service.authorization.parameters import check_parameters
 from auth_service.authorization.request import AuthorizationRequest
-from auth_service.authorization.response import AuthorizationResponse, issue_code, with_code, with_error
+from auth_service.authorization.response import issue_code, with_code
+from auth_service.endpoints.client_redirects import back_to_client, redirect, refusal_to_client
 from auth_service.form import RepeatedParameter, read_form
-from auth_service.pages import form_post_page
 from auth_service.pages.refusals import MalformedRequest, ParameterRepeated
 from auth_service.provider import Provided, Provider
-from auth_service.refusal_log import log_refusal
 from auth_service.store import consents
 from auth_service.store.authorization_codes import NotIssued
 from auth_service.store.clients import Client
@@ -145,7 +144,7 @@ async def next_step(
         except TemporarilyUnavailable:
             raise  # a page, from which the person can try again
         except OAuthError as refusal:
-            return refusal_to_client(request, refusal, client, issuer=provider.issuer)
+            return await refusal_to_client(request, refusal, client, login_session, provider)
         if isinstance(outcome, str):
             return back_to_client(with_code(request, outcome, issuer=provider.issuer), client)
         provider.registry.forget(client.client_id)
@@ -179,28 +178,9 @@ async def _decide(
     )
 
 
-def refusal_to_client(request: AuthorizationRequest, refusal: OAuthError, client: Client, *, issuer: str) -> Response:
-    """Send the browser back with `error` (RFC 6749 §4.1.2.1), and log why."""
-    response = back_to_client(with_error(request, refusal, issuer=issuer), client)
-    log_refusal(refusal, status=response.status_code)
-    return response
-
-
-def back_to_client(response: AuthorizationResponse, client: Client) -> Response:
-    if response.is_form_post:
-        return form_post_page(response.redirect_uri, response.parameters, client=client)
-    return redirect(response.url)
-
-
 def to_page(path: str, begun: Begun, provider: Provider) -> Response:
     sealed = provider.forms.seal(begun.request.query, started=begun.started, login=begun.login)
     return redirect(f"{path}?{urlencode({'request': sealed})}")
-
-
-def redirect(url: str) -> Response:
-    """303 and never 307, which would send a form and the password in it along (RFC 9700 §4.12)."""
-    headers = {"Cache-Control": "no-store", "Location": url}
-    return Response(status_code=303, headers=headers)
 
 
 async def _expected_subs(request: AuthorizationRequest, provider: Provider) -> frozenset[str] | None:

@@ -9,12 +9,15 @@ from fastapi import APIRouter, Request, Response
 from auth_service.authorization.client import trusted_client
 from auth_service.authorization.interaction import Begun, NeedsConsent, is_program_on_the_device, scopes_to_allow
 from auth_service.authorization.parameters import check_parameters
-from auth_service.endpoints.authorize import answer, begun_from, next_step, refusal_to_client, to_page
+from auth_service.authorization.response import with_error
+from auth_service.endpoints.authorize import answer, begun_from, next_step, to_page
+from auth_service.endpoints.client_redirects import back_to_client
 from auth_service.endpoints.our_form import open_sealed, read_our_form, signed_in_sender
 from auth_service.oidc_scopes import OIDC_SCOPE_TEXTS
 from auth_service.pages import page
 from auth_service.pages.refusals import ClientChanged, LoginEnded
 from auth_service.provider import Provided, Provider
+from auth_service.refusal_log import log_refusal
 from auth_service.store import consents
 from auth_service.store.clients import Client
 from auth_service.store.consents import NotGiven
@@ -56,7 +59,9 @@ async def consent(request: Request, provider: Provided) -> Response:
     login_session = await signed_in_sender(request, form, provider, purpose="consent", subject=subject)
     if form.get("decision") != "allow":
         refusal = AccessDenied("the user said no")
-        return refusal_to_client(begun.request, refusal, client, issuer=provider.issuer)
+        response = back_to_client(with_error(begun.request, refusal, issuer=provider.issuer), client)
+        log_refusal(refusal, status=response.status_code)  # at once: the page has named the target beside the button
+        return response
     again = f"/authorize?{begun.request.query}"
     if shown != await _shown(begun, client, provider):
         raise ClientChanged(again=again)

@@ -9,7 +9,8 @@ from auth_service.authentication.login_session import fingerprint, hash_cookie
 from auth_service.authentication.sign_in import Refused, SignedIn, Throttled
 from auth_service.authorization.interaction import NeedsConsent
 from auth_service.declared import MAX_EMAIL_CHARACTERS
-from auth_service.endpoints.authorize import answer, begun_from, next_step, parse_request, redirect, to_page
+from auth_service.endpoints.authorize import answer, begun_from, next_step, parse_request, to_page
+from auth_service.endpoints.client_redirects import redirect
 from auth_service.endpoints.our_form import OurForm, open_sealed, read_our_form
 from auth_service.pages import page
 from auth_service.pages.refusals import FormExpired

@@ -5,7 +5,8 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from auth_service.endpoints.authorize import query_of, redirect
+from auth_service.endpoints.authorize import query_of
+from auth_service.endpoints.client_redirects import is_vouched_for, redirect, signed_out_page
 from auth_service.endpoints.our_form import OurForm, read_our_form, signed_in_sender
 from auth_service.form import RepeatedParameter, parse_form, read_form, which_is_repeated
 from auth_service.pages import page
@@ -69,14 +70,17 @@ async def logout_confirmed(request: Request, provider: Provided) -> Response:
     asked = await _parse(form.sealed.query, provider)
     if await provider.login_sessions.current(request) is not None:
         await signed_in_sender(request, form, provider, purpose="logout", subject=form["request"])
-    return await _signed_out(request, asked, provider, is_confirmed=True)
+    return await _signed_out(request, asked, provider, may_redirect=True)  # the page has named the target
 
 
 async def _logout(request: Request, query: str, provider: Provider) -> Response:
     asked = await _parse(query, provider)
     login_session = await provider.login_sessions.current(request)
     if login_session is None or _is_of(asked.hint, login_session):
-        return await _signed_out(request, asked, provider, is_confirmed=False)
+        # With the hint of another login, or none, anybody could have written the link.
+        client, url = asked.client, asked.continue_url or ""
+        is_trusted = asked.hint is not None and client is not None and is_vouched_for(client, url, provider)
+        return await _signed_out(request, asked, provider, may_redirect=login_session is not None or is_trusted)
     sealed = provider.forms.seal(query, started=provider.clock())
     return page(
         "logout",
@@ -88,17 +92,16 @@ async def _logout(request: Request, query: str, provider: Provider) -> Response:
     )
 
 
-async def _signed_out(request: Request, asked: LogoutRequest, provider: Provider, *, is_confirmed: bool) -> Response:
-    """End the login, and go back to the client where its address is registered (§3).
-
-    Without a hint, anybody could have written the link: then the browser goes back only after the person has
-    confirmed, or by a link on our page.
-    """
+async def _signed_out(request: Request, asked: LogoutRequest, provider: Provider, *, may_redirect: bool) -> Response:
+    """End the login, and go back to the client where its address is registered (§3); else by a link on our page."""
     if await provider.login_sessions.end(request):
         provider.metrics.revocations.inc("logout")
     provider.logout_delivery.wake()
-    if asked.continue_url is not None and (asked.hint is not None or is_confirmed):
-        response = redirect(asked.continue_url)
+    url, client = asked.continue_url, asked.client
+    if url is not None and may_redirect:
+        response = redirect(url)
+    elif url is not None and client is not None and not is_vouched_for(client, url, provider):
+        response = signed_out_page(client, url)
     else:
         if asked.is_address_refused:
             note_refused_address(asked.address or "")

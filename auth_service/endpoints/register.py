@@ -24,21 +24,26 @@ _BODY = json_body("client metadata (RFC 7591 §2)")
     openapi_extra=_BODY,
 )
 async def register(request: Request, provider: Provided) -> Response:
-    """Register a client. Depending on the configuration this needs the initial access token."""
+    """Register a client. Depending on the configuration this needs the initial access token, or takes it: an operator
+    vouches for clients that are registered with it."""
     registrations = provider.registrations
     if not registrations.is_offered:
         raise RegistrationClosed("clients cannot register themselves here: the setting [registration] mode is off")
     address = _address(request)
-    if registrations.needs_token:
+    sent = request.headers.getlist("authorization")
+    with_initial_token = registrations.needs_token or (registrations.takes_token and bool(sent))
+    if with_initial_token:
         try:
-            token = bearer_token(request.headers.getlist("authorization"))
+            token = bearer_token(sent)
         except MissingToken:
             raise MissingToken(
                 "registration needs the initial access token: the settings are [registration] mode and"
                 " [registration] initial_access_token"
             ) from None
         await registrations.check_initial_access_token(token, address=address)
-    return json_response(await registrations.register(await _metadata(request), address=address), 201)
+    metadata = await _metadata(request)
+    registered = await registrations.register(metadata, address=address, with_initial_token=with_initial_token)
+    return json_response(registered, 201)
 
 
 @router.get("/register/{client_id}", response_class=Response, responses=refusals(400, 401, 429, 503))

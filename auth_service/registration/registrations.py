@@ -69,6 +69,11 @@ class Registrations:
     def needs_token(self) -> bool:
         return not self._is_open_to_all
 
+    @property
+    def takes_token(self) -> bool:
+        """Whether an initial access token is looked at: in open mode it is optional, and vouches for the client."""
+        return self.needs_token or self._initial_access_token is not None
+
     async def check_initial_access_token(self, token: str, *, address: str) -> None:
         """RFC 7591 §3. Raises InvalidToken, for every token when none was configured; TooManyRequests after too many
         failures from this address."""
@@ -78,8 +83,13 @@ class Registrations:
             await self._failures.count("registration_refused", named="", address=address, reason=reason)
             raise InvalidToken("this is not the initial access token", reason=reason)
 
-    async def register(self, request: dict[str, Any], *, address: str) -> ClientInformation:
-        """A new client. Raises InvalidRedirectURI, InvalidClientMetadata, TooManyRequests or TemporarilyUnavailable."""
+    async def register(
+        self, request: dict[str, Any], *, address: str, with_initial_token: bool = False
+    ) -> ClientInformation:
+        """A new client. `with_initial_token`: the initial access token has been checked.
+
+        Raises InvalidRedirectURI, InvalidClientMetadata, TooManyRequests or TemporarilyUnavailable.
+        """
         metadata = await self._judge(request)
         if self._is_open_to_all:
             await self._charge(address)
@@ -93,6 +103,7 @@ class Registrations:
             metadata=metadata.model_dump(),
             origins=metadata.web_origins,
             created_at=self._clock(),
+            with_initial_token=with_initial_token,
         )
         added = await self._store.write(
             registrations.add,

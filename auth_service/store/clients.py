@@ -46,6 +46,7 @@ class Client:
     secret_hash: bytes | None
     origin: str
     is_unused: bool
+    registered_with_token: bool
     basis: dict[str, Any]
     client_name: str
     client_uri: str | None
@@ -82,6 +83,11 @@ class Client:
     def is_declared(self) -> bool:
         """Whether those who run the service made it, so that its addresses may be trusted."""
         return self.origin != REGISTRATION
+
+    @property
+    def is_vouched_for(self) -> bool:
+        """Whether an operator made it, or gave its makers the initial access token."""
+        return self.is_declared or self.registered_with_token
 
 
 @dataclass(frozen=True)
@@ -218,6 +224,7 @@ def _client(row: Any) -> Client:
         secret_hash=None if row.secret_hash is None else bytes(row.secret_hash),
         origin=row.origin,
         is_unused=row.prune_at is not None,
+        registered_with_token=row.registered_with_token,
         basis=basis_of(metadata),
         client_name=_shown_name(row),
         client_uri=metadata.get("client_uri"),

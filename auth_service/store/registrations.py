@@ -23,6 +23,7 @@ class Registration:
     metadata: dict[str, Any]
     origins: Collection[str]
     created_at: int
+    with_initial_token: bool = False
 
 
 def add(
@@ -49,6 +50,7 @@ def add(
             origin=REGISTRATION,
             created_at=now,
             registration_token_hash=registration.token_hash,
+            registered_with_token=registration.with_initial_token,
             prune_at=now + keep_unused,
             registered_from=registered_from,
         )

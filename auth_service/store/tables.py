@@ -3,7 +3,21 @@
 No row is written per access token: what lives and dies is the token family, under its login session, user and client.
 """
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    false,
+    text,
+)
 
 metadata = MetaData()
 
@@ -29,6 +43,7 @@ clients = Table(
     Column("disabled_by", Text),  # "file" or "command": a start must not undo what a person did
     Column("registration_token_hash", LargeBinary),  # SHA-256; RFC 7592's registration_access_token
     Column("prune_at", BigInteger, index=True),  # registered and never used; NULL from its first use on
+    Column("registered_with_token", Boolean, nullable=False, server_default=false()),  # the initial access token
     Column("registered_from", LargeBinary),  # SHA-256 of the network, while it is unused
     Index("ix_clients_origin_disabled_at", "origin", "disabled_at"),  # counted at each registration
     Index(  # by which an unused client is found that makes room

@@ -128,6 +128,7 @@ class Place:
             "allow_hosts": json.dumps(
                 sorted({"localhost", *(urlsplit(suite).hostname or "" for suite in self.suites)})
             ),
+            "suite_origins": json.dumps(sorted({"{0.scheme}://{0.netloc}".format(urlsplit(s)) for s in self.suites})),
             "redirect_uris": json.dumps([f"{suite}/callback" for suite in self.suites]),
             "post_logout_redirect_uris": json.dumps([f"{suite}/post_logout_redirect" for suite in self.suites]),
             "backchannel_logout_uri": json.dumps(f"{self.suites[0]}/backchannel_logout"),

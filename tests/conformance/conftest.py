@@ -12,6 +12,9 @@ from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import EVERY_SCOPE, secret_of
 
+REGISTRATION = {"mode": "open", "require_pkce": False, "trusted_redirect_origins": ["https://suite.example.net"]}
+"""As `make front` declares it: refusals go back to the suite's clients without a page, as its modules want."""
+
 _OIDC_SCOPE = " ".join(EVERY_SCOPE.split()[:6])
 
 
@@ -50,9 +53,8 @@ def site() -> Site:
 @pytest.fixture
 async def op(auth_sqlite_url: str, clock: MovableClock, site: Site) -> AsyncIterator[AuthService]:
     """The provider under test; which database it has makes no difference to what it says."""
-    registration = {"mode": "open", "require_pkce": False}
     async with running_auth_service(
-        auth_sqlite_url, clock, site, client=STATIC_CLIENTS, registration=registration
+        auth_sqlite_url, clock, site, client=STATIC_CLIENTS, registration=REGISTRATION
     ) as running:
         yield running
 

@@ -8,7 +8,7 @@ from joserfc.jwk import KeySet
 from joserfc.jws import extract_compact
 
 from tests.conformance.checks import is_https
-from tests.conformance.conftest import STATIC_CLIENTS
+from tests.conformance.conftest import REGISTRATION, STATIC_CLIENTS
 from tests.conformance.suite import BASE, POST_LOGOUT, Suite
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
@@ -29,9 +29,8 @@ def receivers() -> LogoutReceivers:
 async def op(auth_sqlite_url: str, clock: MovableClock, receivers: LogoutReceivers) -> AsyncIterator[AuthService]:
     """As for the other plans, with an address for the static clients, too."""
     static = [client | {"backchannel_logout_uri": BACKCHANNEL} for client in STATIC_CLIENTS]
-    registration = {"mode": "open", "require_pkce": False}
     async with running_auth_service(
-        auth_sqlite_url, clock, receivers, client=static, registration=registration
+        auth_sqlite_url, clock, receivers, client=static, registration=REGISTRATION
     ) as running:
         yield running
 

@@ -1,0 +1,15 @@
+"""Which clients were registered with the initial access token: an operator vouches for them, and for their addresses.
+
+Of those registered before this is not known, so nobody vouches for them.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007_consent"
+down_revision = "0009_registration"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("clients") as clients:
+        clients.add_column(sa.Column("registered_with_token", sa.Boolean(), nullable=False, server_default=sa.false()))
