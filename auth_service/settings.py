@@ -6,6 +6,7 @@ The names are the contract's. A mistake stops the start with one line; nothing h
 import ipaddress
 import re
 import ssl
+from collections import Counter
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -171,7 +172,7 @@ class Settings(_Frozen):
             ("user email", [user.email.casefold() for user in self.user]),
             ("scope", [scope for api in self.api for scope in api.scopes]),
         ):
-            if twice := sorted({name for name in names if names.count(name) > 1}):
+            if twice := sorted(name for name, count in Counter(names).items() if count > 1):
                 raise ValueError(f"the {kind} {twice[0]!r} is declared twice")
         if self.issuer in (without_root_path(api.audience) for api in self.api):
             raise ValueError("the issuer cannot be an api's audience: it is the audience of tokens for userinfo alone")

@@ -1,8 +1,7 @@
-"""What strangers can cause as often as they like is written to the audit trail so often, and no oftener.
+"""Limits on audit rows that unauthenticated callers can trigger.
 
-Leaky buckets again: each stranger's own for each kind of event, so that nobody hides one kind behind a storm of
-another, and one for all of them together, which holds whatever they hold. Where a row has to be left out, a row tells
-so; and then none of its kind for ten minutes.
+Leaky buckets, for each kind of event apart, so that a flood of one kind hides no other: one for each caller, and one
+for all callers together. When a row is left out, one row says so, at most once in ten minutes for each kind.
 """
 
 import hashlib
@@ -15,7 +14,7 @@ from auth_service.store.audit import Detail, Event
 from auth_service.store.guesses import Bucket
 
 _ALL = Bucket(hashlib.sha256(b"audited of all").digest(), burst=10_000, interval_ms=10_000)
-"""8,640 rows a day in the long run: less than a million in ninety days."""
+"""For each kind of event 8,640 rows a day in the long run: less than a million in ninety days."""
 _LEFT_OUT = Bucket(hashlib.sha256(b"audited as left out").digest(), burst=1, interval_ms=600_000)
 
 
@@ -30,13 +29,13 @@ def record(
     address: str | None = None,
     detail: Detail | None = None,
 ) -> None:
-    """Write the row if there is room in its `own` bucket and in that of all.
+    """Write the row if there is room in its `own` bucket and in the one of all callers.
 
     Last in a unit, for the sake of the buckets; and behind whatever else the unit counts, or two could each wait for
     the other.
     """
     now = now_ms // 1000
-    if guesses.count(connection, [_of_kind(event, own), _ALL], now_ms=now_ms) == 0:
+    if guesses.count(connection, [_of_kind(event, own), _of_kind(event, _ALL)], now_ms=now_ms) == 0:
         audit.record(connection, event, now=now, sub=sub, client_id=client_id, address=address, detail=detail)
     elif guesses.count(connection, [_of_kind(event, _LEFT_OUT)], now_ms=now_ms) == 0:
         audit.record(connection, "left_out", now=now, client_id=client_id, address=address, detail={"event": event})

@@ -26,6 +26,8 @@ ADDRESSES = [f"127.0.0.{number}" for number in range(2, 14)]
 """Twelve, none of which is the address of the honest callers."""
 PER_SECOND = 5
 """Tries of each address at one account."""
+ACCOUNT_BURST = 100
+"""Tries at one account that are admitted from wherever they come."""
 BYTES_PER_SECOND = 109_000
 """Of all connections that send hostile usernames together."""
 
@@ -76,8 +78,6 @@ class _Attack:
         self.statuses: Counter[int] = Counter()
         self._port = port
         self._issuer = issuer
-        self._is_ready = asyncio.Event()
-        self._refused_in_a_row = 0
 
     async def run(self, names: Iterator[str], addresses: list[str], *, interval: float, is_ready: str) -> None:
         """One connection from each of `addresses`; each sends another try `interval` seconds after the last one."""
@@ -98,10 +98,6 @@ class _Attack:
     def answers(self) -> int:
         return self.statuses.total()
 
-    @property
-    def refused_in_a_row(self) -> int:
-        return self._refused_in_a_row
-
     async def _attack(self, names: Iterator[str], address: str, interval: float, *, delay: float) -> None:
         person = Person(Wire(self._port, patience=PATIENCE, address=address), self._issuer, PEOPLE[0])
         page = await person.authorize()
@@ -112,13 +108,12 @@ class _Attack:
             except Unanswered:
                 status = 0
             self.statuses[status] += 1
-            self._refused_in_a_row = self._refused_in_a_row + 1 if status == 429 else 0
             await asyncio.sleep(interval)
 
 
 _READY: dict[str, Callable[[_Attack], bool]] = {
     "at once": lambda attack: attack.answers > 0,
-    "when nothing is admitted any more": lambda attack: attack.refused_in_a_row >= 2 * len(ADDRESSES),
+    "when the account is full": lambda attack: attack.statuses[401] >= ACCOUNT_BURST and attack.statuses[429] > 0,
     "when all wait": lambda attack: attack.answers >= attack.connections,
 }
 
@@ -130,7 +125,7 @@ async def _hostile_usernames(attack: _Attack) -> None:
 
 async def _one_account(attack: _Attack) -> None:
     names = itertools.repeat(PEOPLE[0])
-    await attack.run(names, ADDRESSES, interval=1 / PER_SECOND, is_ready="when nothing is admitted any more")
+    await attack.run(names, ADDRESSES, interval=1 / PER_SECOND, is_ready="when the account is full")
 
 
 async def _many_connections(attack: _Attack) -> None:

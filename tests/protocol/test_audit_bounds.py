@@ -5,7 +5,8 @@ from collections import Counter
 
 from sqlalchemy import Connection, func, select
 
-from auth_service.store import audit
+from auth_service.store import audit, audit_limits
+from auth_service.store.audit import Event
 from auth_service.store.tables import audit as audit_table
 from auth_service.store.tables import guesses
 from tests.protocol.test_rfc7591_registration import GOOD, new_client
@@ -57,7 +58,7 @@ async def test_a_storm_of_one_kind_hides_no_other(auth: AuthService, trail: Trai
 
 
 async def test_a_storm_from_everywhere_is_bounded(auth: AuthService, trail: Trail) -> None:
-    await auth.store.write(_fill_the_bucket_of_all, now_ms=auth.clock() * 1000)
+    await auth.store.write(_fill_the_bucket_of_all, "login_failed", now_ms=auth.clock() * 1000)
     for number in range(5):
         await auth.browser(address=f"198.51.100.{number}").sign_in(password=WRONG_PASSWORD)
     left_out = await trail.new()
@@ -66,11 +67,16 @@ async def test_a_storm_from_everywhere_is_bounded(auth: AuthService, trail: Trai
     assert await trail.events() == ["login"]
 
 
-def _fill_the_bucket_of_all(connection: Connection, *, now_ms: int) -> None:
-    from auth_service.store.audit_limits import _ALL
+async def test_a_storm_of_one_kind_from_everywhere_hides_no_other(auth: AuthService, trail: Trail) -> None:
+    await auth.store.write(_fill_the_bucket_of_all, "registration_refused", now_ms=auth.clock() * 1000)
+    await auth.browser().sign_in(password=WRONG_PASSWORD)
+    assert await trail.events() == ["login_failed"]
 
-    full_until = now_ms + _ALL.burst * _ALL.interval_ms
-    connection.execute(guesses.insert().values(bucket=_ALL.key, full_until=full_until))
+
+def _fill_the_bucket_of_all(connection: Connection, event: Event, *, now_ms: int) -> None:
+    of_all = audit_limits._of_kind(event, audit_limits._ALL)
+    full_until = now_ms + of_all.burst * of_all.interval_ms
+    connection.execute(guesses.insert().values(bucket=of_all.key, full_until=full_until))
 
 
 async def test_a_client_that_changes_all_day_is_told_of_twenty_times(
