@@ -31,6 +31,7 @@ ACCOUNT_BURST = 100
 BYTES_PER_SECOND = 109_000
 """Of all connections that send hostile usernames together."""
 
+_UNTIL_READY = 3 * PATIENCE
 _HOSTILE = "\u0315" * 5200 + "\u0334" * 5200
 """Combining marks that canonical ordering (Unicode §3.11) has to swap all with one another: it costs the square."""
 _HOSTILE_BYTES = 6 * len(_HOSTILE)  # as a form sends it
@@ -55,7 +56,7 @@ class LoginAttackers:
         )
         try:
             assert process.stdout is not None
-            if await asyncio.wait_for(process.stdout.readline(), PATIENCE) != b"ready\n":
+            if await asyncio.wait_for(process.stdout.readline(), _UNTIL_READY) != b"ready\n":
                 raise RuntimeError(f"the attack {attack} did not begin")
             yield cls(process)
         finally:
@@ -100,7 +101,8 @@ class _Attack:
 
     async def _attack(self, names: Iterator[str], address: str, interval: float, *, delay: float) -> None:
         person = Person(Wire(self._port, patience=PATIENCE, address=address), self._issuer, PEOPLE[0])
-        page = await person.authorize()
+        while (page := await person.authorize()).status != 200:
+            await asyncio.sleep(1)
         await asyncio.sleep(delay)
         while True:
             try:
