@@ -74,11 +74,15 @@ def check_private_use_scheme(scheme: str) -> str:
     return scheme
 
 
-def is_registered(uri: str, registered: list[str]) -> bool:
-    """Exact comparison, but that the port may vary on the loopback addresses 127.0.0.1 and [::1] (RFC 8252 §7.3)."""
+def is_registered(uri: str, registered: list[str], *, any_loopback_port: bool) -> bool:
+    """Compare exactly; with `any_loopback_port` the port may differ on 127.0.0.1 and [::1] (RFC 8252 §7.3).
+
+    That is for native and public clients: a program picks a free port at each sign-in. A web client's server has one
+    port, and at any other another program on the machine may listen.
+    """
     if uri in registered:
         return True
-    if not _LOOPBACK_WITH_PORT.match(uri) or not _URI.fullmatch(uri):
+    if not any_loopback_port or not _LOOPBACK_WITH_PORT.match(uri) or not _URI.fullmatch(uri):
         return False
     return any(_LOOPBACK_WITH_PORT.match(known) and _without_port(known) == _without_port(uri) for known in registered)
 

@@ -19,7 +19,8 @@ async def trusted_client(request: AuthorizationRequest, registry: Registry) -> C
     note_client(client.client_id)
     if request.redirect_uri is None:
         raise MissingRedirectURI
-    if not is_registered(request.redirect_uri, client.redirect_uris):
+    any_loopback_port = client.is_public or client.application_type == "native"
+    if not is_registered(request.redirect_uri, client.redirect_uris, any_loopback_port=any_loopback_port):
         note_refused_address(request.redirect_uri)
         raise UnregisteredRedirectURI
     return client

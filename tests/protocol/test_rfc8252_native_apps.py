@@ -4,7 +4,7 @@ import pytest
 
 from auth_service.store import consents, users
 from tests.support.auth_service import AuthService, running_auth_service
-from tests.support.declared import EMAIL, secret_of
+from tests.support.declared import EMAIL, clients_with, secret_of
 from tests.support.relying_party import RelyingParty, answer_of
 
 
@@ -55,6 +55,14 @@ async def test_the_port_is_part_of_what_the_code_is_bound_to(native: RelyingPart
 
 async def test_the_port_of_other_redirect_uris_may_not_vary(rp: RelyingParty) -> None:
     assert "registered" in (await rp.authorize(redirect_uri="https://app-one.example.org:8443/callback")).text
+
+
+async def test_the_loopback_port_of_a_confidential_web_client_may_not_vary(auth_sqlite_url: str) -> None:
+    web = clients_with({"app-one": {"redirect_uris": ["http://127.0.0.1:8011/callback"]}})
+    async with running_auth_service(auth_sqlite_url, client=web) as auth:
+        rp = auth.relying_party("app-one")
+        assert "registered" in (await rp.authorize(redirect_uri="http://127.0.0.1:8012/callback")).text
+        assert (await rp.token(await rp.authorization_code())).status_code == 200
 
 
 async def test_the_user_is_asked_every_time_although_it_is_first_party(native: RelyingParty) -> None:

@@ -241,7 +241,8 @@ REGISTERED = ["https://app.example.com/callback", "http://127.0.0.1/native", "ht
     ],
 )
 def test_the_port_may_vary_on_loopback_addresses(uri: str) -> None:
-    assert is_registered(uri, REGISTERED)
+    assert is_registered(uri, REGISTERED, any_loopback_port=True)
+    assert is_registered(uri, REGISTERED, any_loopback_port=False) == (uri in REGISTERED)
 
 
 @pytest.mark.parametrize(
@@ -267,11 +268,11 @@ def test_the_port_may_vary_on_loopback_addresses(uri: str) -> None:
     ],
 )
 def test_everything_else_is_compared_exactly(uri: str) -> None:
-    assert not is_registered(uri, REGISTERED)
+    assert not is_registered(uri, REGISTERED, any_loopback_port=True)
 
 
 def test_the_port_does_not_vary_on_a_name() -> None:
-    assert not is_registered("http://localhost:50000/callback", ["http://localhost/callback"])
+    assert not is_registered("http://localhost:50000/callback", ["http://localhost/callback"], any_loopback_port=True)
 
 
 @pytest.mark.parametrize(
