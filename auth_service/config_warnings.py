@@ -6,11 +6,29 @@ from auth_service.declared import DeclaredClient
 from auth_service.settings import Settings
 from auth_service.uris import runs_on_the_device
 from tallystick.server import Misconfigured, resolve_secret
+from tallystick.server.secrets import exposed_mode
 
 
 def config_warnings(settings: Settings) -> list[str]:
     """One line for each, without secrets."""
-    return [warning for client in settings.client for warning in _of_client(client)]
+    return [
+        *_of_files(settings),
+        *(warning for client in settings.client for warning in _of_client(client)),
+    ]
+
+
+def _of_files(settings: Settings) -> Iterator[str]:
+    references = {
+        "master_key": settings.master_key,
+        "database_url": settings.database_url,
+        "registration.initial_access_token": settings.registration.initial_access_token,
+        **{f"the client_secret of {client.client_id}": client.client_secret for client in settings.client},
+    }
+    for name, reference in references.items():
+        kind, _, path = (reference or "").partition(":")
+        mode = exposed_mode(path) if kind == "file" else None
+        if mode is not None:
+            yield f"{name}: others than its owner can read or change the file {path} (mode {mode}); chmod 600 {path}"
 
 
 def _of_client(client: DeclaredClient) -> Iterator[str]:

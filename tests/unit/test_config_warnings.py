@@ -1,5 +1,7 @@
 """Declarations without the effect that they seem to have are told to the operator."""
 
+from pathlib import Path
+
 import pytest
 
 from auth_service.config_warnings import config_warnings
@@ -32,3 +34,31 @@ def test_clients_for_which_first_party_has_its_effect_are_not_warned_about() -> 
     assert warnings_for(**SECRET, redirect_uris=["http://localhost:3000/callback"], first_party=True) == []
     assert warnings_for(**PUBLIC, redirect_uris=["https://app.example.com/callback"], first_party=True) == []
     assert warnings_for(**PUBLIC, redirect_uris=["http://localhost:3000/callback"]) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_exposed"), [(0o600, False), (0o400, False), (0o644, True), (0o640, True), (0o620, True)]
+)
+def test_secret_file_that_others_can_read_is_warned_about(tmp_path: Path, mode: int, is_exposed: bool) -> None:
+    key, secret = tmp_path / "master.key", tmp_path / "app.secret"
+    for path in (key, secret):
+        path.write_text("a secret of at least thirty-two characters")
+        path.chmod(mode)
+    settings = {
+        "issuer": "https://id.example.com",
+        "database_url": "sqlite:///auth.db",
+        "master_key": f"file:{key}",
+        "client": [
+            {"client_id": "app", "client_secret": f"file:{secret}", "redirect_uris": ["https://app.example/cb"]}
+        ],
+    }
+    warnings = config_warnings(Settings.model_validate(settings))
+    assert len(warnings) == (2 if is_exposed else 0)
+    for warning, path in zip(warnings, (key, secret), strict=False):
+        assert f"the file {path} (mode {mode:04o}); chmod 600 {path}" in warning
+        assert "thirty-two" not in warning
+
+
+def test_master_key_that_is_still_to_be_made_is_not_warned_about(tmp_path: Path) -> None:
+    settings = {"issuer": "https://id.example.com", "database_url": "sqlite:///auth.db"}
+    assert config_warnings(Settings.model_validate(settings | {"master_key": f"file:{tmp_path}/none"})) == []

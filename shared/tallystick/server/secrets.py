@@ -1,6 +1,7 @@
 """Secrets that a configuration file only points to."""
 
 import os
+import stat
 from pathlib import Path
 
 from tallystick.server.misconfigured import Misconfigured
@@ -23,6 +24,21 @@ def resolve_secret(value: str) -> str:
     if not secret:
         raise Misconfigured(missing)
     return secret
+
+
+def exposed_mode(path: str) -> str | None:
+    """The mode of a secret's file, such as "0644", if more than its owner can read it; None when it is as it should be.
+
+    Of a file that belongs to root while we run as another user, our group may read it: so a secret is mounted into a
+    container. None, too, for a file that does not exist: that is reported where the secret is needed.
+    """
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    allowed = 0o640 if status.st_uid == 0 and os.geteuid() != 0 else 0o600
+    mode = stat.S_IMODE(status.st_mode)
+    return f"{mode:04o}" if mode & 0o077 & ~allowed else None
 
 
 def _content(path: Path) -> str:
