@@ -101,7 +101,7 @@ class _Attack:
 
     async def _attack(self, names: Iterator[str], address: str, interval: float, *, delay: float) -> None:
         person = Person(Wire(self._port, patience=PATIENCE, address=address), self._issuer, PEOPLE[0])
-        while (page := await person.authorize()).status != 200:
+        while (page := await person.authorize()).status != 200:  # noqa: ASYNC110 - a retry
             await asyncio.sleep(1)
         await asyncio.sleep(delay)
         while True:
