@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 import httpx
 from fastapi import FastAPI
@@ -51,11 +52,11 @@ from auth_service.steady_clock import SteadyClock
 from auth_service.store import audit, instants
 from auth_service.store.login_sessions import Lifetime
 from auth_service.store.token_families import FamilyLifetime
-from auth_service.tokens.bootstrap import load_secret
 from auth_service.tokens.issuing import Issuing
 from auth_service.tokens.key_care import KeyCare
 from auth_service.tokens.key_ring import KeyRing
 from auth_service.tokens.own_families import OwnFamilies
+from auth_service.tokens.service_secrets import FORM_KEY, ServiceSecrets
 from auth_service.tokens.status_indexes import StatusIndexes
 from auth_service.tokens.status_list import status_list_uri
 from tallystick.asgi import BodyLimit, ForwardedHeaders, Head, MetricsEndpoint, RequestId, SecurityHeaders, ServerErrors
@@ -150,7 +151,7 @@ def _lifespan(
                 settings, store, passwords, outgoing, client_keys, logos, metrics, clock
             )
             async with (
-                KeyCare(provider.key_ring).running(),
+                KeyCare(provider.key_ring, provider.issuing.secrets).running(),
                 provider.status_list_publishing.running(),
                 provider.logout_delivery.running(),
                 metrics.published(),
@@ -188,6 +189,8 @@ async def _provider(
         family=lifetimes.refresh_token_family,
         access_token=lifetimes.access_token,
     )
+    secrets = ServiceSecrets(store, master_key, clock, refresh_key_kept=lifetimes.refresh_token_family)
+    await secrets.load()
     status_indexes = StatusIndexes(store, clock)
     issuing = Issuing(
         issuer=settings.issuer,
@@ -199,14 +202,12 @@ async def _provider(
         own_families=OwnFamilies(store, status_indexes, clock, family_lifetime),
         status_indexes=status_indexes,
         status_list_uri=status_list_uri(settings.issuer),
-        refresh_keys=await load_secret(store, master_key, "refresh_key"),
+        secrets=secrets,
         metrics=metrics,
         clock=clock,
     )
     assertions = ClientAssertions(issuer=settings.issuer, store=store, registry=registry, keys=client_keys, clock=clock)
     failures = CredentialFailures(store, clock)
-    form_keys = await load_secret(store, master_key, "form_key")
-    form_key = form_keys[max(form_keys)]
     status_list_publishing = StatusListPublishing(
         issuer=settings.issuer, store=store, key_ring=key_ring, clock=clock, lifetime=lifetimes.status_list
     )
@@ -217,7 +218,8 @@ async def _provider(
         Lifetime(idle=lifetimes.login_session_idle, absolute=lifetimes.login_session_absolute),
         is_https=settings.is_https,
     )
-    known_devices = KnownDevices(form_key, clock, is_https=settings.is_https)
+    form_keys = partial(secrets.newest_first, FORM_KEY)
+    known_devices = KnownDevices(form_keys, clock, is_https=settings.is_https)
     return Provider(
         settings=settings,
         store=store,
@@ -236,7 +238,7 @@ async def _provider(
         client_authentication=ClientAuthentication(registry, assertions, failures),
         sign_in=SignIn(store, passwords, login_sessions, known_devices, clock),
         login_sessions=login_sessions,
-        forms=Forms(form_key, settings.issuer, clock),
+        forms=Forms(form_keys, settings.issuer, clock),
         outgoing=outgoing,
         logout_delivery=LogoutDelivery(
             issuer=settings.issuer,

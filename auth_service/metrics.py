@@ -15,6 +15,7 @@ REVOCATION_CAUSES = (
     *("revocation_request", "logout", "registration_deleted"),
     *("replayed_code", "replayed_refresh_token"),
 )
+CLIENT_KINDS = ("public", "confidential")
 LOGOUT_TOKEN_OUTCOMES = ("taken", "refused", "failed", "given_up")
 ALGORITHMS = ("ES256", "RS256")
 
@@ -51,6 +52,12 @@ class AuthMetrics(ServiceMetrics):
             "tallystick_revocations_total",
             "What this service was made to take back by a request; commands are not counted.",
             cause=REVOCATION_CAUSES,
+        )
+        self.refresh_token_repeats = counter(
+            "tallystick_refresh_token_repeats_total",
+            "Refresh tokens that came a second time within the grace period, by kind of client.",
+            client=CLIENT_KINDS,
+            outcome=("answered", "refused"),
         )
         self._key_age = gauge(
             "tallystick_signing_key_age_seconds",

@@ -88,12 +88,18 @@ class Lifetimes(_Frozen):
     refresh_token: Seconds = 1_209_600
     refresh_token_family: Seconds = 7_776_000
     refresh_token_grace: Annotated[int, Field(ge=0, le=3600)] = 60
+    refresh_token_grace_public: Annotated[int, Field(ge=0, le=3600)] = 10
+    """For public clients, whose refresh token is all that a thief needs; never longer than `refresh_token_grace`."""
     id_token: Annotated[int, Field(ge=1, le=LONGEST_TOKEN)] = 300
     login_session_idle: Seconds = 28_800
     login_session_absolute: Seconds = 2_592_000
     signing_key: Annotated[int, Field(ge=0, le=10 * 365 * 86400)] = 7_776_000
     """Seconds for which a key signs before its successor takes over; 0: until somebody commands it."""
     signing_key_ahead: Annotated[int, Field(ge=10, le=86400)] = 60
+
+    def grace_of(self, *, is_public: bool) -> int:
+        """How long after a rotation the refresh token that was spent gets the same answer again."""
+        return min(self.refresh_token_grace, self.refresh_token_grace_public) if is_public else self.refresh_token_grace
 
     @property
     def signing_key_after(self) -> int:

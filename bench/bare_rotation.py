@@ -6,13 +6,15 @@ Arguments: the database file, seconds. Prints how many, in which time, for how m
 import asyncio
 import sys
 import time
+from dataclasses import replace
 
 import uvloop
 from sqlalchemy import select
 
 from auth_service.settings import Lifetimes
-from auth_service.store import tables, token_families
-from auth_service.store.token_families import FamilyLifetime, Rotated
+from auth_service.store import refresh_tokens, tables
+from auth_service.store.refresh_tokens import Grace, RefreshToken, Rotated, Successor
+from auth_service.store.token_families import FamilyLifetime
 from tallystick.store import Store
 
 _LIFETIMES = Lifetimes()
@@ -21,30 +23,34 @@ _LIFETIME = FamilyLifetime(
     family=_LIFETIMES.refresh_token_family,
     access_token=_LIFETIMES.access_token,
 )
-_FAMILIES = select(tables.token_families.c.family_id, tables.token_families.c.generation).where(
-    tables.token_families.c.sub.is_not(None)
-)
+_FAMILIES = select(
+    tables.token_families.c.family_id,
+    tables.token_families.c.generation,
+    tables.token_families.c.refresh_key_version,
+    tables.token_families.c.token_secret_hash,
+).where(tables.token_families.c.sub.is_not(None))
 
 
 async def main(database: str, seconds: float) -> None:
     store = Store.open(f"sqlite:///{database}")
     families = await store.read(lambda connection: connection.execute(_FAMILIES).all())
     cpu, begin = time.process_time(), time.perf_counter()
-    counts = await asyncio.gather(*(_rotate(store, *family, end=begin + seconds) for family in families))
+    tokens = [RefreshToken(*family) for family in families]
+    counts = await asyncio.gather(*(_rotate(store, token, end=begin + seconds) for token in tokens))
     print(sum(counts), time.perf_counter() - begin, time.process_time() - cpu)
     await store.close()
 
 
-async def _rotate(store: Store, family_id: bytes, generation: int, *, end: float) -> int:
+async def _rotate(store: Store, token: RefreshToken, *, end: float) -> int:
     count = 0
     while time.perf_counter() < end:
         rotated = await store.write(
-            token_families.rotate,
-            family_id,
-            generation + count,
+            refresh_tokens.rotate,
+            replace(token, generation=token.generation + count),
             lambda family: family,
+            successor=Successor(token.key_version, None),
+            grace=Grace(_LIFETIMES.refresh_token_grace, only_once=False),
             now=int(time.time()),
-            grace=_LIFETIMES.refresh_token_grace,
             lifetime=_LIFETIME,
             login_session_idle=_LIFETIMES.login_session_idle,
         )

@@ -6,6 +6,7 @@ Nothing is stored for a browser in which nobody has signed in: what has to be re
 import hmac
 import json
 import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from starlette.requests import Request
@@ -48,10 +49,10 @@ class FormExpired(ValueError):
 
 
 class Forms:
-    """`form_key` is 32 random bytes that all processes share."""
+    """`form_keys` tells the keys that all processes share, of 32 bytes each: the first makes MACs, all check them."""
 
-    def __init__(self, form_key: bytes, issuer: str, clock: Clock) -> None:
-        self._key = form_key
+    def __init__(self, form_keys: Callable[[], Sequence[bytes]], issuer: str, clock: Clock) -> None:
+        self._keys = form_keys
         self._origin = origin_of(issuer)
         self._clock = clock
 
@@ -65,7 +66,7 @@ class Forms:
         is_long = len(query) > _COMPRESSED_FROM
         text = json.dumps(["" if is_long else query, started, login])
         packed = base64url.encode(zlib.compress(query.encode())) if is_long else ""
-        tag = base64url.encode(self._tag(text, packed))
+        tag = base64url.encode(mac(self._keys()[0], "seal", *_parts(text, packed)))
         return f"{base64url.encode(text.encode())}{'~' if packed else ''}{packed}.{tag}"
 
     def open(self, sealed: str) -> Sealed:
@@ -76,7 +77,7 @@ class Forms:
         try:
             encoded, is_long, packed = encoded.partition("~")
             text = base64url.decode(encoded).decode()
-            is_ours = hmac.compare_digest(self._tag(text, packed), base64url.decode(tag))
+            is_ours = self._is_mac(base64url.decode(tag), "seal", *_parts(text, packed))
         except ValueError:
             raise FormForged("not base64url") from None
         if not is_ours or bool(is_long) != bool(packed):
@@ -88,16 +89,19 @@ class Forms:
             raise FormExpired(opened)
         return opened
 
-    def _tag(self, text: str, packed: str) -> bytes:
-        return mac(self._key, "seal", text, packed) if packed else mac(self._key, "seal", text)
-
     def csrf_token(self, sid: str, purpose: str, subject: str) -> str:
         """Belongs to one login session, and to one content of one form: `subject` is what the user is asked about."""
-        return base64url.encode(mac(self._key, "csrf", sid, purpose, subject))
+        return base64url.encode(mac(self._keys()[0], "csrf", sid, purpose, subject))
 
     def check_csrf_token(self, csrf_token: str, sid: str, purpose: str, subject: str) -> bool:
-        expected = self.csrf_token(sid, purpose, subject)
-        return hmac.compare_digest(expected.encode(), csrf_token.encode("utf-8", "surrogatepass"))
+        try:
+            tag = base64url.decode(csrf_token)
+        except ValueError:
+            return False
+        return self._is_mac(tag, "csrf", sid, purpose, subject)
+
+    def _is_mac(self, tag: bytes, purpose: str, *parts: str) -> bool:
+        return any(hmac.compare_digest(mac(key, purpose, *parts), tag) for key in self._keys())
 
     def is_our_origin(self, request: Request) -> bool:
         """Whether a page of ours sent this form: a browser names the sender in Origin, and no page can lie there.
@@ -106,3 +110,7 @@ class Forms:
         stranger's sandboxed frame sends as well.
         """
         return request.headers.getlist("origin") == [self._origin]
+
+
+def _parts(text: str, packed: str) -> tuple[str, ...]:
+    return (text, packed) if packed else (text,)

@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -32,8 +33,10 @@ class KnownDevices:
     generation, which makes every cookie from before worthless, also the copies of a thief.
     """
 
-    def __init__(self, form_key: bytes, clock: Clock, *, is_https: bool) -> None:
-        self._key = form_key
+    def __init__(self, form_keys: Callable[[], Sequence[bytes]], clock: Clock, *, is_https: bool) -> None:
+        """`form_keys` tells the keys that all processes share. Only the first counts: a browser that was known under a
+        key that was replaced becomes known again at its next login."""
+        self._form_keys = form_keys
         self._clock = clock
         self._cookie = Cookie("known_device", lifetime=_DAYS * _DAY, is_https=is_https)
 
@@ -58,6 +61,10 @@ class KnownDevices:
 
     def _tag(self, email_key: str, text: str) -> str:
         return base64url.encode(mac(self._key, "known browser", email_key, text))
+
+    @property
+    def _key(self) -> bytes:
+        return self._form_keys()[0]
 
     def _today(self) -> int:
         return self._clock() // _DAY

@@ -1,6 +1,7 @@
-"""keys list, rotate, withdraw."""
+"""keys list, rotate, withdraw, rotate-secrets, reseal."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -8,9 +9,10 @@ import typer
 from auth_service.commands.service import Config, Service, refuse, run, say
 from auth_service.store import keys
 from auth_service.store.keys import StoredKey
-from auth_service.tokens import resealing
+from auth_service.tokens import resealing, service_secrets
 from auth_service.tokens.key_making import ALGORITHMS
 from auth_service.tokens.key_states import KeyStates, key_states
+from auth_service.tokens.service_secrets import SECRETS
 
 app = typer.Typer(help="Signing keys.", no_args_is_help=True)
 
@@ -30,17 +32,30 @@ def rotate(config: Config) -> None:
 
 
 @app.command()
-def withdraw(kid: Annotated[str, typer.Argument(metavar="KID")], config: Config) -> None:
-    """Stop believing a key at once, and all that it signed; for one that was stolen."""
+def withdraw(
+    config: Config,
+    kid: Annotated[str | None, typer.Argument(metavar="KID", show_default=False)] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every key that was not withdrawn before.")] = False,
+) -> None:
+    """Stop trusting a key, and everything that it signed, at once; for a key that was stolen."""
+    if (kid is None) is not every:
+        refuse("name one KID, or --all")
+    for line in run(config, partial(_withdraw, kid)):
+        say(line)
 
-    async def command(service: Service) -> str:
-        if await (await service.key_ring()).withdraw(kid):
-            return f"withdrew {kid}"
-        if any(row.kid == kid for row in await service.store.read(keys.load_all)):
-            return f"{kid} was withdrawn before"
-        return refuse(f"there is no key {kid}")
 
-    say(run(config, command))
+@app.command("rotate-secrets")
+def rotate_secrets(
+    config: Config,
+    is_stolen: Annotated[
+        bool, typer.Option("--stolen", help="The old ones were stolen: accept nothing that they are enough to forge.")
+    ] = False,
+) -> None:
+    """Replace the secrets behind refresh tokens and forms; running services use the new ones within two seconds."""
+    ended = run(config, partial(_rotate_secrets, is_stolen))
+    say(f"replaced {' and '.join(SECRETS)}")
+    if ended is not None:
+        say(f"ended {ended} token families whose refresh tokens had no random part of their own from the beginning")
 
 
 @app.command()
@@ -74,6 +89,28 @@ def _until(row: StoredKey, states: KeyStates, lifetime: int) -> str:
         return ""
     due_at = states.due_at(row.alg, lifetime)
     return f"  until {_time(due_at)}" if due_at is not None else "  until somebody rotates"
+
+
+async def _withdraw(kid: str | None, service: Service) -> list[str]:
+    """`kid` None: all of them. Those that sign come last, so that each algorithm gets one replacement."""
+    key_ring = await service.key_ring()
+    rows = await service.store.read(keys.load_all)
+    if kid is None:
+        states = key_states(rows, {}, now=service.clock())
+        signing = {row.kid for row in states.signing.values()}
+        chosen = sorted((row for row in rows if row.withdrawn_at is None), key=lambda row: row.kid in signing)
+        return [f"withdrew {row.kid}" for row in chosen if await key_ring.withdraw(row.kid)]
+    if await key_ring.withdraw(kid):
+        return [f"withdrew {kid}"]
+    if any(row.kid == kid for row in rows):
+        return [f"{kid} was withdrawn before"]
+    return refuse(f"there is no key {kid}")
+
+
+async def _rotate_secrets(is_stolen: bool, service: Service) -> int | None:
+    return await service_secrets.rotate_secrets(
+        service.store, await service.master_key(), service.clock, is_stolen=is_stolen
+    )
 
 
 async def _rotate(service: Service) -> dict[str, str | None]:

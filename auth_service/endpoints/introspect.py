@@ -8,8 +8,10 @@ from auth_service.endpoints.documented import form_body, refusals
 from auth_service.endpoints.json_response import json_response
 from auth_service.form import read_form
 from auth_service.provider import Provided, Provider
+from auth_service.store import refresh_tokens
 from auth_service.store.clients import Client
-from auth_service.tokens.presented import PresentedAccessToken, PresentedRefreshToken, live_family, recognize
+from auth_service.store.refresh_tokens import RefreshToken
+from auth_service.tokens.presented import PresentedAccessToken, live_family, recognize
 from tallystick.errors import InvalidClient
 
 router = APIRouter(tags=["OAuth 2.1"])
@@ -32,7 +34,7 @@ async def introspect(request: Request, provider: Provided) -> Response:
     match await recognize(form.require("token"), client, provider.issuing):
         case PresentedAccessToken() as presented:
             return json_response(await _access_token(presented, client, provider))
-        case PresentedRefreshToken() as presented:
+        case RefreshToken() as presented:
             return json_response(await _refresh_token(presented, provider))
         case None:
             return json_response(_INACTIVE)
@@ -50,9 +52,14 @@ async def _access_token(presented: PresentedAccessToken, client: Client, provide
     return {"active": True, "token_type": "Bearer", **claims.model_dump(exclude_none=True)}
 
 
-async def _refresh_token(presented: PresentedRefreshToken, provider: Provider) -> dict[str, Any]:
-    family = await live_family(presented.family_id, provider.issuing)
-    if family is None or presented.generation != family.generation:
+async def _refresh_token(presented: RefreshToken, provider: Provider) -> dict[str, Any]:
+    family = await provider.store.read(
+        refresh_tokens.find_current,
+        presented,
+        now=provider.clock(),
+        login_session_idle=provider.settings.lifetimes.login_session_idle,
+    )
+    if family is None:
         return _INACTIVE
     return {
         "active": True,

@@ -4,8 +4,9 @@ from fastapi import APIRouter, Request, Response
 
 from auth_service.endpoints.documented import form_body, refusals
 from auth_service.form import read_form
-from auth_service.provider import Provided
-from auth_service.store import revocations
+from auth_service.provider import Provided, Provider
+from auth_service.store import refresh_tokens, revocations
+from auth_service.store.refresh_tokens import RefreshToken
 from auth_service.tokens.presented import PresentedAccessToken, recognize
 from tallystick.errors import InvalidGrant
 
@@ -27,11 +28,16 @@ async def revoke(request: Request, provider: Provided) -> Response:
         raise InvalidGrant("the token was issued to another client", reason="token_of_another_client")
     if presented is not None:
         try:
-            has_ended = await provider.store.write(
-                revocations.revoke_presented, presented.family_id, now=provider.clock()
-            )
-        finally:  # for a write that nobody heard of again may have been done
+            has_ended = await _revoke(presented, provider)
+        finally:  # a write that was given up may have been done
             provider.issuing.own_families.forget(client.client_id)
         if has_ended:
             provider.metrics.revocations.inc("revocation_request")
     return Response(headers={"Cache-Control": "no-store"})
+
+
+async def _revoke(presented: PresentedAccessToken | RefreshToken, provider: Provider) -> bool:
+    now = provider.clock()
+    if isinstance(presented, RefreshToken):
+        return await provider.store.write(refresh_tokens.revoke_presented, presented, now=now)
+    return await provider.store.write(revocations.revoke_presented, presented.family_id, now=now)

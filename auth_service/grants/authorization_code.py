@@ -10,8 +10,9 @@ from auth_service.grants.audience import choose_target
 from auth_service.store import authorization_codes
 from auth_service.store.authorization_codes import AuthorizationCode
 from auth_service.store.clients import Client
-from auth_service.store.token_families import Family, Replayed
+from auth_service.store.token_families import NO_REFRESH_TOKEN, Family, Replayed
 from auth_service.tokens.issuing import Issuing, TokenResponse
+from auth_service.tokens.refresh_token import SECRET_BYTES
 from tallystick import base64url
 from tallystick.errors import InvalidGrant, InvalidRequest
 
@@ -32,14 +33,17 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
     await issuing.keys_are_there(client)  # or say so while the code can still be used
 
     lifetime = issuing.family_lifetime
+    has_refresh_token = "refresh_token" in client.grant_types
+    secret = secrets.token_bytes(SECRET_BYTES)
     async with issuing.status_indexes.drawn() as status_index:
         family = await issuing.store.write(
             authorization_codes.redeem,
             code_hash,
             secrets.token_bytes(16),
             status_index,
+            issuing.refresh_secret(secret) if has_refresh_token else NO_REFRESH_TOKEN,
             now=issuing.clock(),
-            lifetime=lifetime if "refresh_token" in client.grant_types else lifetime.without_refresh_token(),
+            lifetime=lifetime if has_refresh_token else lifetime.without_refresh_token(),
         )
     if not isinstance(family, Family):
         issuing.status_indexes.put_back(status_index)  # or whoever repeats a code all day would use them up
@@ -53,8 +57,8 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
     response = await issuing.access_token(family, audience=target.audience, scope=target.scope)
     if "openid" in code.scope.split():
         response["id_token"] = await issuing.id_token(family, client, sid=code.sid, nonce=code.nonce)
-    if "refresh_token" in client.grant_types:
-        response["refresh_token"] = issuing.refresh_token(family, client)
+    if has_refresh_token:
+        response["refresh_token"] = issuing.refresh_token(family, client, secret)
     return response
 
 

@@ -23,6 +23,7 @@ Event = Literal[
     "consent_withdrawn",
     "code_replayed",
     "refresh_token_replayed",
+    "refresh_token_repeated",
     "tokens_revoked",
     "user_added",
     "user_changed",
@@ -43,6 +44,7 @@ Event = Literal[
     "key_published",
     "key_withdrawn",
     "keys_resealed",
+    "secrets_rotated",
     "registration_refused",
     "left_out",
 ]

@@ -13,7 +13,7 @@ from auth_service.store import audit, clients, logout_deliveries, revocations, t
 from auth_service.store.clients import Client
 from auth_service.store.parents import login_is_alive, parents_are_alive
 from auth_service.store.tables import authorization_codes, consents
-from auth_service.store.token_families import Family, FamilyLifetime, Replayed
+from auth_service.store.token_families import Family, FamilyLifetime, RefreshSecret, Replayed
 from tallystick.store import prune
 
 _KEEP_SPENT = 86_400  # seconds
@@ -124,7 +124,14 @@ def find(connection: Connection, code_hash: bytes) -> AuthorizationCode | None:
 
 
 def redeem(
-    connection: Connection, code_hash: bytes, family_id: bytes, status_index: int, *, now: int, lifetime: FamilyLifetime
+    connection: Connection,
+    code_hash: bytes,
+    family_id: bytes,
+    status_index: int,
+    refresh_secret: RefreshSecret,
+    *,
+    now: int,
+    lifetime: FamilyLifetime,
 ) -> Family | Replayed | None:
     """Spend a code whose request has been checked in every other way, and open its token family, in one unit.
 
@@ -149,6 +156,7 @@ def redeem(
         auth_time=row.auth_time,
         acr=row.acr,
         status_index=status_index,
+        refresh_secret=refresh_secret,
         now=now,
         lifetime=lifetime,
     )

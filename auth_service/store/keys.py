@@ -142,11 +142,6 @@ def tidy(connection: Connection, *, spent: Collection[str], forgotten: Collectio
     connection.execute(delete(signing_keys).where(signing_keys.c.kid.in_(forgotten)))
 
 
-def load_secrets(connection: Connection, name: str) -> dict[int, bytes]:
-    """All versions of an encrypted secret, by version."""
-    return {version: secret for (its, version), secret in load_every_secret(connection).items() if its == name}
-
-
 def load_every_secret(connection: Connection) -> dict[tuple[str, int], bytes]:
     """What is stored encrypted besides the signing keys, by name and version."""
     rows = connection.execute(select(secrets.c.name, secrets.c.version, secrets.c.secret))
@@ -154,10 +149,10 @@ def load_every_secret(connection: Connection) -> dict[tuple[str, int], bytes]:
 
 
 def add_first_secret(connection: Connection, name: str, secret: bytes, *, beside: Secrets) -> None:
-    """Version 1, unless there is one already. Raises Resealed."""
+    """Version 1, unless there is a version already. Raises Resealed."""
     take_turns(connection, "signing keys")
-    if not load_secrets(connection, name):
-        _check_still_beside(connection, beside)
+    if not any(its == name for its, _ in load_every_secret(connection)):
+        check_still_beside(connection, beside)
         connection.execute(insert(secrets).values(name=name, version=1, secret=secret))
 
 
@@ -189,7 +184,7 @@ def reseal(
 
 
 def _insert(connection: Connection, key: StoredKey, beside: Secrets) -> None:
-    _check_still_beside(connection, beside)
+    check_still_beside(connection, beside)
     connection.execute(
         insert(signing_keys).values(
             kid=key.kid,
@@ -205,6 +200,7 @@ def _insert(connection: Connection, key: StoredKey, beside: Secrets) -> None:
     audit.record(connection, "key_published", now=key.published_at, detail=detail)
 
 
-def _check_still_beside(connection: Connection, beside: Secrets) -> None:
+def check_still_beside(connection: Connection, beside: Secrets) -> None:
+    """Raises Resealed."""
     if load_every_secret(connection) != beside:
         raise Resealed

@@ -6,7 +6,7 @@ from auth_service.store import token_families
 from auth_service.store.revocations import KEEP_DEAD
 from auth_service.store.tables import clients
 from auth_service.store.tables import token_families as families
-from auth_service.store.token_families import Family, FamilyLifetime
+from auth_service.store.token_families import NO_REFRESH_TOKEN, Family, FamilyLifetime
 
 
 def find_or_begin(
@@ -41,6 +41,7 @@ def find_or_begin(
         auth_time=None,
         acr=None,
         status_index=status_index,
+        refresh_secret=NO_REFRESH_TOKEN,
         now=now,
         lifetime=lifetime,
     )

@@ -21,27 +21,25 @@ def revoke(connection: Connection, family_id: bytes, *, now: int) -> bool:
 
     False when it had been ended before, or is no more.
     """
-    return _revoke_where(connection, token_families.c.family_id == family_id, now=now) > 0
+    return revoke_where(connection, token_families.c.family_id == family_id, now=now) > 0
 
 
 def revoke_of_login_session(connection: Connection, sid: str, *, now: int) -> None:
     """End what lives under a login session; what was given offline_access has no sid and goes on."""
-    _revoke_where(connection, token_families.c.sid == sid, now=now)
+    revoke_where(connection, token_families.c.sid == sid, now=now)
 
 
 def revoke_of_user(connection: Connection, sub: str, *, now: int) -> None:
-    _revoke_where(connection, token_families.c.sub == sub, now=now)
+    revoke_where(connection, token_families.c.sub == sub, now=now)
 
 
 def revoke_of_client(connection: Connection, client_id: str, *, now: int) -> None:
-    _revoke_where(connection, token_families.c.client_id == client_id, now=now)
+    revoke_where(connection, token_families.c.client_id == client_id, now=now)
 
 
 def revoke_of_consent(connection: Connection, sub: str, client_id: str, *, now: int) -> int:
     """How many families it has ended."""
-    return _revoke_where(
-        connection, and_(token_families.c.sub == sub, token_families.c.client_id == client_id), now=now
-    )
+    return revoke_where(connection, and_(token_families.c.sub == sub, token_families.c.client_id == client_id), now=now)
 
 
 def revoke_presented(connection: Connection, family_id: bytes, *, now: int) -> bool:
@@ -55,7 +53,7 @@ def revoke_presented(connection: Connection, family_id: bytes, *, now: int) -> b
     return has_ended
 
 
-def _revoke_where(connection: Connection, condition: ColumnElement[bool], *, now: int) -> int:
+def revoke_where(connection: Connection, condition: ColumnElement[bool], *, now: int) -> int:
     # Written on the family rows themselves: a rotation beside this waits for the row and then finds it revoked.
     ended = connection.execute(
         update(token_families).where(condition, token_families.c.revoked_at.is_(None)).values(revoked_at=now)

@@ -170,6 +170,11 @@ token_families = Table(
     Column("expires_at", BigInteger, nullable=False),
     Column("prune_at", BigInteger, nullable=False, index=True),
     Column("revoked_at", BigInteger),
+    # SHA-256 of the random part of its refresh tokens. NULL: it began before they had one. Empty: it has none.
+    Column("token_secret_hash", LargeBinary),
+    Column("secret_since", Integer),  # the first generation whose refresh token has the random part; NULL: none yet
+    Column("refresh_key_version", Integer, nullable=False, server_default="1"),  # of the current refresh token's MAC
+    Column("repeated_generation", Integer),  # the last one whose refresh token was handed out a second time
     Column("status_index", BigInteger),  # its bit in the status list; NULL: not given yet, or free again
     Index("one_family_per_status_index", "status_index", unique=True),
     Index(
@@ -241,6 +246,7 @@ secrets = Table(
     Column("name", Text, primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("secret", LargeBinary, nullable=False),  # 32 bytes, encrypted with the master key
+    Column("added_at", BigInteger, nullable=False, server_default="0"),  # 0: before this was recorded
 )
 
 audit = Table(  # what happened; it refers to nothing, because it outlives what it tells of

@@ -1,15 +1,12 @@
 """The token family: all that one redeemed code gave, or one client acting for itself. It is what lives and dies."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Connection,
     and_,
     bindparam,
-    case,
     func,
     insert,
     or_,
@@ -18,20 +15,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from auth_service.store import audit, revocations
 from auth_service.store.revocations import KEEP_DEAD
 from auth_service.store.tables import clients, login_sessions, token_families, users
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.store import prune
 
 # Statements of the busiest units, made once: putting one together takes SQLAlchemy three times as long as running it.
-_ROLES = select(users.c.roles).where(users.c.sub == token_families.c.sub).scalar_subquery().label("roles")
-_LAST_SEEN_AT = (
-    select(login_sessions.c.last_seen_at)
-    .where(login_sessions.c.sid == token_families.c.sid)
-    .scalar_subquery()
-    .label("last_seen_at")
-)
+ROLES = select(users.c.roles).where(users.c.sub == token_families.c.sub).scalar_subquery().label("roles")
 _SESSION_IS_LIVE = (
     select(login_sessions.c.sid)
     .where(
@@ -48,48 +38,15 @@ _CLIENT_IS_LIVE = (
     .where(clients.c.client_id == token_families.c.client_id, clients.c.disabled_at.is_(None))
     .exists()
 )
-_IS_LIVE = and_(
+IS_LIVE = and_(
     token_families.c.revoked_at.is_(None),
     token_families.c.refresh_expires_at > bindparam("now"),
     or_(token_families.c.sid.is_(None), _SESSION_IS_LIVE),
     or_(token_families.c.sub.is_(None), _USER_IS_LIVE),
     _CLIENT_IS_LIVE,
 )
-_FIND = select(*token_families.c, _ROLES).where(token_families.c.family_id == bindparam("the_family"))
-_FIND_LIVE = _FIND.where(_IS_LIVE)
-_LATEST_EXPIRY = bindparam("latest_expiry", type_=BigInteger)
-_REFRESH_EXPIRES_AT = case(
-    (token_families.c.expires_at < _LATEST_EXPIRY, token_families.c.expires_at), else_=_LATEST_EXPIRY
-)
-_ROTATE = (
-    update(token_families)
-    .where(
-        token_families.c.family_id == bindparam("the_family"),
-        token_families.c.generation == bindparam("spent"),
-        _IS_LIVE,
-    )
-    .values(
-        generation=token_families.c.generation + 1,
-        rotated_at=bindparam("now"),
-        refresh_expires_at=_REFRESH_EXPIRES_AT,
-        prune_at=_REFRESH_EXPIRES_AT + bindparam("kept", type_=BigInteger),
-    )
-    .returning(*token_families.c, _ROLES, _LAST_SEEN_AT)
-)
-
-# A sign-out locks the login session and then its families, a rotation its family first: whoever has the session locked
-# is not waited for, or each would wait for the other.
-_NOTE_SEEN = (
-    update(login_sessions)
-    .where(
-        login_sessions.c.sid.in_(
-            select(login_sessions.c.sid)
-            .where(login_sessions.c.sid == bindparam("the_sid"))
-            .with_for_update(skip_locked=True)
-        )
-    )
-    .values(last_seen_at=bindparam("seen_at"))
-)
+_FIND = select(*token_families.c, ROLES).where(token_families.c.family_id == bindparam("the_family"))
+FIND_LIVE = _FIND.where(IS_LIVE)
 
 
 @dataclass(frozen=True)
@@ -110,6 +67,8 @@ class Family:
     refresh_expires_at: int
     roles: list[str]
     status_index: int | None
+    refresh_key_version: int
+    """Of the key that made the MAC of the current refresh token."""
 
 
 @dataclass(frozen=True)
@@ -126,14 +85,25 @@ class FamilyLifetime:
 
 
 @dataclass(frozen=True)
-class Rotated:
-    family: Family
+class RefreshSecret:
+    """What a family's refresh tokens are made with, besides its public values.
+
+    `secret_hash` is the SHA-256 of the random part that all of them carry, and `key_version` names the key of the first
+    one's MAC.
+    """
+
+    secret_hash: bytes
+    key_version: int
+
+
+NO_REFRESH_TOKEN = RefreshSecret(b"", 0)
+"""For a family that has no refresh token: no random part has an empty hash."""
 
 
 @dataclass(frozen=True)
 class Replayed:
     """A code or refresh token that was spent before came back; the family is revoked, and that is committed.
-    `has_ended` it, or had been before."""
+    `has_ended` is False when the family had been revoked before."""
 
     has_ended: bool
 
@@ -156,12 +126,13 @@ def begin(
     auth_time: int | None,
     acr: str | None,
     status_index: int,
+    refresh_secret: RefreshSecret,
     now: int,
     lifetime: FamilyLifetime,
 ) -> Family:
     """Open a family at generation 0. The caller has made sure, in this unit, that its parents are alive.
 
-    `status_index` is reserved for it. Raises StatusIndexTaken should another family have it all the same.
+    `status_index` is reserved for it. Raises StatusIndexTaken when another family has it all the same.
     """
     prune(connection, token_families.c.prune_at, now=now)
     expires_at = now + lifetime.family
@@ -185,6 +156,9 @@ def begin(
                 expires_at=expires_at,
                 prune_at=refresh_expires_at + lifetime.access_token + KEEP_DEAD,
                 status_index=status_index,
+                token_secret_hash=refresh_secret.secret_hash,
+                secret_since=0,
+                refresh_key_version=refresh_secret.key_version,
             )
         )
     except IntegrityError as error:
@@ -205,79 +179,21 @@ def begin(
         refresh_expires_at,
         roles,
         status_index,
+        refresh_secret.key_version,
     )
-
-
-def rotate(
-    connection: Connection,
-    family_id: bytes,
-    generation: int,
-    judge: Callable[[Family], object],
-    *,
-    now: int,
-    grace: int,
-    lifetime: FamilyLifetime,
-    login_session_idle: int,
-) -> Rotated | Replayed | None:
-    """Move a token family on by one generation; the refresh token of the old one is spent.
-
-    `family_id` (16 bytes) and `generation` come from a refresh token whose MAC has been checked; times are seconds. One
-    behind and within `grace` of the last rotation: Rotated with the current generation again, so that a lost response
-    does no harm. A rotation counts as activity in the login session.
-
-    `judge` refuses the request by raising, and then nothing has changed: it sees the live family without a read of its
-    own, which would cost as much as the rotation. It may be called more than once.
-
-    Replayed: further behind, or later; the family is revoked. None: no such live family. RFC 9700 §4.14.2.
-    """
-    alive = {"the_family": family_id, "now": now, "seen_since": now - login_session_idle}
-    moved = connection.execute(
-        _ROTATE,
-        {
-            **alive,
-            "spent": generation,
-            "latest_expiry": now + lifetime.refresh_token,
-            "kept": lifetime.access_token + KEEP_DEAD,
-        },
-    ).one_or_none()
-    if moved is not None:
-        rotated = Rotated(_family(moved))
-        judge(rotated.family)
-        if moved.last_seen_at is not None and moved.last_seen_at <= now - 60:
-            connection.execute(_NOTE_SEEN, {"the_sid": moved.sid, "seen_at": now})
-        return rotated
-
-    row = connection.execute(_FIND_LIVE, alive).one_or_none()
-    if row is None or generation >= row.generation:
-        return None
-    family = _family(row)
-    judge(family)
-    if generation == row.generation - 1 and now - row.rotated_at <= grace:
-        return Rotated(family)
-    has_ended = revocations.revoke(connection, family_id, now=now)
-    if has_ended:
-        audit.record(
-            connection,
-            "refresh_token_replayed",
-            now=now,
-            sub=family.sub,
-            client_id=family.client_id,
-            sid=family.login_sid,
-        )
-    return Replayed(has_ended)
 
 
 def find(connection: Connection, family_id: bytes) -> Family | None:
     """The family as it was begun, alive or not."""
     row = connection.execute(_FIND, {"the_family": family_id}).one_or_none()
-    return None if row is None else _family(row)
+    return None if row is None else family_of(row)
 
 
 def find_live(connection: Connection, family_id: bytes, *, now: int, login_session_idle: int) -> Family | None:
     """The family if it lives, with all that is above it."""
     alive = {"the_family": family_id, "now": now, "seen_since": now - login_session_idle}
-    row = connection.execute(_FIND_LIVE, alive).one_or_none()
-    return None if row is None else _family(row)
+    row = connection.execute(FIND_LIVE, alive).one_or_none()
+    return None if row is None else family_of(row)
 
 
 def give_status_index(connection: Connection, family_id: bytes, status_index: int) -> int | None:
@@ -304,7 +220,8 @@ def _taken_or(error: IntegrityError) -> Exception:
     return error
 
 
-def _family(row: Any) -> Family:
+def family_of(row: Any) -> Family:
+    """From a row of the table, with the user's `roles` beside."""
     return Family(
         family_id=bytes(row.family_id),
         client_id=row.client_id,
@@ -320,4 +237,5 @@ def _family(row: Any) -> Family:
         refresh_expires_at=row.refresh_expires_at,
         roles=row.roles or [],
         status_index=row.status_index,
+        refresh_key_version=row.refresh_key_version,
     )

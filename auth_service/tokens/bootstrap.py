@@ -9,11 +9,9 @@ from auth_service.tokens.key_changes import KeyChanges
 from auth_service.tokens.key_making import ALGORITHMS, LONGEST, open_key
 from auth_service.tokens.key_states import key_states
 from auth_service.tokens.resealing import MasterKeyOnFile, with_key_in_use
+from auth_service.tokens.service_secrets import SECRET_BYTES, SECRETS
 from tallystick.clock import Clock
 from tallystick.store import Store
-
-SECRETS = ("refresh_key", "form_key")
-"""What HMACs are made with: refresh tokens, and the hidden fields of forms."""
 
 
 async def bootstrap(store: Store, master_key: MasterKey, clock: Clock, *, keep_published: int = LONGEST) -> None:
@@ -35,14 +33,18 @@ async def bootstrap(store: Store, master_key: MasterKey, clock: Clock, *, keep_p
 
 async def load_secret(store: Store, master_key: MasterKey, name: str) -> dict[int, bytes]:
     """All versions of a secret, by version. Raises WrongMasterKey."""
-    sealed = await store.read(keys.load_secrets, name)
-    return {version: master_key.open(secret, name=f"{name} {version}") for version, secret in sealed.items()}
+    sealed = await store.read(keys.load_every_secret)
+    return {
+        version: master_key.open(secret, name=f"{its} {version}")
+        for (its, version), secret in sealed.items()
+        if its == name
+    }
 
 
 async def _add_first_secret(store: Store, master_key: MasterKey, name: str) -> None:
     async def add(in_use: MasterKey, beside: Secrets) -> None:
-        if (name, 1) not in beside:
-            sealed = in_use.seal(secrets.token_bytes(32), name=f"{name} 1")
+        if not any(its == name for its, _ in beside):
+            sealed = in_use.seal(secrets.token_bytes(SECRET_BYTES), name=f"{name} 1")
             await store.write(keys.add_first_secret, name, sealed, beside=beside)
 
     # Of two first starts with different master keys, the later one is refused here.

@@ -1,6 +1,6 @@
 """From a living token family to the response that carries its tokens."""
 
-from collections.abc import Mapping
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +9,12 @@ from auth_service.registry import Registry
 from auth_service.settings import Lifetimes
 from auth_service.store import users
 from auth_service.store.clients import Client
-from auth_service.store.token_families import Family, FamilyLifetime
+from auth_service.store.refresh_tokens import RefreshToken
+from auth_service.store.token_families import Family, FamilyLifetime, RefreshSecret
 from auth_service.tokens import access_token, id_token, refresh_token
 from auth_service.tokens.key_ring import KeyRing
 from auth_service.tokens.own_families import OwnFamilies
+from auth_service.tokens.service_secrets import REFRESH_KEY, ServiceSecrets
 from auth_service.tokens.status_indexes import StatusIndexes
 from auth_service.tokens.user_claims import asked_for, claims_of, told_in_id_tokens
 from tallystick import jwt
@@ -26,7 +28,7 @@ TokenResponse = dict[str, Any]
 
 @dataclass(frozen=True)
 class Issuing:
-    """All that a grant needs to issue tokens. `refresh_keys` maps a version to its 32 bytes."""
+    """All that a grant needs to issue tokens."""
 
     issuer: str
     lifetimes: Lifetimes
@@ -37,7 +39,7 @@ class Issuing:
     own_families: OwnFamilies
     status_indexes: StatusIndexes
     status_list_uri: str
-    refresh_keys: Mapping[int, bytes]
+    secrets: ServiceSecrets
     metrics: AuthMetrics
     clock: Clock
 
@@ -94,5 +96,28 @@ class Issuing:
             raise InvalidGrant("what was granted has been taken back", reason="grant_ended")
         return indexed
 
-    def refresh_token(self, family: Family, client: Client) -> str:
-        return refresh_token.write(family.family_id, family.generation, client.client_id, keys=self.refresh_keys)
+    def refresh_secret(self, secret: bytes) -> RefreshSecret:
+        """For a family that is to begin, whose refresh tokens will carry `secret`."""
+        return RefreshSecret(hashlib.sha256(secret).digest(), max(self.secrets.versions(REFRESH_KEY)))
+
+    def refresh_token(self, family: Family, client: Client, secret: bytes) -> str:
+        """The current one. `secret` is the random part of the family, of which the store has only the hash."""
+        return refresh_token.write(
+            family.family_id,
+            family.generation,
+            client.client_id,
+            secret=secret,
+            key_version=family.refresh_key_version,
+            keys=self.secrets.versions(REFRESH_KEY),
+        )
+
+    async def read_refresh_token(self, token: str, client: Client) -> tuple[RefreshToken, bytes | None]:
+        """The token, with its random part if it has one. Whether its family lives is for the store to say.
+
+        Raises InvalidGrant for every reason alike: malformed, forged, or another client's; and StoreUnavailable.
+        """
+        parsed = refresh_token.parse(token)
+        if parsed.key_version not in self.secrets.versions(REFRESH_KEY):
+            await self.secrets.look_again()  # another process may have replaced the key a moment ago
+        checked = refresh_token.check(parsed, client.client_id, keys=self.secrets.versions(REFRESH_KEY))
+        return checked, parsed.secret

@@ -1,4 +1,4 @@
-"""Keys are looked after: a background task of each process, so that nobody has to remember to rotate them."""
+"""A background task of each process: signing keys rotate when they are due, and replaced secrets are seen."""
 
 import asyncio
 import logging
@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from auth_service.sealing import WrongMasterKey
 from auth_service.tokens.key_ring import KeyRing
+from auth_service.tokens.service_secrets import ServiceSecrets
 from tallystick.background import in_the_background
 from tallystick.errors import TemporarilyUnavailable
 
@@ -23,8 +24,9 @@ _WHEN_AWAY = 1.0
 class KeyCare:
     """Let it go on within `running()`."""
 
-    def __init__(self, key_ring: KeyRing) -> None:
+    def __init__(self, key_ring: KeyRing, secrets: ServiceSecrets) -> None:
         self._key_ring = key_ring
+        self._secrets = secrets
         self._says: str | None = None
 
     @asynccontextmanager
@@ -35,6 +37,7 @@ class KeyCare:
     async def _go_on(self) -> None:
         while True:
             try:
+                await self._secrets.take_care()
                 await self._key_ring.take_care()
                 self._says = None
                 await asyncio.sleep(random.uniform(*_LOOK_EVERY))  # noqa: S311 - parts those who would collide

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from auth_service.store import token_families
 from auth_service.store.clients import Client
+from auth_service.store.refresh_tokens import RefreshToken
 from auth_service.store.token_families import Family
-from auth_service.tokens import access_token, refresh_token
+from auth_service.tokens import access_token
 from auth_service.tokens.issuing import Issuing
 from tallystick.claims import AccessTokenClaims
 from tallystick.errors import InvalidGrant, InvalidToken
@@ -19,27 +20,18 @@ class PresentedAccessToken:
     family_id: bytes
 
 
-@dataclass(frozen=True)
-class PresentedRefreshToken:
-    """Genuine, and this client's; perhaps of a dead family."""
-
-    family_id: bytes
-    generation: int
-
-
-async def recognize(
-    token: str, client: Client, issuing: Issuing
-) -> PresentedAccessToken | PresentedRefreshToken | None:
+async def recognize(token: str, client: Client, issuing: Issuing) -> PresentedAccessToken | RefreshToken | None:
     """What kind of token of ours this is; None when it is none, or another client's refresh token.
 
-    `token_type_hint` is not needed: the two look different.
+    Of a refresh token the MAC has been checked; its random part is for the store to check. `token_type_hint` is not
+    needed: the two look different.
     """
     if "." not in token:
         try:
-            found = refresh_token.read(token, client.client_id, keys=issuing.refresh_keys)
+            found, _ = await issuing.read_refresh_token(token, client)
         except InvalidGrant:
             return None
-        return PresentedRefreshToken(found.family_id, found.generation)
+        return found
     try:
         keys = await issuing.key_ring.verification_keys()
         claims = access_token.read(token, issuer=issuing.issuer, keys=keys, now=None)

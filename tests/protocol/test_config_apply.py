@@ -162,6 +162,7 @@ async def test_what_is_disabled_loses_what_it_held(store: Store, clock: MovableC
             auth_time=None,
             acr=None,
             status_index=family_id[-1],
+            refresh_secret=token_families.NO_REFRESH_TOKEN,
             now=clock(),
             lifetime=lifetime,
         )

@@ -1,4 +1,4 @@
-"""Refresh tokens (RFC 6749 §6), each good for one use (RFC 9700 §4.14.2), with a minute of mercy for a lost answer."""
+"""Refresh tokens (RFC 6749 §6), each good for one use (RFC 9700 §4.14.2), and a grace period for a lost answer."""
 
 import asyncio
 import base64
@@ -6,12 +6,18 @@ from typing import Any
 
 import pytest
 
-from tests.support.auth_service import AuthService
+from tests.support.audit_trail import Trail, trail
+from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
+from tests.support.declared import CALENDAR
 from tests.support.relying_party import RelyingParty, answered, claims_of, error_of
+from tests.support.scraping import counted
+
+__all__ = ["trail"]
 
 DAY = 86_400
 GRACE = 60
+PUBLIC_GRACE = 10
 
 
 async def refreshed(rp: RelyingParty, refresh_token: str, **changes: Any) -> dict[str, Any]:
@@ -53,6 +59,76 @@ async def test_a_lost_answer_is_given_again(rp: RelyingParty, clock: MovableCloc
     assert (await rp.refresh(new)).status_code == 200
 
 
+async def test_a_public_client_gets_a_lost_answer_again_once_and_within_ten_seconds(
+    auth: AuthService, clock: MovableClock
+) -> None:
+    rp = auth.relying_party("spa")
+    old = (await rp.tokens())["refresh_token"]
+    new = (await refreshed(rp, old))["refresh_token"]
+    clock.advance(seconds=PUBLIC_GRACE)
+    assert (await refreshed(rp, old))["refresh_token"] == new
+    assert error_of(await rp.refresh(old)) == (400, "invalid_grant")
+    newest = (await refreshed(rp, new))["refresh_token"]  # the third use got nothing, and ended nothing
+    clock.advance(seconds=PUBLIC_GRACE + 1)
+    assert error_of(await rp.refresh(new)) == (400, "invalid_grant")
+    assert error_of(await rp.refresh(newest)) == (400, "invalid_grant")
+
+
+async def test_the_grace_of_public_clients_is_never_longer_than_that_of_all(
+    auth_sqlite_url: str, clock: MovableClock
+) -> None:
+    async with running_auth_service(auth_sqlite_url, clock, lifetimes={"refresh_token_grace": 0}) as auth:
+        rp = auth.relying_party("spa")
+        old = (await rp.tokens())["refresh_token"]
+        await refreshed(rp, old)
+        clock.advance(seconds=1)
+        assert error_of(await rp.refresh(old)) == (400, "invalid_grant")
+
+
+@pytest.mark.parametrize("client_id", ["spa", "app-one"])
+async def test_a_second_use_within_the_grace_is_audited_and_counted(
+    auth: AuthService, trail: Trail, client_id: str
+) -> None:
+    rp, kind = auth.relying_party(client_id), "public" if client_id == "spa" else "confidential"
+    tokens = await rp.tokens()
+    await refreshed(rp, tokens["refresh_token"])
+    await trail.new()
+    again = await counted(auth.http("127.0.0.1"), lambda: refreshed(rp, tokens["refresh_token"]))
+    assert again[repeats(kind, "answered")] == 1
+    (entry,) = await trail.new()
+    assert (entry.event, entry.client_id) == ("refresh_token_repeated", client_id)
+    assert entry.sub == claims_of(tokens["access_token"])["sub"]
+    assert entry.sid == claims_of(tokens["id_token"])["sid"]
+    third = await counted(auth.http("127.0.0.1"), lambda: rp.refresh(tokens["refresh_token"]))
+    assert third[repeats(kind, "refused" if kind == "public" else "answered")] == 1
+    assert await trail.new() == []  # one row for each generation; the metric counts every use
+
+
+def repeats(kind: str, outcome: str) -> str:
+    return f'tallystick_refresh_token_repeats_total{{client="{kind}",outcome="{outcome}"}}'
+
+
+@pytest.mark.parametrize(
+    "fault", [{"scope": "openid notes:read notes:write"}, {"scope": 'no"scope'}, {"resource": CALENDAR}]
+)
+async def test_a_replay_ends_the_family_whatever_else_is_wrong_with_the_request(
+    rp: RelyingParty, fault: dict[str, str]
+) -> None:
+    first = (await rp.tokens())["refresh_token"]
+    second = (await refreshed(rp, first))["refresh_token"]
+    third = (await refreshed(rp, second))["refresh_token"]
+    assert error_of(await rp.refresh(first, **fault)) == (400, "invalid_grant")
+    assert error_of(await rp.refresh(third)) == (400, "invalid_grant")
+
+
+async def test_a_refused_request_within_the_grace_leaves_the_answer_for_a_good_one(auth: AuthService) -> None:
+    rp = auth.relying_party("spa")
+    first = (await rp.tokens())["refresh_token"]
+    second = (await refreshed(rp, first))["refresh_token"]
+    assert error_of(await rp.refresh(first, scope="openid notes:read notes:write")) == (400, "invalid_scope")
+    assert (await refreshed(rp, first))["refresh_token"] == second
+
+
 async def test_a_token_used_again_after_the_grace_kills_the_family(rp: RelyingParty, clock: MovableClock) -> None:
     old = (await rp.tokens())["refresh_token"]
     new = await refreshed(rp, old)
@@ -76,6 +152,17 @@ async def test_one_family_dies_alone(rp: RelyingParty, clock: MovableClock) -> N
     clock.advance(seconds=GRACE + 1)
     assert (await rp.refresh(one)).status_code == 400
     assert (await rp.refresh(other)).status_code == 200
+
+
+async def test_a_crowd_of_a_public_client_gets_one_successor_at_most_twice(auth: AuthService) -> None:
+    rp = auth.relying_party("spa")
+    token = (await rp.tokens())["refresh_token"]
+    responses = answered(await asyncio.gather(*(rp.refresh(token) for _ in range(20))))
+    assert {response.status_code for response in responses} <= {200, 400}
+    successors = [response.json()["refresh_token"] for response in responses if response.status_code == 200]
+    assert len(successors) <= 2
+    (successor,) = set(successors)
+    assert (await rp.refresh(successor)).status_code == 200
 
 
 async def test_sixty_refreshes_at_once_have_one_successor(rp: RelyingParty) -> None:

@@ -85,7 +85,7 @@ class Demo:
         async with self._store() as store:
             settings = read_config(self.place.auth_toml)
             form_keys = await load_secret(store, MasterKey.load(settings.master_key, may_create=False), "form_key")
-        return Forms(form_keys[max(form_keys)], self.auth, clock)
+        return Forms(lambda: [form_keys[max(form_keys)]], self.auth, clock)
 
     @asynccontextmanager
     async def _store(self) -> AsyncIterator[Store]:

@@ -24,7 +24,7 @@ def clock() -> MovableClock:
 
 @pytest.fixture
 def forms(clock: MovableClock) -> Forms:
-    return Forms(b"k" * 32, ISSUER, clock)
+    return Forms(lambda: [b"k" * 32], ISSUER, clock)
 
 
 def post(*origins: str) -> Request:
@@ -84,13 +84,13 @@ def test_the_redirect_with_a_state_of_2300_characters_fits_into_four_kilobytes(f
 
 def test_another_key_does_not_open_it(forms: Forms, clock: MovableClock) -> None:
     with pytest.raises(FormForged):
-        Forms(b"K" * 32, ISSUER, clock).open(forms.seal(QUERY, started=clock.now))
+        Forms(lambda: [b"K" * 32], ISSUER, clock).open(forms.seal(QUERY, started=clock.now))
 
 
 @given(st.text())
 def test_no_text_is_an_error_of_another_kind(text: str) -> None:
     with pytest.raises(FormForged):
-        Forms(b"k" * 32, ISSUER, MovableClock()).open(text)
+        Forms(lambda: [b"k" * 32], ISSUER, MovableClock()).open(text)
 
 
 def test_the_mac_of_another_purpose_does_not_seal(forms: Forms, clock: MovableClock) -> None:
@@ -144,5 +144,5 @@ def test_any_other_origin_is_a_strangers(forms: Forms, origins: tuple[str, ...])
 
 
 def test_the_schemes_own_port_is_not_part_of_an_origin(clock: MovableClock) -> None:
-    assert Forms(b"k" * 32, "https://id.example.com:443", clock).is_our_origin(post(ISSUER))
-    assert Forms(b"k" * 32, "http://[::1]:8000", clock).is_our_origin(post("http://[::1]:8000"))
+    assert Forms(lambda: [b"k" * 32], "https://id.example.com:443", clock).is_our_origin(post(ISSUER))
+    assert Forms(lambda: [b"k" * 32], "http://[::1]:8000", clock).is_our_origin(post("http://[::1]:8000"))

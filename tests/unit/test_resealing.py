@@ -9,10 +9,11 @@ import pytest
 from auth_service.sealing import MasterKey, WrongMasterKey
 from auth_service.store import keys
 from auth_service.store.keys import Resealed
-from auth_service.tokens.bootstrap import SECRETS, bootstrap, load_secret
+from auth_service.tokens.bootstrap import bootstrap, load_secret
 from auth_service.tokens.key_making import make_key, open_key
 from auth_service.tokens.key_ring import KeyRing
 from auth_service.tokens.resealing import MasterKeyOnFile, Sealed, in_use, reseal
+from auth_service.tokens.service_secrets import SECRETS
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.store import Store
 from tests.support.clock import MovableClock

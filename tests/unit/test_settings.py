@@ -33,6 +33,7 @@ def test_the_lifetimes_have_the_defaults_of_the_contract() -> None:
         "refresh_token": 1209600,
         "refresh_token_family": 7776000,
         "refresh_token_grace": 60,
+        "refresh_token_grace_public": 10,
         "id_token": 300,
         "login_session_idle": 28800,
         "login_session_absolute": 2592000,

@@ -67,7 +67,7 @@ class House:
     def build(cls, store: Store, passwords: Passwords, *, is_https: bool = True) -> "House":
         clock = MovableClock()
         login_sessions = LoginSessions(store, clock, Lifetime(IDLE, ABSOLUTE), is_https=is_https)
-        known_devices = KnownDevices(b"k" * 32, clock, is_https=is_https)
+        known_devices = KnownDevices(lambda: [b"k" * 32], clock, is_https=is_https)
         sign_in = SignIn(store, passwords, login_sessions, known_devices, clock)
         return cls(store, clock, passwords, login_sessions, sign_in)
 
@@ -169,11 +169,11 @@ async def test_the_users_own_browser_is_let_in_while_strangers_guess(house: Hous
 
 
 async def test_a_known_device_is_known_for_one_account_and_half_a_year(house: House, sub: str) -> None:
-    devices = KnownDevices(b"k" * 32, house.clock, is_https=True)
+    devices = KnownDevices(lambda: [b"k" * 32], house.clock, is_https=True)
     own = Browser()
     await house.enter(own)
     assert devices.find(own.request(), "bob@example.com") is None
-    assert KnownDevices(b"K" * 32, house.clock, is_https=True).find(own.request(), EMAIL) is None
+    assert KnownDevices(lambda: [b"K" * 32], house.clock, is_https=True).find(own.request(), EMAIL) is None
     house.clock.advance(seconds=180 * 86_400)
     assert devices.find(own.request(), EMAIL) is not None
     house.clock.advance(seconds=86_400)
@@ -181,7 +181,7 @@ async def test_a_known_device_is_known_for_one_account_and_half_a_year(house: Ho
 
 
 async def test_each_browser_has_an_id_of_its_own_and_keeps_it(house: House, sub: str) -> None:
-    devices = KnownDevices(b"k" * 32, house.clock, is_https=True)
+    devices = KnownDevices(lambda: [b"k" * 32], house.clock, is_https=True)
     browsers = [Browser(), Browser()]
     seen = set()
     for browser in browsers * 2:
@@ -209,7 +209,7 @@ async def test_a_known_device_cookie_from_before_a_password_change_is_worth_noth
     "cookie", ["", ".", "...", "20000.tag", "a.b.c.d", "a.1.1.", "é" * 50, "." * 10_000, "a" * 10_000, "1." * 80]
 )
 async def test_a_forged_known_device_cookie_is_ignored(house: House, cookie: str) -> None:
-    devices = KnownDevices(b"k" * 32, house.clock, is_https=True)
+    devices = KnownDevices(lambda: [b"k" * 32], house.clock, is_https=True)
     assert devices.find(request(f"__Host-known_device={cookie}"), EMAIL) is None
 
 
