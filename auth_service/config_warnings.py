@@ -8,10 +8,20 @@ from auth_service.uris import runs_on_the_device
 from tallystick.server import Misconfigured, resolve_secret
 from tallystick.server.secrets import exposed_mode
 
+SEEN_BY_ALL = 60
+"""Seconds after which common JWT libraries have seen a new signing key: some wait for 30 between two look-ups."""
+
+_TOO_SHORT_AHEAD = (
+    "lifetimes.signing_key_ahead is {}: APIs that use PyJWT or jose refuse the tokens of a new key for up to 20 s,"
+    " because they look for an unknown key every 30 s only; 60 and more is safe"
+)
+
 
 def config_warnings(settings: Settings) -> list[str]:
     """One line for each, without secrets."""
+    ahead = settings.lifetimes.signing_key_ahead
     return [
+        *([] if ahead >= SEEN_BY_ALL else [_TOO_SHORT_AHEAD.format(ahead)]),
         *_of_files(settings),
         *(warning for client in settings.client for warning in _of_client(client)),
     ]

@@ -62,3 +62,17 @@ def test_secret_file_that_others_can_read_is_warned_about(tmp_path: Path, mode: 
 def test_master_key_that_is_still_to_be_made_is_not_warned_about(tmp_path: Path) -> None:
     settings = {"issuer": "https://id.example.com", "database_url": "sqlite:///auth.db"}
     assert config_warnings(Settings.model_validate(settings | {"master_key": f"file:{tmp_path}/none"})) == []
+
+
+@pytest.mark.parametrize(("ahead", "count"), [(10, 1), (59, 1), (60, 0), (900, 0)])
+def test_signing_keys_that_libraries_see_too_late_are_warned_about(ahead: int, count: int) -> None:
+    settings = Settings.model_validate(
+        {
+            "issuer": "https://id.example.com",
+            "database_url": "sqlite:///auth.db",
+            "lifetimes": {"signing_key_ahead": ahead},
+        }
+    )
+    warnings = config_warnings(settings)
+    assert len(warnings) == count
+    assert all(f"signing_key_ahead is {ahead}" in warning for warning in warnings)
