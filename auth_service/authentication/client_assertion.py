@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from auth_service.authentication.client_keys import ClientKeys, Keys
+from auth_service.authentication.client_keys import ClientKeys
 from auth_service.authentication.clients.failures import AuthenticationFailed
+from auth_service.authentication.key_cache import Keys
 from auth_service.registry import Registry
 from auth_service.store import client_assertions
 from auth_service.store.clients import Client
@@ -87,7 +88,9 @@ class ClientAssertions:
         if client.token_endpoint_auth_signing_alg not in (None, header.alg):
             raise _Refused("assertion_algorithm", client)
         try:
-            claims = ClientAssertionClaims.model_validate(await self._verified(assertion, header, client))
+            verified = await self._verified(assertion, header, client)
+            self._keys.prove(client)
+            claims = ClientAssertionClaims.model_validate(verified)
         except InvalidToken:
             raise _Refused("assertion_signature", client) from None
         except ValueError:  # pydantic's ValidationError

@@ -2,16 +2,16 @@
 
 import asyncio
 import logging
-from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
+from typing import Literal
+from urllib.parse import urlsplit
 
-from auth_service.client_jwks import is_costly
+from auth_service.authentication.key_cache import KeyCache, Keys, KnownKeys, usable
 from auth_service.outgoing import Outgoing, OutgoingFailed
+from auth_service.outgoing.sites import site_of
 from auth_service.store.clients import Client
 from tallystick.clock import Clock
-from tallystick.jwk import PublicKey, usable_keys
+from tallystick.errors import TemporarilyUnavailable
 from tallystick.strict_json import parse_object
 
 FRESH = 300
@@ -20,64 +20,57 @@ STALE = 900
 """Seconds after which they are not used before they have been fetched again, if they can be."""
 COOLDOWN = 4
 """Seconds, by the clock, during which assertions that no key fits cannot make us ask a client a second time."""
-MOST_STRANGERS_FETCHES = 4
-"""At once for clients that registered themselves: they must not take all the places that logout tokens need, too."""
-MOST_CLIENTS = 500
-"""Whose keys are remembered; the least used go first."""
-MOST_KEYS = 20
-"""Of one client, and the first ones: no more than MOST_ENTRIES of its JWK Set are looked at."""
-MOST_ENTRIES = 100
+MAX_FETCHES = {"proven": 4, "new": 4, "failing": 2}
+"""At once for clients that registered themselves: with a key that has verified an assertion; not asked before; with a
+last answer of no use. None of these kinds keeps another waiting. In all they are fewer than the connections that there
+are for such clients, which logout tokens and logos need, too."""
+MAX_FETCHES_PER_SITE = 2
+"""Of these, to the hosts of one owner."""
 MOST_BYTES = 64 * 1024
-
-Keys = tuple[PublicKey, ...]
+_BUSY_FOR = 5
+"""Seconds after which a client shall come again when all places are taken: as long as a fetch may last."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class _Known:
-    """What is known of one client's keys. Another `source` makes it worthless: the client has changed its metadata."""
-
-    source: object
-    keys: Keys = ()
-    fetched_at: int | None = None
-    asked_at: int | None = None
-    fetching: asyncio.Task[None] | None = None
-    is_away: bool = False
 
 
 class ClientKeys:
     """One fetch at a time for each client; a fetch that fails changes nothing: the last good keys stay.
 
-    A client's dead address is the client's trouble. It has no keys then, and the caller's answer is `invalid_client`.
+    A client whose address does not answer has no keys, and the caller's answer is `invalid_client`. A client that could
+    not be asked, because others take all places, is told to come again.
     """
 
     def __init__(self, outgoing: Outgoing, clock: Clock) -> None:
         self._outgoing = outgoing
         self._clock = clock
-        self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._fetches: set[asyncio.Task[None]] = set()
-        self._strangers_fetches = 0
+        self._cache = KeyCache()
+        self._fetches: dict[asyncio.Task[None], _Place | None] = {}
 
     async def of(self, client: Client) -> Keys:
-        """The keys of the client, which for a `jwks_uri` may be a few minutes old."""
-        known = self._recall(client)
+        """The keys of the client, which for a `jwks_uri` may be a few minutes old.
+
+        Raises TemporarilyUnavailable when none are known, and too many others are being asked for theirs.
+        """
+        known = self._cache.recall(client)
         age = self._age(known.fetched_at)
-        if client.jwks_uri is not None and age >= FRESH and self._may_ask(client, known):
-            self._begin(client, known)
+        if client.jwks_uri is not None and age >= FRESH and self._is_due(known):
+            self._begin(client, known, must=not known.keys)
         if known.fetching is not None and age >= STALE and not (known.keys and known.is_away):
             await asyncio.shield(known.fetching)  # one caller may give up without taking the others' fetch along
         return known.keys
 
     async def newer(self, client: Client) -> Keys | None:
-        """The keys after the client had its chance to tell of others; None when it was asked a moment ago."""
-        known = self._recall(client)
+        """The keys after the client was asked for others; None when it was asked a moment ago.
+
+        Raises TemporarilyUnavailable when too many others are being asked for theirs.
+        """
+        known = self._cache.recall(client)
         if client.jwks_uri is None:
             return None
         if known.fetching is None:
-            if not self._may_ask(client, known):
+            if not self._is_due(known):
                 return None
-            self._begin(client, known)
+            self._begin(client, known, must=True)
         if known.fetching is not None:
             await asyncio.shield(known.fetching)
         return known.keys
@@ -87,39 +80,38 @@ class ClientKeys:
             fetch.cancel()
         await asyncio.gather(*self._fetches, return_exceptions=True)
 
-    def _recall(self, client: Client) -> _Known:
-        # Trust belongs to it, too: what was fetched for a client that the file declared is no stranger's to use.
-        source = client.jwks, client.jwks_uri, client.is_declared
-        known = self._known.get(client.client_id)
-        if known is None or known.source != source:
-            known = self._known[client.client_id] = _Known(source, _usable(client.jwks) if client.jwks else ())
-        self._known.move_to_end(client.client_id)
-        if len(self._known) > MOST_CLIENTS:
-            self._known.popitem(last=False)
-        return known
+    def prove(self, client: Client) -> None:
+        """An assertion was signed with a key of the client's: from now on its keys are kept before those of others."""
+        self._cache.prove(client)
 
     def _age(self, since: int | None) -> float:
         """Seconds; of what never was, or will be when a clock that was set back comes there, more than any."""
         age = float("inf") if since is None else self._clock() - since
         return age if age >= 0 else float("inf")
 
-    def _may_ask(self, client: Client, known: _Known) -> bool:
-        if known.fetching is not None or self._age(known.asked_at) < COOLDOWN:
-            return False
-        return client.is_declared or self._strangers_fetches < MOST_STRANGERS_FETCHES
+    def _is_due(self, known: KnownKeys) -> bool:
+        return known.fetching is None and self._age(known.asked_at) >= COOLDOWN
 
-    def _begin(self, client: Client, known: _Known) -> None:
+    def _begin(self, client: Client, known: KnownKeys, *, must: bool) -> None:
+        """Raises TemporarilyUnavailable when it `must` begin and there is no place."""
+        place = None if client.is_declared else _place_of(client, known)
+        if place is not None and not self._is_free(place):
+            if must:
+                raise TemporarilyUnavailable("the keys of too many clients are being fetched", retry_after=_BUSY_FOR)
+            return
         known.asked_at = self._clock()
-        self._strangers_fetches += not client.is_declared
         known.fetching = asyncio.create_task(self._fetch(client, known))
-        self._fetches.add(known.fetching)
-        known.fetching.add_done_callback(lambda done: self._ended(client, done))
+        self._fetches[known.fetching] = place
+        known.fetching.add_done_callback(self._fetches.pop)
 
-    def _ended(self, client: Client, fetch: asyncio.Task[None]) -> None:
-        self._fetches.discard(fetch)
-        self._strangers_fetches -= not client.is_declared
+    def _is_free(self, place: "_Place") -> bool:
+        taken = [other for other in self._fetches.values() if other is not None]
+        return (
+            sum(other.kind == place.kind for other in taken) < MAX_FETCHES[place.kind]
+            and sum(other.site == place.site for other in taken) < MAX_FETCHES_PER_SITE
+        )
 
-    async def _fetch(self, client: Client, known: _Known) -> None:
+    async def _fetch(self, client: Client, known: KnownKeys) -> None:
         try:
             answer = await self._outgoing.get(
                 client.jwks_uri or "",
@@ -129,7 +121,7 @@ class ClientKeys:
             )
             if answer.status != 200:
                 raise ValueError(f"the answer is {answer.status}")
-            known.keys = _usable(parse_object(answer.body))
+            known.keys = usable(parse_object(answer.body))
             known.fetched_at = self._clock()
             known.is_away = False
         except (OutgoingFailed, ValueError) as failure:
@@ -144,10 +136,16 @@ class ClientKeys:
             known.asked_at = self._clock()  # from its end: a fetch that came to nothing may have taken longer than that
 
 
-def _usable(jwk_set: Mapping[str, object]) -> Keys:
-    """Those that we can use, at most MOST_KEYS. Raises ValueError for what is no JWK Set."""
-    entries = jwk_set.get("keys")
-    if isinstance(entries, list):
-        jwk_set = {"keys": entries[:MOST_ENTRIES]}
-    keys = usable_keys(jwk_set, kid_may_be_absent=True)
-    return tuple(islice((key for key in keys if not is_costly(key)), MOST_KEYS))
+@dataclass(frozen=True)
+class _Place:
+    """What a fetch for a client that registered itself takes up."""
+
+    kind: Literal["proven", "new", "failing"]
+    site: str
+
+
+def _place_of(client: Client, known: KnownKeys) -> _Place:
+    site = site_of(urlsplit(client.jwks_uri or "").hostname or "")
+    if known.is_proven:
+        return _Place("proven", site)
+    return _Place("failing" if known.is_away else "new", site)

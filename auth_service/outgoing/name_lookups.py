@@ -7,12 +7,15 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from auth_service.outgoing.public_addresses import Address
+from auth_service.outgoing.sites import site_of
 
 Resolve = Callable[[str], list[Address]]
 """The addresses of a host, the best first; called in a thread. Raises OSError or ValueError when it has none."""
 
-MOST = 32
+MOST = 64
 """Hosts that are looked up at once."""
+MOST_PER_SITE = 8
+"""Of these, the hosts of one owner: one whose name server hangs can have many names."""
 PATIENCE = 1.0
 """Seconds after which nobody joins a look-up that goes on: its name server is taken to be away."""
 
@@ -31,7 +34,9 @@ class NameLookups:
         """Raises OSError or ValueError for a host that has no address, or whose look-up hangs."""
         looking, begun = self._under_way.get(host, (None, 0.0))
         if looking is None:
-            if len(self._under_way) >= MOST:
+            its_site = site_of(host)
+            of_its_site = sum(site_of(other) == its_site for other in self._under_way)
+            if len(self._under_way) >= MOST or of_its_site >= MOST_PER_SITE:
                 raise OSError("too many names are being looked up")
             looking = asyncio.get_running_loop().create_future()
             self._under_way[host] = looking, time.monotonic()

@@ -21,8 +21,9 @@ from tallystick.urls import is_loopback
 SECONDS = 5.0
 """For one request from its first byte to its last, the wait for a connection included."""
 CONNECT_SECONDS = 2.0
-MOST_CONNECTIONS = 16
-"""To strangers' addresses at once; and as many to trusted ones, so that the one kind never waits for the other."""
+MOST_CONNECTIONS = 32
+"""At once to addresses of clients that registered themselves, and as many to trusted ones: neither kind waits for
+the other. More than keys, logos and logout tokens may have together, so that none of these waits for another."""
 MOST_POSTED_BYTES = 4096
 """Kept of the answer to a POST, which is told by its status."""
 

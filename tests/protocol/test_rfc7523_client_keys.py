@@ -8,10 +8,10 @@ from joserfc.jwk import RSAKey
 from pydantic import ValidationError
 from sqlalchemy import Connection, update
 
-from auth_service.authentication.client_keys import MOST_STRANGERS_FETCHES
+from auth_service.authentication.client_keys import MAX_FETCHES, MAX_FETCHES_PER_SITE
 from auth_service.store import clients
 from auth_service.store.tables import clients as clients_table
-from tests.support.asserting_client import REFUSED, AssertingClient, KeysHost, new_key, present, running
+from tests.support.asserting_client import REFUSED, AssertingClient, KeysHost, ask, new_key, present, running
 from tests.support.auth_service import running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import declared_settings
@@ -168,31 +168,82 @@ def _registered_itself(connection: Connection) -> None:
     connection.execute(update(clients_table).values(origin=clients.REGISTRATION))
 
 
-async def test_the_places_of_strangers_are_not_all_for_keys(
-    auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
-) -> None:
-    """So few fetches go on at once for clients that registered themselves that their logout tokens find a place."""
-    silent = asyncio.Event()
-    asked: list[str] = []
+BUSY = (503, "temporarily_unavailable")
 
-    async def never(request: httpx.Request) -> httpx.Response:
-        asked.append(str(request.url))
-        await silent.wait()
+
+class Silent:
+    """A network in which hosts below `.silent` never answer, and the others have the keys of `host`."""
+
+    def __init__(self, host: KeysHost) -> None:
+        self._host = host
+        self.asked: list[str] = []
+        self.transport = httpx.MockTransport(self._answer)
+        self.end = asyncio.Event()
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        if not request.url.host.endswith(".silent"):
+            return await self._host.transport.handle_async_request(request)
+        self.asked.append(str(request.url))
+        await self.end.wait()
         return httpx.Response(404)
 
-    names = [f"stranger-{number}" for number in range(10)]
-    declared = [
-        AssertingClient(name, clock, signer.key).declared(jwks=None, jwks_uri=f"https://{name}.example.org/keys")
-        for name in names
-    ]
-    transport = httpx.MockTransport(never)
-    async with running_auth_service(auth_sqlite_url, clock, outgoing_transport=transport, client=declared) as auth:
+
+def at(name: str, host: str, clock: MovableClock, signer: AssertingClient) -> dict[str, object]:
+    return AssertingClient(name, clock, signer.key).declared(jwks=None, jwks_uri=f"https://{host}/keys")
+
+
+async def test_hosts_that_never_answer_keep_no_client_waiting_that_was_proven_before(
+    auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
+) -> None:
+    network = Silent(KeysHost(signer.key))
+    names = [f"hostile-{number}" for number in range(8)]
+    declared = [at(name, f"{name}.silent", clock, signer) for name in names]
+    declared += [at("honest", "honest.example", clock, signer), at("late", "late.example", clock, signer)]
+    async with running_auth_service(
+        auth_sqlite_url, clock, outgoing_transport=network.transport, client=declared
+    ) as auth:
+        await auth.store.write(_registered_itself)
+        honest = AssertingClient("honest", clock, signer.key)
+        assert await present(auth, honest) == (200, "")
+        clock.advance(seconds=900)  # its keys have to be fetched again
+        asking = [asyncio.create_task(present(auth, AssertingClient(name, clock, signer.key))) for name in names]
+        await until(lambda: sum(task.done() for task in asking) == len(names) - MAX_FETCHES["new"])
+        assert len(network.asked) == MAX_FETCHES["new"]
+        assert [task.result() for task in asking if task.done()] == [BUSY] * (len(names) - MAX_FETCHES["new"])
+        assert await present(auth, honest) == (200, "")
+        # A client that was not asked before is told to come again, and not that its credentials are wrong.
+        late = AssertingClient("late", clock, signer.key)
+        response = await ask(auth, late.fields())
+        assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+        network.end.set()
+        assert (await asyncio.gather(*asking)).count(REFUSED) == MAX_FETCHES["new"]
+        # Those that did not answer have few places from now on, and keep no new client waiting.
+        network.end.clear()
+        clock.advance(seconds=4)
+        asking = [asyncio.create_task(present(auth, AssertingClient(name, clock, signer.key))) for name in names[:4]]
+        await until(lambda: sum(task.done() for task in asking) == 4 - MAX_FETCHES["failing"])
+        assert await present(auth, late) == (200, "")
+        network.end.set()
+        await asyncio.gather(*asking)
+
+
+async def test_the_hosts_of_one_site_have_a_share_of_the_places(
+    auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
+) -> None:
+    network = Silent(KeysHost(signer.key))
+    names = [f"hostile-{number}" for number in range(4)]
+    declared = [at(name, f"{name}.one-owner.silent", clock, signer) for name in names]
+    declared.append(at("honest", "honest.example", clock, signer))
+    async with running_auth_service(
+        auth_sqlite_url, clock, outgoing_transport=network.transport, client=declared
+    ) as auth:
         await auth.store.write(_registered_itself)
         asking = [asyncio.create_task(present(auth, AssertingClient(name, clock, signer.key))) for name in names]
-        await until(lambda: sum(task.done() for task in asking) == len(names) - MOST_STRANGERS_FETCHES)
-        assert len(asked) == MOST_STRANGERS_FETCHES
-        silent.set()
-        assert await asyncio.gather(*asking) == [REFUSED] * len(names)
+        await until(lambda: sum(task.done() for task in asking) == len(names) - MAX_FETCHES_PER_SITE)
+        assert len(network.asked) == MAX_FETCHES_PER_SITE
+        assert await present(auth, AssertingClient("honest", clock, signer.key)) == (200, "")
+        network.end.set()
+        await asyncio.gather(*asking)
 
 
 async def test_a_key_that_would_keep_us_busy_is_not_used(auth_sqlite_url: str, clock: MovableClock) -> None:

@@ -1,0 +1,72 @@
+"""Keys of clients that have proven themselves are kept, however many others there are."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from auth_service.authentication.key_cache import MAX_CLIENTS, KeyCache
+from auth_service.outgoing.sites import site_of
+from auth_service.store.clients import REGISTRATION, Client
+from tests.support.asserting_client import jwk_of, new_key
+
+JWKS = {"keys": [jwk_of(new_key("ES256"))]}
+
+
+def client(name: str, **values: Any) -> Client:
+    """With nothing but what the cache looks at."""
+    nothing: dict[str, Any] = {field.name: None for field in dataclasses.fields(Client)}
+    return Client(**nothing | {"client_id": name, **values})
+
+
+def declared(name: str) -> Client:
+    return client(name, origin="file", jwks_uri="https://client.example.org/keys")
+
+
+def registered(name: str) -> Client:
+    return client(name, origin=REGISTRATION, jwks=JWKS)
+
+
+@pytest.mark.parametrize("is_proven", [False, True])
+def test_registered_clients_evict_no_keys_of_a_declared_one(is_proven: bool) -> None:
+    cache = KeyCache()
+    known = cache.recall(declared("app"))
+    for number in range(MAX_CLIENTS + 5):
+        cache.recall(registered(f"stranger-{number}"))
+        if is_proven:
+            cache.prove(registered(f"stranger-{number}"))
+    assert cache.recall(declared("app")) is known
+
+
+@pytest.mark.parametrize("kind", [declared, registered])
+def test_clients_without_a_good_signature_evict_no_keys_of_one_that_had_it(kind: Callable[[str], Client]) -> None:
+    cache = KeyCache()
+    known = cache.recall(kind("app"))
+    cache.prove(kind("app"))
+    for number in range(MAX_CLIENTS + 5):
+        cache.recall(kind(f"other-{number}"))
+    assert cache.recall(kind("app")) is known
+
+
+def test_a_client_with_other_metadata_has_other_keys_that_are_not_proven() -> None:
+    cache = KeyCache()
+    known = cache.recall(registered("app"))
+    cache.prove(registered("app"))
+    changed = cache.recall(dataclasses.replace(registered("app"), jwks=None, jwks_uri="https://other.example/keys"))
+    assert changed is not known
+    assert not changed.is_proven
+
+
+@pytest.mark.parametrize(
+    ("host", "site"),
+    [
+        ("a.b.Example.org.", "example.org"),
+        ("localhost", "localhost"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("[2001:DB8::1]", "2001:db8::1"),
+        ("", ""),
+    ],
+)
+def test_a_site_is_the_last_two_labels_or_an_address(host: str, site: str) -> None:
+    assert site_of(host) == site
