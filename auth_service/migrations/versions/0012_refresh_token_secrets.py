@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0012"
-down_revision = "0009_registration"
+down_revision = "0007_consent"
 
 
 def upgrade() -> None:
