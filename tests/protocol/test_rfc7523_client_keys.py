@@ -16,6 +16,7 @@ from tests.support.auth_service import running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import declared_settings
 from tests.support.far_side import far_side
+from tests.support.patience import PATIENCE
 from tests.support.waiting import until
 
 
@@ -193,8 +194,9 @@ def at(name: str, host: str, clock: MovableClock, signer: AssertingClient) -> di
 
 
 async def test_hosts_that_never_answer_keep_no_client_waiting_that_was_proven_before(
-    auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
+    auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("auth_service.outgoing.requests.SECONDS", PATIENCE)
     network = Silent(KeysHost(signer.key))
     names = [f"hostile-{number}" for number in range(8)]
     declared = [at(name, f"{name}.silent", clock, signer) for name in names]
@@ -220,7 +222,8 @@ async def test_hosts_that_never_answer_keep_no_client_waiting_that_was_proven_be
         # Those that did not answer have few places from now on, and keep no new client waiting.
         network.end.clear()
         clock.advance(seconds=4)
-        asking = [asyncio.create_task(present(auth, AssertingClient(name, clock, signer.key))) for name in names[:4]]
+        failed = [url.removeprefix("https://").partition(".")[0] for url in network.asked]
+        asking = [asyncio.create_task(present(auth, AssertingClient(name, clock, signer.key))) for name in failed]
         await until(lambda: sum(task.done() for task in asking) == 4 - MAX_FETCHES["failing"])
         assert await present(auth, late) == (200, "")
         network.end.set()
@@ -228,8 +231,9 @@ async def test_hosts_that_never_answer_keep_no_client_waiting_that_was_proven_be
 
 
 async def test_the_hosts_of_one_site_have_a_share_of_the_places(
-    auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
+    auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("auth_service.outgoing.requests.SECONDS", PATIENCE)
     network = Silent(KeysHost(signer.key))
     names = [f"hostile-{number}" for number in range(4)]
     declared = [at(name, f"{name}.one-owner.silent", clock, signer) for name in names]
