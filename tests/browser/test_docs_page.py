@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import BrowserContext, Locator, Page, expect
 
 from deploy.demo.place import Account
+from tests.browser.conftest import OpenBrowser, keep_picture
 from tests.browser.steps import fill_in
 from tests.support.demo import Demo
 
@@ -74,3 +75,20 @@ async def test_without_scripts_one_is_led_to_the_description(page: Page, demo: D
     answer = await page.request.get(f"{demo.api}/docs")
     assert "<noscript>" in await answer.text()
     assert (await page.request.get(f"{demo.api}/openapi.json")).ok
+
+
+BACKGROUND = "getComputedStyle(document.documentElement).backgroundColor"
+
+
+@pytest.mark.parametrize("look", ["desk", "phone"])
+async def test_the_docs_page_follows_the_color_scheme(look: str, open_browser: OpenBrowser, demo: Demo) -> None:
+    viewport = {"width": 390, "height": 844} if look == "phone" else {"width": 1100, "height": 800}
+    page = await (await open_browser(color_scheme="dark", viewport=viewport)).new_page()
+    await page.goto(f"{demo.api}/docs")
+    await expect(page.locator('[data-path="/notes"]').first).to_be_visible()
+    await keep_picture(page, f"docs-{look}-dark", folder="docs")
+    assert await page.evaluate(BACKGROUND) == "rgb(28, 32, 34)"
+    await page.emulate_media(color_scheme="light")
+    await expect(page.locator("html.dark-mode")).to_have_count(0)
+    await keep_picture(page, f"docs-{look}-light", folder="docs")
+    assert await page.evaluate(BACKGROUND) != "rgb(28, 32, 34)"

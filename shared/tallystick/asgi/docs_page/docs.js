@@ -1,5 +1,11 @@
 "use strict";
 
+// Swagger UI has a dark style of its own, and leaves it to the page when to use it.
+const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+const followColorScheme = () => document.documentElement.classList.toggle("dark-mode", prefersDark.matches);
+followColorScheme();
+prefersDark.addEventListener("change", followColorScheme);
+
 const page = document.getElementById("swagger-ui").dataset;
 
 const ui = SwaggerUIBundle({
