@@ -6,8 +6,8 @@ Clients that are there already keep no site: together they count as one.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009_registration"
-down_revision = "0011"
+revision = "0009"
+down_revision = "0008"
 
 
 def upgrade() -> None:

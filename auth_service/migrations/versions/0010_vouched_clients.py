@@ -6,8 +6,8 @@ Of those registered before this is not known, so nobody vouches for them.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007_consent"
-down_revision = "0009_registration"
+revision = "0010"
+down_revision = "0009"
 
 
 def upgrade() -> None:

@@ -6,8 +6,8 @@ Families that are there have no random part, and all their refresh tokens were m
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
-down_revision = "0007_consent"
+revision = "0011"
+down_revision = "0010"
 
 
 def upgrade() -> None:

@@ -5,8 +5,8 @@ from alembic import op
 
 from auth_service.password_costs import cost_of
 
-revision = "0007_login"
-down_revision = "0006_login"
+revision = "0007"
+down_revision = "0006"
 
 _AT_ONCE = 1000
 

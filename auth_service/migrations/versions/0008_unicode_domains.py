@@ -7,8 +7,8 @@ from sqlalchemy import column, select, table, update
 
 from tallystick.urls import unicode_host
 
-revision = "0011"
-down_revision = "0007_login"
+revision = "0008"
+down_revision = "0007"
 
 _users = table("users", column("sub"), column("email_key"))
 
