@@ -39,6 +39,10 @@ def check_redirect_uri(uri: str, *, is_native: bool) -> str:
     if not is_native:
         raise ValueError("must be https; a private-use scheme needs application_type native")
     check_private_use_scheme(scheme)
+    try:
+        urlsplit(uri)
+    except ValueError:  # brackets that hold no IP address
+        raise ValueError("is not a URI") from None
     return uri
 
 
@@ -102,8 +106,7 @@ def shown_target(uri: str) -> str:
 
     The host of a private-use URI means nothing: com.evil.app://accounts.example/ leads to the app that owns the scheme.
     """
-    url = urlsplit(uri)
-    return url.scheme if has_private_use_scheme(uri) else url.netloc
+    return uri.partition(":")[0] if has_private_use_scheme(uri) else urlsplit(uri).netloc
 
 
 def origin_of(uri: str) -> str | None:

@@ -112,6 +112,11 @@ async def test_only_what_was_given_is_stored(op: AuthService) -> None:
         ({"redirect_uris": ["data:text/html,x"]}, "invalid_redirect_uri"),
         ({"redirect_uris": ["com.example.app:/callback"], "application_type": "web"}, "invalid_redirect_uri"),
         ({"redirect_uris": ["cursor://callback"]}, "invalid_redirect_uri"),
+        ({"redirect_uris": ["com.example.app://[callback"]}, "invalid_redirect_uri"),
+        (
+            {"post_logout_redirect_uris": ["com.example.app://[x"], "application_type": "native"},
+            "invalid_client_metadata",
+        ),
         ({"redirect_uris": ["https://*.new.example.org/callback"]}, "invalid_redirect_uri"),
         ({"redirect_uris": ["https://id.example.com:443/login"]}, "invalid_redirect_uri"),
         ({"redirect_uris": ["https://id.example.com:0443/login"]}, "invalid_redirect_uri"),

@@ -215,6 +215,12 @@ def test_a_scheme_that_no_app_can_own_is_refused(uri: str) -> None:
         check_private_use_scheme(uri.partition(":")[0])
 
 
+@pytest.mark.parametrize("uri", ["cursor://[2S", "com.example.app://x][y", "cursor://[callback]/"])
+def test_a_private_use_uri_with_a_malformed_authority_is_refused(uri: str) -> None:
+    with pytest.raises(ValueError, match="is not a URI"):
+        check_redirect_uri(uri, is_native=True)
+
+
 @pytest.mark.parametrize(
     ("uri", "shown"),
     [
