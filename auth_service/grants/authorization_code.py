@@ -58,7 +58,7 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
     if "openid" in code.scope.split():
         response["id_token"] = await issuing.id_token(family, client, sid=code.sid, nonce=code.nonce)
     if has_refresh_token:
-        response["refresh_token"] = issuing.refresh_token(family, client, secret)
+        response["refresh_token"] = await issuing.refresh_token(family, client, secret)
     return response
 
 

@@ -51,7 +51,7 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
     family = _family_of(outcome, client, issuing)
     target = target_of(family)
     response = await issuing.access_token(family, audience=target.audience, scope=target.scope)
-    response["refresh_token"] = issuing.refresh_token(family, client, secret or new_secret or b"")
+    response["refresh_token"] = await issuing.refresh_token(family, client, secret or new_secret or b"")
     if "openid" in target.scope.split():
         response["id_token"] = await issuing.id_token(family, client, sid=family.login_sid)
     return response

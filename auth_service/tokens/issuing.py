@@ -19,7 +19,7 @@ from auth_service.tokens.status_indexes import StatusIndexes
 from auth_service.tokens.user_claims import asked_for, claims_of, told_in_id_tokens
 from tallystick import jwt
 from tallystick.clock import Clock
-from tallystick.errors import InvalidGrant
+from tallystick.errors import InvalidGrant, TemporarilyUnavailable
 from tallystick.store import Store
 
 TokenResponse = dict[str, Any]
@@ -100,8 +100,15 @@ class Issuing:
         """For a family that is to begin, whose refresh tokens will carry `secret`."""
         return RefreshSecret(hashlib.sha256(secret).digest(), max(self.secrets.versions(REFRESH_KEY)))
 
-    def refresh_token(self, family: Family, client: Client, secret: bytes) -> str:
-        """The current one. `secret` is the random part of the family, of which the store has only the hash."""
+    async def refresh_token(self, family: Family, client: Client, secret: bytes) -> str:
+        """The current one. `secret` is the random part of the family, of which the store has only the hash.
+
+        Raises TemporarilyUnavailable when the key of the family's current token cannot be read.
+        """
+        if family.refresh_key_version not in self.secrets.versions(REFRESH_KEY):
+            await self.secrets.load_readable()  # another process has replaced the key and used it for this family
+            if family.refresh_key_version not in self.secrets.versions(REFRESH_KEY):
+                raise TemporarilyUnavailable("the key of the refresh token cannot be read")
         return refresh_token.write(
             family.family_id,
             family.generation,

@@ -62,25 +62,26 @@ class ServiceSecrets:
         async with self._loading:
             if time.monotonic() - self._looked_at >= _LOOK_AGAIN:
                 self._looked_at = time.monotonic()
-                await self._load_what_opens()
+                await self.load_readable()
 
     async def take_care(self) -> None:
         """To be called every second or two: see what another process replaced, and destroy what is needed no longer.
 
         Raises StoreUnavailable.
         """
-        await self._load_what_opens()
+        await self.load_readable()
         if all(len(self.versions(name)) == 1 for name in SECRETS):
             return
         needless = await self._store.read(secret_rotation.needless, self._kept, now=self._clock())
         if needless:
             await self._store.write(secret_rotation.destroy, needless)
 
-    async def _load_what_opens(self) -> None:
+    async def load_readable(self) -> None:
+        """As `load`, but go on with the secrets that are known when one cannot be opened. Raises StoreUnavailable."""
         try:
             await self.load()
             self._is_locked_out = False
-        except WrongMasterKey as wrong:  # go on with the secrets that are known
+        except WrongMasterKey as wrong:
             if not self._is_locked_out:
                 self._is_locked_out = True
                 _log.error("%s", wrong)

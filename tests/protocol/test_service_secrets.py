@@ -182,6 +182,20 @@ async def test_another_process_accepts_a_token_of_a_key_that_it_has_not_seen_yet
         await refreshed(there.relying_party("spa"), token)
 
 
+async def test_another_process_repeats_an_answer_that_was_made_with_a_key_that_it_has_not_seen_yet(
+    auth_database_url: str, clock: MovableClock
+) -> None:
+    async with (
+        running_auth_service(auth_database_url, clock) as here,
+        running_auth_service(auth_database_url, clock) as there,
+    ):
+        old = (await here.relying_party("spa").tokens())["refresh_token"]
+        await rotate_secrets(here.store, master_key, clock, is_stolen=False)
+        await provider_of(here).issuing.secrets.load()
+        new = (await refreshed(here.relying_party("spa"), old))["refresh_token"]
+        assert (await refreshed(there.relying_party("spa"), old))["refresh_token"] == new
+
+
 async def test_the_old_key_makes_no_token_of_a_family_that_has_rotated_since(
     auth: AuthService, rp: RelyingParty
 ) -> None:
