@@ -57,8 +57,10 @@ async def open_sealed(text: str, provider: Provider, *, restart: str = "/authori
         return provider.forms.open(text)
     except SealExpired as expired:
         query = expired.sealed.query
-        again, unchecked_target = await _where_to_begin(query, provider)
-        again = again or (f"{restart}?{query}" if query else "/login")
+        again, unchecked_target = f"{restart}?{query}" if query else restart, None
+        if restart == "/authorize":
+            uri, unchecked_target = await _where_to_begin(query, provider)
+            again = uri or (again if query else "/login")
         raise FormExpired(query, again=again, unchecked_target=unchecked_target) from None
     except FormForged:
         raise MalformedRequest(reason="signed_state_invalid") from None

@@ -138,13 +138,16 @@ async def test_a_consent_form_that_has_expired_leads_to_the_request_anew(auth: A
     assert "code" in answer_of(await rp.browser.allow(page))
 
 
-async def test_a_confirmation_of_sign_out_that_has_expired_leads_to_the_question_anew(auth: AuthService) -> None:
+@pytest.mark.parametrize("address", ["/logout", "/logout?state=1"])
+async def test_a_confirmation_of_sign_out_that_has_expired_leads_to_the_question_anew(
+    auth: AuthService, address: str
+) -> None:
     browser = auth.browser()
     await browser.sign_in()
-    page = await browser.open("/logout?state=1")
+    page = await browser.open(address)
     auth.clock.advance(seconds=3601)
     expired = await browser.submit(page)
-    assert (expired.status_code, 'href="/logout?state=1"' in expired.text) == (400, True)
+    assert (expired.status_code, f'href="{address}"' in expired.text) == (400, True)
 
 
 async def test_a_signed_in_user_who_opens_the_login_page_again_goes_on(auth: AuthService, rp: RelyingParty) -> None:
