@@ -46,8 +46,8 @@ def _of_client(client: DeclaredClient) -> Iterator[str]:
     if client.first_party and client.is_public and on_the_device:
         yield (
             f"client {client.client_id}: first_party has no effect at {on_the_device[0]}: the user is asked each time, "
-            "because any program on the device could pose as a public client (RFC 8252 §8.6); a client with a secret "
-            "is not asked about"
+            "because any program on the device could impersonate a public client (RFC 8252 §8.6); a client with a "
+            "secret is not asked about"
         )
     if client.token_endpoint_auth_method == "client_secret_basic" and _must_be_encoded(client.client_secret or ""):  # noqa: S105
         yield (

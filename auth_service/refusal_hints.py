@@ -8,8 +8,8 @@ HINTS: dict[Reason, str] = {
     "redirect_uri_missing": "Send exactly one redirect_uri parameter.",
     "redirect_uri_unregistered": (
         "Register this redirect_uri for the client, or send one that is registered. The two are compared character by "
-        "character, with scheme, port, path and a trailing slash; only the port of http://127.0.0.1 and http://[::1] "
-        "may differ."
+        "character, with scheme, port, path and a trailing slash; only for a native or public client may the port of "
+        "http://127.0.0.1 and http://[::1] differ."
     ),
     "post_logout_redirect_uri_unregistered": (
         "Register this address in the client's post_logout_redirect_uris. The two are compared character by character."

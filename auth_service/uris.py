@@ -97,7 +97,7 @@ def has_private_use_scheme(uri: str) -> bool:
 
 
 def runs_on_the_device(uri: str) -> bool:
-    """Whether the code goes to a program on the user's device, as which any other there could pose (RFC 8252 §8.6)."""
+    """Whether the code goes to a program on the user's device, which any other could impersonate (RFC 8252 §8.6)."""
     return has_private_use_scheme(uri) or is_loopback(urlsplit(uri).hostname or "")
 
 

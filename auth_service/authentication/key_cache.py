@@ -36,8 +36,9 @@ class KnownKeys:
 class KeyCache:
     """Four parts: declared clients and those that registered themselves, each proven or not.
 
-    Anybody can make us look up any client's keys, by an assertion that names the client. Only a good signature makes an
-    entry proven, so callers without a key evict none of those, and self-registered clients none of the declared.
+    Every caller can make us look up any client's keys, by an assertion that names the client. Only a good signature
+    makes an entry proven, so callers without a key evict none of those, and self-registered clients none of the
+    declared.
     """
 
     def __init__(self) -> None:

@@ -62,9 +62,8 @@ def next_interaction(
     has_just_signed_in = login_session is not None and begun.login != "" and begun.login == login
     is_another = login_session is not None and expected_subs is not None and login_session.sub not in expected_subs
     if expected_subs == frozenset() or (is_another and has_just_signed_in):
-        raise LoginRequired(
-            "somebody else is asked for than who signs in", reason="user_mismatch"
-        )  # once more would be as vain
+        # Another login would not help.
+        raise LoginRequired("the user who signed in is not the one that the client expects", reason="user_mismatch")
     # A login for this request is enough at once. Later, max_age is judged again: the consent page may have been open
     # for long. Where that page is shown each time, login and consent would then follow each other for ever.
     is_enough = has_just_signed_in and (just_signed_in or _asks_each_time(request, client))
@@ -74,7 +73,7 @@ def next_interaction(
     if login_session is None or is_another or not is_fresh:
         if may_ask:
             return NeedsLogin()
-        raise LoginRequired("nobody is signed in, or not the user asked for, or too long ago")
+        raise LoginRequired("no login, a login of another user, or one that is too old")
     if not just_allowed and _consent_is_due(request, client, allowed):
         if may_ask:
             return NeedsConsent(login_session)

@@ -45,7 +45,7 @@ async def refusal_to_client(
 
 
 def signed_out_page(client: Client, url: str) -> Response:
-    """After a sign-out, the way back to a client for which nobody vouches."""
+    """After a sign-out, a link back to a client for which no operator vouches."""
     return page("leaving", client=client, target=shown_target(url), url=url, error=None, is_signed_out=True)
 
 

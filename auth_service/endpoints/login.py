@@ -24,7 +24,7 @@ _OPEN_TOO_LONG = "This page was open for more than an hour. Sign in again to go 
 
 @router.get("/login", response_class=Response)
 async def login_page(request: Request, provider: Provided) -> Response:
-    """The form, which carries the authorization request that led here, so that nothing is stored for strangers.
+    """The form, which carries the authorization request that led here, so that nothing is stored before a login.
 
     To a user whose login session answers that request the form is not shown, and the request goes on.
     """

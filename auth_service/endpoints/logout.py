@@ -77,7 +77,7 @@ async def _logout(request: Request, query: str, provider: Provider) -> Response:
     asked = await _parse(query, provider)
     login_session = await provider.login_sessions.current(request)
     if login_session is None or _is_of(asked.hint, login_session):
-        # With the hint of another login, or none, anybody could have written the link.
+        # With the hint of another login, or none, an attacker may have written the link.
         client, url = asked.client, asked.continue_url or ""
         is_trusted = asked.hint is not None and client is not None and is_vouched_for(client, url, provider)
         return await _signed_out(request, asked, provider, may_redirect=login_session is not None or is_trusted)

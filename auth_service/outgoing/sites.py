@@ -1,4 +1,4 @@
-"""Which hosts belong to one owner, so that nobody takes every place by having many host names."""
+"""Which hosts belong to one owner, so that one owner cannot take every place by having many host names."""
 
 from ipaddress import ip_address
 

@@ -3,8 +3,8 @@
     base64url(key_version ‖ family_id ‖ generation ‖ secret ‖ MAC)           in bytes 4 + 16 + 4 + 32 + 32
     MAC = HMAC-SHA256(refresh_key, "refresh token 2" ‖ all before it ‖ client_id)
 
-No row is written for one. The family's row has the SHA-256 of `secret`, which all its refresh tokens carry: with the
-refresh key and a copy of the store nobody can compute one, and with a spent one nobody can without the refresh key.
+No row is written for one. The family's row has the SHA-256 of `secret`, which all its refresh tokens carry. The
+refresh key and a copy of the store are not enough to compute one; neither is a spent token without the refresh key.
 
 The first format had no `secret`, and a version of one byte. Such a token is still read, and what it is traded for is of
 the second format.

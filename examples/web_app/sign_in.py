@@ -26,7 +26,7 @@ async def sign_in(request: Request, here: Here) -> Response:
 
 @router.get("/callback")
 async def callback(request: Request, here: Here) -> Response:
-    """The issuer's answer: a code to redeem, or an error, which is no news when nobody was asked."""
+    """The issuer's answer: a code to redeem, or an error, which after a silent attempt means that there is no login."""
     try:
         session = await here.provider.redeem(request)
     except SignInFailed:

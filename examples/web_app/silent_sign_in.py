@@ -33,7 +33,7 @@ async def try_silently(request: Request, here: Services) -> Response | None:
 
 
 def take_silent_failure(request: Request) -> Response | None:
-    """The way back to the first page, when this is the issuer's answer to `try_silently`: nobody is signed in."""
+    """The way back to the first page, when this is the issuer's answer to `try_silently`: there is no login."""
     state = request.query_params.get("state")
     if state is None or request.session.get("silent") != state:
         return None

@@ -80,7 +80,7 @@ def consents_and_metadata(connection: Connection, client_id: str) -> tuple[int, 
     return len(given), row.scalar_one()
 
 
-async def test_no_code_issued_beside_a_withdrawal_of_the_consent_is_worth_anything(
+async def test_a_code_issued_during_a_withdrawal_of_the_consent_cannot_be_redeemed(
     rp: RelyingParty, other_process: Store
 ) -> None:
     sub = await other_process.read(users.find_sub, EMAIL)

@@ -306,7 +306,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "keys.md").read_text("utf-8")
 RECIPE = DOCUMENT.partition("## A signing key was stolen\n")[2].partition("\n## ")[0]
 
 
-async def test_after_the_recipe_of_the_document_a_thief_of_the_store_and_the_master_key_has_nothing(
+async def test_the_documented_steps_after_a_theft_leave_the_thief_no_usable_secret(
     auth_database_url: str, tmp_path: Path
 ) -> None:
     """By the commands that stand there, while the service runs."""

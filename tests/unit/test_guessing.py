@@ -186,7 +186,7 @@ async def test_quiet_addresses_together_are_bounded(store: Store, clock: Movable
     assert of_all.burst == 3000
 
 
-async def test_an_attack_delays_nobody_for_longer_than_it_lasts(store: Store, clock: MovableClock) -> None:
+async def test_an_attack_delays_a_user_only_while_it_lasts(store: Store, clock: MovableClock) -> None:
     elsewhere = replace(STRANGER, address="203.0.113.1")
     await attack(store, clock)
     while await wait_for(store, elsewhere, clock) == 0:

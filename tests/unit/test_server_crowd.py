@@ -177,5 +177,5 @@ def test_bytes_that_were_read_do_not_count_any_more() -> None:
         ("", ""),
     ],
 )
-def test_an_ipv6_host_is_its_64(address: str, network: str) -> None:
+def test_an_ipv6_peer_is_counted_by_its_64(address: str, network: str) -> None:
     assert network_of(address) == network

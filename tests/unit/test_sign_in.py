@@ -191,7 +191,7 @@ async def test_each_browser_has_an_id_of_its_own_and_keeps_it(house: House, sub:
     assert len(seen) == 2
 
 
-async def test_a_known_device_cookie_from_before_a_password_change_is_worth_nothing(house: House, sub: str) -> None:
+async def test_a_known_device_cookie_from_before_a_password_change_is_ignored(house: House, sub: str) -> None:
     own = Browser()
     await house.enter(own)
     thief = Browser(address="198.51.100.1", cookies=dict(own.cookies))

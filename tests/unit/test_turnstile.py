@@ -37,7 +37,7 @@ class Door:
             self.refused.append(name)
 
 
-async def test_few_go_through_at_once_and_those_of_one_address_in_the_order_of_their_coming() -> None:
+async def test_callers_of_one_address_are_admitted_in_order_and_a_few_at_once() -> None:
     door = Door(Turnstile(at_once=2, waiting=3))
     tasks = [await door.send(str(number), "a") for number in range(5)]
     assert door.through == ["0", "1"]

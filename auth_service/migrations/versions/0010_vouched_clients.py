@@ -1,6 +1,6 @@
 """Which clients were registered with the initial access token: an operator vouches for them, and for their addresses.
 
-Of those registered before this is not known, so nobody vouches for them.
+For clients registered before this revision it is unknown, so they count as registered without it.
 """
 
 import sqlalchemy as sa
