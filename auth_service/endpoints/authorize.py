@@ -19,6 +19,7 @@ from auth_service.authorization.parameters import check_parameters
 from auth_service.authorization.request import AuthorizationRequest
 from auth_service.authorization.response import issue_code, with_code
 from auth_service.endpoints.client_redirects import back_to_client, redirect, refusal_to_client
+from auth_service.endpoints.documented import page_responses, query_parameters
 from auth_service.form import RepeatedParameter, read_form
 from auth_service.pages.refusals import MalformedRequest, ParameterRepeated
 from auth_service.provider import Provided, Provider
@@ -35,9 +36,40 @@ _MAX_DECISIONS = 3
 """Times that an answer is decided because what it rested on has changed before the code was stored."""
 
 
-@router.get("/authorize", response_class=Response, include_in_schema=False)
+@router.get(
+    "/authorize",
+    response_class=Response,
+    responses=page_responses(
+        {
+            200: "A form that posts the response to the client (response_mode=form_post).",
+            400: "The client or its redirect_uri is unknown, or the request is malformed.",
+            503: "The database does not answer; Retry-After gives the seconds to wait.",
+        },
+        redirect="To the login page, the consent page, or the client's redirect_uri with a code or an error.",
+    ),
+    openapi_extra=query_parameters(
+        {
+            "response_type": "`code`",
+            "client_id": "The client that sends the request.",
+            "redirect_uri": "Where the response goes: one of the client's registered redirect_uris.",
+            "scope": "Scopes with a space between them; `openid` for an ID Token.",
+            "state": "Returned to the client unchanged.",
+            "nonce": "Returned in the ID Token.",
+            "code_challenge": "PKCE: base64url of the SHA-256 of the code_verifier (RFC 7636).",
+            "code_challenge_method": "`S256`",
+            "resource": "The API that the access token is for (RFC 8707). May be repeated.",
+            "response_mode": "`query` or `form_post`",
+            "prompt": "`none`, `login` or `consent`",
+            "max_age": "The greatest allowed age of the login, in seconds.",
+            "login_hint": "The email that the login page fills in.",
+            "id_token_hint": "An earlier ID Token of the expected user.",
+            "claims": "Single claims that the client requests (OIDC Core §5.5), as JSON.",
+        },
+        required=("response_type", "client_id", "redirect_uri"),
+    ),
+)
 async def authorize(request: Request, provider: Provided) -> Response:
-    """Send the browser on: to sign in, to consent, or back to the client with a code or a refusal."""
+    """Redirect the browser to the login page, to the consent page, or to the client with a code or an error."""
     begun = Begun(parse_request(query_of(request)), started=provider.clock())
     login_session = await provider.login_sessions.current(request)
     return await answer(begun, login_session, provider, login=provider.login_sessions.fingerprint(request))

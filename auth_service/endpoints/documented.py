@@ -1,5 +1,6 @@
 """OpenAPI for endpoints that read their forms themselves."""
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 _REFUSALS = {
@@ -43,3 +44,28 @@ def json_body(description: str) -> dict[str, Any]:
     """`openapi_extra=` for one JSON object, whose members the RFC names."""
     schema = {"type": "object", "description": description}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def query_parameters(descriptions: Mapping[str, str], *, required: Collection[str] = ()) -> dict[str, Any]:
+    """`openapi_extra=` for an endpoint that reads its query itself; `descriptions` by the parameters' names."""
+    return {
+        "parameters": [
+            {
+                "name": name,
+                "in": "query",
+                "required": name in required,
+                "description": text,
+                "schema": {"type": "string"},
+            }
+            for name, text in descriptions.items()
+        ]
+    }
+
+
+def page_responses(pages: Mapping[int, str], *, redirect: str) -> dict[int | str, dict[str, Any]]:
+    """`responses=` for an endpoint that a browser visits: its pages by status, and the target of its 303."""
+    content = {"text/html": {"schema": {"type": "string"}}}
+    documented: dict[int | str, dict[str, Any]] = {
+        status: {"description": text, "content": content} for status, text in pages.items()
+    }
+    return documented | {303: {"description": redirect}}

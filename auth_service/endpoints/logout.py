@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from auth_service.endpoints.authorize import query_of
 from auth_service.endpoints.client_redirects import is_vouched_for, redirect, signed_out_page
+from auth_service.endpoints.documented import page_responses, query_parameters
 from auth_service.endpoints.our_form import OurForm, read_our_form, signed_in_sender
 from auth_service.form import RepeatedParameter, parse_form, read_form, which_is_repeated
 from auth_service.pages import page
@@ -21,7 +22,7 @@ from auth_service.uris import shown_target
 from tallystick.errors import InvalidRequest
 from tallystick.request_facts import note_client, note_refused_address
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(tags=["OpenID Connect"])
 
 PARAMETERS = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state")
 """Of §2; `logout_hint` and `ui_locales` are passed over."""
@@ -46,13 +47,32 @@ class LogoutRequest:
         return self.address is not None and self.continue_url is None
 
 
-@router.get("/logout", response_class=Response)
+@router.get(
+    "/logout",
+    response_class=Response,
+    responses=page_responses(
+        {
+            200: "The question whether to sign out, or the page that says that the user is signed out.",
+            400: "The request is malformed, or its post_logout_redirect_uri is not registered for the client.",
+            503: "The database does not answer; Retry-After gives the seconds to wait.",
+        },
+        redirect="To the post_logout_redirect_uri.",
+    ),
+    openapi_extra=query_parameters(
+        {
+            "id_token_hint": "An ID Token of the login that ends.",
+            "client_id": "The client that sends the request.",
+            "post_logout_redirect_uri": "Where the browser goes afterwards: one of the client's registered ones.",
+            "state": "Added to the post_logout_redirect_uri.",
+        }
+    ),
+)
 async def logout(request: Request, provider: Provided) -> Response:
-    """Sign out at once when the hint is of this very login; else ask first, or any link could sign people out (§2)."""
+    """Sign the user out at once if the hint belongs to this login; otherwise ask first (RP-Initiated Logout §2)."""
     return await _logout(request, query_of(request), provider)
 
 
-@router.post("/logout", response_class=Response)
+@router.post("/logout", response_class=Response, include_in_schema=False)
 async def logout_by_post(request: Request, provider: Provided) -> Response:
     """A client may send its request as a form, too; a GET to ourselves then, on which the Lax cookie arrives."""
     try:
@@ -64,7 +84,7 @@ async def logout_by_post(request: Request, provider: Provided) -> Response:
     return redirect(f"/logout?{urlencode({name: form[name] for name in PARAMETERS if name in form})}")
 
 
-@router.post("/logout/confirm", response_class=Response)
+@router.post("/logout/confirm", response_class=Response, include_in_schema=False)
 async def logout_confirmed(request: Request, provider: Provided) -> Response:
     form: OurForm = await read_our_form(request, provider, restart="/logout")
     asked = await _parse(form.sealed.query, provider)

@@ -67,7 +67,8 @@ async def test_one_who_denies_is_told_so_and_holds_no_token(
 
 async def test_the_auth_service_has_a_docs_page_too(page: Page, demo: Demo) -> None:
     await page.goto(f"{demo.auth}/docs")
-    await expect(page.locator('[data-path="/token"]')).to_be_visible()
+    for path in ("/token", "/authorize", "/logout"):
+        await expect(page.locator(f'[data-path="{path}"]')).to_be_visible()
     await expect(page.locator('[data-path="/userinfo"]').first).to_be_visible()
 
 
