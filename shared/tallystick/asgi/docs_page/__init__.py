@@ -45,7 +45,7 @@ def add_docs_page(
         app.add_api_route(f"/docs/{name}", asset_endpoint(path, headers), include_in_schema=False)
 
     serve("oauth2-redirect", _OURS / "oauth2-redirect.html", headers)
-    for name in ("docs.js", "oauth2-redirect.js"):
+    for name in ("docs.css", "docs.js", "oauth2-redirect.js"):
         serve(name, _OURS / name, {})
     for name in ("swagger-ui-bundle.js", "swagger-ui.css"):  # large, and the same until the next release
         serve(name, _swagger_ui() / name, {"cache-control": "max-age=3600"})
