@@ -518,6 +518,19 @@ async def test_an_expired_form_leads_back_to_where_the_client_begins(op: AuthSer
     assert "<bdi>new.example.org</bdi>" in page.text
 
 
+async def test_an_expired_sign_out_form_does_not_lead_to_the_sign_in_of_the_client(
+    op: AuthService, clock: MovableClock
+) -> None:
+    information = await new_client(op, initiate_login_uri="https://new.example.org/login")
+    browser = op.browser()
+    await browser.sign_in()
+    page = await browser.open(f"/logout?client_id={information['client_id']}")
+    clock.advance(seconds=3601)
+    expired = await browser.submit(page)
+    assert f'href="/logout?client_id={information["client_id"]}"' in expired.text
+    assert "new.example.org" not in expired.text
+
+
 async def test_one_ipv6_site_cannot_take_all_the_room(op: AuthService) -> None:
     """A /48 holds 65,536 networks of one customer each."""
     for network in range(200):
