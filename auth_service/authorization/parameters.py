@@ -112,13 +112,20 @@ def check_scope(
 
 
 def _asked_scopes(request: AuthorizationRequest, client: Client, apis: Apis) -> tuple[str, ...]:
-    """The known scopes of the request; without the parameter `scope`, those that the client is registered for."""
+    """The known scopes of the request; without the parameter `scope`, those that the client is registered for.
+
+    The default has no offline_access: tokens that outlive the login have to be asked for (OIDC Core §11).
+    """
     text = request.form.get("scope")
     try:
         words = parse_scope(client.scope if text is None else text)
     except ValueError:
         raise InvalidScope("the scope is malformed", reason="scope_malformed") from None
-    known = tuple(scope for scope in words if scope in OIDC_SCOPES or scope in apis.owner)
+    known = tuple(
+        scope
+        for scope in words
+        if (scope in OIDC_SCOPES or scope in apis.owner) and not (text is None and scope == "offline_access")
+    )
     if known:
         return known
     if text is None:

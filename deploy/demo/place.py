@@ -54,7 +54,8 @@ class Place:
         for path in (self.auth_toml, self.resource_toml):
             path.write_text(self._moved_here((HERE / path.name).read_text()))
         for client in tomllib.loads(self.auth_toml.read_text())["client"]:
-            if reference := client.get("client_secret"):
+            reference = client.get("client_secret", "")
+            if reference.startswith("file:"):  # a secret may also be written out, or stand in the environment
                 make_secret(Path(reference.removeprefix("file:")))
 
     def secret(self, client_id: str) -> str:

@@ -1,5 +1,6 @@
 """The auth service's OpenAPI document says what its endpoints do, whatever is sent to them."""
 
+import subprocess
 from base64 import b64encode
 from pathlib import Path
 
@@ -33,7 +34,7 @@ scope = "notes:read"
 def test_every_answer_is_documented_and_none_is_a_500(tmp_path: Path, authorization: str) -> None:
     config = tmp_path / "tallystick.toml"
     config.write_text(CONFIG.format(folder=tmp_path, secret=SECRET))
-    with running("auth_service", "serve", "--config", str(config), "--port", "0") as process:
+    with running("auth_service", "serve", "--config", str(config), "--port", "0", stderr=subprocess.DEVNULL) as process:
         document_url = f"http://127.0.0.1:{port_of(process)}/openapi.json"
         # No schema can say which code or token is a good one, so a 400 is an answer here.
         run_schemathesis(

@@ -18,6 +18,7 @@ async def auth(auth_sqlite_url: str, clock: MovableClock) -> AsyncIterator[AuthS
             "app-two": {"scope": "openid email notes:read"},
             "third-party": {"scope": "openid email notes:read"},
             "no-pkce": {"scope": ""},
+            "app-query": {"scope": "openid offline_access notes:read"},
         }
     )
     async with running_auth_service(auth_sqlite_url, clock, client=clients) as running:
@@ -63,6 +64,12 @@ async def test_a_request_of_which_no_scope_is_known_is_refused(rp: RelyingParty)
 
 async def test_without_a_scope_the_client_asks_for_what_it_is_registered_for(narrow: RelyingParty) -> None:
     assert (await narrow.tokens(scope=None))["scope"] == "openid email notes:read"
+
+
+async def test_without_a_scope_no_token_outlives_the_login(auth: AuthService) -> None:
+    lasting = auth.relying_party("app-query")
+    assert (await lasting.tokens(scope=None))["scope"] == "openid notes:read"
+    assert "offline_access" in (await lasting.tokens(scope="openid offline_access"))["scope"]
 
 
 async def test_without_a_scope_the_user_is_asked_about_the_registered_ones(auth: AuthService) -> None:

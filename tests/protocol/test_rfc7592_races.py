@@ -39,7 +39,7 @@ async def test_a_consent_to_a_client_that_ends_at_that_moment_is_none(op: AuthSe
         allowing = asyncio.create_task(rp.browser.allow(page))
         assert await is_waiting(allowing)
         await ending.commit()
-    assert (await allowing).status_code == 400
+    assert (await allowing).status_code == 403  # "The app has changed"
 
 
 async def test_a_client_ends_after_the_code_that_is_being_redeemed(op: AuthService) -> None:

@@ -12,11 +12,14 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 @contextmanager
-def running(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """`python -m module …` in a process group of its own, of which nothing is left afterwards."""
+def running(module: str, *arguments: str, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
+    """`python -m module …` in a process group of its own, which is killed at the end.
+
+    A process that logs more than a pipe holds (64 kB) stops until the pipe is read: give DEVNULL for `stderr`.
+    """
     command = [sys.executable, "-m", module, *arguments]
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True, start_new_session=True
     )
     try:
         yield process

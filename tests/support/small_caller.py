@@ -32,8 +32,13 @@ def hasty_port() -> Iterator[int]:
 class Caller:
     """Speaks bytes. Everything it receives is read until the server closes or an answer is whole."""
 
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+    def __init__(self, port: int, *, receive_buffer: int | None = None) -> None:
+        """`receive_buffer` bounds the bytes that the kernel keeps for us unread; by default they can be many MB."""
+        self._socket = socket.socket()
+        self._socket.settimeout(PATIENCE)
+        if receive_buffer is not None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self._socket.connect(("127.0.0.1", port))
         self._received = self._socket.makefile("rb")
 
     def send(self, data: bytes) -> None:

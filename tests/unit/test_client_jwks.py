@@ -63,7 +63,7 @@ def test_a_declaration_is_held_to_it() -> None:
         ({}, "needs jwks or jwks_uri"),
         ({"jwks_uri": "http://app.example.org/keys"}, "must be https"),
         ({"jwks_uri": "https://user@app.example.org/keys"}, "no user"),
-        ({"jwks_uri": "file:///etc/passwd"}, "not an http"),
+        ({"jwks_uri": "file:///etc/passwd"}, "must be an https URL"),
     ):
         with pytest.raises(ValueError, match=reason):
             ClientMetadata.model_validate(good | changes)

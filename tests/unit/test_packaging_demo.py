@@ -58,6 +58,22 @@ def test_secrets_are_made_once_and_can_be_read_by_their_owner_alone(place: Place
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_only_a_secret_that_is_a_file_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README adds clients to the demo's configuration, also with a secret that is written out."""
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    clients = "".join(
+        f'[[client]]\nclient_id = "{number}"\nclient_secret = "{secret}"\n'
+        for number, secret in enumerate(("env:MY_SECRET", "a/secret/that/is/written/out", f"file:{tmp_path}/made"))
+    )
+    (folder / "auth.toml").write_text(clients)
+    (folder / "resource.toml").write_text("")
+    monkeypatch.setattr("deploy.demo.place.HERE", folder)
+    monkeypatch.chdir(tmp_path)
+    Place((20100, 20101, 20111, 20112), tmp_path / "var").prepare()
+    assert {path.name for path in tmp_path.iterdir()} == {"demo", "var", "made"}
+
+
 def test_no_secret_stands_in_the_arguments_of_a_process(place: Place) -> None:
     secrets = {place.secret(client_id) for client_id in ("app-one", "app-two", "notes-bot")}
     for one in servers_of(place):

@@ -75,24 +75,28 @@ def tight_port() -> Iterator[int]:
 
 
 @pytest.mark.parametrize(
-    "request_bytes",
+    ("request_bytes", "answers"),
     [
-        (b"GET /large HTTP/1.1\r\n" + HOST + b"\r\n") * 8,
-        b"GET /3 HTTP/1.1\r\n"
-        + HOST
-        + b"\r\n"
-        + (b"GET / HTTP/1.1\r\nA: " + b"a" * 30_000 + b"\r\n" + HOST + b"\r\n") * 7,
+        # 20 MB, because the kernel's send buffer of one connection holds up to 4 MB that are not the server's.
+        ((b"GET /large HTTP/1.1\r\n" + HOST + b"\r\n") * 20, 20),
+        (
+            b"GET /3 HTTP/1.1\r\n"
+            + HOST
+            + b"\r\n"
+            + (b"GET / HTTP/1.1\r\nA: " + b"a" * 30_000 + b"\r\n" + HOST + b"\r\n") * 7,
+            8,
+        ),
     ],
     ids=["unread answers", "waiting requests"],
 )
-def test_what_all_connections_make_us_keep_is_bounded(tight_port: int, request_bytes: bytes) -> None:
+def test_what_all_connections_make_us_keep_is_bounded(tight_port: int, request_bytes: bytes, answers: int) -> None:
     with ExitStack() as stack:
-        peers = [stack.enter_context(Caller(tight_port)) for _ in range(40)]
+        peers = [stack.enter_context(Caller(tight_port, receive_buffer=65_536)) for _ in range(40)]
         for peer in peers:
             peer.send(request_bytes)
         assert ask(tight_port, GET)[0] == 200
-        assert not all(peers[0].has_whole_answer() for _ in range(8))
-        assert all(peers[-1].has_whole_answer() for _ in range(8))
+        served = [peer for peer in peers if all(peer.has_whole_answer() for _ in range(answers))]
+        assert 0 < len(served) < len(peers)
 
 
 @dataclass(eq=False)
