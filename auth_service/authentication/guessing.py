@@ -19,7 +19,7 @@ and those above when they are used up, as by a thief of its cookie:
     a browser, by network       10 free, then one every 30 seconds
     a browser                   20 free, then one every 30 seconds
 
-Unknown accounts are counted like known ones. What this allows an attacker in a day: docs/decisions/0041.
+Unknown accounts are counted like known ones. What this allows an attacker in a day: docs/decisions/0027.
 """
 
 from dataclasses import dataclass
