@@ -15,6 +15,7 @@ from tallystick.jwk import PublicKey
 from tallystick.jwt import ACCESS_TOKEN, UNBELIEVED, read, read_header, read_unverified
 from tallystick.refusal_reasons import Reason
 from tallystick.refusal_warnings import RefusalWarnings
+from tallystick.request_facts import printable_address
 from tallystick.status_check import StatusCheck, StatusPolicy
 from tallystick.status_list import status_reference
 
@@ -76,8 +77,8 @@ class Verifier:
     def _explain(self, reason: Reason, token: str) -> None:
         """Log why, once a minute for each reason, with what the token says of `aud` and `iss` where that is the cause.
 
-        Only these two claims: they name services. Of an unknown key they are unverified, and still tell which issuer
-        the client got its token from.
+        Only these two claims, because they name services. With an unknown key they are unverified text of any caller:
+        then only the address in `iss` is logged, without its query, to tell where the client got its token.
         """
         if not self.refusal_warnings.is_due(reason):
             return
@@ -86,6 +87,8 @@ class Verifier:
             claims: dict[str, object] = {}
             with suppress(InvalidToken):
                 claims = read_unverified(token, ACCESS_TOKEN)
+            if reason == "unknown_key":
+                claims = {"iss": printable_address(str(claims.get("iss")))}
             details = {
                 "token_audience": claims.get("aud"),
                 "expected_audience": self._audience,

@@ -54,6 +54,17 @@ async def test_a_token_of_another_issuer_names_that_issuer(
     assert (line["reason"], line["token_issuer"]) == ("unknown_key", "https://other-issuer.example")
 
 
+async def test_unverified_claims_are_logged_as_an_address_alone(verifier: Verifier, clock: MovableClock) -> None:
+    other = TokenIssuer(clock)
+    other.key = new_signing_key()
+    with logging_as_served("WARNING") as log:
+        await refuse(verifier, other.access_token(iss="https://evil.example/?q=secret", aud="ada@example.com hunter2"))
+    (line,) = refusals(log)
+    assert (line["reason"], line["token_issuer"]) == ("unknown_key", "https://evil.example/")
+    assert "hunter2" not in log.getvalue()
+    assert "secret" not in log.getvalue()
+
+
 async def test_many_refusals_of_one_reason_are_one_line_a_minute(verifier: Verifier, issuer: TokenIssuer) -> None:
     with logging_as_served("INFO") as log:
         for _ in range(50):
