@@ -41,7 +41,7 @@ _CONTEXT = CryptContext(
     argon2__parallelism=1,
 )
 
-_DUMMY_PASSWORD = "no user has this password"
+_DUMMY = "no user has this password"
 
 _MOST_CHARACTERS = 1024
 _MOST_BYTES = 4096
@@ -176,20 +176,20 @@ def _waste(cost: PasswordCost) -> None:
         m, t, p = (int(parameter.partition("=")[2]) for parameter in parameters.split(","))
         handler = _CONTEXT.handler(_OURS).using(type=kind, memory_cost=m, time_cost=t, parallelism=p)
         for _ in range(cost.amount):
-            handler.hash(_DUMMY_PASSWORD)
+            handler.hash(_DUMMY)
     elif cost.family == _CUT_AT_72_BYTES:
         # 2^n for each bit n: what lies between two costs is the sum of the powers of two from the one to the other.
         for rounds in range(4, cost.amount.bit_length()):
             if cost.amount >> rounds & 1:
-                _CONTEXT.handler(_CUT_AT_72_BYTES).using(rounds=rounds).hash(_DUMMY_PASSWORD)
+                _CONTEXT.handler(_CUT_AT_72_BYTES).using(rounds=rounds).hash(_DUMMY)
     else:
-        _CONTEXT.handler(cost.family).using(rounds=cost.amount).hash(_DUMMY_PASSWORD)
+        _CONTEXT.handler(cost.family).using(rounds=cost.amount).hash(_DUMMY)
 
 
 @cache
 def _dummy_hash() -> str:
     """A hash as we make them today: its cost is that of a user with such a one."""
-    return Passwords.hash(_DUMMY_PASSWORD)
+    return Passwords.hash(_DUMMY)
 
 
 def _compare(spellings: list[str], password_hash: str, work: Work) -> Verdict:

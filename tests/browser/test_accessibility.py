@@ -1,0 +1,106 @@
+"""axe-core (npm) on the docs pages and on the auth service's own pages."""
+
+from collections.abc import Collection
+
+import pytest
+from playwright.async_api import Page, expect
+
+from deploy.demo.place import Account
+from tests.browser.conftest import OpenBrowser, keep_picture
+from tests.browser.steps import fill_in
+from tests.support.demo import Demo
+from tests.support.front import NODE
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+AXE = NODE / "node_modules" / "axe-core" / "axe.min.js"
+
+SWAGGER_UI_BREAKS = {
+    "heading-order",  # its title is an h1, its groups of operations are h3
+    "landmark-unique",  # each table of responses is a region without a name
+    "nested-interactive",  # the row that opens an operation has a button inside
+}
+"""Rules that depend on Swagger UI's elements, which a stylesheet cannot change."""
+ITS_DIALOG_BREAKS = {
+    "button-name",  # the button that closes it is an image without a text
+    "label-content-name-mismatch",  # "Authorize" is labelled "Apply given OAuth2 credentials"
+}
+
+SUMMARIZE = """
+async ({disabled}) => {
+  const rules = Object.fromEntries(disabled.map((rule) => [rule, {enabled: false}]));
+  const {passes, violations} = await axe.run({rules});
+  if (passes.length === 0) return ["axe checked nothing"];
+  return violations.flatMap(({id, nodes}) =>
+    nodes.map(({html, failureSummary}) => `${id}: ${html.slice(0, 120)} ${failureSummary}`));
+}
+"""
+
+
+class Checker:
+    """Collects the violations of each page that it looks at."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self.violations: list[str] = []
+
+    async def check(self, name: str, disabled: Collection[str] = ()) -> None:
+        await self._page.evaluate(f"{AXE.read_text()}; null")
+        found: list[str] = await self._page.evaluate(SUMMARIZE, {"disabled": sorted(disabled)})
+        self.violations += [f"{name}: {violation}" for violation in found]
+
+
+async def open_every_operation(page: Page) -> None:
+    """Unfold each operation, and make the first one ready to be tried out."""
+    await page.evaluate("document.querySelectorAll('.opblock-summary-control').forEach((button) => button.click())")
+    await expect(page.locator(".opblock:not(.is-open)")).to_have_count(0)
+    await page.locator(".try-out__btn").first.click()
+    await expect(page.get_by_role("button", name="Execute")).to_be_visible()
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+@pytest.mark.parametrize("service", ["auth", "api"])
+async def test_axe_finds_no_violation_on_a_docs_page_that_our_stylesheet_can_fix(
+    service: str, color_scheme: str, open_browser: OpenBrowser, demo: Demo
+) -> None:
+    browser = await open_browser(
+        reduced_motion="reduce", color_scheme=color_scheme, viewport={"width": 1100, "height": 800}
+    )
+    page = await browser.new_page()
+    checker = Checker(page)
+    await page.goto(f"{getattr(demo, service)}/docs")
+    await expect(page.locator(".opblock").first).to_be_visible()
+    await checker.check("closed", SWAGGER_UI_BREAKS)
+    await open_every_operation(page)
+    await checker.check("open", SWAGGER_UI_BREAKS)
+    await keep_picture(page, f"docs-{service}-open-{color_scheme}", folder="docs")
+    if service == "api":
+        await page.click("button.authorize.unlocked >> nth=0")
+        await expect(page.locator(".modal-ux")).to_be_visible()
+        await checker.check("authorize", SWAGGER_UI_BREAKS | ITS_DIALOG_BREAKS)
+        await page.screenshot(path=f"artifacts/browser/docs/docs-{service}-authorize-{color_scheme}.png")
+    assert not checker.violations, "\n".join(checker.violations)
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+async def test_axe_finds_no_violation_on_the_auth_services_pages(
+    color_scheme: str, open_browser: OpenBrowser, demo: Demo, person: Account
+) -> None:
+    page = await (await open_browser(color_scheme=color_scheme)).new_page()
+    checker = Checker(page)
+    await page.goto(f"{demo.auth}/authorize?client_id=unknown")
+    await checker.check("error")
+    query = f"response_type=code&client_id=notes-docs&redirect_uri={demo.api}/docs/oauth2-redirect"
+    challenge = f"code_challenge={'A' * 43}&code_challenge_method=S256"
+    await page.goto(f"{demo.auth}/authorize?{query}&{challenge}&scope=openid+notes:read+notes:write")
+    await expect(page).to_have_title("Sign in")
+    await checker.check("login")
+    await fill_in(page, Account(person.email, "not the password"))
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await checker.check("login failed")
+    await fill_in(page, person)
+    await expect(page.locator("#allow")).to_be_visible()
+    await checker.check("consent")
+    await page.goto(f"{demo.auth}/logout")
+    await checker.check("logout")
+    assert not checker.violations, "\n".join(checker.violations)
