@@ -1,6 +1,7 @@
 """What a client says of itself, in RFC 7591's words, whether a file declares it or it registers itself."""
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, LiteralString, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -22,15 +23,20 @@ def _scope(value: str) -> str:
     return " ".join(parse_scope(value))
 
 
-def _url(value: str) -> str:
-    try:
-        return check_web_url(value)
-    except ValueError as reason:
-        raise PydanticCustomError("url", "{reason}", {"reason": str(reason)}) from None
+def checked_by(check: Callable[[str], str], kind: LiteralString) -> AfterValidator:
+    """A validator whose mistakes are of `kind`, with the text of the ValueError that `check` raises and no more."""
+
+    def validate(value: str) -> str:
+        try:
+            return check(value)
+        except ValueError as reason:
+            raise PydanticCustomError(kind, "{reason}", {"reason": str(reason)}) from None
+
+    return AfterValidator(validate)
 
 
 Scope = Annotated[str, AfterValidator(_scope)]
-Url = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_url)]
+Url = Annotated[str, StringConstraints(max_length=2000), checked_by(check_web_url, "url")]
 """https, or http on loopback; without a fragment; written as a browser writes it."""
 Jwks = Annotated[dict[str, Any], AfterValidator(check_client_jwks)]
 GrantType = Literal["authorization_code", "refresh_token", "client_credentials"]

@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from auth_service.client_metadata import ClientMetadata, Name, Scope, SigningAlg
+from auth_service.client_metadata import ClientMetadata, Name, Scope, SigningAlg, checked_by
 from auth_service.client_names import check_client_name
 from auth_service.oidc_scopes import OIDC_SCOPES
 from auth_service.uris import has_private_use_scheme
@@ -38,14 +38,7 @@ _OURS_TO_EXPLAIN = frozenset(
 """Kinds of mistakes whose text repeats nothing of what was sent."""
 
 
-def _name(value: str) -> str:
-    try:
-        return check_client_name(value)
-    except ValueError as reason:
-        raise PydanticCustomError("client_name", "{reason}", {"reason": str(reason)}) from None
-
-
-RegisteredName = Annotated[Name, AfterValidator(_name)]
+RegisteredName = Annotated[Name, checked_by(check_client_name, "client_name")]
 
 
 class RegisteredMetadata(ClientMetadata):
