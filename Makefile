@@ -32,7 +32,7 @@ bench: install ## the benchmarks; prints tables, judges nothing
 	@$(PYTHON) -m bench
 
 reliability: install ## faults, done for real to real processes; prints a table, fails when something did not hold
-	@$(PYTHON) -m bench.reliability $(ARGS)
+	@$(PYTHON) -m tests.reliability $(ARGS)
 
 front: install ## the pair behind TLS on loopback, for a certification run (docs/conformance.md); Ctrl-C stops it
 	@deploy/setup/nginx.sh

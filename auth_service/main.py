@@ -8,27 +8,22 @@ import httpx
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
-from auth_service.authentication.client import ClientAuthentication
-from auth_service.authentication.client_assertion import ClientAssertions
-from auth_service.authentication.client_keys import ClientKeys
-from auth_service.authentication.clients.failures import CredentialFailures
-from auth_service.authentication.forms import Forms
-from auth_service.authentication.known_device import KnownDevices
-from auth_service.authentication.login_session import LoginSessions
-from auth_service.authentication.passwords import Passwords
-from auth_service.authentication.sign_in import SignIn
-from auth_service.config_file import initial_access_token
-from auth_service.cors import POPUP_PATHS, CrossOrigin
-from auth_service.endpoints import (
+from auth_service.authentication.clients.client_keys import ClientKeys
+from auth_service.authentication.clients.methods import ClientAuthentication
+from auth_service.authentication.clients.private_key_jwt import ClientAssertions
+from auth_service.authentication.users.device_cookie import KnownDevices
+from auth_service.authentication.users.login_sessions import LoginSessions
+from auth_service.authentication.users.password_login import SignIn
+from auth_service.authentication.users.passwords import Passwords
+from auth_service.backchannel_logout.delivery_task import LogoutDelivery
+from auth_service.clients.logos import Logos
+from auth_service.clients.registry import Registry
+from auth_service.composition import Provider
+from auth_service.configuration.configuration_file import initial_access_token
+from auth_service.endpoints.oauth import (
     authorize,
-    consent,
-    health,
-    home,
     introspect,
     jwks,
-    login,
-    logo,
-    logout,
     metadata,
     register,
     revoke,
@@ -36,36 +31,46 @@ from auth_service.endpoints import (
     token,
     userinfo,
 )
-from auth_service.logos import Logos
-from auth_service.logout_delivery import LogoutDelivery
-from auth_service.metrics import AuthMetrics
+from auth_service.endpoints.operation import health
+from auth_service.endpoints.pages import consent, home, login, logo, logout
+from auth_service.http.signed_state import Forms
+from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.master_key import MasterKey
+from auth_service.keys.rotation_task import KeyCare
+from auth_service.keys.service_secrets import FORM_KEY, ServiceSecrets
+from auth_service.limits.credential_failure_limit import CredentialFailures
+from auth_service.middleware.cors import POPUP_PATHS, CrossOrigin
+from auth_service.middleware.error_handlers import not_found, refused
 from auth_service.outgoing import Outgoing
-from auth_service.provider import Provider
-from auth_service.refusal_log import RefusalLog
-from auth_service.refused import not_found, refused
-from auth_service.registration.registrations import Registrations
-from auth_service.registry import Registry
-from auth_service.sealing import MasterKey
-from auth_service.settings import Settings
-from auth_service.status_list_publishing import StatusListPublishing
-from auth_service.steady_clock import SteadyClock
-from auth_service.store import audit, instants
-from auth_service.store.login_sessions import Lifetime
-from auth_service.store.token_families import FamilyLifetime
-from auth_service.tokens.issuing import Issuing
-from auth_service.tokens.key_care import KeyCare
-from auth_service.tokens.key_ring import KeyRing
-from auth_service.tokens.own_families import OwnFamilies
-from auth_service.tokens.service_secrets import FORM_KEY, ServiceSecrets
-from auth_service.tokens.status_indexes import StatusIndexes
-from auth_service.tokens.status_list import status_list_uri
-from tallystick.asgi import BodyLimit, ForwardedHeaders, Head, MetricsEndpoint, RequestId, SecurityHeaders, ServerErrors
-from tallystick.asgi.docs_page import add_docs_page
-from tallystick.asgi.endpoints import endpoints_of
+from auth_service.registration.service import Registrations
+from auth_service.settings.settings import Settings
+from auth_service.status_list.index_reserve import StatusIndexes
+from auth_service.status_list.publisher import StatusListPublishing
+from auth_service.status_list.status_list_token import status_list_uri
+from auth_service.store.audit import audit_trail
+from auth_service.store.schema import timestamps
+from auth_service.store.tokens.token_families import FamilyLifetime
+from auth_service.store.users.login_sessions import Lifetime
+from auth_service.telemetry.metrics import AuthMetrics
+from auth_service.telemetry.refusal_log import RefusalLog
+from auth_service.tokens.client_families import OwnFamilies
+from auth_service.tokens.issuer import Issuing
+from auth_service.vocabulary.non_decreasing_clock import SteadyClock
 from tallystick.clock import Clock, system_clock
 from tallystick.errors import OAuthError
-from tallystick.metrics import Memory
-from tallystick.store import Store
+from tallystick_service.asgi import (
+    BodyLimit,
+    ForwardedHeaders,
+    Head,
+    MetricsEndpoint,
+    RequestId,
+    SecurityHeaders,
+    ServerErrors,
+)
+from tallystick_service.asgi.docs_page import add_docs_page
+from tallystick_service.asgi.endpoints import endpoints_of
+from tallystick_service.metrics import Memory
+from tallystick_service.store import Store
 
 VERSION = "0.1.0"
 
@@ -138,7 +143,7 @@ def _lifespan(
         store = Store.open(
             settings.database_url,
             deadline=settings.database_timeout,
-            options={audit.RETENTION: settings.audit.retention},
+            options={audit_trail.RETENTION: settings.audit.retention},
             observer=metrics.store,
         )
         metrics.store.watch(lambda: store.waiting)
@@ -180,7 +185,7 @@ async def _provider(
     lifetimes = settings.lifetimes
     master_key = MasterKey.load(settings.master_key, may_create=False)
     registry = Registry(store)
-    clock.note(await store.read(instants.newest))
+    clock.note(await store.read(timestamps.newest))
     await registry.now()  # known from the beginning, the metadata can be told whatever becomes of the store
     key_ring = KeyRing.of(store, master_key, clock, lifetimes)
     metrics.watch_signing_keys(lambda: key_ring.signing_since, clock)

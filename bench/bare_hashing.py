@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from passlib.hash import argon2  # type: ignore[import-untyped]
 
-from auth_service.authentication.passwords import Passwords
+from auth_service.authentication.users.passwords import Passwords
 from bench.pair import PASSWORD
 
 

@@ -11,11 +11,12 @@ from dataclasses import replace
 import uvloop
 from sqlalchemy import select
 
-from auth_service.settings import Lifetimes
-from auth_service.store import refresh_tokens, tables
-from auth_service.store.refresh_tokens import Grace, RefreshToken, Rotated, Successor
-from auth_service.store.token_families import FamilyLifetime
-from tallystick.store import Store
+from auth_service.settings.settings import Lifetimes
+from auth_service.store.schema import tables
+from auth_service.store.tokens import refresh_tokens
+from auth_service.store.tokens.refresh_tokens import Grace, RefreshToken, Rotated, Successor
+from auth_service.store.tokens.token_families import FamilyLifetime
+from tallystick_service.store import Store
 
 _LIFETIMES = Lifetimes()
 _LIFETIME = FamilyLifetime(

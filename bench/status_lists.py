@@ -20,19 +20,19 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
 
-from auth_service.sealing import MasterKey
-from auth_service.store import revoked_indexes, status_indexes, status_lists
-from auth_service.store.revocations import KEEP_DEAD, revoke
-from auth_service.store.tables import clients, token_families, users
-from auth_service.store.tables import revoked_indexes as revoked_table
-from auth_service.store.tables import status_lists as lists_table
-from auth_service.tokens import status_list
-from auth_service.tokens.key_making import make_key, open_key
+from auth_service.keys.generation import make_key, open_key
+from auth_service.keys.master_key import MasterKey
+from auth_service.status_list import status_list_token
+from auth_service.store.schema.tables import clients, token_families, users
+from auth_service.store.schema.tables import revoked_indexes as revoked_table
+from auth_service.store.schema.tables import status_lists as lists_table
+from auth_service.store.status_list import revoked_indexes, status_indexes, status_lists
+from auth_service.store.tokens.revocations import KEEP_DEAD, revoke
 from tallystick import base64url
 from tallystick.jwk import PublicKey, SigningKey, parse_jwk_set
 from tallystick.status_list import read_status_list
-from tallystick.store import Store
-from tallystick.store.migrations import migrate
+from tallystick_service.store import Store
+from tallystick_service.store.migrations import migrate
 
 ISSUER = "https://id.example.com"
 NOW = 1_800_000_000
@@ -80,10 +80,10 @@ def the_list(living: int, revoked_share: float) -> None:
     size = size_for(living)
     revoked = sorted(random.Random(1).sample(range(size), round(living * revoked_share)))
     signing_key, public_key = a_key()
-    uri = status_list.status_list_uri(ISSUER)
+    uri = status_list_token.status_list_uri(ISSUER)
 
     def build() -> str:
-        return status_list.write(revoked, size=size, issuer=ISSUER, iat=NOW, lifetime=360, key=signing_key)
+        return status_list_token.write(revoked, size=size, issuer=ISSUER, iat=NOW, lifetime=360, key=signing_key)
 
     token = build()
     tracemalloc.start()

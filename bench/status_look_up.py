@@ -16,9 +16,9 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tallystick import base64url
-from tallystick.issuer import RemoteIssuer
 from tallystick.jwk import SigningKey, public_jwk, thumbprint_of
 from tallystick.jwt import sign
+from tallystick.remote.issuer import RemoteIssuer
 from tallystick.status_check import StatusPolicy
 from tallystick.status_list import read_status_list
 from tallystick.verifier import Verifier

@@ -9,9 +9,10 @@ import typer
 
 from resource_service.main import create_app
 from resource_service.settings import Settings
-from tallystick.metrics import Memory
-from tallystick.server import exit_on_misconfiguration, read_settings, serve
-from tallystick.server.logs import configure_logging
+from tallystick_service.metrics import Memory
+from tallystick_service.server import serve
+from tallystick_service.server.logs import configure_logging
+from tallystick_service.settings import exit_on_misconfiguration, read_settings
 
 NAME = "notes API"
 
@@ -63,7 +64,7 @@ def _migrate_apart(database_url: str) -> None:
 
 
 def _migrate(database_url: str) -> None:
-    from tallystick.store.migrations import migrate
+    from tallystick_service.store.migrations import migrate
 
     with exit_on_misconfiguration(NAME):
         migrate(database_url, "resource_service.migrations")

@@ -16,13 +16,13 @@ from resource_service.metrics import NotesMetrics
 from resource_service.openapi import document_problems
 from resource_service.problems import render_problems
 from resource_service.settings import Settings
-from tallystick.asgi import Head, MetricsEndpoint, RequestId, SecurityHeaders
-from tallystick.asgi.docs_page import add_docs_page
-from tallystick.asgi.endpoints import endpoints_of
 from tallystick.clock import Clock, system_clock
 from tallystick.fastapi import Tallystick
-from tallystick.metrics import Memory
-from tallystick.store import Store
+from tallystick_service.asgi import Head, MetricsEndpoint, RequestId, SecurityHeaders
+from tallystick_service.asgi.docs_page import add_docs_page
+from tallystick_service.asgi.endpoints import endpoints_of
+from tallystick_service.metrics import Memory
+from tallystick_service.store import Store
 
 VERSION = "0.1.0"
 SCOPES = {"notes:read": "Read your notes", "notes:write": "Create, change and delete your notes"}

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 
 from tallystick.fastapi import VERDICTS
 from tallystick.followed import Followed
-from tallystick.metrics import Memory
-from tallystick.metrics.metrics import OTHER
-from tallystick.metrics.service import ServiceMetrics
+from tallystick_service.metrics import Memory
+from tallystick_service.metrics.metrics import OTHER
+from tallystick_service.metrics.service import ServiceMetrics
 
 FETCHED = ("jwks", "status_list", "status_list_aggregation")
 

@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.errors import ServerErrorMiddleware
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
-from tallystick.asgi.allowed_methods import allowed_methods
 from tallystick.errors import OAuthError, TemporarilyUnavailable
+from tallystick_service.asgi.allowed_methods import allowed_methods
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -6,9 +6,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tallystick.fastapi import STATUS_MAX_AGE, StatusPolicyName
-from tallystick.server.database_url import DatabaseTimeout, DatabaseUrl
-from tallystick.store import DEADLINE
 from tallystick.urls import check_audience, check_identifier, check_origin, check_url
+from tallystick_service.settings.database_url import DatabaseTimeout, DatabaseUrl
+from tallystick_service.store import DEADLINE
 
 Identifier = Annotated[str, AfterValidator(check_identifier)]
 Audience = Annotated[str, AfterValidator(check_audience)]

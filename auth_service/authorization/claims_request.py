@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from auth_service.oidc_scopes import CLAIM_SCOPES
+from auth_service.vocabulary.scopes import CLAIM_SCOPES
 from tallystick.errors import InvalidRequest
 from tallystick.strict_json import parse_object
 

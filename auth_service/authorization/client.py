@@ -1,10 +1,10 @@
 """Whether the redirect_uri may be believed at all. Until then a refusal is a page, not a redirect (RFC 9700 §4.11)."""
 
 from auth_service.authorization.request import AuthorizationRequest
-from auth_service.pages.refusals import MissingRedirectURI, ParameterRepeated, UnknownClient, UnregisteredRedirectURI
-from auth_service.registry import Registry
-from auth_service.store.clients import Client
-from auth_service.uris import is_registered
+from auth_service.client_metadata.redirect_uris import is_registered
+from auth_service.clients.registry import Registry
+from auth_service.pages.errors import MissingRedirectURI, ParameterRepeated, UnknownClient, UnregisteredRedirectURI
+from auth_service.store.clients.clients import Client
 from tallystick.request_facts import note_client, note_refused_address
 
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from auth_service.authorization.request import AuthorizationRequest
-from auth_service.store.clients import Client
-from auth_service.store.login_sessions import LoginSession
-from auth_service.uris import has_private_use_scheme, runs_on_the_device
+from auth_service.client_metadata.redirect_uris import has_private_use_scheme, runs_on_the_device
+from auth_service.store.clients.clients import Client
+from auth_service.store.users.login_sessions import LoginSession
 from tallystick.errors import ConsentRequired, LoginRequired
 
 

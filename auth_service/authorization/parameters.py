@@ -3,12 +3,12 @@
 import re
 from dataclasses import replace
 
-from auth_service.acr import ACR_VALUES
 from auth_service.authorization.request import PROMPTS, AuthorizationRequest
-from auth_service.form import RepeatedParameter, which_is_repeated
-from auth_service.oidc_scopes import OIDC_SCOPES
-from auth_service.store.apis import Apis
-from auth_service.store.clients import Client
+from auth_service.http.form import RepeatedParameter, which_is_repeated
+from auth_service.store.clients.apis import Apis
+from auth_service.store.clients.clients import Client
+from auth_service.vocabulary.acr import ACR_VALUES
+from auth_service.vocabulary.scopes import OIDC_SCOPES
 from tallystick.errors import (
     InvalidRequest,
     InvalidScope,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from auth_service.authorization.claims_request import ClaimsRequest
-from auth_service.form import Form, parse_form
+from auth_service.http.form import Form, parse_form
 from tallystick import base64url
 from tallystick.errors import InvalidRequest
 from tallystick.strict_json import parse_object

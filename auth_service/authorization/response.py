@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 
 from auth_service.authorization.interaction import scopes_of_stored_consent
 from auth_service.authorization.request import AuthorizationRequest
-from auth_service.store import authorization_codes
-from auth_service.store.authorization_codes import AuthorizationCode, NotIssued
-from auth_service.store.clients import Client
-from auth_service.store.login_sessions import LoginSession
+from auth_service.store.clients.clients import Client
+from auth_service.store.tokens import authorization_codes
+from auth_service.store.tokens.authorization_codes import AuthorizationCode, NotIssued
+from auth_service.store.users.login_sessions import LoginSession
 from tallystick.errors import OAuthError
-from tallystick.store import Store
+from tallystick_service.store import Store
 
 
 @dataclass(frozen=True)

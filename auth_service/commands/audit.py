@@ -11,9 +11,9 @@ import typer
 
 from auth_service.commands import users
 from auth_service.commands.service import Config, Service, note, refuse, run, say
-from auth_service.store import audit_reading
-from auth_service.store.audit import EVENTS, Event
-from auth_service.store.audit_reading import Entry, Selection
+from auth_service.store.audit import audit_reader
+from auth_service.store.audit.audit_reader import Entry, Selection
+from auth_service.store.audit.audit_trail import EVENTS, Event
 from tallystick.clock import system_clock
 
 _PAGE = 500
@@ -54,8 +54,8 @@ def audit(
 
 async def _pages(service: Service, selection: Selection, limit: int | None) -> AsyncIterator[list[Entry]]:
     read = service.store.read
-    after = None if limit is None else await read(audit_reading.before_last, selection, limit)
-    while page := await read(audit_reading.page, selection, after, size=_PAGE):
+    after = None if limit is None else await read(audit_reader.before_last, selection, limit)
+    while page := await read(audit_reader.page, selection, after, size=_PAGE):
         yield page
         after = page[-1].position
 

@@ -6,7 +6,8 @@ import typer
 
 from auth_service.commands import users
 from auth_service.commands.service import Config, Service, refuse, run, say
-from auth_service.store import clients, consents, registrations
+from auth_service.store.clients import clients, registrations
+from auth_service.store.users import consents
 
 client = typer.Typer(help="Registered clients.", no_args_is_help=True)
 consent = typer.Typer(help="What users allowed clients.", no_args_is_help=True)

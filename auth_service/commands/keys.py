@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from auth_service.commands.service import Config, Service, refuse, run, say
-from auth_service.store import keys
-from auth_service.store.keys import StoredKey
-from auth_service.tokens import resealing, service_secrets
-from auth_service.tokens.key_making import ALGORITHMS
-from auth_service.tokens.key_states import KeyStates, key_states
-from auth_service.tokens.service_secrets import SECRETS
+from auth_service.keys import master_key_rotation, service_secrets
+from auth_service.keys.generation import ALGORITHMS
+from auth_service.keys.lifecycle import KeyStates, key_states
+from auth_service.keys.service_secrets import SECRETS
+from auth_service.store.keys import keys
+from auth_service.store.keys.keys import StoredKey
 
 app = typer.Typer(help="Signing keys.", no_args_is_help=True)
 
@@ -67,7 +67,7 @@ def reseal(config: Config) -> None:
 
 async def _reseal(service: Service) -> str:
     master_key = await service.master_key()
-    done = await resealing.reseal(service.store, master_key, service.clock)
+    done = await master_key_rotation.reseal(service.store, master_key, service.clock)
     which = "the only master key" if len(master_key) == 1 else f"the first of {len(master_key)} master keys"
     if not done.anew:
         return f"nothing to do: {done.in_all} keys and secrets are sealed with {which}"

@@ -11,18 +11,20 @@ from typing import Annotated, NoReturn, TypeVar
 
 import typer
 
-from auth_service.config_file import read_config
-from auth_service.sealing import MasterKey, WrongMasterKey
-from auth_service.settings import Settings
-from auth_service.steady_clock import SteadyClock
-from auth_service.store import audit, instants, keys
-from auth_service.tokens import resealing
-from auth_service.tokens.bootstrap import bootstrap
-from auth_service.tokens.key_ring import KeyRing
+from auth_service.configuration.configuration_file import read_config
+from auth_service.keys import master_key_rotation
+from auth_service.keys.bootstrap import bootstrap
+from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.master_key import MasterKey, WrongMasterKey
+from auth_service.settings.settings import Settings
+from auth_service.store.audit import audit_trail
+from auth_service.store.keys import keys
+from auth_service.store.schema import timestamps
+from auth_service.vocabulary.non_decreasing_clock import SteadyClock
 from tallystick.clock import Clock, system_clock
-from tallystick.server import Misconfigured, exit_on_misconfiguration, printable
-from tallystick.store import Store, Unstorable, is_there
-from tallystick.store.migrations import migrate
+from tallystick_service.settings import Misconfigured, exit_on_misconfiguration, printable
+from tallystick_service.store import Store, Unstorable, is_there
+from tallystick_service.store.migrations import migrate
 
 NAME = "auth service"
 _PATIENCE = 30.0
@@ -59,7 +61,7 @@ class Service:
         if MasterKey.is_to_be_made(self.settings.master_key) and not await self.store.read(keys.load_every_secret):
             return
         with _or_misconfigured():
-            await resealing.in_use(self.store, MasterKey.load(self.settings.master_key, may_create=False))
+            await master_key_rotation.in_use(self.store, MasterKey.load(self.settings.master_key, may_create=False))
 
 
 @contextmanager
@@ -86,11 +88,11 @@ def run(
     """
 
     async def by_command(service: Service) -> T:
-        audit.actor.set("command")
+        audit_trail.actor.set("command")
         return await command(service)
 
     # What the store has to say is said when the command ends by it, and not before that in a line of the log as well.
-    logging.getLogger("tallystick.store").addHandler(logging.NullHandler())
+    logging.getLogger("tallystick_service.store").addHandler(logging.NullHandler())
     with exit_on_misconfiguration(NAME):
         try:
             settings = read_config(config)
@@ -121,11 +123,14 @@ def run_with(settings: Settings, command: Callable[[Service], Awaitable[T]]) -> 
 
     async def open_and_do() -> T:
         store = Store.open(
-            settings.database_url, pool_size=1, deadline=_PATIENCE, options={audit.RETENTION: settings.audit.retention}
+            settings.database_url,
+            pool_size=1,
+            deadline=_PATIENCE,
+            options={audit_trail.RETENTION: settings.audit.retention},
         )
         try:
             clock = SteadyClock(system_clock)
-            clock.note(await store.read(instants.newest))
+            clock.note(await store.read(timestamps.newest))
             return await command(Service(settings, store, clock))
         finally:
             await store.close()

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from auth_service import config_file
 from auth_service.commands.service import NAME, Config, Service, bring_up_to_date, note, run, run_with, say
-from auth_service.config_warnings import config_warnings
-from auth_service.store.declared import Change
-from tallystick.metrics import Memory
-from tallystick.server import exit_on_misconfiguration
-from tallystick.server import serve as serve_app
-from tallystick.server.logs import configure_logging
+from auth_service.configuration import configuration_file
+from auth_service.configuration.configuration_warnings import config_warnings
+from auth_service.store.configuration.reconciliation import Change
+from tallystick_service.metrics import Memory
+from tallystick_service.server import serve as serve_app
+from tallystick_service.server.logs import configure_logging
+from tallystick_service.settings import exit_on_misconfiguration
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def serve(
 
     configure_logging()
     with exit_on_misconfiguration(NAME):
-        settings = config_file.read_config(config)
+        settings = configuration_file.read_config(config)
         is_new = bring_up_to_date(settings)
         run_with(settings, partial(_prepare, allow_disable=allow_disable))
         if is_new:
@@ -85,22 +85,26 @@ def apply(config: Config, allow_disable: AllowDisable = False) -> None:
 
 async def _plan(service: Service) -> list[Change]:
     await service.check_master_key()
-    changes = await config_file.plan(service.store, service.settings)
+    changes = await configuration_file.plan(service.store, service.settings)
     _warn(service)
-    if refusal := await config_file.refuses_to_disable(service.store, service.settings):
+    if refusal := await configuration_file.refuses_to_disable(service.store, service.settings):
         note(f"{NAME}: warning: `apply` and `serve` will refuse this: {refusal}")
     return changes
 
 
 async def _apply(service: Service, *, allow_disable: bool) -> list[Change]:
-    changes = await config_file.apply(service.store, service.settings, service.clock, allow_disable=allow_disable)
+    changes = await configuration_file.apply(
+        service.store, service.settings, service.clock, allow_disable=allow_disable
+    )
     _warn(service)
     return changes
 
 
 async def _prepare(service: Service, *, allow_disable: bool) -> None:
     await service.key_ring()
-    applied = await config_file.apply(service.store, service.settings, service.clock, allow_disable=allow_disable)
+    applied = await configuration_file.apply(
+        service.store, service.settings, service.clock, allow_disable=allow_disable
+    )
     for change in applied:
         _log.info("applied: %s", change)
 

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from auth_service.authentication.password_rules import hash_new_password
+from auth_service.authentication.users.password_rules import hash_new_password
 from auth_service.commands.service import Config, Service, refuse, run, say
-from auth_service.declared import Email
-from auth_service.store import users
+from auth_service.settings.declarations import Email
+from auth_service.store.users import users
 
 app = typer.Typer(help="People who can sign in.", no_args_is_help=True)
 

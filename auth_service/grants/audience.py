@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from auth_service.oidc_scopes import OIDC_SCOPES
-from auth_service.store.apis import Apis
+from auth_service.store.clients.apis import Apis
+from auth_service.vocabulary.scopes import OIDC_SCOPES
 from tallystick.errors import InvalidScope, InvalidTarget, quoted
 from tallystick.scope import parse_scope
 from tallystick.urls import without_root_path

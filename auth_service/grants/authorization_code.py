@@ -5,13 +5,13 @@ import hmac
 import re
 import secrets
 
-from auth_service.form import Form
 from auth_service.grants.audience import choose_target
-from auth_service.store import authorization_codes
-from auth_service.store.authorization_codes import AuthorizationCode
-from auth_service.store.clients import Client
-from auth_service.store.token_families import NO_REFRESH_TOKEN, Family, Replayed
-from auth_service.tokens.issuing import Issuing, TokenResponse
+from auth_service.http.form import Form
+from auth_service.store.clients.clients import Client
+from auth_service.store.tokens import authorization_codes
+from auth_service.store.tokens.authorization_codes import AuthorizationCode
+from auth_service.store.tokens.token_families import NO_REFRESH_TOKEN, Family, Replayed
+from auth_service.tokens.issuer import Issuing, TokenResponse
 from auth_service.tokens.refresh_token import SECRET_BYTES
 from tallystick import base64url
 from tallystick.errors import InvalidGrant, InvalidRequest

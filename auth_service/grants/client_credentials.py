@@ -1,11 +1,11 @@
 """grant_type=client_credentials (RFC 6749 §4.4): a program acts for itself, `sub` is its client_id (RFC 9068 §2.2)."""
 
-from auth_service.form import Form
 from auth_service.grants.audience import choose_target
-from auth_service.oidc_scopes import OIDC_SCOPES
-from auth_service.store.apis import Apis
-from auth_service.store.clients import Client
-from auth_service.tokens.issuing import Issuing, TokenResponse
+from auth_service.http.form import Form
+from auth_service.store.clients.apis import Apis
+from auth_service.store.clients.clients import Client
+from auth_service.tokens.issuer import Issuing, TokenResponse
+from auth_service.vocabulary.scopes import OIDC_SCOPES
 from tallystick.errors import InvalidClient, InvalidScope, quoted
 from tallystick.scope import parse_scope
 

@@ -3,15 +3,15 @@
 import hashlib
 import secrets
 
-from auth_service.form import Form
 from auth_service.grants.audience import Target, choose_target, narrowed
-from auth_service.store import refresh_tokens
-from auth_service.store.clients import Client
-from auth_service.store.refresh_tokens import Grace, Repeated, Rotated, Successor
-from auth_service.store.token_families import Family, Replayed
-from auth_service.tokens.issuing import Issuing, TokenResponse
+from auth_service.http.form import Form
+from auth_service.keys.service_secrets import REFRESH_KEY
+from auth_service.store.clients.clients import Client
+from auth_service.store.tokens import refresh_tokens
+from auth_service.store.tokens.refresh_tokens import Grace, Repeated, Rotated, Successor
+from auth_service.store.tokens.token_families import Family, Replayed
+from auth_service.tokens.issuer import Issuing, TokenResponse
 from auth_service.tokens.refresh_token import SECRET_BYTES
-from auth_service.tokens.service_secrets import REFRESH_KEY
 from tallystick.errors import InvalidGrant
 from tallystick.refusal_reasons import Reason
 

@@ -1,1 +1,1 @@
-"""The steps from one schema to the next, in Alembic's form; `tallystick.store.migrations` runs them at every start."""
+"""Alembic revisions of the schema; `tallystick_service.store.migrations` runs them at every start."""

@@ -14,7 +14,7 @@ from functools import cache
 import httpx
 
 from auth_service.outgoing.pinned_transport import PinnedTransport
-from auth_service.settings import Outgoing as OutgoingSettings
+from auth_service.settings.settings import Outgoing as OutgoingSettings
 from tallystick.request_id import outgoing_headers
 from tallystick.urls import is_loopback
 

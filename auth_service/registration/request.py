@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from auth_service.client_metadata import ClientMetadata, Name, Scope, SigningAlg, checked_by
-from auth_service.client_names import check_client_name
-from auth_service.oidc_scopes import OIDC_SCOPES
-from auth_service.uris import has_private_use_scheme
+from auth_service.client_metadata.metadata import ClientMetadata, Name, Scope, SigningAlg, checked_by
+from auth_service.client_metadata.names import check_client_name
+from auth_service.client_metadata.redirect_uris import has_private_use_scheme
+from auth_service.vocabulary.scopes import OIDC_SCOPES
 from tallystick.errors import AccessDenied, InvalidClientMetadata, InvalidRedirectURI
 from tallystick.scope import parse_scope
 from tallystick.strict_json import parse_object

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from auth_service.store.token_families import Family
+from auth_service.store.tokens.token_families import Family
 from tallystick import base64url, jwt
 from tallystick.claims import AccessTokenClaims
 from tallystick.errors import InvalidToken

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from auth_service.store.token_families import Family
+from auth_service.store.tokens.token_families import Family
 from tallystick import jwt
 from tallystick.errors import InvalidToken
 from tallystick.jwk import PublicKey

@@ -16,7 +16,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from auth_service.store.refresh_tokens import RefreshToken
+from auth_service.store.tokens.refresh_tokens import RefreshToken
 from tallystick import base64url
 from tallystick.errors import InvalidGrant
 

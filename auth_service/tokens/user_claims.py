@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from auth_service.oidc_scopes import CLAIM_SCOPES, ROLES, SCOPE_CLAIMS
-from auth_service.store.users import User
+from auth_service.store.users.users import User
+from auth_service.vocabulary.scopes import CLAIM_SCOPES, ROLES, SCOPE_CLAIMS
 
 
 def of_scopes(scopes: Collection[str]) -> list[str]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from auth_service.config_file import read_config
+from auth_service.configuration.configuration_file import read_config
 from auth_service.main import create_app
-from tallystick.server import serve
+from tallystick_service.server import serve
 
 EVERY = 0.005
 """Seconds between two looks at the clock."""

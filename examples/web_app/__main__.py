@@ -7,7 +7,8 @@ from pydantic_settings import CliApp
 
 from examples.web_app.app import create_app
 from examples.web_app.settings import Settings
-from tallystick.server import Misconfigured, exit_on_misconfiguration, serve
+from tallystick_service.server import serve
+from tallystick_service.settings import Misconfigured, exit_on_misconfiguration
 
 
 def main() -> int:

@@ -21,9 +21,9 @@ from examples.web_app.provider import Provider
 from examples.web_app.services import Services
 from examples.web_app.sessions import AppSessions
 from examples.web_app.settings import Settings
-from tallystick.asgi import RequestId, SecurityHeaders
 from tallystick.clock import Clock, system_clock
 from tallystick.request_id import send_request_id
+from tallystick_service.asgi import RequestId, SecurityHeaders
 
 SIGNING_IN = 600
 """Seconds for which the browser keeps what belongs to a sign-in under way."""

@@ -8,7 +8,7 @@ from fastapi import Depends, HTTPException, Path, Request
 from resource_service.store.tables import MAX_OWNER_LENGTH
 from tallystick.claims import AccessTokenClaims
 from tallystick.fastapi import Tallystick
-from tallystick.store import Store
+from tallystick_service.store import Store
 
 
 async def _store(request: Request) -> Store:

@@ -20,15 +20,15 @@ from fastapi.openapi.models import OAuth2, OAuthFlowAuthorizationCode, OAuthFlow
 from fastapi.responses import JSONResponse
 from fastapi.security.base import SecurityBase
 
-from tallystick.bearer import bearer_token, challenge, require_authentication, require_scopes
+from tallystick.access_token_request import bearer_token, challenge, require_authentication, require_scopes
 from tallystick.claims import AccessTokenClaims
 from tallystick.clock import Clock, system_clock
 from tallystick.errors import BearerError, InsufficientScope, InvalidToken, TemporarilyUnavailable
 from tallystick.followed import Followed
-from tallystick.issuer import FOLLOW_EVERY, RemoteIssuer
+from tallystick.remote.issuer import FOLLOW_EVERY, RemoteIssuer
+from tallystick.remote.status_file import StatusFile
 from tallystick.scope import parse_scope
 from tallystick.status_check import StatusPolicy
-from tallystick.status_file import StatusFile
 from tallystick.urls import check_audience, well_known
 from tallystick.verifier import Verifier
 

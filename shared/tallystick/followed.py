@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tallystick.issuer import RemoteIssuer
+from tallystick.remote.issuer import RemoteIssuer
+from tallystick.remote.status_lists import StatusLists
 from tallystick.status_check import StatusCheck
-from tallystick.status_lists import StatusLists
 
 
 @dataclass(frozen=True)

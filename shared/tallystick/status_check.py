@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from tallystick.clock import LEEWAY, Clock
 from tallystick.errors import InvalidToken, TemporarilyUnavailable
-from tallystick.followed_list import FollowedList
 from tallystick.jwt import UNBELIEVED
+from tallystick.remote.followed_list import FollowedList
+from tallystick.remote.status_lists import StatusLists
 from tallystick.status_list import StatusList, StatusReference
-from tallystick.status_lists import StatusLists
 
 
 @dataclass(frozen=True)

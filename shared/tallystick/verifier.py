@@ -9,12 +9,12 @@ from typing import NamedTuple
 from tallystick.claims import AccessTokenClaims
 from tallystick.clock import LEEWAY, Clock, system_clock
 from tallystick.errors import InvalidToken
-from tallystick.followed_list import FollowedList
-from tallystick.issuer import RemoteIssuer
 from tallystick.jwk import PublicKey
 from tallystick.jwt import ACCESS_TOKEN, UNBELIEVED, read, read_header, read_unverified
 from tallystick.refusal_reasons import Reason
 from tallystick.refusal_warnings import RefusalWarnings
+from tallystick.remote.followed_list import FollowedList
+from tallystick.remote.issuer import RemoteIssuer
 from tallystick.request_facts import printable_address
 from tallystick.status_check import StatusCheck, StatusPolicy
 from tallystick.status_list import status_reference

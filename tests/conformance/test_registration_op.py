@@ -8,8 +8,8 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 from joserfc.jws import extract_compact
 
-from auth_service.sealing import MasterKey
-from auth_service.tokens.key_ring import KeyRing
+from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.master_key import MasterKey
 from tests.conformance.checks import check_token_response, id_token_alg, is_https
 from tests.conformance.site import Site
 from tests.conformance.suite import CALLBACK, Suite

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bench.reliability.site import Site
-from bench.reliability.site import site as running_site
+from tests.reliability.site import Site
+from tests.reliability.site import site as running_site
 from tests.support.postgres import PostgreSQL
 
 

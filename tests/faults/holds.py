@@ -2,8 +2,8 @@
 
 import pytest
 
-from bench.reliability.scenario import Impossible, Scenario
-from bench.reliability.site import Site
+from tests.reliability.scenario import Impossible, Scenario
+from tests.reliability.site import Site
 
 
 async def holds(scenario: Scenario, site: Site) -> None:

@@ -1,8 +1,8 @@
 """While the auth service is away, APIs go on, and even start."""
 
-from bench.reliability import auth_away
-from bench.reliability.site import Site
 from tests.faults.holds import holds
+from tests.reliability import auth_away
+from tests.reliability.site import Site
 
 
 async def test_live_tokens_are_believed_while_the_auth_service_is_away(site: Site) -> None:

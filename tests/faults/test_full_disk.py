@@ -1,8 +1,8 @@
 """A full disk refuses writes and harms nothing else."""
 
-from bench.reliability import full_disk
-from bench.reliability.site import Site
 from tests.faults.holds import holds
+from tests.reliability import full_disk
+from tests.reliability.site import Site
 
 
 async def test_a_full_disk_puts_writes_off_and_corrupts_nothing(site: Site) -> None:

@@ -1,8 +1,8 @@
 """Whatever stands where the keys should be, the last good keys stay."""
 
-from bench.reliability import hostile_issuer
-from bench.reliability.site import Site
 from tests.faults.holds import holds
+from tests.reliability import hostile_issuer
+from tests.reliability.site import Site
 
 
 async def test_the_last_good_keys_stay_and_one_warning_is_logged(site: Site) -> None:

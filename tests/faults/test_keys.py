@@ -1,4 +1,4 @@
-"""Keys change and no request fails: a short form of `bench/reliability/key_*.py`, with two processes of each kind."""
+"""Keys change and no request fails: a short form of `tests/reliability/key_*.py`, with two processes of each kind."""
 
 import asyncio
 import base64
@@ -13,11 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 from auth_service.__main__ import app as command_line
-from auth_service.sealing import MasterKey
-from auth_service.tokens.key_ring import KeyRing
+from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.master_key import MasterKey
 from resource_service.main import create_app
 from resource_service.settings import Settings
-from tallystick.store.migrations import migrate
+from tallystick_service.store.migrations import migrate
 from tests.support.auth_process import auth_process
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bench.reliability import kill
-from bench.reliability.site import Site
 from tests.faults.holds import holds
+from tests.reliability import kill
+from tests.reliability.site import Site
 
 
 @pytest.mark.parametrize("engine", kill.ENGINES)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.reliability.outcome import Findings
-from bench.reliability.report import BEGIN, END, Row, as_text, rewrite
+from tests.reliability.outcome import Findings
+from tests.reliability.report import BEGIN, END, Row, as_text, rewrite
 
 
 def test_a_promise_is_held_only_if_it_was_held_each_time(tmp_path: Path) -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bench.reliability import revocation
-from bench.reliability.site import Site
 from tests.faults.holds import holds
+from tests.reliability import revocation
+from tests.reliability.site import Site
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])

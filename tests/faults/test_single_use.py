@@ -2,9 +2,9 @@
 
 import pytest
 
-from bench.reliability import single_use
-from bench.reliability.site import Site
 from tests.faults.holds import holds
+from tests.reliability import single_use
+from tests.reliability.site import Site
 
 
 @pytest.mark.parametrize("engine", single_use.ENGINES)

@@ -1,8 +1,8 @@
 """A PostgreSQL that is gone is told to those who need it, noticed by nobody else, and found again by itself."""
 
-from bench.reliability import store_away
-from bench.reliability.site import site
 from tests.faults.holds import holds
+from tests.reliability import store_away
+from tests.reliability.site import site
 
 
 async def test_who_needs_a_dead_database_is_put_off_and_nobody_else_notices() -> None:

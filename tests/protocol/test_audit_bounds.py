@@ -5,10 +5,10 @@ from collections import Counter
 
 from sqlalchemy import Connection, func, select
 
-from auth_service.store import audit, audit_limits
-from auth_service.store.audit import Event
-from auth_service.store.tables import audit as audit_table
-from auth_service.store.tables import guesses
+from auth_service.store.audit import audit_limits, audit_trail
+from auth_service.store.audit.audit_trail import Event
+from auth_service.store.schema.tables import audit as audit_table
+from auth_service.store.schema.tables import guesses
 from tests.protocol.test_rfc7591_registration import GOOD, new_client
 from tests.support.audit_trail import Trail, trail
 from tests.support.auth_service import ADDRESS, AuthService, running_auth_service
@@ -117,7 +117,9 @@ async def test_with_a_retention_of_zero_nothing_is_kept(auth_database_url: str, 
 async def test_what_is_told_is_short(auth: AuthService, trail: Trail) -> None:
     def tell(connection: Connection) -> None:
         long = "x" * 10_000
-        audit.record(connection, "left_out", now=auth.clock(), address=long, detail={"a": long, "b": [long] * 1000})
+        audit_trail.record(
+            connection, "left_out", now=auth.clock(), address=long, detail={"a": long, "b": [long] * 1000}
+        )
 
     await auth.store.write(tell)
     (entry,) = await trail.new()

@@ -12,11 +12,13 @@ import pytest
 from sqlalchemy import Connection, insert
 
 from auth_service.commands import audit as command
-from auth_service.store import audit, clients, users
-from auth_service.store.audit import EVENTS
-from auth_service.store.tables import audit as audit_table
+from auth_service.store.audit import audit_trail
+from auth_service.store.audit.audit_trail import EVENTS
+from auth_service.store.clients import clients
+from auth_service.store.schema.tables import audit as audit_table
+from auth_service.store.users import users
 from tallystick.clock import system_clock
-from tallystick.store.migrations import migrate
+from tallystick_service.store.migrations import migrate
 from tests.support.command_line import CommandLine, command_line, on_sqlite, serving
 
 __all__ = ["command_line", "on_sqlite"]
@@ -38,8 +40,8 @@ def write(command_line: CommandLine, *units: Callable[[Connection], Any]) -> Non
     asyncio.run(run())
 
 
-def event(name: audit.Event, at: int, **fields: Any) -> Callable[[Connection], Any]:
-    return lambda connection: audit.record(connection, name, now=at, **fields)
+def event(name: audit_trail.Event, at: int, **fields: Any) -> Callable[[Connection], Any]:
+    return lambda connection: audit_trail.record(connection, name, now=at, **fields)
 
 
 def shown(command_line: CommandLine, *options: str) -> list[dict[str, Any]]:

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from auth_service.config_file import apply
-from auth_service.sealing import MasterKey
-from auth_service.store import audit, clients, consents, users
-from auth_service.tokens.key_ring import KeyRing
+from auth_service.configuration.configuration_file import apply
+from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.master_key import MasterKey
+from auth_service.store.audit import audit_trail
+from auth_service.store.clients import clients
+from auth_service.store.users import consents, users
 from tallystick.request_id import request_id
 from tests.protocol.test_rfc7591_registration import GOOD
 from tests.support.audit_trail import Trail, trail
@@ -308,9 +310,9 @@ async def test_who_does_it_is_told_where_no_request_asked(auth_sqlite_url: str) 
     store = patient_store(auth_sqlite_url)
     try:
         for actor, asked in (("service", ""), ("command", ""), ("command", REQUEST_ID)):
-            audit.actor.set(actor)
+            audit_trail.actor.set(actor)
             request_id.set(asked)
-            await store.write(audit.record, "login", now=1)
+            await store.write(audit_trail.record, "login", now=1)
         oldest = (await Trail(store).new())[:3]
         assert [(entry.detail.get("by"), entry.request_id) for entry in oldest] == [
             ("service", None),

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
-from auth_service.config_file import apply
-from auth_service.store import clients, consents, users
+from auth_service.configuration.configuration_file import apply
+from auth_service.store.clients import clients
+from auth_service.store.users import consents, users
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.declared import EMAIL, declared_settings
 from tests.support.relying_party import RelyingParty, answer_of, error_of

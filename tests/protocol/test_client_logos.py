@@ -8,8 +8,8 @@ import httpx
 import pytest
 from sqlalchemy import Connection, update
 
-from auth_service.store import clients
-from auth_service.store.tables import clients as clients_table
+from auth_service.store.clients import clients
+from auth_service.store.schema.tables import clients as clients_table
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.far_side import far_side

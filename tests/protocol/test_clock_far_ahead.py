@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
-from auth_service.store import instants
+from auth_service.store.schema import timestamps
 from tests.support.auth_service import running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.patience import patient_store
@@ -46,7 +46,7 @@ async def test_after_the_statements_of_the_document_time_is_right_again(auth_dat
         under_way = await app.authorization_code()
         await auth.browser().sign_in(password="wrong")
     store = patient_store(auth_database_url)
-    assert await store.read(instants.newest) >= right + DAY
+    assert await store.read(timestamps.newest) >= right + DAY
     await store.write(repair)
     await store.close()
     clock.now = right + 1

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from auth_service.authentication.passwords import Passwords
-from auth_service.store import registrations, users
-from auth_service.store.registrations import Registration
-from auth_service.tokens.key_making import ALGORITHMS
+from auth_service.authentication.users.passwords import Passwords
+from auth_service.keys.generation import ALGORITHMS
+from auth_service.store.clients import registrations
+from auth_service.store.clients.registrations import Registration
+from auth_service.store.users import users
 from tests.support.command_line import CommandLine, command_line, on_sqlite, serving
 from tests.support.patience import PATIENCE
 

@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
-from auth_service.authentication.passwords import Passwords
-from auth_service.config_file import apply, plan, refuses_to_disable
-from auth_service.settings import Settings
-from auth_service.store import apis, clients, tables, token_families, users
-from auth_service.store.token_families import FamilyLifetime
-from tallystick.server import Misconfigured
-from tallystick.store import Store
-from tallystick.store.migrations import migrate
+from auth_service.authentication.users.passwords import Passwords
+from auth_service.configuration.configuration_file import apply, plan, refuses_to_disable
+from auth_service.settings.settings import Settings
+from auth_service.store.clients import apis, clients
+from auth_service.store.schema import tables
+from auth_service.store.tokens import token_families
+from auth_service.store.tokens.token_families import FamilyLifetime
+from auth_service.store.users import users
+from tallystick_service.settings import Misconfigured
+from tallystick_service.store import Store
+from tallystick_service.store.migrations import migrate
 from tests.support.clock import MovableClock
 from tests.support.patience import patient_store
 

@@ -15,12 +15,12 @@ import httpx
 import pytest
 from sqlalchemy import Connection, select
 
-from auth_service.store import consents, users
-from auth_service.store.tables import clients as clients_table
-from auth_service.store.tables import consents as consents_table
-from auth_service.store.tables import token_families
+from auth_service.store.schema.tables import clients as clients_table
+from auth_service.store.schema.tables import consents as consents_table
+from auth_service.store.schema.tables import token_families
+from auth_service.store.users import consents, users
 from tallystick.clock import system_clock
-from tallystick.store import Store
+from tallystick_service.store import Store
 from tests.support.auth_process import auth_process
 from tests.support.declared import EMAIL, declared_settings, declared_toml
 from tests.support.patience import patient_store

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from auth_service.store import clients
+from auth_service.store.clients import clients
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.declared import clients_with, declared_settings
 

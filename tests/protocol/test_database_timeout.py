@@ -9,7 +9,7 @@ import httpx
 import psycopg
 import pytest
 
-from tallystick.store import DEADLINE
+from tallystick_service.store import DEADLINE
 from tests.support.auth_service import running_auth_service
 from tests.support.notes_api import running_notes_api
 from tests.support.patience import PATIENCE

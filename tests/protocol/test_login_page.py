@@ -11,8 +11,9 @@ import httpx
 import pytest
 from sqlalchemy import Connection, select
 
-from auth_service.store import clients, users
-from auth_service.store.tables import users as users_table
+from auth_service.store.clients import clients
+from auth_service.store.schema.tables import users as users_table
+from auth_service.store.users import users
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.declared import EMAIL, OTHER_EMAIL, PASSWORD, WRONG_PASSWORD
 from tests.support.relying_party import RelyingParty, answer_of

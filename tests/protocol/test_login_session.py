@@ -5,7 +5,7 @@ from http.cookies import Morsel, SimpleCookie
 import httpx
 import pytest
 
-from auth_service.store import users
+from auth_service.store.users import users
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import EMAIL, OTHER_EMAIL

@@ -21,7 +21,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 
 from tallystick.errors import InvalidToken
-from tallystick.issuer import RemoteIssuer
+from tallystick.remote.issuer import RemoteIssuer
 from tallystick.verifier import Verifier
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock

@@ -8,9 +8,9 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from auth_service.authentication.turnstile import Turnstile
+from auth_service.authentication.users.concurrency_limiter import Turnstile
 from auth_service.main import create_app
-from auth_service.metrics import AuthMetrics, StatusListFacts
+from auth_service.telemetry.metrics import AuthMetrics, StatusListFacts
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.relying_party import RelyingParty

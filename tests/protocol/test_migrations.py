@@ -11,11 +11,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, Table, select
 
-from auth_service.password_costs import PasswordCost
-from auth_service.store import revocations, token_families, users
-from auth_service.store import tables as auth_tables
+from auth_service.store.schema import tables as auth_tables
+from auth_service.store.tokens import revocations, token_families
+from auth_service.store.users import users
+from auth_service.vocabulary.password_costs import PasswordCost
 from resource_service.store import tables as notes_tables
-from tallystick.store.migrations import migrate
+from tallystick_service.store.migrations import migrate
 from tests.support.patience import patient_store
 
 

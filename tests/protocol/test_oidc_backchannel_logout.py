@@ -9,8 +9,9 @@ from joserfc.jwk import KeySet
 from pydantic import ValidationError
 from sqlalchemy import Connection, delete, func, select
 
-from auth_service.store import clients, users
-from auth_service.store import tables as t
+from auth_service.store.clients import clients
+from auth_service.store.schema import tables as t
+from auth_service.store.users import users
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import EMAIL, OTHER_EMAIL, clients_with, declared_settings

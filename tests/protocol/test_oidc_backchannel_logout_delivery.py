@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import Connection
 
-from auth_service.store import logout_deliveries, users
-from auth_service.store.logout_deliveries import LEASE
+from auth_service.store.logout import logout_deliveries
+from auth_service.store.logout.logout_deliveries import LEASE
+from auth_service.store.users import users
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import EMAIL

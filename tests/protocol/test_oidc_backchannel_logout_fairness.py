@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import Connection, insert
 
-from auth_service.store import logout_deliveries, users
-from auth_service.store import tables as t
+from auth_service.store.logout import logout_deliveries
+from auth_service.store.schema import tables as t
+from auth_service.store.users import users
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.logout_deliveries import (

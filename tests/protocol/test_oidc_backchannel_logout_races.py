@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, func, select
 
-from auth_service.store import tables as t
+from auth_service.store.schema import tables as t
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.logout_deliveries import rows

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from auth_service.acr import PASSWORD
-from auth_service.config_file import apply
+from auth_service.configuration.configuration_file import apply
+from auth_service.vocabulary.acr import PASSWORD
 from tests.support.auth_service import AuthService
 from tests.support.declared import OTHER_EMAIL, PROFILE
 from tests.support.relying_party import RelyingParty, answer_of, claims_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from auth_service.acr import PASSWORD as PASSWORD_ACR
+from auth_service.vocabulary.acr import PASSWORD as PASSWORD_ACR
 from tests.support.auth_service import AuthService
 from tests.support.clock import MovableClock
 from tests.support.declared import ISSUER

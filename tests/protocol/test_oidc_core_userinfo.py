@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from auth_service.store import users
+from auth_service.store.users import users
 from tests.support.auth_service import AuthService
 from tests.support.declared import ADDRESS, EMAIL, NOTES, OTHER_EMAIL, PHONE, PROFILE
 from tests.support.relying_party import RelyingParty, answer_of, claims_of

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import httpx
 import pytest
 
-from auth_service.store import clients
+from auth_service.store.clients import clients
 from tests.support.auth_service import AuthService
 from tests.support.clock import MovableClock
 from tests.support.declared import OTHER_EMAIL

@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from auth_service.provider import Provider
+from auth_service.composition import Provider
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.declared import ISSUER
 from tests.support.relying_party import RelyingParty

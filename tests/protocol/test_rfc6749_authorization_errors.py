@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from auth_service.store import clients
+from auth_service.store.clients import clients
 from tests.support.auth_service import AuthService
 from tests.support.declared import ISSUER
 from tests.support.relying_party import RelyingParty, answer_of

@@ -6,7 +6,7 @@ from urllib.parse import quote_plus
 import httpx
 import pytest
 
-from auth_service.store import clients
+from auth_service.store.clients import clients
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import ODD_CLIENT_ID, ODD_SECRET, secret_of

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from auth_service.store import revocations
+from auth_service.store.tokens import revocations
 from tests.support.auth_service import AuthService
 from tests.support.clock import MovableClock
 from tests.support.declared import CALENDAR, ISSUER, NOTES

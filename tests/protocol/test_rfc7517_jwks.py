@@ -2,8 +2,8 @@
 
 import pytest
 
-from auth_service.sealing import MasterKey, WrongMasterKey
-from auth_service.tokens.key_ring import KeyRing
+from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.master_key import MasterKey, WrongMasterKey
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import MASTER_KEY

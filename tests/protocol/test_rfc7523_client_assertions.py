@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from auth_service.store import client_assertions, clients
+from auth_service.store.clients import client_assertions, clients
 from tests.support.asserting_client import (
     JWT_BEARER,
     REFUSED,

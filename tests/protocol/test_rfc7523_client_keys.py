@@ -8,9 +8,9 @@ from joserfc.jwk import RSAKey
 from pydantic import ValidationError
 from sqlalchemy import Connection, update
 
-from auth_service.authentication.client_keys import MAX_FETCHES, MAX_FETCHES_PER_SITE
-from auth_service.store import clients
-from auth_service.store.tables import clients as clients_table
+from auth_service.authentication.clients.client_keys import MAX_FETCHES, MAX_FETCHES_PER_SITE
+from auth_service.store.clients import clients
+from auth_service.store.schema.tables import clients as clients_table
 from tests.support.asserting_client import REFUSED, AssertingClient, KeysHost, ask, new_key, present, running
 from tests.support.auth_service import running_auth_service
 from tests.support.clock import MovableClock

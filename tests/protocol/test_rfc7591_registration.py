@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from auth_service.registration.registrations import KEEP_UNUSED
-from auth_service.store import clients
-from auth_service.store import registrations as store
+from auth_service.registration.service import KEEP_UNUSED
+from auth_service.store.clients import clients
+from auth_service.store.clients import registrations as store
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import NOTES

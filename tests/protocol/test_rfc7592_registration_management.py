@@ -7,8 +7,8 @@ import httpx
 import pytest
 from sqlalchemy import Connection, select
 
-from auth_service.store import clients
-from auth_service.store.tables import consents
+from auth_service.store.clients import clients
+from auth_service.store.schema.tables import consents
 from tests.protocol.test_rfc7591_registration import CALLBACK, GOOD, new_client, relying_party
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock

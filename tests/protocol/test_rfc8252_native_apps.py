@@ -2,7 +2,7 @@
 
 import pytest
 
-from auth_service.store import consents, users
+from auth_service.store.users import consents, users
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.declared import EMAIL, clients_with, secret_of
 from tests.support.relying_party import RelyingParty, answer_of

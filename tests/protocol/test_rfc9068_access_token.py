@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from auth_service.acr import PASSWORD as PASSWORD_ACR
+from auth_service.vocabulary.acr import PASSWORD as PASSWORD_ACR
 from tallystick.errors import InvalidToken
 from tallystick.jwk import parse_jwk_set
 from tallystick.jwt import ACCESS_TOKEN, ID_TOKEN, read

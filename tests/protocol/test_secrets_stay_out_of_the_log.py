@@ -7,7 +7,7 @@ import httpx
 
 from resource_service.main import create_app
 from resource_service.settings import Settings
-from tallystick.store.migrations import migrate
+from tallystick_service.store.migrations import migrate
 from tests.support.auth_service import running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import ISSUER, MASTER_KEY, NOTES, PASSWORD

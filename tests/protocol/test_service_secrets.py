@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, update
 
-from auth_service.authentication.forms import Forms
-from auth_service.sealing import MasterKey, WrongMasterKey
-from auth_service.store import keys
-from auth_service.store.tables import token_families
+from auth_service.http.signed_state import Forms
+from auth_service.keys.bootstrap import load_secret
+from auth_service.keys.generation import open_key
+from auth_service.keys.master_key import MasterKey, WrongMasterKey
+from auth_service.keys.service_secrets import FORM_KEY, REFRESH_KEY, rotate_secrets
+from auth_service.store.keys import keys
+from auth_service.store.schema.tables import token_families
 from auth_service.tokens import access_token
-from auth_service.tokens.bootstrap import load_secret
-from auth_service.tokens.key_making import open_key
-from auth_service.tokens.service_secrets import FORM_KEY, REFRESH_KEY, rotate_secrets
 from tallystick import base64url, jwt
 from tallystick.claims import AccessTokenClaims
 from tests.support.audit_trail import Trail, trail

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
-from auth_service.store.tables import login_sessions, token_families
+from auth_service.store.schema.tables import login_sessions, token_families
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.relying_party import RelyingParty
 

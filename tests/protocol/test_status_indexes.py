@@ -7,12 +7,12 @@ from collections.abc import Iterable
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
-from auth_service.store import status_indexes
-from auth_service.store.revocations import KEEP_DEAD
-from auth_service.store.status_indexes import BLOCK, SEEN_AFTER, Reserved
-from auth_service.store.tables import revoked_indexes as revoked
-from auth_service.store.tables import status_lists, token_families, users
-from auth_service.tokens.status_indexes import StatusIndexes
+from auth_service.status_list.index_reserve import StatusIndexes
+from auth_service.store.schema.tables import revoked_indexes as revoked
+from auth_service.store.schema.tables import status_lists, token_families, users
+from auth_service.store.status_list import status_indexes
+from auth_service.store.status_list.status_indexes import BLOCK, SEEN_AFTER, Reserved
+from auth_service.store.tokens.revocations import KEEP_DEAD
 from tallystick.errors import TemporarilyUnavailable
 from tests.support.auth_service import AuthService
 from tests.support.status_lists import fetch, look, provider_of, reference_of

@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import Connection, select, union
 
-from auth_service.store import revoked_indexes as module
-from auth_service.store import users
-from auth_service.store.tables import revoked_indexes, token_families
+from auth_service.store.schema.tables import revoked_indexes, token_families
+from auth_service.store.status_list import revoked_indexes as module
+from auth_service.store.users import users
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import EMAIL

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 from sqlalchemy import Connection
 
-from auth_service.store import clients, consents, users
+from auth_service.store.clients import clients
+from auth_service.store.users import consents, users
 from tests.protocol.test_rfc7591_registration import relying_party
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.declared import EMAIL, ISSUER

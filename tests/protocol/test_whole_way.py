@@ -12,7 +12,7 @@ import pytest
 
 from resource_service.main import create_app
 from resource_service.settings import Settings
-from tallystick.store.migrations import migrate
+from tallystick_service.store.migrations import migrate
 from tests.support.auth_service import AuthService
 from tests.support.declared import ISSUER, NOTES
 from tests.support.network import Network

@@ -2,8 +2,8 @@
 
 import pytest
 
-from auth_service.store.audit_reading import Entry, Position, Selection, page
-from tallystick.store import Store
+from auth_service.store.audit.audit_reader import Entry, Position, Selection, page
+from tallystick_service.store import Store
 from tests.support.auth_service import AuthService
 
 

@@ -8,11 +8,11 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from auth_service.config_file import apply
-from auth_service.sealing import MasterKey
-from auth_service.store.tables import metadata
-from auth_service.tokens.bootstrap import bootstrap
-from tallystick.store.migrations import migrate
+from auth_service.configuration.configuration_file import apply
+from auth_service.keys.bootstrap import bootstrap
+from auth_service.keys.master_key import MasterKey
+from auth_service.store.schema.tables import metadata
+from tallystick_service.store.migrations import migrate
 from tests.support.clock import MovableClock
 from tests.support.declared import MASTER_KEY, declared_settings
 from tests.support.patience import patient_store

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import httpx
 from fastapi import FastAPI
 
-from auth_service.config_file import apply
+from auth_service.configuration.configuration_file import apply
 from auth_service.main import create_app
-from auth_service.settings import Settings
-from tallystick.store import Store
+from auth_service.settings.settings import Settings
+from tallystick_service.store import Store
 from tests.support.clock import MovableClock
 from tests.support.declared import declared_settings
 from tests.support.patience import patient_store

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from auth_service.__main__ import app
-from tallystick.store import Store
+from tallystick_service.store import Store
 from tests.support.patience import PATIENCE, patient_store
 
 ENVIRONMENT = {"APP_SECRET": "a secret of at least thirty-two characters"}

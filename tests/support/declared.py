@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from auth_service.settings import Settings
+from auth_service.settings.settings import Settings
 from tests.support.patience import PATIENCE
 
 ISSUER = "https://id.example.com"

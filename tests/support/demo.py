@@ -10,19 +10,19 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select, update
 
-from auth_service.authentication.forms import Forms
-from auth_service.authentication.passwords import Passwords
-from auth_service.config_file import apply, read_config
-from auth_service.declared import DeclaredClient
-from auth_service.sealing import MasterKey
-from auth_service.store import users
-from auth_service.store.tables import login_sessions, token_families
-from auth_service.store.tables import users as users_table
-from auth_service.tokens.bootstrap import load_secret
+from auth_service.authentication.users.passwords import Passwords
+from auth_service.configuration.configuration_file import apply, read_config
+from auth_service.http.signed_state import Forms
+from auth_service.keys.bootstrap import load_secret
+from auth_service.keys.master_key import MasterKey
+from auth_service.settings.declarations import DeclaredClient
+from auth_service.store.schema.tables import login_sessions, token_families
+from auth_service.store.schema.tables import users as users_table
+from auth_service.store.users import users
 from deploy.demo.place import Account, Place
 from deploy.demo.servers import ONE, TWO, api_url, auth_url
 from tallystick.clock import Clock, system_clock
-from tallystick.store import Store
+from tallystick_service.store import Store
 from tests.support.patience import patient_store
 from tests.support.processes import in_the_foreground
 

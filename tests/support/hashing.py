@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from auth_service.authentication import passwords
+from auth_service.authentication.users import passwords
 
 _REAL = passwords._CONTEXT.to_dict()
 _CHEAP = {"argon2__memory_cost": 64, "argon2__time_cost": 1}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tallystick.server.logs import QUIET, configure_logging
+from tallystick_service.server.logs import QUIET, configure_logging
 
 
 class LogLines(io.StringIO):

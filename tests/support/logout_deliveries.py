@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from auth_service.store import tables as t
+from auth_service.store.schema import tables as t
 from tests.support.auth_service import AuthService
 from tests.support.relying_party import RelyingParty, claims_of
 from tests.support.waiting import until_it_is

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from resource_service.main import create_app
 from resource_service.settings import Settings
-from tallystick.store.migrations import migrate
+from tallystick_service.store.migrations import migrate
 from tests.support.clock import MovableClock
 from tests.support.patience import PATIENCE
 from tests.support.token_issuer import AUDIENCE, ISSUER, TokenIssuer

@@ -1,6 +1,6 @@
 """How long the tests wait for what is sure to come: hardly any is about time, and a loaded machine is slow."""
 
-from tallystick.store import Store
+from tallystick_service.store import Store
 
 PATIENCE = 60.0
 """Seconds after which a test would rather fail than hang."""

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 import httpx
 
-from auth_service.declared import DeclaredClient
+from auth_service.settings.declarations import DeclaredClient
 from tests.support.declared import EMAIL, PASSWORD
 
 CODE_VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"

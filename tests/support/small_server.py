@@ -14,10 +14,11 @@ from importlib import import_module
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-import tallystick.server.crowd
-import tallystick.server.protocol
-import tallystick.server.reading
-from tallystick.server import Misconfigured, exit_on_misconfiguration, serve
+import tallystick_service.server.crowd
+import tallystick_service.server.protocol
+import tallystick_service.server.reading
+from tallystick_service.server import serve
+from tallystick_service.settings import Misconfigured, exit_on_misconfiguration
 
 CROWD = 10
 HELD_BYTES = 4_000_000
@@ -77,14 +78,18 @@ def factory(fault: str) -> ASGIApp:
         case "lifespan":
             return failing_app
         case "crowded":
-            vars(import_module("tallystick.server.serve"))["CONNECTIONS"] = CROWD
+            vars(import_module("tallystick_service.server.serve"))["CONNECTIONS"] = CROWD
         case "tight":
-            tallystick.server.crowd.MAX_HELD_BYTES = HELD_BYTES
+            tallystick_service.server.crowd.MAX_HELD_BYTES = HELD_BYTES
         case numbers if numbers:
             patience, keep_alive = map(float, numbers.split())
-            tallystick.server.protocol.HEADER_SECONDS = tallystick.server.reading.STALLED_SECONDS = patience
-            tallystick.server.crowd.CHECK_INTERVAL = patience / 2
-            serving = import_module("tallystick.server.serve")  # as an attribute, this name is the function in it
+            tallystick_service.server.protocol.HEADER_SECONDS = tallystick_service.server.reading.STALLED_SECONDS = (
+                patience
+            )
+            tallystick_service.server.crowd.CHECK_INTERVAL = patience / 2
+            serving = import_module(
+                "tallystick_service.server.serve"
+            )  # as an attribute, this name is the function in it
             vars(serving)["KEEP_ALIVE_SECONDS"] = keep_alive
     return app
 

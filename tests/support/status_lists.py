@@ -9,7 +9,7 @@ from typing import Any
 from joserfc import jws
 from joserfc.jwk import KeySet
 
-from auth_service.provider import Provider
+from auth_service.composition import Provider
 from tests.support.auth_service import AuthService
 from tests.support.relying_party import RelyingParty, claims_of, header_of
 

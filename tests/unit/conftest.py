@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from auth_service.store.tables import metadata
-from tallystick.store import Store
+from auth_service.store.schema.tables import metadata
+from tallystick_service.store import Store
 from tests.support.clock import MovableClock
 from tests.support.patience import patient_store
 from tests.support.token_issuer import TokenIssuer

@@ -8,8 +8,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import Message
 
-from tallystick.asgi import SecurityHeaders
-from tallystick.asgi.docs_page import add_docs_page
+from tallystick_service.asgi import SecurityHeaders
+from tallystick_service.asgi.docs_page import add_docs_page
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
-from tallystick.asgi import ServerErrors
+from tallystick_service.asgi import ServerErrors
 
 
 async def test_who_hangs_up_before_the_body_is_through_leaves_no_line_in_the_log(

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from tallystick.asgi import Head
+from tallystick_service.asgi import Head
 
 app = FastAPI()
 app.add_middleware(Head)

@@ -11,11 +11,11 @@ from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tallystick.asgi import BodyLimit, ForwardedHeaders, RequestId, SecurityHeaders, ServerErrors
 from tallystick.errors import InvalidGrant
 from tallystick.request_id import request_id
-from tallystick.server.logs import JSONLines
-from tallystick.store import StoreUnavailable
+from tallystick_service.asgi import BodyLimit, ForwardedHeaders, RequestId, SecurityHeaders, ServerErrors
+from tallystick_service.server.logs import JSONLines
+from tallystick_service.store import StoreUnavailable
 
 
 def asking(app: ASGIApp, *, peer: str = "192.0.2.1") -> httpx.AsyncClient:

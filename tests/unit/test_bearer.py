@@ -2,7 +2,7 @@
 
 import pytest
 
-from tallystick.bearer import bearer_token, challenge, require_authentication, require_scopes
+from tallystick.access_token_request import bearer_token, challenge, require_authentication, require_scopes
 from tallystick.claims import AccessTokenClaims
 from tallystick.errors import (
     BearerError,

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from auth_service.client_jwks import check_client_jwks
-from auth_service.client_metadata import ClientMetadata
+from auth_service.client_metadata.jwks import check_client_jwks
+from auth_service.client_metadata.metadata import ClientMetadata
 from tests.support.asserting_client import jwk_of, new_key
 
 GOOD = jwk_of(new_key("ES256"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from auth_service.client_names import MAX_LENGTH, check_client_name, is_one_of
+from auth_service.client_metadata.names import MAX_LENGTH, check_client_name, is_one_of
 
 
 @pytest.mark.parametrize(

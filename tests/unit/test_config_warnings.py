@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from auth_service.config_warnings import config_warnings
-from auth_service.settings import Settings
+from auth_service.configuration.configuration_warnings import config_warnings
+from auth_service.settings.settings import Settings
 
 PUBLIC = {"client_id": "app", "token_endpoint_auth_method": "none"}
 SECRET = {"client_id": "app", "client_secret": "a secret of at least thirty-two characters"}

@@ -7,8 +7,8 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
-from auth_service.declared import DeclaredUser
-from auth_service.settings import Settings as AuthSettings
+from auth_service.settings.declarations import DeclaredUser
+from auth_service.settings.settings import Settings as AuthSettings
 from resource_service.settings import Settings as ResourceSettings
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")

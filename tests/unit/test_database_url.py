@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tallystick.server import Misconfigured
-from tallystick.server.database_url import DatabaseUrl
+from tallystick_service.settings import Misconfigured
+from tallystick_service.settings.database_url import DatabaseUrl
 
 URL = TypeAdapter(DatabaseUrl)
 

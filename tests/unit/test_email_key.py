@@ -2,7 +2,7 @@
 
 import pytest
 
-from auth_service.store.users import email_key
+from auth_service.store.users.users import email_key
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from tallystick import base64url
-from tallystick import followed_list as module
-from tallystick.followed_list import SMALL, FollowedList
 from tallystick.jwt import STATUS_LIST
-from tallystick.key_set import RemoteKeySet
+from tallystick.remote import followed_list as module
+from tallystick.remote.followed_list import SMALL, FollowedList
+from tallystick.remote.key_set import RemoteKeySet
 from tests.support.token_issuer import ISSUER, STATUS_LIST_URI, PublishedList, TokenIssuer, jwk_set, new_signing_key
 from tests.support.waiting import until
 

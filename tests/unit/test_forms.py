@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from auth_service.authentication.forms import FormExpired, FormForged, Forms, Sealed
+from auth_service.http.signed_state import FormExpired, FormForged, Forms, Sealed
 from tallystick import base64url
 from tests.support.clock import MovableClock
 

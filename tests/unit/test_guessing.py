@@ -1,4 +1,4 @@
-"""Guessing passwords is slow, and locks nobody out (auth_service/authentication/guessing.py)."""
+"""Guessing passwords is slow, and locks nobody out (auth_service/authentication/users/login_throttle.py)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from auth_service.authentication.guessing import Attempt, admit, refund
-from auth_service.authentication.known_device import KnownBrowser
-from auth_service.store import guesses, logins, users
-from auth_service.store.tables import metadata
-from tallystick.store import Store
+from auth_service.authentication.users.device_cookie import KnownBrowser
+from auth_service.authentication.users.login_throttle import Attempt, admit, refund
+from auth_service.store.limits import rate_limits
+from auth_service.store.schema.tables import metadata
+from auth_service.store.users import logins, users
+from tallystick_service.store import Store
 from tests.support.clock import MovableClock
 from tests.support.patience import patient_store
 
@@ -178,7 +179,7 @@ async def test_quiet_addresses_together_are_bounded(store: Store, clock: Movable
 
     def all_but_two(connection: Connection) -> None:
         for _ in range(2998):
-            guesses.count(connection, [of_all], now_ms=clock() * 1000)
+            rate_limits.count(connection, [of_all], now_ms=clock() * 1000)
 
     await store.write(all_but_two)
     waits = await wait_for_each(store, from_addresses(STRANGER, 104), clock)

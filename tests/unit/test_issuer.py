@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from tallystick import issuer as module
 from tallystick.errors import TemporarilyUnavailable
-from tallystick.issuer import RemoteIssuer
-from tallystick.shared_fetch import COOLDOWN
+from tallystick.remote import issuer as module
+from tallystick.remote.issuer import RemoteIssuer
+from tallystick.remote.shared_fetch import COOLDOWN
 from tests.support.token_issuer import ISSUER, TokenIssuer
 from tests.support.waiting import until
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tallystick.key_set import RemoteKeySet
+from tallystick.remote.key_set import RemoteKeySet
 from tests.support.token_issuer import ISSUER, TokenIssuer
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tallystick.key_set import RemoteKeySet
+from tallystick.remote.key_set import RemoteKeySet
 from tests.support.token_issuer import ISSUER, TokenIssuer
 
 

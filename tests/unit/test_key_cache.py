@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from auth_service.authentication.key_cache import MAX_CLIENTS, KeyCache
+from auth_service.authentication.clients.key_cache import MAX_CLIENTS, KeyCache
 from auth_service.outgoing.sites import site_of
-from auth_service.store.clients import REGISTRATION, Client
+from auth_service.store.clients.clients import REGISTRATION, Client
 from tests.support.asserting_client import jwk_of, new_key
 
 JWKS = {"keys": [jwk_of(new_key("ES256"))]}

@@ -7,16 +7,16 @@ import json
 import pytest
 from sqlalchemy import update
 
-from auth_service.sealing import MasterKey
-from auth_service.store import keys
-from auth_service.store.keys import DESTROYED, StoredKey
-from auth_service.store.tables import signing_keys
-from auth_service.tokens.bootstrap import bootstrap
-from auth_service.tokens.key_making import ALGORITHMS, make_key
-from auth_service.tokens.key_ring import KeyRing
-from auth_service.tokens.key_states import MOST_RETIRED, forgotten
+from auth_service.keys.bootstrap import bootstrap
+from auth_service.keys.generation import ALGORITHMS, make_key
+from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.lifecycle import MOST_RETIRED, forgotten
+from auth_service.keys.master_key import MasterKey
+from auth_service.store.keys import keys
+from auth_service.store.keys.keys import DESTROYED, StoredKey
+from auth_service.store.schema.tables import signing_keys
 from tallystick.errors import TemporarilyUnavailable
-from tallystick.store import Store, StoreUnavailable
+from tallystick_service.store import Store, StoreUnavailable
 from tests.support.clock import MovableClock
 
 AHEAD, KEPT, LIFETIME, REMEMBERED = 60, 360, 86_400, 500_000

@@ -5,13 +5,13 @@ import json
 
 import pytest
 
-from auth_service.sealing import MasterKey, WrongMasterKey
-from auth_service.store import keys
-from auth_service.tokens.bootstrap import bootstrap, load_secret
-from auth_service.tokens.key_making import make_key
-from auth_service.tokens.key_ring import KeyRing
+from auth_service.keys.bootstrap import bootstrap, load_secret
+from auth_service.keys.generation import make_key
+from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.master_key import MasterKey, WrongMasterKey
+from auth_service.store.keys import keys
 from tallystick.errors import TemporarilyUnavailable
-from tallystick.store import Store, StoreUnavailable
+from tallystick_service.store import Store, StoreUnavailable
 from tests.support.clock import MovableClock
 
 AHEAD, KEEP_PUBLISHED = 60, 360

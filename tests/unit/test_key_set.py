@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tallystick import key_set as module
 from tallystick.errors import TemporarilyUnavailable
-from tallystick.issuer_http import MAX_DOCUMENT_BYTES
-from tallystick.key_set import RemoteKeySet
-from tallystick.shared_fetch import COOLDOWN
+from tallystick.remote import key_set as module
+from tallystick.remote.issuer_http import MAX_DOCUMENT_BYTES
+from tallystick.remote.key_set import RemoteKeySet
+from tallystick.remote.shared_fetch import COOLDOWN
 from tests.support.token_issuer import ISSUER, TokenIssuer, jwk_set, new_signing_key
 
 

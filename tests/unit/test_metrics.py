@@ -2,9 +2,9 @@
 
 import pytest
 
-from tallystick.metrics import Memory, Metrics
-from tallystick.metrics.memory import CELLS
-from tallystick.metrics.service import ServiceMetrics
+from tallystick_service.metrics import Memory, Metrics
+from tallystick_service.metrics.memory import CELLS
+from tallystick_service.metrics.service import ServiceMetrics
 from tests.support.scraping import Numbers, numbers_in
 
 COLOURS = ("red", "green", "other")

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from auth_service.metrics import AuthMetrics
+from auth_service.telemetry.metrics import AuthMetrics
 from resource_service.metrics import NotesMetrics
 from tallystick.fastapi import VERDICTS
-from tallystick.metrics import Memory
-from tallystick.metrics.processes import NAMES as PROCESS_NAMES
-from tallystick.metrics.service import ServiceMetrics
+from tallystick_service.metrics import Memory
+from tallystick_service.metrics.processes import NAMES as PROCESS_NAMES
+from tallystick_service.metrics.service import ServiceMetrics
 
 OPERATION = (Path(__file__).parents[2] / "docs" / "operation.md").read_text("utf-8")
 

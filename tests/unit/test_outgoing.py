@@ -13,7 +13,7 @@ import pytest
 
 from auth_service.outgoing import Answer, Outgoing, OutgoingFailed
 from auth_service.outgoing import requests as module
-from auth_service.settings import Outgoing as Settings
+from auth_service.settings.settings import Outgoing as Settings
 from tests.support.certificates import Authority
 from tests.support.far_side import far_side
 from tests.support.waiting import until

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from auth_service.settings import Settings
+from auth_service.settings.settings import Settings
 from deploy.demo.place import AUTH, DEFAULT_PORTS, HERE, Place
 from deploy.demo.servers import servers_of
 from deploy.demo.supervisor import DemoFailed, Server, refuse_taken_ports, supervise

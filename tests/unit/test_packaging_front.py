@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from auth_service.settings import Settings
+from auth_service.settings.settings import Settings
 from deploy.tls.place import SUITE, Place
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from auth_service.authentication.password_rules import check_new_password, hash_new_password
-from auth_service.authentication.passwords import Passwords
+from auth_service.authentication.users.password_rules import check_new_password, hash_new_password
+from auth_service.authentication.users.passwords import Passwords
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import bcrypt
 import pytest
 
-from auth_service.authentication.passwords import Passwords, Verdict
-from auth_service.password_costs import PasswordCost, cost_of
+from auth_service.authentication.users.passwords import Passwords, Verdict
+from auth_service.vocabulary.password_costs import PasswordCost, cost_of
 from tallystick.errors import TemporarilyUnavailable
 
 RFC_6070_SHA1 = bytes.fromhex("4b007901b765489abead49d926f721d065a429c1")

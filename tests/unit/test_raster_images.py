@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth_service.raster_images import media_type_of
+from auth_service.clients.raster_images import media_type_of
 from tests.support.images import jpeg, png
 
 

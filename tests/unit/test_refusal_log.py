@@ -3,8 +3,8 @@
 import pytest
 from starlette.types import Scope
 
-from auth_service.metrics import AuthMetrics
-from auth_service.refusal_log import LineLimit, RefusalLog
+from auth_service.telemetry.metrics import AuthMetrics
+from auth_service.telemetry.refusal_log import LineLimit, RefusalLog
 from tallystick.errors import InvalidClient
 from tallystick.request_facts import MAX_ADDRESS, RequestFacts, printable_address, request_facts
 from tests.support.log_lines import LogLines, logging_as_served

@@ -8,8 +8,8 @@ from fastapi import FastAPI
 
 from tallystick.errors import InvalidToken
 from tallystick.fastapi import Tallystick
-from tallystick.issuer import RemoteIssuer
 from tallystick.refusal_warnings import INTERVAL, MAX_TEXT, RefusalWarnings
+from tallystick.remote.issuer import RemoteIssuer
 from tallystick.verifier import Verifier
 from tests.support.clock import MovableClock
 from tests.support.log_lines import LogLines, logging_as_served

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from auth_service.registry import Registry
-from tallystick.store import Store, StoreUnavailable
-from tallystick.store.migrations import migrate
+from auth_service.clients.registry import Registry
+from tallystick_service.store import Store, StoreUnavailable
+from tallystick_service.store.migrations import migrate
 from tests.support.auth_service import AuthService
 from tests.support.patience import patient_store
 
@@ -37,7 +37,7 @@ async def test_what_cannot_be_a_clients_name_is_neither_looked_for_nor_remembere
 
 async def test_old_answers_do_not_pile_up(auth: AuthService, monkeypatch: pytest.MonkeyPatch) -> None:
     registry = auth.app.state.provider.registry
-    monkeypatch.setattr("auth_service.registry._SECONDS", 0.0)
+    monkeypatch.setattr("auth_service.clients.registry._SECONDS", 0.0)
     for number in range(50):
         await registry.client(f"nobody-{number}")
     assert len(registry._clients._known) <= 1

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from auth_service.sealing import MasterKey, WrongMasterKey
-from auth_service.store import keys
-from auth_service.store.keys import Resealed
-from auth_service.tokens.bootstrap import bootstrap, load_secret
-from auth_service.tokens.key_making import make_key, open_key
-from auth_service.tokens.key_ring import KeyRing
-from auth_service.tokens.resealing import MasterKeyOnFile, Sealed, in_use, reseal
-from auth_service.tokens.service_secrets import SECRETS
+from auth_service.keys.bootstrap import bootstrap, load_secret
+from auth_service.keys.generation import make_key, open_key
+from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.master_key import MasterKey, WrongMasterKey
+from auth_service.keys.master_key_rotation import MasterKeyOnFile, Sealed, in_use, reseal
+from auth_service.keys.service_secrets import SECRETS
+from auth_service.store.keys import keys
+from auth_service.store.keys.keys import Resealed
 from tallystick.errors import TemporarilyUnavailable
-from tallystick.store import Store
+from tallystick_service.store import Store
 from tests.support.clock import MovableClock
 
 OLD, NEW, THIRD = "A" * 43, "B" * 42 + "A", "C" * 42 + "A"

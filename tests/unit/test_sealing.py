@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from auth_service.sealing import MasterKey, WrongMasterKey
+from auth_service.keys.master_key import MasterKey, WrongMasterKey
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 OTHER = "HxAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tallystick.server.protocol import PIPELINED
+from tallystick_service.server.protocol import PIPELINED
 from tests.support.patience import PATIENCE
 from tests.support.processes import port_of, running
 from tests.support.small_caller import GET, HOST, Caller, ask, hasty_port, port, seen

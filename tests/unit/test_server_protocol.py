@@ -2,7 +2,7 @@
 
 import pytest
 
-from tallystick.server.protocol import HEADER_FIELDS, PIPELINED
+from tallystick_service.server.protocol import HEADER_FIELDS, PIPELINED
 from tests.support.small_caller import HOST, Caller, ask, hasty_port, port, seen
 
 __all__ = ["hasty_port", "port"]

@@ -7,8 +7,8 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from tallystick.server import Misconfigured, exit_on_misconfiguration, read_settings, resolve_secret
-from tallystick.store import StoreUnavailable
+from tallystick_service.settings import Misconfigured, exit_on_misconfiguration, read_settings, resolve_secret
+from tallystick_service.store import StoreUnavailable
 
 
 class Strict(BaseModel):

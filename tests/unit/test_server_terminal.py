@@ -2,7 +2,7 @@
 
 import pytest
 
-from tallystick.server import printable
+from tallystick_service.settings import printable
 
 
 @pytest.mark.parametrize(

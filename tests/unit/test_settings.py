@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from auth_service.config_file import read_config
-from auth_service.settings import Settings
-from tallystick.server import Misconfigured
+from auth_service.configuration.configuration_file import read_config
+from auth_service.settings.settings import Settings
+from tallystick_service.settings import Misconfigured
 
 API = {"audience": "https://api.example.com", "name": "Notes", "scopes": {"notes:read": "Read your notes"}}
 APP: dict[str, Any] = {

@@ -11,19 +11,19 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from auth_service.authentication import guessing
-from auth_service.authentication.guessing import Attempt
-from auth_service.authentication.known_device import KnownDevices
-from auth_service.authentication.login_session import LoginSessions, hash_cookie
-from auth_service.authentication.passwords import Passwords
-from auth_service.authentication.sign_in import Refused, SignedIn, SignIn, Throttled
-from auth_service.password_costs import PasswordCost
-from auth_service.store import logins, users
-from auth_service.store.login_sessions import Lifetime
-from auth_service.store.tables import metadata
-from auth_service.store.users import Credentials
+from auth_service.authentication.users import login_throttle
+from auth_service.authentication.users.device_cookie import KnownDevices
+from auth_service.authentication.users.login_sessions import LoginSessions, hash_cookie
+from auth_service.authentication.users.login_throttle import Attempt
+from auth_service.authentication.users.password_login import Refused, SignedIn, SignIn, Throttled
+from auth_service.authentication.users.passwords import Passwords
+from auth_service.store.schema.tables import metadata
+from auth_service.store.users import logins, users
+from auth_service.store.users.login_sessions import Lifetime
+from auth_service.store.users.users import Credentials
+from auth_service.vocabulary.password_costs import PasswordCost
 from tallystick.errors import TemporarilyUnavailable
-from tallystick.store import Store
+from tallystick_service.store import Store
 from tests.support.clock import MovableClock
 from tests.support.patience import patient_store
 
@@ -245,7 +245,7 @@ async def test_a_failed_login_costs_what_the_costliest_imported_hash_does_until_
     outdated, bcrypt = PasswordCost("argon2id$v=19$m=256,t=2,p=1", 1), PasswordCost("bcrypt", 32)
     assert await house.store.read(users.password_costs) == (outdated, bcrypt)
     attempt = Attempt("nobody@example.com", "192.0.2.1", None)
-    assert (await guessing.admit(house.store, attempt, now_ms=0)).costs == (outdated, bcrypt)
+    assert (await login_throttle.admit(house.store, attempt, now_ms=0)).costs == (outdated, bcrypt)
     await house.enter(Browser(), "password")
     assert isinstance(await house.sign_in(request(), email="bob@example.com", password="U*U"), SignedIn)
     assert await house.store.read(users.password_costs) == (PasswordCost("argon2id$v=19$m=19456,t=2,p=1", 1),)

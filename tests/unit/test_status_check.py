@@ -9,9 +9,9 @@ import pytest
 
 from tallystick.clock import LEEWAY
 from tallystick.errors import InvalidToken, TemporarilyUnavailable
-from tallystick.issuer import RemoteIssuer
-from tallystick.issuer_metadata import MAX_STATUS_LISTS
-from tallystick.shared_fetch import COOLDOWN
+from tallystick.remote.issuer import RemoteIssuer
+from tallystick.remote.issuer_metadata import MAX_STATUS_LISTS
+from tallystick.remote.shared_fetch import COOLDOWN
 from tallystick.status_check import StatusPolicy
 from tallystick.verifier import Verifier
 from tests.support.token_issuer import AUDIENCE, ISSUER, STATUS_LIST_URI, TokenIssuer, status

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tallystick.issuer import RemoteIssuer
-from tallystick.issuer_metadata import MAX_STATUS_LISTS
-from tallystick.status_lists import DISCOVER_EVERY, FORGET_AFTER
+from tallystick.remote.issuer import RemoteIssuer
+from tallystick.remote.issuer_metadata import MAX_STATUS_LISTS
+from tallystick.remote.status_lists import DISCOVER_EVERY, FORGET_AFTER
 from tests.support.token_issuer import AGGREGATION, ISSUER, STATUS_LIST_URI, TokenIssuer
 from tests.support.waiting import until
 

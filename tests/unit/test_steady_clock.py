@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from auth_service.steady_clock import SteadyClock
+from auth_service.vocabulary.non_decreasing_clock import SteadyClock
 from tests.support.clock import MovableClock
 
 

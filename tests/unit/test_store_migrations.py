@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from tallystick.store import Store, StoreUnavailable
-from tallystick.store.migrations import migrate
+from tallystick_service.store import Store, StoreUnavailable
+from tallystick_service.store.migrations import migrate
 from tests.support.patience import PATIENCE
 from tests.support.waiting import wait_until
 
@@ -143,7 +143,7 @@ def test_a_step_that_is_left_waits_for_its_turn(
     url = f"sqlite:///{tmp_path}/held.db"
     migrate(url, package)
     (versions / "0003_rebuild.py").write_text(REBUILD)
-    monkeypatch.setattr("tallystick.store.migrations._PATIENCE", 0.1)
+    monkeypatch.setattr("tallystick_service.store.migrations._PATIENCE", 0.1)
     with closing(sqlite3.connect(tmp_path / "held.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable, match="cannot be migrated") as held:
@@ -178,8 +178,8 @@ def test_who_waited_for_a_newer_program_leaves_what_it_made(tmp_path: Path, pack
 FULL_DISK = """
 import resource, signal, sys
 
-from tallystick.store import StoreUnavailable
-from tallystick.store.migrations import migrate
+from tallystick_service.store import StoreUnavailable
+from tallystick_service.store.migrations import migrate
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from tallystick.store import Store, StoreUnavailable
+from tallystick_service.store import Store, StoreUnavailable
 from tests.support.patience import patient_store
 from tests.support.postgres import PostgreSQL
 

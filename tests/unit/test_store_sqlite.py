@@ -16,9 +16,9 @@ import pytest
 from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, Table, func, insert, select
 from sqlalchemy.dialects import sqlite
 
-import tallystick.store.sqlite
-from tallystick.store import Store, StoreUnavailable
-from tallystick.store.sqlite import BUSY_SECONDS, GROUP_UNITS
+import tallystick_service.store.sqlite
+from tallystick_service.store import Store, StoreUnavailable
+from tallystick_service.store.sqlite import BUSY_SECONDS, GROUP_UNITS
 from tests.support.patience import patient_store
 from tests.support.waiting import until
 
@@ -91,7 +91,7 @@ async def test_every_commit_waits_for_the_disk(store: Store) -> None:
 async def test_units_that_wait_together_are_committed_together_but_not_too_many(
     store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tallystick.store.sqlite, "GROUP_SECONDS", 60.0)  # so that number alone ends a group
+    monkeypatch.setattr(tallystick_service.store.sqlite, "GROUP_SECONDS", 60.0)  # so that number alone ends a group
     begun, release = threading.Event(), threading.Event()
 
     def hold(_connection: Connection) -> None:
@@ -310,7 +310,7 @@ def _run(program: str, folder: Path) -> str:
 _PROGRAM = """
 import asyncio, resource, sys
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, func, insert, select
-from tallystick.store import Store, StoreUnavailable
+from tallystick_service.store import Store, StoreUnavailable
 
 metadata = MetaData()
 bales = Table("bales", metadata, Column("id", Integer, primary_key=True), Column("wool", LargeBinary, nullable=False))

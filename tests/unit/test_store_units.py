@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tallystick.errors import InvalidGrant
-from tallystick.store import Store, StoreUnavailable, Unstorable, lock_parent, prune, take_turns
+from tallystick_service.store import Store, StoreUnavailable, Unstorable, lock_parent, prune, take_turns
 from tests.support.patience import PATIENCE
 
 metadata = MetaData()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from auth_service.authentication.turnstile import Turnstile
+from auth_service.authentication.users.concurrency_limiter import Turnstile
 from tallystick.errors import TemporarilyUnavailable
 
 

@@ -5,7 +5,7 @@ from ada_url import URL
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from auth_service.uris import (
+from auth_service.client_metadata.redirect_uris import (
     check_private_use_scheme,
     check_redirect_uri,
     check_web_url,

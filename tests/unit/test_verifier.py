@@ -8,7 +8,7 @@ import pytest
 from tallystick import verifier as module
 from tallystick.clock import LEEWAY
 from tallystick.errors import InvalidToken, TemporarilyUnavailable
-from tallystick.issuer import RemoteIssuer
+from tallystick.remote.issuer import RemoteIssuer
 from tallystick.verifier import Verifier
 from tests.support.clock import MovableClock
 from tests.support.token_issuer import ABSENT, AUDIENCE, ISSUER, TokenIssuer, jws, new_signing_key

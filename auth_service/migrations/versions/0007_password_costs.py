@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from auth_service.password_costs import cost_of
+from auth_service.vocabulary.password_costs import cost_of
 
 revision = "0007"
 down_revision = "0006"

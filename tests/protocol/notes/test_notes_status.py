@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from resource_service.settings import Settings
-from tallystick.server import Misconfigured
-from tallystick.server.settings import read_settings
+from tallystick_service.settings import Misconfigured
+from tallystick_service.settings.settings import read_settings
 from tests.support.notes_api import NotesApi, running_notes_api
 from tests.support.token_issuer import status
 from tests.support.waiting import until_it_is

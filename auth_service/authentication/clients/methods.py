@@ -1,0 +1,155 @@
+"""Which client makes a request (RFC 6749 §2.3): client_secret_basic, client_secret_post, private_key_jwt, none."""
+
+import base64
+import hashlib
+import hmac
+from dataclasses import dataclass
+from urllib.parse import unquote_plus
+
+from starlette.requests import Request
+
+from auth_service.authentication.clients.private_key_jwt import JWT_BEARER, ClientAssertions
+from auth_service.clients.registry import Registry
+from auth_service.http.form import Form
+from auth_service.limits.credential_failure_limit import AuthenticationFailed, CredentialFailures
+from auth_service.store.clients.clients import Client
+from tallystick.errors import InvalidRequest
+from tallystick.refusal_reasons import Reason
+from tallystick.request_facts import note_auth_methods, note_client
+
+_ABSENT = hashlib.sha256(b"").digest()
+
+
+@dataclass(frozen=True)
+class Presented:
+    """What a request says about its client, unverified.
+
+    With client_secret_basic there are two readings of the credentials: form-decoded, as RFC 6749 §2.3.1 has it, and as
+    they were sent, because many programs, `curl -u` among them, do not form-encode. They are the same but for `+` and
+    `%`.
+    """
+
+    client_ids: tuple[str, ...]
+    client_secrets: tuple[str, ...]
+    token_endpoint_auth_method: str
+
+
+class ClientAuthentication:
+    """For every endpoint at which clients call: a client uses the one method it is registered with."""
+
+    def __init__(self, registry: Registry, assertions: ClientAssertions, failures: CredentialFailures) -> None:
+        self._registry = registry
+        self._assertions = assertions
+        self._failures = failures
+
+    async def authenticate(self, request: Request, form: Form) -> Client:
+        """The client that makes this request.
+
+        Raises InvalidClient when it is unknown or cannot prove itself, with the same answer for every reason;
+        InvalidRequest when it presents itself twice; TooManyRequests after too many failures from this address.
+        """
+        try:
+            client = await self._authenticate(request, form)
+        except AuthenticationFailed as failed:
+            await self._failures.count(
+                "client_authentication_failed",
+                named=failed.named,
+                address=request.client.host if request.client else "",
+                reason=failed.reason,
+                client_id=failed.client_id,
+            )
+            raise
+        note_client(client.client_id)
+        return client
+
+    async def _authenticate(self, request: Request, form: Form) -> Client:
+        if "client_assertion" in form or "client_assertion_type" in form:
+            return await self._assertions.authenticate(_assertion(request, form), form.get("client_id"))
+        presented = _presented(request, form)
+        client = await self._find(presented)
+        expected = (client.secret_hash if client else None) or _ABSENT
+        matches = [hmac.compare_digest(_hash(secret), expected) for secret in presented.client_secrets]
+        named = presented.client_ids[0]
+        if client is None:
+            raise AuthenticationFailed("client_unknown", named=named)
+        used, registered = presented.token_endpoint_auth_method, client.token_endpoint_auth_method
+        if used != registered:
+            raise _failed("wrong_auth_method", client, used=used)
+        if not client.is_public and not (any(matches) and client.secret_hash):
+            raise _failed("wrong_secret", client, used=used)
+        return client
+
+    async def _find(self, presented: Presented) -> Client | None:
+        for client_id in presented.client_ids:
+            client = await self._registry.client(client_id)
+            if client is not None:
+                return client
+        return None
+
+
+def _failed(reason: Reason, client: Client, *, used: str) -> AuthenticationFailed:
+    note_client(client.client_id)
+    note_auth_methods(used, client.token_endpoint_auth_method)
+    return AuthenticationFailed(reason, named=client.client_id, client_id=client.client_id)
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def _assertion(request: Request, form: Form) -> str:
+    if "authorization" in request.headers or "client_secret" in form:
+        raise _twice()
+    assertion = form.require("client_assertion")
+    if form.require("client_assertion_type") != JWT_BEARER:
+        raise AuthenticationFailed("assertion_type_unsupported")
+    return assertion
+
+
+def _presented(request: Request, form: Form) -> Presented:
+    authorization = request.headers.getlist("authorization")
+    if not authorization:
+        client_id = form.get("client_id")
+        if client_id is None:
+            raise AuthenticationFailed("client_authentication_missing", description="no client authentication")
+        secret = form.get("client_secret")
+        method = "none" if secret is None else "client_secret_post"
+        return Presented((client_id,), () if secret is None else (secret,), method)
+    if len(authorization) > 1 or "client_secret" in form:
+        raise _twice()
+    presented = _basic(authorization[0])
+    if form.get("client_id", presented.client_ids[0]) not in presented.client_ids:
+        raise InvalidRequest(
+            "client_id in the body differs from the one in the Authorization header",
+            reason="client_authentication_twice",
+        )
+    return presented
+
+
+def _twice() -> InvalidRequest:
+    return InvalidRequest("the client must authenticate in one way only", reason="client_authentication_twice")
+
+
+def _basic(authorization: str) -> Presented:
+    """client_id and client_secret are form-encoded first, then joined, then base64 (RFC 6749 §2.3.1)."""
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        raise AuthenticationFailed("credentials_malformed")
+    try:
+        client_id, colon, secret = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
+    except ValueError:  # not ASCII, not base64, not UTF-8
+        raise AuthenticationFailed("credentials_malformed") from None
+    if not colon:
+        raise AuthenticationFailed("credentials_malformed")
+    return Presented(_readings(client_id), _readings(secret), "client_secret_basic")
+
+
+def _readings(text: str) -> tuple[str, ...]:
+    """Form-decoded and as sent; one text where they are the same, or where `text` is not form-encoded UTF-8."""
+    if "%" not in text and "+" not in text:
+        return (text,)
+    try:
+        decoded = unquote_plus(text, errors="strict")
+    except ValueError:
+        return (text,)
+    return (decoded, text) if decoded != text else (text,)

@@ -1,0 +1,1 @@
+"""Clients as one process knows them: the registry, and their logos."""

@@ -1,0 +1,1 @@
+"""The configuration file compared with the store, applied to it, and checked for likely mistakes."""

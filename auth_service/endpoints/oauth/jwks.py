@@ -1,0 +1,25 @@
+"""GET /jwks: the public halves (RFC 7517 §5)."""
+
+from hashlib import sha256
+
+from fastapi import APIRouter, Request, Response
+
+from auth_service.composition import Provided
+from auth_service.http.entity_tag import is_named
+
+router = APIRouter(tags=["Metadata"])
+
+# Much shorter than a key is published ahead, so that no cache hides a key that has begun to sign; and so short that one
+# that was withdrawn is gone from every API within five seconds, whatever cache stands between.
+_CACHE_CONTROL = "public, max-age=1"
+
+
+@router.get("/jwks", response_class=Response, responses={304: {"description": "Not changed"}})
+async def jwks(request: Request, provider: Provided) -> Response:
+    """The keys that tokens are verified with. A key is here before it signs, and until its last token has expired."""
+    document = await provider.key_ring.jwks()
+    tag = f'"{sha256(document).hexdigest()[:32]}"'  # alike in all processes, because the document is
+    headers = {"Cache-Control": _CACHE_CONTROL, "ETag": tag}
+    if is_named(tag, request.headers.getlist("if-none-match")):
+        return Response(status_code=304, headers=headers)
+    return Response(document, headers=headers, media_type="application/jwk-set+json")

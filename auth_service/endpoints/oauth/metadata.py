@@ -1,0 +1,88 @@
+"""What a client finds out by itself: RFC 8414 and OpenID Connect Discovery 1.0, from one description."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from auth_service.authorization.request import PROMPTS, RESPONSE_MODES
+from auth_service.composition import Provided
+from auth_service.grants import GRANTS
+from auth_service.http.json_response import json_response
+from auth_service.keys.generation import ALGORITHMS
+from auth_service.vocabulary.acr import ACR_VALUES
+from auth_service.vocabulary.scopes import OIDC_SCOPES, SCOPE_CLAIMS
+from tallystick.jwt import CLIENT_ASSERTION
+
+router = APIRouter(tags=["Metadata"])
+
+CONFIDENTIAL_METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
+AUTHENTICATED = ("token", "revocation", "introspection")
+ASSERTION_ALGORITHMS = sorted(CLIENT_ASSERTION.algorithms)
+
+
+@router.get("/.well-known/openid-configuration", response_class=Response)
+async def openid_configuration(provider: Provided) -> Response:
+    """OpenID Connect Discovery 1.0 §4."""
+    return await _metadata(provider)
+
+
+@router.get("/.well-known/oauth-authorization-server", response_class=Response)
+async def oauth_authorization_server(provider: Provided) -> Response:
+    """RFC 8414 §3: the same document, for clients that know no OpenID Connect."""
+    return await _metadata(provider)
+
+
+async def _metadata(provider: Provided) -> Response:
+    apis = await provider.registry.last_known()  # whoever reads this to verify tokens needs no store
+    document = metadata_document(
+        provider.issuer,
+        scopes=sorted({*OIDC_SCOPES, *apis.owner}),
+        offers_registration=provider.registrations.is_offered,
+    )
+    return json_response(document, headers={"Cache-Control": "public, max-age=60"})
+
+
+def metadata_document(issuer: str, *, scopes: list[str], offers_registration: bool) -> dict[str, Any]:
+    """Registered names only, and only what is true."""
+    registration = {"registration_endpoint": f"{issuer}/register"} if offers_registration else {}
+    return registration | {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/authorize",
+        "token_endpoint": f"{issuer}/token",
+        "userinfo_endpoint": f"{issuer}/userinfo",
+        "jwks_uri": f"{issuer}/jwks",
+        "status_list_aggregation_endpoint": f"{issuer}/status-lists",
+        "revocation_endpoint": f"{issuer}/revoke",
+        "introspection_endpoint": f"{issuer}/introspect",
+        "end_session_endpoint": f"{issuer}/logout",
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+        "scopes_supported": scopes,
+        "response_types_supported": ["code"],
+        "response_modes_supported": list(RESPONSE_MODES),
+        "grant_types_supported": list(GRANTS),
+        "subject_types_supported": ["public"],
+        "acr_values_supported": list(ACR_VALUES),
+        "id_token_signing_alg_values_supported": list(ALGORITHMS),
+        "userinfo_signing_alg_values_supported": list(ALGORITHMS),
+        "token_endpoint_auth_methods_supported": [*CONFIDENTIAL_METHODS, "none"],
+        "revocation_endpoint_auth_methods_supported": [*CONFIDENTIAL_METHODS, "none"],
+        "introspection_endpoint_auth_methods_supported": CONFIDENTIAL_METHODS,
+        **{f"{name}_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS for name in AUTHENTICATED},
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": sorted(PROMPTS),
+        "claims_supported": [
+            *("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "sid"),
+            *(name for names in SCOPE_CLAIMS.values() for name in names),
+        ],
+        "claim_types_supported": ["normal"],
+        "claims_parameter_supported": True,
+        "display_values_supported": ["page"],
+        "ui_locales_supported": ["en"],
+        # Request objects are refused. The list says that unsigned ones are, too: without it clients, and the
+        # conformance suite, try `none`.
+        "request_object_signing_alg_values_supported": ASSERTION_ALGORITHMS,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "authorization_response_iss_parameter_supported": True,
+    }

@@ -1,0 +1,86 @@
+"""/register: clients register themselves (RFC 7591) and look after their registration (RFC 7592)."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from auth_service.composition import Provided
+from auth_service.http.json_response import json_response
+from auth_service.http.openapi import json_body, refusals
+from auth_service.registration.request import RegistrationClosed, parse_registration
+from tallystick.access_token_request import bearer_token
+from tallystick.errors import InvalidClientMetadata, MissingToken
+
+router = APIRouter(tags=["Registration"])
+
+_BODY = json_body("client metadata (RFC 7591 §2)")
+
+
+@router.post(
+    "/register",
+    status_code=201,
+    response_class=Response,
+    responses=refusals(400, 401, 403, 413, 429, 503),
+    openapi_extra=_BODY,
+)
+async def register(request: Request, provider: Provided) -> Response:
+    """Register a client. Depending on the configuration this needs the initial access token, or takes it: an operator
+    vouches for clients that are registered with it."""
+    registrations = provider.registrations
+    if not registrations.is_offered:
+        raise RegistrationClosed("clients cannot register themselves here: the setting [registration] mode is off")
+    address = _address(request)
+    sent = request.headers.getlist("authorization")
+    with_initial_token = registrations.needs_token or (registrations.takes_token and bool(sent))
+    if with_initial_token:
+        try:
+            token = bearer_token(sent)
+        except MissingToken:
+            raise MissingToken(
+                "registration needs the initial access token: the settings are [registration] mode and"
+                " [registration] initial_access_token"
+            ) from None
+        await registrations.check_initial_access_token(token, address=address)
+    metadata = await _metadata(request)
+    registered = await registrations.register(metadata, address=address, with_initial_token=with_initial_token)
+    return json_response(registered, 201)
+
+
+@router.get("/register/{client_id}", response_class=Response, responses=refusals(400, 401, 429, 503))
+async def read(client_id: str, request: Request, provider: Provided) -> Response:
+    """What is registered, for the client itself by its registration access token."""
+    token = bearer_token(request.headers.getlist("authorization"))
+    return json_response(await provider.registrations.read(client_id, token, address=_address(request)))
+
+
+@router.put(
+    "/register/{client_id}", response_class=Response, responses=refusals(400, 401, 413, 429, 503), openapi_extra=_BODY
+)
+async def replace(client_id: str, request: Request, provider: Provided) -> Response:
+    """Put other metadata in place of all that was registered."""
+    token = bearer_token(request.headers.getlist("authorization"))
+    return json_response(
+        await provider.registrations.replace(client_id, token, await _metadata(request), address=_address(request))
+    )
+
+
+@router.delete(
+    "/register/{client_id}", status_code=204, response_class=Response, responses=refusals(400, 401, 429, 503)
+)
+async def remove(client_id: str, request: Request, provider: Provided) -> Response:
+    """End the registration, and all that the client holds."""
+    token = bearer_token(request.headers.getlist("authorization"))
+    await provider.registrations.remove(client_id, token, address=_address(request))
+    provider.metrics.revocations.inc("registration_deleted")
+    return Response(status_code=204, headers={"Cache-Control": "no-store"})
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+async def _metadata(request: Request) -> dict[str, Any]:
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise InvalidClientMetadata("the body must be application/json", reason="body_not_json")
+    return parse_registration(await request.body())

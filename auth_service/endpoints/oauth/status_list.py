@@ -1,0 +1,39 @@
+"""GET /status-lists and /status-lists/1: what has been revoked, for those who never ask (Token Status List §8, §9)."""
+
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from auth_service.composition import Provided
+from auth_service.http.entity_tag import is_named
+from auth_service.http.json_response import json_response
+from auth_service.http.openapi import refusals
+from auth_service.status_list.status_list_token import MEDIA_TYPE, status_list_uri
+
+router = APIRouter(tags=["Metadata"])
+
+_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "The list that If-None-Match names."}}
+
+
+@router.get("/status-lists", response_class=Response)
+async def status_lists(provider: Provided) -> Response:
+    """Where the status lists are (Token Status List §9.3)."""
+    return json_response(
+        {"status_lists": [status_list_uri(provider.issuer)]}, headers={"Cache-Control": "public, max-age=60"}
+    )
+
+
+@router.get("/status-lists/1", response_class=Response, responses=_UNCHANGED | refusals(501, 503))
+async def status_list(request: Request, provider: Provided) -> Response:
+    """The status list: signed, compressed, and one for all. A revocation is in it within a second.
+
+    Lists of the past are not kept: with `time` in the query the answer is 501 (Token Status List §8.4).
+    """
+    if "time" in request.query_params:
+        raise HTTPException(501, "lists of the past are not kept")
+    published = provider.status_list_publishing.published
+    etag = f'"{published.iat}"'  # no two lists have the same
+    headers = {"Cache-Control": "public, max-age=1", "ETag": etag}
+    if is_named(etag, request.headers.getlist("if-none-match")):
+        return Response(status_code=304, headers=headers)
+    return Response(published.token, headers=headers, media_type=MEDIA_TYPE)

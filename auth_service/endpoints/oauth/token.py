@@ -1,0 +1,48 @@
+"""POST /token: trade a grant for tokens (RFC 6749 §3.2)."""
+
+from fastapi import APIRouter, Request, Response
+
+from auth_service.composition import provider_of
+from auth_service.grants import GRANTS
+from auth_service.http.form import read_form
+from auth_service.http.json_response import json_response
+from auth_service.http.openapi import form_body, refusals
+from auth_service.http.raw_route import PlainRoute
+from tallystick.errors import UnauthorizedClient, UnsupportedGrantType
+
+router = APIRouter(tags=["OAuth 2.1"], route_class=PlainRoute)
+
+
+@router.post(
+    "/token",
+    response_class=Response,
+    responses=refusals(400, 401, 413, 429, 503),
+    openapi_extra=form_body(
+        required=["grant_type"],
+        grant_type="authorization_code, refresh_token or client_credentials",
+        code="the authorization code",
+        redirect_uri="as in the authorization request",
+        code_verifier="PKCE (RFC 7636 §4.1)",
+        refresh_token="the newest refresh token of the family",  # noqa: S106
+        scope="a part of what was granted",
+        resource="the API that the access token is for (RFC 8707)",
+        client_id="with client_secret_post, or of a public client",
+        client_secret="with client_secret_post",  # noqa: S106
+        client_assertion="with private_key_jwt (RFC 7523 §2.2)",
+        client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    ),
+)
+async def token(request: Request) -> Response:
+    """Trade an authorization code, a refresh token or a client's own credentials for tokens (RFC 6749 §3.2)."""
+    provider = provider_of(request)
+    form = await read_form(request)
+    client = await provider.client_authentication.authenticate(request, form)
+    grant_type = form.require("grant_type")
+    grant = GRANTS.get(grant_type)
+    if grant is None:
+        raise UnsupportedGrantType("the grants are authorization_code, refresh_token and client_credentials")
+    if grant_type not in client.grant_types:
+        raise UnauthorizedClient("this client is not registered for this grant", reason="grant_not_registered")
+    response = await grant(form, client, provider.issuing)
+    provider.metrics.tokens_issued.inc(grant_type)
+    return json_response(response)

@@ -1,0 +1,1 @@
+"""Endpoints that operators and load balancers call."""

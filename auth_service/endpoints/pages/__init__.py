@@ -1,0 +1,1 @@
+"""Endpoints that people see in a browser."""

@@ -1,0 +1,1 @@
+"""HTTP tools that know no noun of this service: forms, cookies, signed state, JSON answers, OpenAPI."""

@@ -1,0 +1,1 @@
+"""Signing keys and the service's secrets: the master key, the key ring, rotation."""

@@ -1,0 +1,1 @@
+"""ASGI middleware and error handlers of the auth service."""

@@ -1,0 +1,1 @@
+"""The Token Status List: the indexes, the signed token, and the task that publishes it."""

@@ -1,0 +1,49 @@
+"""Limits on audit rows that unauthenticated callers can trigger.
+
+Leaky buckets, for each kind of event apart, so that a flood of one kind hides no other: one for each caller, and one
+for all callers together. When a row is left out, one row says so, at most once in ten minutes for each kind.
+"""
+
+import hashlib
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from auth_service.store.audit import audit_trail
+from auth_service.store.audit.audit_trail import Detail, Event
+from auth_service.store.limits import rate_limits
+from auth_service.store.limits.rate_limits import Bucket
+
+_ALL = Bucket(hashlib.sha256(b"audited of all").digest(), burst=10_000, interval_ms=10_000)
+"""For each kind of event 8,640 rows a day in the long run: less than a million in ninety days."""
+_LEFT_OUT = Bucket(hashlib.sha256(b"audited as left out").digest(), burst=1, interval_ms=600_000)
+
+
+def record(
+    connection: Connection,
+    event: Event,
+    own: Bucket,
+    *,
+    now_ms: int,
+    sub: str | None = None,
+    client_id: str | None = None,
+    address: str | None = None,
+    detail: Detail | None = None,
+) -> None:
+    """Write the row if there is room in its `own` bucket and in the one of all callers.
+
+    Last in a unit, for the sake of the buckets; and behind whatever else the unit counts, or two could each wait for
+    the other.
+    """
+    now = now_ms // 1000
+    if rate_limits.count(connection, [_of_kind(event, own), _of_kind(event, _ALL)], now_ms=now_ms) == 0:
+        audit_trail.record(connection, event, now=now, sub=sub, client_id=client_id, address=address, detail=detail)
+    elif rate_limits.count(connection, [_of_kind(event, _LEFT_OUT)], now_ms=now_ms) == 0:
+        audit_trail.record(
+            connection, "left_out", now=now, client_id=client_id, address=address, detail={"event": event}
+        )
+    rate_limits.forget_empty(connection, now_ms=now_ms)
+
+
+def _of_kind(event: Event, bucket: Bucket) -> Bucket:
+    return replace(bucket, key=hashlib.sha256(bucket.key + event.encode()).digest())

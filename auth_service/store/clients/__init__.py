@@ -1,0 +1,1 @@
+"""Clients, APIs, registrations, logos and client assertions."""

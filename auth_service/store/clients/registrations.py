@@ -1,0 +1,169 @@
+"""Clients that registered themselves, as long as they are used or new, and never more than so many."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, case, delete, func, insert, select, update
+
+from auth_service.store.audit import audit_limits, audit_trail
+from auth_service.store.clients.clients import REGISTRATION, has_same_identity, set_origins, void_codes
+from auth_service.store.limits.rate_limits import Bucket
+from auth_service.store.schema.tables import authorization_codes, clients, consents
+from auth_service.store.tokens import revocations
+from tallystick_service.store import prune, take_turns
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A client's registration, and the SHA-256 of the token by which the client looks after it (RFC 7592)."""
+
+    client_id: str
+    token_hash: bytes
+    secret_hash: bytes | None
+    metadata: dict[str, Any]
+    origins: Collection[str]
+    created_at: int
+    with_initial_token: bool = False
+
+
+def add(
+    connection: Connection, registration: Registration, *, registered_from: bytes, keep_unused: int, most: int
+) -> bool:
+    """Register a client from the site `registered_from` (a hash).
+
+    Unless it is used before, it may go `keep_unused` seconds later, when others register; and earlier when there are
+    `most` clients that are not disabled, because then an unused one makes room. False when there is none of these.
+    """
+    take_turns(connection, "registrations")
+    now = registration.created_at
+    prune(connection, clients.c.prune_at, now=now)
+    known = select(func.count()).select_from(clients)
+    known = known.where(clients.c.origin == REGISTRATION, clients.c.disabled_at.is_(None))
+    is_full = connection.execute(known).scalar_one() >= most
+    if is_full and not _make_room(connection, registered_from):
+        return False
+    connection.execute(
+        insert(clients).values(
+            client_id=registration.client_id,
+            secret_hash=registration.secret_hash,
+            metadata=registration.metadata,
+            origin=REGISTRATION,
+            created_at=now,
+            registration_token_hash=registration.token_hash,
+            registered_with_token=registration.with_initial_token,
+            prune_at=now + keep_unused,
+            registered_from=registered_from,
+        )
+    )
+    set_origins(connection, registration.client_id, registration.origins)
+    audit_trail.record(connection, "client_added", now=now, client_id=registration.client_id, by=REGISTRATION)
+    return True
+
+
+def _make_room(connection: Connection, registered_from: bytes) -> bool:
+    """Delete the oldest unused client of the site that has most of them; of the caller's own, when others have no more.
+
+    So each site has an equal share of the places, and a new one always finds a place. False when no client is unused.
+    """
+    unused = (clients.c.prune_at.is_not(None), clients.c.disabled_at.is_(None))
+    site = clients.c.registered_from
+    # The caller's site counts as it would after the registration.
+    number = func.count() + case((site == registered_from, 1), else_=0)
+    per_site = select(site).where(*unused).group_by(site).order_by(number.desc(), func.min(clients.c.prune_at)).limit(1)
+    largest = connection.execute(per_site).one_or_none()
+    if largest is None:
+        return False
+    oldest = select(clients.c.client_id).where(*unused, site.is_not_distinct_from(largest.registered_from))
+    # A client that is being used for the first time is locked; the next one goes in its place.
+    oldest = oldest.order_by(clients.c.prune_at, clients.c.client_id).limit(1).with_for_update(skip_locked=True)
+    found = connection.execute(oldest).scalar_one_or_none()
+    if found is None:
+        return False
+    return connection.execute(delete(clients).where(clients.c.client_id == found, *unused)).rowcount == 1
+
+
+def find(connection: Connection, client_id: str) -> Registration | None:
+    """Of a client that registered itself and is not disabled. The `origins` are not looked up."""
+    row = connection.execute(
+        select(clients).where(
+            clients.c.client_id == client_id,
+            clients.c.disabled_at.is_(None),
+            clients.c.registration_token_hash.is_not(None),
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    return Registration(
+        client_id=row.client_id,
+        token_hash=bytes(row.registration_token_hash),
+        secret_hash=None if row.secret_hash is None else bytes(row.secret_hash),
+        metadata=row.metadata,
+        origins=(),
+        created_at=row.created_at,
+    )
+
+
+def replace(
+    connection: Connection,
+    registration: Registration,
+    *,
+    secret_before: bytes | None,
+    differs: Collection[str],
+    noted: Bucket,
+    now: int,
+) -> bool:
+    """The client is from now on what it says; False when it was deleted, disabled or given another secret meanwhile.
+
+    With another IDENTITY, what users allowed the old one is asked for anew, and its codes are void. `differs` names
+    what is changed; the bucket `noted` bounds how often that is written down.
+    """
+    metadata = select(clients.c.metadata).where(
+        clients.c.client_id == registration.client_id,
+        clients.c.registration_token_hash == registration.token_hash,
+        clients.c.secret_hash.is_not_distinct_from(secret_before),
+        clients.c.disabled_at.is_(None),
+    )
+    seen = connection.execute(metadata).scalar_one_or_none()
+    if seen is not None and not has_same_identity(seen, registration.metadata):
+        void_codes(connection, registration.client_id)  # before the client is locked, in the order of a redemption
+    locked = connection.execute(metadata.with_for_update()).scalar_one_or_none()
+    if locked is None:
+        return False
+    is_same_client = has_same_identity(locked, registration.metadata)
+    connection.execute(
+        update(clients)
+        .where(clients.c.client_id == registration.client_id)
+        .values(secret_hash=registration.secret_hash, metadata=registration.metadata)
+    )
+    set_origins(connection, registration.client_id, registration.origins)
+    if not is_same_client:
+        void_codes(connection, registration.client_id)  # those issued before the lock was there
+        connection.execute(delete(consents).where(consents.c.client_id == registration.client_id))
+    if differs:
+        audit_limits.record(
+            connection,
+            "client_changed",
+            noted,
+            now_ms=now * 1000,
+            client_id=registration.client_id,
+            detail={"by": REGISTRATION, "differs": sorted(differs)},
+        )
+    return True
+
+
+def remove(connection: Connection, client_id: str, *, now: int) -> bool:
+    """The client, its consents, codes and token families are gone; False when none of that name registered itself.
+
+    The families' access tokens are revoked before, as nothing will be left here to tell of them.
+    """
+    # The codes first, as a redemption beside this does, or each could wait for the other.
+    registered = select(clients.c.client_id).where(clients.c.client_id == client_id, clients.c.origin == REGISTRATION)
+    connection.execute(delete(authorization_codes).where(authorization_codes.c.client_id.in_(registered)))
+    # Locked, so that no family begins under the client between its revocation and its end.
+    if connection.execute(registered.with_for_update()).one_or_none() is None:
+        return False
+    revocations.revoke_of_client(connection, client_id, now=now)
+    connection.execute(delete(clients).where(clients.c.client_id == client_id))
+    audit_trail.record(connection, "client_deleted", now=now, client_id=client_id)
+    return True

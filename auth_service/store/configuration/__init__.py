@@ -1,0 +1,1 @@
+"""The rows that the configuration file declares."""

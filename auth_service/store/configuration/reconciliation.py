@@ -1,0 +1,237 @@
+"""What the configuration file declares against what the store holds: the difference, and how it is made good."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Column, Connection, insert, select, true, update
+
+from auth_service.store.audit import audit_trail
+from auth_service.store.audit.audit_trail import Event
+from auth_service.store.clients import clients
+from auth_service.store.schema import tables as t
+from auth_service.store.users import users
+from tallystick_service.store import take_turns
+
+ORIGIN = "file"
+"""As the origin of a row, or as what disabled it: this is the configuration file's to change."""
+
+Values = Mapping[str, Any]
+"""Column values of one row, without its key."""
+
+
+_API_EVENTS: Mapping[str, Event] = {
+    "create": "api_added",
+    "update": "api_changed",
+    "enable": "api_enabled",
+    "disable": "api_disabled",
+}
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """The rows that shall be there: APIs by audience, clients by client_id, users by `email_key`.
+
+    `origins` are the web origins of the clients' pages that may call us from a script, by client_id.
+    """
+
+    apis: Mapping[str, Values]
+    clients: Mapping[str, Values]
+    users: Mapping[str, Values]
+    origins: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True)
+class Change:
+    """`key` as in Declaration, `name` for people; `differs` are the fields that an update changes, without values."""
+
+    verb: Literal["create", "update", "enable", "disable"]
+    kind: Literal["api", "client", "user"]
+    key: str
+    name: str
+    differs: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        line = f"{self.verb} {self.kind} {self.name}"
+        return f"{line}: {', '.join(self.differs)}" if self.differs else line
+
+
+class Conflict(Exception):
+    """What is declared cannot be: something of the same name was not made by the file. `str()` is one line."""
+
+
+class DisablesMost(Exception):
+    """More of what was declared before would be disabled than is still declared. `str()` is one line."""
+
+
+def compare(connection: Connection, declaration: Declaration) -> list[Change]:
+    """What has to change; nothing, once it was applied. Raises Conflict.
+
+    What was declared once and is no more is disabled. What was not made by the file is left alone, and what a person
+    disabled by command stays so.
+    """
+    named_like_a_user = connection.execute(select(t.users.c.sub).where(t.users.c.sub.in_(declaration.clients))).first()
+    if named_like_a_user is not None:
+        raise Conflict(f"the client_id {named_like_a_user.sub!r} is the sub of a user")
+    return [
+        *_compare(connection, "api", t.apis.c.audience, declaration.apis),
+        *_compare(connection, "client", t.clients.c.client_id, declaration.clients, _moved(connection, declaration)),
+        *_compare(connection, "user", t.users.c.email_key, declaration.users),
+    ]
+
+
+def check_disabled(connection: Connection, declaration: Declaration) -> None:
+    """Raises DisablesMost when `declaration` disables more of the enabled rows that the file made than it keeps."""
+    kept, lost = 0, {}
+    for kind, column, declared, is_declared in (
+        ("APIs", t.apis.c.audience, declaration.apis, true()),
+        ("clients", t.clients.c.client_id, declaration.clients, t.clients.c.origin == ORIGIN),
+        ("users", t.users.c.email_key, declaration.users, t.users.c.origin == ORIGIN),
+    ):
+        enabled = select(column).where(is_declared, column.table.c.disabled_at.is_(None))
+        names = set(connection.execute(enabled).scalars())
+        kept += len(names & declared.keys())
+        lost[kind] = len(names - declared.keys())
+    if sum(lost.values()) > kept:
+        counts = ", ".join(f"{kind}: {count}" for kind, count in lost.items() if count)
+        raise DisablesMost(
+            f"the configuration would disable more than it keeps ({counts}; kept: {kept}). Check the file and its "
+            "database_url. If this is meant, use --allow-disable"
+        )
+
+
+def apply(
+    connection: Connection,
+    declaration: Declaration,
+    password_hashes: Mapping[str, str],
+    *,
+    allow_disable: bool,
+    now: int,
+) -> list[Change]:
+    """Make the store as declared, all of it or nothing, and return what changed. Raises Conflict.
+
+    `password_hashes`, by `email_key`, are for the users that are not there yet. Two processes that apply at once take
+    turns, and the second finds nothing left to do. Raises DisablesMost unless `allow_disable`.
+    """
+    take_turns(connection, "apply the declaration")
+    changes = compare(connection, declaration)
+    if not allow_disable:
+        check_disabled(connection, declaration)
+    for change in changes:
+        match change.kind:
+            case "api":
+                _change_api(connection, change, declaration.apis.get(change.key, {}), now=now)
+            case "client":
+                values, origins = declaration.clients.get(change.key, {}), declaration.origins.get(change.key, ())
+                _change_client(connection, change, values, origins, now=now)
+            case "user":
+                values = declaration.users.get(change.key, {})
+                _change_user(connection, change, values, password_hashes.get(change.key), now=now)
+    return changes
+
+
+def _moved(connection: Connection, declaration: Declaration) -> set[str]:
+    """Clients whose stored origins differ: allowed_origins changed, or an older release stored none."""
+    stored: dict[str, set[str]] = {client_id: set() for client_id in declaration.origins}
+    for row in connection.execute(select(t.client_origins)):
+        stored.setdefault(row.client_id, set()).add(row.origin)
+    return {client_id for client_id, origins in declaration.origins.items() if stored[client_id] != origins}
+
+
+def _compare(
+    connection: Connection,
+    kind: Literal["api", "client", "user"],
+    key: Column[str],
+    declared: Mapping[str, Values],
+    moved: Collection[str] = (),
+) -> Iterator[Change]:
+    # An API has neither origin nor disabled_by: nothing but the file makes or disables one.
+    always = {"origin": ORIGIN, "disabled_by": ORIGIN}
+    rows = {row[key]: always | dict(row) for row in connection.execute(select(key.table).order_by(key)).mappings()}
+    for name, values in declared.items():
+        row = rows.get(name)
+        shown = values.get("email", name)
+        if row is None:
+            yield Change("create", kind, name, shown)
+            continue
+        if row["origin"] != ORIGIN:
+            raise Conflict(f"the {kind} {shown!r} exists already, and was not made by the configuration file")
+        if differs := tuple(_differing(row, values)) or (("allowed_origins",) if name in moved else ()):
+            yield Change("update", kind, name, shown, differs)
+        if row["disabled_at"] is not None and row["disabled_by"] == ORIGIN:
+            yield Change("enable", kind, name, shown)
+    for name, row in rows.items():
+        if name not in declared and row["origin"] == ORIGIN and row["disabled_at"] is None:
+            yield Change("disable", kind, name, row.get("email", name))
+
+
+def _differing(row: Values, values: Values) -> Iterator[str]:
+    """Names of fields, as the file spells them."""
+    for column, value in values.items():
+        stored = row[column]
+        if column in ("metadata", "claims"):
+            yield from (name for name in sorted(value | stored) if value.get(name) != stored.get(name))
+        elif value != stored:
+            yield "client_secret" if column == "secret_hash" else column
+
+
+def _change_api(connection: Connection, change: Change, values: Values, *, now: int) -> None:
+    row = t.apis.c.audience == change.key
+    match change.verb:
+        case "create":
+            connection.execute(insert(t.apis).values(audience=change.key, **values))
+        case "update":
+            connection.execute(update(t.apis).where(row).values(**values))
+        case "enable":
+            connection.execute(update(t.apis).where(row).values(disabled_at=None))
+        case "disable":
+            connection.execute(update(t.apis).where(row).values(disabled_at=now))
+    detail = {"audience": change.key, "differs": change.differs or None}
+    audit_trail.record(connection, _API_EVENTS[change.verb], now=now, by=ORIGIN, detail=detail)
+
+
+def _change_client(
+    connection: Connection, change: Change, values: Values, origins: Collection[str], *, now: int
+) -> None:
+    match change.verb:
+        case "create":
+            row = insert(t.clients).values(client_id=change.key, origin=ORIGIN, created_at=now, **values)
+            connection.execute(row)
+            clients.set_origins(connection, change.key, origins)
+            audit_trail.record(connection, "client_added", now=now, client_id=change.key, by=ORIGIN)
+        case "update":
+            is_decided_anew = not set(clients.DECIDING).isdisjoint(change.differs)
+            if is_decided_anew:
+                clients.void_codes(connection, change.key)  # before the client is locked, in the order of a redemption
+            connection.execute(update(t.clients).where(t.clients.c.client_id == change.key).values(**values))
+            if is_decided_anew:
+                clients.void_codes(connection, change.key)  # those issued before the lock was there
+            clients.set_origins(connection, change.key, origins)
+            differs = {"differs": change.differs}
+            audit_trail.record(connection, "client_changed", now=now, client_id=change.key, by=ORIGIN, detail=differs)
+        case "enable":
+            clients.enable(connection, change.key, by=ORIGIN, now=now)
+        case "disable":
+            clients.disable(connection, change.key, by=ORIGIN, now=now)
+
+
+def _change_user(
+    connection: Connection, change: Change, values: Values, password_hash: str | None, *, now: int
+) -> None:
+    if change.verb == "create":
+        try:
+            users.add(connection, password_hash=password_hash, origin=ORIGIN, now=now, **values)
+        except users.EmailTaken:
+            raise Conflict(f"the user {change.name!r} exists already") from None
+        return
+    sub = connection.execute(select(t.users.c.sub).where(t.users.c.email_key == change.key)).scalar_one()
+    match change.verb:
+        case "update":
+            connection.execute(update(t.users).where(t.users.c.sub == sub).values(updated_at=now, **values))
+            audit_trail.record(
+                connection, "user_changed", now=now, sub=sub, by=ORIGIN, detail={"differs": change.differs}
+            )
+        case "enable":
+            users.enable(connection, sub, by=ORIGIN, now=now)
+        case "disable":
+            users.disable(connection, sub, by=ORIGIN, now=now)

@@ -1,0 +1,1 @@
+"""Logout tokens that wait for their delivery."""

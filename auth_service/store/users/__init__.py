@@ -1,0 +1,1 @@
+"""Users, login attempts, login sessions and consents."""

@@ -1,0 +1,176 @@
+"""People who can sign in. `sub` is generated; nothing about a person is in it."""
+
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from auth_service.settings.declarations import MAX_EMAIL_CHARACTERS
+from auth_service.store.audit import audit_trail
+from auth_service.store.logout import logout_deliveries
+from auth_service.store.schema.tables import login_sessions, users
+from auth_service.store.tokens import revocations
+from auth_service.vocabulary.password_costs import PasswordCost, cost_of
+from tallystick.urls import unicode_host
+
+_FIND_CREDENTIALS = select(users.c.sub, users.c.password_hash, users.c.password_generation).where(
+    users.c.email_key == bindparam("email_key"), users.c.disabled_at.is_(None)
+)
+
+# The distinct values of an indexed column, each found from the one before it: DISTINCT would read the whole index.
+_COSTS = select(func.min(users.c.password_cost).label("cost")).cte("costs", recursive=True)
+_NEXT_COST = select(func.min(users.c.password_cost)).where(users.c.password_cost > _COSTS.c.cost).scalar_subquery()
+_COSTS = _COSTS.union_all(select(_NEXT_COST).where(_COSTS.c.cost.is_not(None)))
+_PASSWORD_COSTS = select(_COSTS.c.cost).where(_COSTS.c.cost.is_not(None))
+
+
+@dataclass(frozen=True)
+class User:
+    sub: str
+    email: str
+    claims: dict[str, Any]
+    roles: list[str]
+    updated_at: int
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a login is checked against. `password_hash` is None when the user has no password.
+
+    `password_generation` rises with every change of the password.
+    """
+
+    sub: str
+    password_hash: str | None
+    password_generation: int
+
+
+class EmailTaken(Exception):
+    """A user of that email exists already."""
+
+
+def email_key(email: str) -> str:
+    """The form in which an address is looked up, so that all its spellings are one.
+
+    NFC and case-folded, the labels of its domain in Unicode instead of their xn-- form. Raises ValueError for more
+    than MAX_EMAIL_CHARACTERS.
+    """
+    if len(email) > MAX_EMAIL_CHARACTERS:
+        raise ValueError(f"an email address has at most {MAX_EMAIL_CHARACTERS} characters")
+    local, at, domain = email.rpartition("@")
+    if "xn--" in domain.lower():
+        email = f"{local}{at}{unicode_host(domain)}"
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold())
+
+
+def add(
+    connection: Connection,
+    *,
+    email: str,
+    password_hash: str | None,
+    claims: dict[str, Any],
+    roles: list[str],
+    origin: str,
+    now: int,
+) -> str:
+    """Make a user and return the new `sub`. Raises EmailTaken."""
+    sub = secrets.token_urlsafe(16)
+    try:
+        with connection.begin_nested():
+            connection.execute(
+                insert(users).values(
+                    sub=sub,
+                    email=email,
+                    email_key=email_key(email),
+                    **_password_values(password_hash),
+                    claims=claims,
+                    roles=roles,
+                    origin=origin,
+                    created_at=now,
+                    updated_at=now,
+                )
+            )
+    except IntegrityError:
+        raise EmailTaken from None
+    audit_trail.record(connection, "user_added", now=now, sub=sub, by=origin)
+    return sub
+
+
+def _password_values(password_hash: str | None) -> dict[str, str | None]:
+    cost = None if password_hash is None else cost_of(password_hash)
+    return {"password_hash": password_hash, "password_cost": None if cost is None else str(cost)}
+
+
+def password_costs(connection: Connection) -> tuple[PasswordCost, ...]:
+    """What checking a password costs, of all users: each cost that occurs, once."""
+    return tuple(map(PasswordCost.parse, connection.execute(_PASSWORD_COSTS).scalars()))
+
+
+def find_credentials(connection: Connection, email_key: str) -> Credentials | None:
+    """The credentials of an enabled user."""
+    row = connection.execute(_FIND_CREDENTIALS, {"email_key": email_key}).one_or_none()
+    return None if row is None else Credentials(row.sub, row.password_hash, row.password_generation)
+
+
+def find(connection: Connection, sub: str) -> User | None:
+    """A user who is not disabled."""
+    row = connection.execute(select(users).where(users.c.sub == sub, users.c.disabled_at.is_(None))).one_or_none()
+    return None if row is None else User(row.sub, row.email, row.claims, row.roles, row.updated_at)
+
+
+def find_sub(connection: Connection, email: str) -> str | None:
+    """The `sub` of the user with this email, disabled or not."""
+    if len(email) > MAX_EMAIL_CHARACTERS:
+        return None
+    return connection.execute(select(users.c.sub).where(users.c.email_key == email_key(email))).scalar_one_or_none()
+
+
+def upgrade_password_hash(connection: Connection, sub: str, *, old: str, new: str) -> None:
+    """Put a better hash of the same password in place of `old`, unless somebody has set another password meanwhile."""
+    is_current = (users.c.sub == sub, users.c.password_hash == old)
+    connection.execute(update(users).where(*is_current).values(**_password_values(new)))
+
+
+def set_password_hash(connection: Connection, sub: str, password_hash: str, *, now: int) -> None:
+    """Set a new password, sign the user out everywhere, and forget in which browsers they have signed in before."""
+    connection.execute(
+        update(users)
+        .where(users.c.sub == sub)
+        .values(**_password_values(password_hash), password_generation=users.c.password_generation + 1)
+    )
+    _end_all(connection, sub, now=now)
+    audit_trail.record(connection, "password_set", now=now, sub=sub)
+
+
+def sign_out(connection: Connection, sub: str, *, now: int) -> None:
+    """End all of a user's login sessions and token families, offline ones included; the sessions' clients are told."""
+    _end_all(connection, sub, now=now)
+    audit_trail.record(connection, "user_signed_out", now=now, sub=sub)
+
+
+def _end_all(connection: Connection, sub: str, *, now: int) -> None:
+    # The row is locked first, so that a login or a redemption beside this either is seen here or sees this.
+    connection.execute(select(users.c.sub).where(users.c.sub == sub).with_for_update())
+    ended = connection.execute(
+        update(login_sessions)
+        .where(login_sessions.c.sub == sub, login_sessions.c.ended_at.is_(None))
+        .values(ended_at=now)
+        .returning(login_sessions.c.sid)
+    ).scalars()
+    logout_deliveries.enqueue(connection, list(ended), now=now)  # first: it waits for who deletes a client
+    revocations.revoke_of_user(connection, sub, now=now)
+
+
+def disable(connection: Connection, sub: str, *, by: str, now: int) -> None:
+    """No more logins; what is signed in is signed out. Who was disabled before is now so `by` somebody else."""
+    connection.execute(update(users).where(users.c.sub == sub).values(disabled_at=now, disabled_by=by))
+    _end_all(connection, sub, now=now)
+    audit_trail.record(connection, "user_disabled", now=now, sub=sub, by=by)
+
+
+def enable(connection: Connection, sub: str, *, by: str, now: int) -> None:
+    connection.execute(update(users).where(users.c.sub == sub).values(disabled_at=None, disabled_by=None))
+    audit_trail.record(connection, "user_enabled", now=now, sub=sub, by=by)

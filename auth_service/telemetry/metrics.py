@@ -1,0 +1,118 @@
+"""The auth service's own numbers, beside those that both services have."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from tallystick.clock import Clock
+from tallystick.errors import OAuthError
+from tallystick_service.metrics import Memory
+from tallystick_service.metrics.metrics import OTHER
+from tallystick_service.metrics.service import ServiceMetrics
+
+GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
+LOGIN_OUTCOMES = ("signed_in", "refused", "throttled", "unavailable")
+REVOCATION_CAUSES = (
+    *("revocation_request", "logout", "registration_deleted"),
+    *("replayed_code", "replayed_refresh_token"),
+)
+CLIENT_KINDS = ("public", "confidential")
+LOGOUT_TOKEN_OUTCOMES = ("taken", "refused", "failed", "given_up")
+ALGORITHMS = ("ES256", "RS256")
+
+
+@dataclass(frozen=True)
+class StatusListFacts:
+    """The list that is published: when it was signed (Unix seconds), its bytes on the wire, and its bits."""
+
+    issued_at: int
+    compressed_bytes: int
+    bits: int
+    set_bits: int
+
+
+class AuthMetrics(ServiceMetrics):
+    def __init__(self, memory: Memory | None, *, version: str, endpoints: Iterable[str]) -> None:
+        endpoints = tuple(endpoints)
+        super().__init__(memory, service="auth_service", version=version, endpoints=endpoints)
+        counter, gauge = self.metrics.counter, self.metrics.gauge
+        self.tokens_issued = counter(
+            "tallystick_tokens_issued_total", "Successful answers of /token.", grant_type=GRANT_TYPES
+        )
+        self.refusals = counter(
+            "tallystick_refusals_total",
+            "Requests refused with an OAuth error, whether as JSON or as a page.",
+            is_sparse=True,
+            endpoint=[*endpoints, OTHER],
+            error=sorted({"none", OTHER, *_errors(OAuthError)}),
+        )
+        self.logins = counter(
+            "tallystick_logins_total", "Passwords that were sent, by what came of it.", outcome=LOGIN_OUTCOMES
+        )
+        self.revocations = counter(
+            "tallystick_revocations_total",
+            "What this service was made to take back by a request; commands are not counted.",
+            cause=REVOCATION_CAUSES,
+        )
+        self.refresh_token_repeats = counter(
+            "tallystick_refresh_token_repeats_total",
+            "Refresh tokens that came a second time within the grace period, by kind of client.",
+            client=CLIENT_KINDS,
+            outcome=("answered", "refused"),
+        )
+        self._key_age = gauge(
+            "tallystick_signing_key_age_seconds",
+            "Since the current signing key began to sign.",
+            merged="min",  # who has not looked lately still sees an older one
+            alg=ALGORITHMS,
+        )
+        self.logout_tokens = counter(
+            "tallystick_logout_tokens_total",
+            "Attempts to deliver a logout token: taken by the client, refused for good, failed and to be tried again;"
+            " and deliveries that were given up after a day.",
+            outcome=LOGOUT_TOKEN_OUTCOMES,
+        )
+        self.logout_tokens_waiting = gauge(
+            "tallystick_logout_tokens_waiting",
+            "Logout tokens still to be delivered, as last seen in the store; 10001 stands for more than 10000.",
+            merged="max",
+        )
+        self._list_age = gauge(
+            "tallystick_status_list_age_seconds", "Since the published status list was signed.", merged="max"
+        )
+        self._list_bytes = gauge(
+            "tallystick_status_list_bytes", "Bytes of the published status list on the wire.", merged="max"
+        )
+        self._list_bits = gauge("tallystick_status_list_bits", "Bits in the published status list.", merged="max")
+        self._list_set_bits = gauge(
+            "tallystick_status_list_set_bits", "Of these, how many are set: revoked, and not yet expired.", merged="max"
+        )
+
+    def watch_signing_keys(self, signing_since: Callable[[], Mapping[str, int]], clock: Clock) -> None:
+        """`signing_since` tells for each algorithm since when its key signs, in Unix seconds, asking nobody."""
+
+        def look() -> None:
+            since = signing_since()
+            for alg in ALGORITHMS:
+                self._key_age.set(clock() - since[alg] if alg in since else None, alg)
+
+        self.metrics.watch(look)
+
+    def watch_status_list(self, facts: Callable[[], StatusListFacts | None], clock: Clock) -> None:
+        """`facts` tells of the list that is published, asking nobody; None while there is none."""
+
+        def look() -> None:
+            published = facts()
+            if published is not None:
+                self._list_age.set(clock() - published.issued_at)
+                self._list_bytes.set(published.compressed_bytes)
+                self._list_bits.set(published.bits)
+                self._list_set_bits.set(published.set_bits)
+
+        self.metrics.watch(look)
+
+
+def _errors(parent: type[OAuthError]) -> Iterator[str]:
+    for child in parent.__subclasses__():
+        if child.error:
+            yield child.error
+        yield from _errors(child)

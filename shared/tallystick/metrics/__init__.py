@@ -1,9 +1,0 @@
-"""Numbers for whoever watches a service (Prometheus): counted for next to nothing, right with several processes.
-
-Importing this needs `prometheus-client`, which renders them; they are kept in memory of our own.
-"""
-
-from tallystick.metrics.memory import Memory
-from tallystick.metrics.metrics import Counter, Gauge, Histogram, Metrics
-
-__all__ = ["Counter", "Gauge", "Histogram", "Memory", "Metrics"]

@@ -1,0 +1,9 @@
+"""Numbers for whoever watches a service (Prometheus): counted for next to nothing, right with several processes.
+
+Importing this needs `prometheus-client`, which renders them; they are kept in memory of our own.
+"""
+
+from tallystick_service.metrics.memory import Memory
+from tallystick_service.metrics.metrics import Counter, Gauge, Histogram, Metrics
+
+__all__ = ["Counter", "Gauge", "Histogram", "Memory", "Metrics"]

@@ -1,0 +1,32 @@
+"""What the operating system knows of each process of a service: since when it runs, its memory, processor, files."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from prometheus_client.metrics_core import Metric
+from prometheus_client.process_collector import ProcessCollector
+
+from tallystick_service.metrics.memory import Memory
+
+NAMES = (
+    "tallystick_process_virtual_memory_bytes",
+    "tallystick_process_resident_memory_bytes",
+    "tallystick_process_start_time_seconds",
+    "tallystick_process_cpu_seconds_total",
+    "tallystick_process_open_fds",
+    "tallystick_process_max_fds",
+)
+"""In the order in which they come; where there is no /proc, none does."""
+
+
+def collect_processes(memory: Memory) -> Iterator[Metric]:
+    """With the label `process`, the number of it, which its replacement takes over."""
+    families: dict[str, Metric] = {}
+    for part in memory.parts():
+        if not part.pid:
+            continue
+        for found in ProcessCollector("tallystick", pid=partial(int, part.pid), registry=None).collect():
+            family = families.setdefault(found.name, Metric(found.name, found.documentation, found.type))
+            for sample in found.samples:
+                family.add_sample(sample.name, {"process": str(part.number)}, sample.value)
+    yield from families.values()

@@ -1,0 +1,63 @@
+"""What the metrics of both services begin with, and how they are shown."""
+
+import asyncio
+import platform
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from tallystick_service.metrics.memory import Memory
+from tallystick_service.metrics.metrics import Metrics
+from tallystick_service.metrics.processes import collect_processes
+from tallystick_service.metrics.requests import RequestMetrics
+from tallystick_service.metrics.store import StoreMetrics
+from tallystick_service.tasks.background import in_the_background
+
+PUBLISH_EVERY = 1.0
+"""Seconds: so old a number may be that another process tells of this one."""
+
+
+class ServiceMetrics(Collector):
+    """`endpoints` are the paths of the app's routes. A service derives from it, and adds metrics of its own."""
+
+    def __init__(self, memory: Memory | None, *, service: str, version: str, endpoints: Iterable[str]) -> None:
+        self.metrics = Metrics(memory)
+        build = self.metrics.gauge(
+            "tallystick_build_info",
+            "Which program this is; the number is always 1.",
+            merged="max",
+            service=[service],
+            version=[version],
+            python=[platform.python_version()],
+        )
+        build.set(1, service, version, platform.python_version())
+        processes = self.metrics.gauge("tallystick_processes", "Processes that serve.", merged="sum")
+        processes.set(1)
+        self.requests = RequestMetrics(self.metrics, endpoints)
+        self.store = StoreMetrics(self.metrics)
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self.metrics.collect()
+        yield from collect_processes(self.metrics.memory)
+
+    def render(self, accept: str) -> tuple[bytes, str]:
+        """All numbers of all processes in the format that an Accept header asks for, and its media type."""
+        encode, media_type = choose_encoder(accept)
+        return encode(self), media_type
+
+    @asynccontextmanager
+    async def published(self) -> AsyncIterator[None]:
+        """While this goes on, the other processes can tell of this one what it does not count but is."""
+        if self.metrics.memory.processes == 1:
+            yield
+            return
+        async with in_the_background(self._publish()):
+            yield
+
+    async def _publish(self) -> None:
+        while True:
+            self.metrics.look()
+            await asyncio.sleep(PUBLISH_EVERY)

@@ -1,0 +1,51 @@
+"""How the store fares: what its units of work take, wait for, and come to."""
+
+from collections.abc import Callable, Mapping
+
+from tallystick_service.metrics.metrics import Metrics
+
+KINDS = ("read", "write")
+LANES = (*KINDS, "any")
+OUTCOMES = ("done", "refused", "abandoned", "failed")
+BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.5, 10.0, 60.0)
+"""Seconds."""
+
+
+class StoreMetrics:
+    """An observer of `tallystick_service.store.Store`, which knows nothing of metrics."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._units = metrics.counter(
+            "tallystick_store_units_total",
+            "Units of work: done; refused, because too many waited; abandoned, for the store did not answer in time or"
+            " nobody waited any longer; failed, because the database was away, full or locked.",
+            kind=KINDS,
+            outcome=OUTCOMES,
+        )
+        self._seconds = metrics.histogram(
+            "tallystick_store_unit_duration_seconds",
+            "From asking for a unit of work to its commit, its wait in the queue included.",
+            bounds=BOUNDS,
+            kind=KINDS,
+        )
+        self._waiting = metrics.gauge(
+            "tallystick_store_units_waiting",
+            "Units of work in the queue; one for both kinds (any) on PostgreSQL.",
+            merged="sum",
+            lane=LANES,
+        )
+
+    def unit_ended(self, *, writes: bool, seconds: float, outcome: str) -> None:
+        self._units.inc(KINDS[writes], outcome)
+        if outcome != "refused":  # it took no time, and would make a full store look fast
+            self._seconds.observe_in(writes, seconds)
+
+    def watch(self, waiting: Callable[[], Mapping[str, int]]) -> None:
+        """`waiting` tells the lengths of the queues by their names."""
+
+        def look() -> None:
+            for lane, length in waiting().items():
+                self._waiting.set(length, lane)
+
+        self._metrics.watch(look)

@@ -1,0 +1,23 @@
+"""Where the services keep things: one transaction for each unit of work, committed before anyone hears of it.
+
+A unit of work is a plain function `fn(connection, …)` of SQL and nothing else. See `Store` for the rules it keeps.
+"""
+
+from tallystick_service.store.errors import StoreUnavailable, Unstorable
+from tallystick_service.store.observer import StoreObserver
+from tallystick_service.store.statements import insert_on_conflict, lock_parent, prune, take_turns
+from tallystick_service.store.store import DEADLINE, Store, check_url, is_there
+
+__all__ = [
+    "DEADLINE",
+    "Store",
+    "StoreObserver",
+    "StoreUnavailable",
+    "Unstorable",
+    "check_url",
+    "insert_on_conflict",
+    "is_there",
+    "lock_parent",
+    "prune",
+    "take_turns",
+]

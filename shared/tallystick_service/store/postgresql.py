@@ -1,0 +1,210 @@
+"""PostgreSQL: a few threads, each with a connection of its own and one transaction for each unit."""
+
+import random
+import re
+import time
+from functools import lru_cache
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from tallystick_service.store.errors import StoreUnavailable, Unstorable
+from tallystick_service.store.lane import Waiting
+from tallystick_service.store.unit import Unit, settle
+
+Driver = psycopg.Connection[tuple[Any, ...]]
+
+ATTEMPTS = 10
+"""How often a unit is tried when the database asks for it (serialization failure, deadlock)."""
+
+_TRY_AGAIN = {"40001", "40P01"}
+_UNSTORABLE = {"22003", "22021", "22P05"}  # out of range; not in the character set; a NUL
+_AWAY_CLASSES = {"08", "53", "57", "58", "XX"}  # connection, resources, operator intervention, system, internal
+_AWAY = {"25P03", "55P03"}  # idle too long; a lock was not granted in time
+_READ_ONLY = "25006"  # a standby: what we write to has failed over
+
+
+_HOSTS = r"(?:[^%@/?]|%[0-9A-Fa-f]{2})*(?:/[^@?]*)?"
+_URL = re.compile(rf"postgres(?:ql)?://(?:(?:[^%@/]|%[0-9A-Fa-f]{{2}})*@{_HOSTS}(?:\?.*)?|{_HOSTS}(?:\?[^@]*)?)")
+"""An @ that stands at a wrong place may end a password that libpq takes for something else."""
+
+
+def read_url(url: str) -> dict[str, Any]:
+    """The parameters of a libpq URL. Raises ValueError, which quotes nothing: what stands at a wrong place in it is
+    often a part of the password, and libpq would say it."""
+    try:
+        if _URL.fullmatch(url):
+            parameters = conninfo_to_dict(url)
+            if all(_is_port(port) for port in str(parameters.get("port", "5432")).split(",") if port):
+                return parameters
+    except (psycopg.ProgrammingError, UnicodeError):
+        pass
+    raise ValueError(
+        "this database_url is none of PostgreSQL's; in its password, what is not a letter or digit is written as %XX"
+    )
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) <= 65535
+
+
+@lru_cache(maxsize=8)
+def postgresql_engine(url: str, *, patience: float) -> Engine:
+    """An engine for any libpq URL. Opens nothing yet. `patience`: seconds after which the server abandons a statement.
+
+    What the URL says about timeouts wins over the defaults here, with which a server that vanished is noticed.
+    Raises ValueError as read_url() does.
+    """
+    given = read_url(url)
+    milliseconds = str(int(patience * 1000))
+    defaults = {
+        "connect_timeout": "2",  # seconds; libpq takes no less
+        "tcp_user_timeout": str(int(max(patience, 1.0) * 1000)),  # less, and one lost packet would be the end
+        "keepalives_idle": "5",
+        "keepalives_interval": "1",
+        "keepalives_count": "3",
+        "application_name": "tallystick",
+        "client_encoding": "UTF8",  # a database in SQL_ASCII would otherwise answer in bytes
+    }
+    conninfo = make_conninfo("", **{**defaults, **given})
+
+    def connect() -> Driver:
+        connection = psycopg.connect(conninfo, autocommit=True)
+        connection.execute(f"SET statement_timeout = {milliseconds}; SET idle_in_transaction_session_timeout = '30s'")
+        connection.autocommit = False
+        return connection
+
+    # Every thread keeps the connection it opened, so there is nothing to pool.
+    return create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool, hide_parameters=True)
+
+
+class Worker:
+    """The life of one thread: reads and writes as they come."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __call__(self, waiting: Waiting) -> None:
+        link = _Link(self._engine)
+        while (unit := waiting.get()) is not None:
+            if not unit.is_abandoned:
+                _run(unit, link)
+                settle([unit])
+        link.drop()
+
+
+class _Link:
+    """A thread's connection: opened when it is first needed, and again after it was lost."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None
+
+    def get(self) -> tuple[Connection, Driver]:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        driver = self._connection.connection.driver_connection
+        if not isinstance(driver, psycopg.Connection):
+            raise TypeError("the engine is not one of postgresql_engine()")
+        return self._connection, driver
+
+    def roll_back(self) -> None:
+        """Make the connection ready for the next unit, or drop it when it is lost."""
+        if self._connection is None:
+            return
+        try:
+            self._connection.rollback()
+            # Asked in this order: SQLAlchemy would connect again by itself, and hide that the old connection was stale.
+            is_lost = self._connection.invalidated or self.get()[1].closed
+        except DBAPIError:
+            is_lost = True
+        if is_lost:
+            self.drop()
+
+    def drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
+
+
+class _LostInCommit(Exception):
+    """The connection died while the commit was under way: nobody knows whether it took effect."""
+
+
+def _run(unit: Unit, link: _Link) -> None:
+    """Set the unit's outcome, trying again where that is sure to be right."""
+    for attempt in range(ATTEMPTS):
+        was_open = link.is_open
+        try:
+            unit.succeed(_transact(unit, link))
+            return
+        except BaseException as error:
+            link.roll_back()
+            unit.fail(_translated(error, writes=unit.writes))
+            # A connection that died while it lay idle says nothing of the server that is there now.
+            was_stale = was_open and not link.is_open and not isinstance(error, _LostInCommit)
+            if unit.is_abandoned or not (was_stale or _sqlstate(error) in _TRY_AGAIN):
+                return
+            time.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - parts those who collided
+
+
+def _transact(unit: Unit, link: _Link) -> Any:
+    connection, driver = link.get()
+    driver.read_only = not unit.writes
+    driver.isolation_level = None if unit.writes else psycopg.IsolationLevel.REPEATABLE_READ
+    result = unit.work(connection)
+    if driver.info.transaction_status == TransactionStatus.INERROR:
+        # PostgreSQL answers such a COMMIT with a ROLLBACK, and no error.
+        raise RuntimeError("the unit of work went on after a failed statement; it needs begin_nested() around that")
+    try:
+        connection.commit()
+    except DBAPIError as error:
+        if driver.closed:
+            raise _LostInCommit from error
+        raise
+    return result
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return cause.sqlstate if isinstance(cause, psycopg.Error) else None
+
+
+def _translated(error: BaseException, *, writes: bool) -> BaseException:
+    """The error as the caller shall see it."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    sqlstate = _sqlstate(error)
+    known: BaseException
+    match cause:
+        case UnicodeEncodeError():
+            known = Unstorable("a value cannot be stored")
+        case psycopg.DataError() if sqlstate is None or sqlstate in _UNSTORABLE:  # without a state: the driver refused
+            known = Unstorable("a value cannot be stored")
+        case _LostInCommit():
+            known = StoreUnavailable("the store went away during a commit")
+        case psycopg.Error() if _is_away(cause, writes=writes):
+            known = StoreUnavailable("the store is unavailable")
+        case _:
+            return error
+    known.__cause__ = error
+    return known
+
+
+def _is_away(error: psycopg.Error, *, writes: bool) -> bool:
+    match error.sqlstate:
+        case None:  # not the server's word: it could not be reached, or was lost
+            return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        case state if state == _READ_ONLY:
+            return writes
+        case state:
+            return state[:2] in _AWAY_CLASSES or state in _AWAY | _TRY_AGAIN
