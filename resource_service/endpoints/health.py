@@ -10,6 +10,7 @@ from resource_service.openapi import problems
 from resource_service.store.health import ping
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.fastapi import Tallystick
+from tallystick_service.asgi.request_id import POLLED
 
 
 class Health(BaseModel):
@@ -20,11 +21,13 @@ def health_endpoints(auth: Tallystick) -> APIRouter:
     router = APIRouter(tags=["health"], dependencies=[Depends(_fresh)])
 
     @router.get("/healthz")
+    @POLLED
     async def healthz() -> Health:
         """The process answers. Nothing that it leans on is asked, because restarting it would not mend that."""
         return Health()
 
     @router.get("/readyz", responses=problems(503))
+    @POLLED
     async def readyz(store: StoreOfNotes) -> Health:
         """The store is reachable and can be written to, and tokens can be verified: there is a key, and with
         `fail_closed` a young list."""

@@ -197,12 +197,12 @@ class TestRequestId:
                 records.append(log_line(record))
 
         collect = Collect()
-        logging.getLogger("tallystick").addHandler(collect)
+        logging.getLogger("tallystick_service").addHandler(collect)
         try:
             app = RequestId(ServerErrors(raising(ValueError("a mistake of ours"))))
             response = await asking(app).get("/", headers={"X-Request-ID": "12345678"})
         finally:
-            logging.getLogger("tallystick").removeHandler(collect)
+            logging.getLogger("tallystick_service").removeHandler(collect)
         assert response.headers["x-request-id"] == "12345678"
         assert records[0]["request_id"] == "12345678"
         assert "a mistake of ours" in records[0]["error"]

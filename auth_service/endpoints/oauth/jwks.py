@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from auth_service.composition import Provided
 from auth_service.http.entity_tag import is_named
+from tallystick_service.asgi.request_id import POLLED
 
 router = APIRouter(tags=["Metadata"])
 
@@ -15,6 +16,7 @@ _CACHE_CONTROL = "public, max-age=1"
 
 
 @router.get("/jwks", response_class=Response, responses={304: {"description": "Not changed"}})
+@POLLED
 async def jwks(request: Request, provider: Provided) -> Response:
     """The keys that tokens are verified with. A key is here before it signs, and until its last token has expired."""
     document = await provider.key_ring.jwks()

@@ -9,6 +9,7 @@ from auth_service.http.entity_tag import is_named
 from auth_service.http.json_response import json_response
 from auth_service.http.openapi import refusals
 from auth_service.status_list.status_list_token import MEDIA_TYPE, status_list_uri
+from tallystick_service.asgi.request_id import POLLED
 
 router = APIRouter(tags=["Metadata"])
 
@@ -16,6 +17,7 @@ _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "The list th
 
 
 @router.get("/status-lists", response_class=Response)
+@POLLED
 async def status_lists(provider: Provided) -> Response:
     """Where the status lists are (Token Status List §9.3)."""
     return json_response(
@@ -24,6 +26,7 @@ async def status_lists(provider: Provided) -> Response:
 
 
 @router.get("/status-lists/1", response_class=Response, responses=_UNCHANGED | refusals(501, 503))
+@POLLED
 async def status_list(request: Request, provider: Provided) -> Response:
     """The status list: signed, compressed, and one for all. A revocation is in it within a second.
 

@@ -6,17 +6,20 @@ from auth_service.composition import Provided
 from auth_service.http.json_response import json_response
 from auth_service.http.openapi import refusals
 from tallystick.errors import TemporarilyUnavailable
+from tallystick_service.asgi.request_id import POLLED
 
 router = APIRouter(tags=["Operation"])
 
 
 @router.get("/healthz", response_class=Response)
+@POLLED
 async def healthz() -> Response:
     """Says nothing of what we lean on: restarting this process would not mend a database."""
     return json_response({"status": "ok"})
 
 
 @router.get("/readyz", response_class=Response, responses=refusals(503))
+@POLLED
 async def readyz(provider: Provided) -> Response:
     """The store answers and can be written to, there is a key to sign with, and a status list that counts."""
     try:

@@ -11,11 +11,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tallystick.request_facts import RequestFacts, request_facts
 from tallystick.request_id import request_id
 from tallystick_service.asgi.endpoints import template_of
+from tallystick_service.asgi.route_trait import RouteTrait
 
 access_logger = logging.getLogger("tallystick.access")
 
-_ASKED_BY_MACHINES = frozenset({"/healthz", "/readyz", "/jwks", "/status-lists", "/status-lists/1"})
-"""Every few seconds, by every prober and verifier; while all is well, a line for each would hide the others."""
+POLLED = RouteTrait("polled")
+"""Marks endpoints that probes and verifiers call every few seconds. Their successful requests are logged at DEBUG."""
 
 _WELL_FORMED = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 
@@ -24,7 +25,7 @@ class RequestId:
     """Take a well-formed X-Request-ID from the request or make one, and send it back.
 
     Logs method, endpoint, status (null when there was no response), milliseconds, and the registered client if the
-    request named one, on `tallystick.access`; at DEBUG for `_ASKED_BY_MACHINES`. `endpoint` names the route: the path
+    request named one, on `tallystick.access`; at DEBUG for `POLLED` endpoints. `endpoint` names the route: the path
     or query as sent may hold a code or a token. `count` gets endpoint, method, status (0 for none) and seconds.
     """
 
@@ -64,7 +65,7 @@ class RequestId:
             endpoint = self._endpoint(scope)
             if self._count is not None:
                 self._count(endpoint, scope["method"], status, seconds)
-            level = logging.DEBUG if status < 400 and endpoint in _ASKED_BY_MACHINES else logging.INFO
+            level = logging.DEBUG if status < 400 and POLLED.is_on(scope) else logging.INFO
             if access_logger.isEnabledFor(level):
                 fields: dict[str, object] = {
                     "method": scope["method"],
