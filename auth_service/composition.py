@@ -10,7 +10,7 @@ from auth_service.authentication.users.login_sessions import LoginSessions
 from auth_service.authentication.users.password_login import SignIn
 from auth_service.backchannel_logout.delivery_task import LogoutDelivery
 from auth_service.clients.logos import Logos
-from auth_service.clients.registry import Registry
+from auth_service.clients.registry import ClientRegistry
 from auth_service.http.signed_state import Forms
 from auth_service.keys.key_ring import KeyRing
 from auth_service.outgoing import Outgoing
@@ -27,7 +27,7 @@ from tallystick_service.store import Store
 class Provider:
     settings: Settings
     store: Store
-    registry: Registry
+    registry: ClientRegistry
     registrations: Registrations
     key_ring: KeyRing
     issuing: Issuing

@@ -17,7 +17,7 @@ from auth_service.authentication.users.password_login import SignIn
 from auth_service.authentication.users.passwords import Passwords
 from auth_service.backchannel_logout.delivery_task import LogoutDelivery
 from auth_service.clients.logos import Logos
-from auth_service.clients.registry import Registry
+from auth_service.clients.registry import ClientRegistry
 from auth_service.composition import Provider
 from auth_service.configuration.configuration_file import initial_access_token
 from auth_service.endpoints.oauth import (
@@ -184,9 +184,9 @@ async def _provider(
 ) -> Provider:
     lifetimes = settings.lifetimes
     master_key = MasterKey.load(settings.master_key, may_create=False)
-    registry = Registry(store)
+    registry = ClientRegistry(store)
     clock.note(await store.read(timestamps.newest))
-    await registry.now()  # known from the beginning, the metadata can be told whatever becomes of the store
+    await registry.apis()  # known from the beginning, the metadata can be told whatever becomes of the store
     key_ring = KeyRing.of(store, master_key, clock, lifetimes)
     metrics.watch_signing_keys(lambda: key_ring.signing_since, clock)
     family_lifetime = FamilyLifetime(

@@ -2,13 +2,13 @@
 
 from auth_service.authorization.request import AuthorizationRequest
 from auth_service.client_metadata.redirect_uris import is_registered
-from auth_service.clients.registry import Registry
+from auth_service.clients.registry import ClientRegistry
 from auth_service.pages.errors import MissingRedirectURI, ParameterRepeated, UnknownClient, UnregisteredRedirectURI
 from auth_service.store.clients.clients import Client
 from tallystick.request_facts import note_client, note_refused_address
 
 
-async def trusted_client(request: AuthorizationRequest, registry: Registry) -> Client:
+async def trusted_client(request: AuthorizationRequest, registry: ClientRegistry) -> Client:
     """The client whose registered redirect_uri this is. Raises a PageRefusal otherwise."""
     for name in ("client_id", "redirect_uri"):
         if name in request.form.repeated:

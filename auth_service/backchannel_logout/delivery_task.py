@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from auth_service.backchannel_logout import logout_token
-from auth_service.clients.registry import Registry
+from auth_service.clients.registry import ClientRegistry
 from auth_service.keys.key_ring import KeyRing
 from auth_service.outgoing import Outgoing, OutgoingFailed
 from auth_service.store.clients.clients import REGISTRATION, Client
@@ -63,7 +63,7 @@ class LogoutDelivery:
         *,
         issuer: str,
         store: Store,
-        registry: Registry,
+        registry: ClientRegistry,
         key_ring: KeyRing,
         outgoing: Outgoing,
         metrics: AuthMetrics,

@@ -7,7 +7,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from auth_service.client_metadata.jwks import check_client_jwks
-from auth_service.client_metadata.redirect_uris import check_redirect_uri, check_web_url, origin_of
+from auth_service.client_metadata.redirect_uris import check_redirect_uri, check_web_url, web_origin
+from auth_service.vocabulary.algorithms import AssertionAlg, SigningAlg
+from auth_service.vocabulary.auth_methods import SECRET_METHODS, AuthMethod
+from auth_service.vocabulary.grant_types import GrantType
 from tallystick.scope import parse_scope
 from tallystick.urls import as_browsers_send
 
@@ -39,10 +42,6 @@ Scope = Annotated[str, AfterValidator(_scope)]
 Url = Annotated[str, StringConstraints(max_length=2000), checked_by(check_web_url, "url")]
 """https, or http on loopback; without a fragment; written as a browser writes it."""
 Jwks = Annotated[dict[str, Any], AfterValidator(check_client_jwks)]
-GrantType = Literal["authorization_code", "refresh_token", "client_credentials"]
-AuthMethod = Literal["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
-AssertionAlg = Literal["ES256", "RS256", "PS256", "EdDSA"]
-SigningAlg = Literal["ES256", "RS256"]
 
 
 def _shown(uri: str) -> str:
@@ -93,12 +92,12 @@ class ClientMetadata(BaseModel):
 
     @property
     def has_secret(self) -> bool:
-        return self.token_endpoint_auth_method in ("client_secret_basic", "client_secret_post")
+        return self.token_endpoint_auth_method in SECRET_METHODS
 
     @property
     def web_origins(self) -> frozenset[str]:
         """From where the pages of a public client may call us with a script."""
-        origins = {origin_of(uri) for uri in self.redirect_uris} if self.is_public else set()
+        origins = {web_origin(uri) for uri in self.redirect_uris} if self.is_public else set()
         return frozenset(origin for origin in origins if origin is not None)
 
     @model_validator(mode="after")

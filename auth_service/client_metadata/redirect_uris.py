@@ -109,7 +109,7 @@ def shown_target(uri: str) -> str:
     return uri.partition(":")[0] if has_private_use_scheme(uri) else urlsplit(uri).netloc
 
 
-def origin_of(uri: str) -> str | None:
+def web_origin(uri: str) -> str | None:
     """The web origin as a browser writes it, without the scheme's own port (RFC 6454 §6.2); None for other schemes."""
     url = urlsplit(uri)
     if url.scheme not in _DEFAULT_PORTS:

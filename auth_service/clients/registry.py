@@ -1,7 +1,7 @@
-"""Clients and APIs as this process remembers them: read from the store again after a second.
+"""Clients and APIs as this process caches them: each answer is read from the store again after one second.
 
-A token request must not cost a read of what changes once a month; a client that was disabled is refused everywhere
-within that second.
+A token request needs no read of rows that seldom change. A client that is disabled is refused everywhere within that
+second.
 """
 
 import asyncio
@@ -16,118 +16,118 @@ from auth_service.store.clients.apis import Apis
 from auth_service.store.clients.clients import Client
 from tallystick_service.store import Store, StoreUnavailable
 
-_SECONDS = 1.0
-_RETRY = 5.0
-"""Seconds between questions for what may be old while the store is away, so that not every caller waits in vain."""
-_MOST = 2_000
-"""Answers remembered of one kind: strangers may ask for as many names as they like."""
+_CACHE_SECONDS = 1.0
+_RETRY_INTERVAL = 5.0
+"""Seconds between two reads of the APIs while the store is unavailable, so that most callers do not wait for it."""
+_MAX_CACHED = 2_000
+"""Cached answers of one kind. Unauthenticated callers choose the keys, so their number needs a bound."""
 
 _CLIENT_ID = re.compile(r"[\x21-\x7e]{1,200}")
-_LONGEST_ORIGIN = 300
+_MAX_ORIGIN_CHARACTERS = 300
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Registry:
-    """All but `last_known` raises StoreUnavailable when the answer is not remembered and the store is away."""
+class ClientRegistry:
+    """Each method but `cached_apis` raises StoreUnavailable if it has to ask the store and the store is unavailable."""
 
     def __init__(self, store: Store) -> None:
-        self._last: Apis | None = None
-        self._ask_again_at = 0.0
-        self._apis: _Remembered[None, Apis] = _Remembered(lambda _: store.read(apis.load))
-        self._clients: _Remembered[str, Client | None] = _Remembered(lambda name: store.read(clients.find, name))
-        self._origins: _Remembered[str, bool] = _Remembered(lambda name: store.read(clients.is_public_origin, name))
+        self._last_apis: Apis | None = None
+        self._retry_at = 0.0
+        self._apis: _Cache[None, Apis] = _Cache(lambda _: store.read(apis.load))
+        self._clients: _Cache[str, Client | None] = _Cache(lambda client_id: store.read(clients.find, client_id))
+        self._origins: _Cache[str, bool] = _Cache(lambda origin: store.read(clients.is_public_origin, origin))
 
-    async def now(self) -> Apis:
-        """The APIs, at most a second old."""
-        self._last = await self._apis.of(None)
-        return self._last
+    async def apis(self) -> Apis:
+        """The APIs as they were at most a second ago."""
+        self._last_apis = await self._apis.get(None)
+        return self._last_apis
 
-    async def last_known(self) -> Apis:
-        """The APIs to be told of, not to be judged by: however old while the store is away.
+    async def cached_apis(self) -> Apis:
+        """The APIs for display, not for decisions: while the store is unavailable they may be of any age.
 
         Raises StoreUnavailable when this process has never read them.
         """
-        if self._last is not None and time.monotonic() < self._ask_again_at:
-            return self._last
+        if self._last_apis is not None and time.monotonic() < self._retry_at:
+            return self._last_apis
         try:
-            return await self.now()
+            return await self.apis()
         except StoreUnavailable:
-            if self._last is None:
+            if self._last_apis is None:
                 raise
-            self._ask_again_at = time.monotonic() + _RETRY
-            return self._last
+            self._retry_at = time.monotonic() + _RETRY_INTERVAL
+            return self._last_apis
 
     async def client(self, client_id: str) -> Client | None:
-        """The client as it was at most a second ago; None when there is none, or it is disabled."""
-        if not _CLIENT_ID.fullmatch(client_id):  # no client's name: neither looked for nor remembered
+        """The client as it was at most a second ago; None when it does not exist or is disabled."""
+        if not _CLIENT_ID.fullmatch(client_id):
             return None
-        return await self._clients.of(client_id)
+        return await self._clients.get(client_id)
 
     async def is_public_origin(self, origin: str) -> bool:
-        """Whether a page of this web origin belongs to a public client."""
-        if len(origin) > _LONGEST_ORIGIN:
+        """Whether a public client has pages at this web origin."""
+        if len(origin) > _MAX_ORIGIN_CHARACTERS:
             return False
-        return await self._origins.of(origin)
+        return await self._origins.get(origin)
 
-    async def read_now(self) -> Apis:
-        """Forget everything and ask the store."""
-        for remembered in (self._apis, self._clients, self._origins):
-            remembered.forget()
-        return await self.now()
+    async def reload(self) -> Apis:
+        """Empty the caches and read the APIs from the store."""
+        for cache in (self._apis, self._clients, self._origins):
+            cache.forget()
+        return await self.apis()
 
     def forget(self, client_id: str) -> None:
-        """This process has changed the client."""
+        """Drop the cached client after this process has changed it."""
         self._clients.forget(client_id)
         self._origins.forget()
 
 
-class _Remembered(Generic[K, V]):
-    """The answers to questions of one kind, for a second each; the oldest go first when there are too many."""
+class _Cache(Generic[K, V]):
+    """Results of `load` by key, for one second each. If there are too many, the oldest are dropped first."""
 
-    def __init__(self, ask: Callable[[K], Awaitable[V]]) -> None:
-        self._ask = ask
-        self._known: OrderedDict[K, tuple[V, float]] = OrderedDict()
-        self._asking: dict[K, asyncio.Task[V]] = {}
+    def __init__(self, load: Callable[[K], Awaitable[V]]) -> None:
+        self._load = load
+        self._entries: OrderedDict[K, tuple[V, float]] = OrderedDict()
+        self._loading: dict[K, asyncio.Task[V]] = {}
 
-    async def of(self, name: K) -> V:
-        known = self._known.get(name)
-        if known is not None and time.monotonic() - known[1] < _SECONDS:
-            return known[0]
-        asking = self._asking.get(name)
-        if asking is None:
-            asking = self._asking[name] = asyncio.create_task(self._ask_and_remember(name))
-            asking.add_done_callback(lambda done: self._done(name, done))
-        # One question for all who wait, and one failure: taking turns at a dead store, the last would wait for minutes.
-        return await asyncio.shield(asking)
+    async def get(self, key: K) -> V:
+        entry = self._entries.get(key)
+        if entry is not None and time.monotonic() - entry[1] < _CACHE_SECONDS:
+            return entry[0]
+        loading = self._loading.get(key)
+        if loading is None:
+            loading = self._loading[key] = asyncio.create_task(self._load_entry(key))
+            loading.add_done_callback(lambda task: self._finish(key, task))
+        # All waiters share one read, and its failure: one read after another would add up their time-outs.
+        return await asyncio.shield(loading)
 
-    def forget(self, *names: K) -> None:
-        """These answers, or all; a question that is under way is asked anew by whoever comes next."""
-        for name in names or [*self._known, *self._asking]:
-            self._known.pop(name, None)
-            self._asking.pop(name, None)
+    def forget(self, *keys: K) -> None:
+        """Drop these entries, or all. The result of a read that is running is not cached."""
+        for key in keys or [*self._entries, *self._loading]:
+            self._entries.pop(key, None)
+            self._loading.pop(key, None)
 
-    async def _ask_and_remember(self, name: K) -> V:
-        begun = asyncio.current_task()
-        answer = await self._ask(name)
-        if self._asking.get(name) is begun:
-            self._known[name] = answer, time.monotonic()
-            self._known.move_to_end(name)
-            self._drop_what_is_old()
-        return answer
+    async def _load_entry(self, key: K) -> V:
+        task = asyncio.current_task()
+        value = await self._load(key)
+        if self._loading.get(key) is task:
+            self._entries[key] = value, time.monotonic()
+            self._entries.move_to_end(key)
+            self._drop_old_entries()
+        return value
 
-    def _drop_what_is_old(self) -> None:
-        """The oldest are first, and of no use any more after a second."""
-        old = time.monotonic() - _SECONDS
-        while self._known:
-            _, since = next(iter(self._known.values()))
-            if since > old and len(self._known) <= _MOST:
+    def _drop_old_entries(self) -> None:
+        """Drop expired entries, and the oldest ones beyond _MAX_CACHED. Entries are in the order of their reads."""
+        expired = time.monotonic() - _CACHE_SECONDS
+        while self._entries:
+            _, read_at = next(iter(self._entries.values()))
+            if read_at > expired and len(self._entries) <= _MAX_CACHED:
                 return
-            self._known.popitem(last=False)
+            self._entries.popitem(last=False)
 
-    def _done(self, name: K, done: asyncio.Task[V]) -> None:
-        if self._asking.get(name) is done:
-            del self._asking[name]
-        if not done.cancelled():
-            done.exception()  # all who waited may have given up; it has been told to those who have not
+    def _finish(self, key: K, task: asyncio.Task[V]) -> None:
+        if self._loading.get(key) is task:
+            del self._loading[key]
+        if not task.cancelled():
+            task.exception()  # marks it as retrieved: every waiter may have been cancelled

@@ -8,11 +8,11 @@ import typer
 
 from auth_service.commands.service import Config, Service, refuse, run, say
 from auth_service.keys import master_key_rotation, service_secrets
-from auth_service.keys.generation import ALGORITHMS
 from auth_service.keys.lifecycle import KeyStates, key_states
 from auth_service.keys.service_secrets import SECRETS
 from auth_service.store.keys import keys
 from auth_service.store.keys.keys import StoredKey
+from auth_service.vocabulary.algorithms import SIGNING_ALGS
 
 app = typer.Typer(help="Signing keys.", no_args_is_help=True)
 
@@ -115,7 +115,7 @@ async def _rotate_secrets(is_stolen: bool, service: Service) -> int | None:
 
 async def _rotate(service: Service) -> dict[str, str | None]:
     key_ring = await service.key_ring()
-    return {alg: await key_ring.rotate(alg) for alg in ALGORITHMS}
+    return {alg: await key_ring.rotate(alg) for alg in SIGNING_ALGS}
 
 
 def _time(seconds: int) -> str:

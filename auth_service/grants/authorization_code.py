@@ -27,7 +27,7 @@ async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenRespons
         code.scope,
         asked=form.resources,
         allowed=code.resources,
-        apis=await issuing.registry.now(),
+        apis=await issuing.registry.apis(),
         issuer=issuing.issuer,
     )
     await issuing.keys_are_there(client)  # or say so while the code can still be used

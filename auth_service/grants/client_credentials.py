@@ -12,7 +12,7 @@ from tallystick.scope import parse_scope
 
 async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenResponse:
     """No refresh token: the client can always ask again (RFC 6749 §4.4.3)."""
-    apis = await issuing.registry.now()
+    apis = await issuing.registry.apis()
     scope = check_scope(form.get("scope"), client, apis, resources=form.resources)
     target = choose_target(scope, asked=form.resources, allowed=(), apis=apis, issuer=issuing.issuer)
     await issuing.key_ring.signing_key()

@@ -19,7 +19,7 @@ from tallystick.refusal_reasons import Reason
 async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenResponse:
     """A replay is found first, whatever else is wrong with the request. Otherwise a refused request spends nothing."""
     token, secret = await issuing.read_refresh_token(form.require("refresh_token"), client)
-    apis = await issuing.registry.now()
+    apis = await issuing.registry.apis()
     await issuing.keys_are_there(client)  # or say so before anything is rotated
 
     def target_of(family: Family) -> Target:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 
-from auth_service.client_metadata.redirect_uris import origin_of
+from auth_service.client_metadata.redirect_uris import web_origin
 from auth_service.http.mac import mac
 from tallystick import base64url
 from tallystick.clock import Clock
@@ -53,7 +53,7 @@ class Forms:
 
     def __init__(self, form_keys: Callable[[], Sequence[bytes]], issuer: str, clock: Clock) -> None:
         self._keys = form_keys
-        self._origin = origin_of(issuer)
+        self._origin = web_origin(issuer)
         self._clock = clock
 
     def seal(self, query: str, *, started: int, login: str = "") -> str:

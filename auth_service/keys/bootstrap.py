@@ -2,7 +2,7 @@
 
 import secrets
 
-from auth_service.keys.generation import ALGORITHMS, LONGEST, open_key
+from auth_service.keys.generation import LONGEST, open_key
 from auth_service.keys.key_changes import KeyChanges
 from auth_service.keys.lifecycle import key_states
 from auth_service.keys.master_key import MasterKey
@@ -10,6 +10,7 @@ from auth_service.keys.master_key_rotation import MasterKeyOnFile, with_key_in_u
 from auth_service.keys.service_secrets import SECRET_BYTES, SECRETS
 from auth_service.store.keys import keys
 from auth_service.store.keys.keys import DESTROYED, Secrets
+from auth_service.vocabulary.algorithms import SIGNING_ALGS
 from tallystick.clock import Clock
 from tallystick_service.store import Store
 
@@ -25,7 +26,7 @@ async def bootstrap(store: Store, master_key: MasterKey, clock: Clock, *, keep_p
     changes = KeyChanges(store, MasterKeyOnFile(master_key, clock), clock, keep_published=keep_published)
     states = key_states(await store.read(keys.load_all), {}, now=clock())
     await changes.keep_longer(states)
-    for alg in ALGORITHMS:
+    for alg in SIGNING_ALGS:
         if alg not in states.signing:
             await changes.add_first(alg)
     await _check(store, master_key)

@@ -17,10 +17,6 @@ from auth_service.store.keys.keys import StoredKey
 from tallystick.clock import LEEWAY
 from tallystick.jwk import SigningKey, public_jwk, thumbprint_of
 
-ALGORITHMS = ("ES256", "RS256")
-"""There is a key for each. Access tokens are ES256; ID Tokens as their client wants them, and OpenID Connect demands
-that it may want RS256 (OIDC Discovery §3)."""
-
 _RSA_BITS = 2048
 
 LONGEST = LONGEST_TOKEN + LEEWAY
@@ -30,7 +26,7 @@ LONGEST = LONGEST_TOKEN + LEEWAY
 def make_key(
     master_key: MasterKey, alg: str, *, published_at: int, signs_from: int, keep_published: int = LONGEST
 ) -> StoredKey:
-    """A new key for one of ALGORITHMS; RS256 takes a tenth of a second or more, so not on an event loop.
+    """A new key for one of SIGNING_ALGS; RS256 takes a tenth of a second or more, so not on an event loop.
 
     Its `kid` never begins with a dash, which `keys withdraw KID` would take for an option.
     """

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Self
 
-from auth_service.keys.generation import ALGORITHMS, open_key
+from auth_service.keys.generation import open_key
 from auth_service.keys.key_changes import KeyChanges
 from auth_service.keys.lifecycle import KeyStates, forgotten, key_states, spent
 from auth_service.keys.master_key import MasterKey, WrongMasterKey
@@ -14,6 +14,7 @@ from auth_service.keys.master_key_rotation import MasterKeyOnFile
 from auth_service.settings.settings import Lifetimes
 from auth_service.store.keys import keys
 from auth_service.store.keys.keys import DESTROYED, StoredKey
+from auth_service.vocabulary.algorithms import SIGNING_ALGS
 from tallystick.clock import Clock
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.jwk import PublicKey, SigningKey
@@ -139,7 +140,7 @@ class KeyRing:
                     await self._open(row, states)
         if await self._changes.keep_longer(states):
             self._read_again_at = 0
-        for alg in ALGORITHMS:
+        for alg in SIGNING_ALGS:
             if alg not in states.signing:  # because of a withdrawal by a clock that was wrong
                 await self._changes.add_first(alg)
                 self._read_again_at = 0

@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from auth_service.client_metadata.metadata import ClientMetadata, Name, Scope, SigningAlg, checked_by
+from auth_service.client_metadata.metadata import ClientMetadata, Name, Scope, checked_by
 from auth_service.client_metadata.names import check_client_name
 from auth_service.client_metadata.redirect_uris import has_private_use_scheme
+from auth_service.vocabulary.algorithms import SigningAlg
+from auth_service.vocabulary.grant_types import SELF_REGISTERED_GRANT_TYPES
 from auth_service.vocabulary.scopes import OIDC_SCOPES
 from tallystick.errors import AccessDenied, InvalidClientMetadata, InvalidRedirectURI
 from tallystick.scope import parse_scope
@@ -29,7 +31,7 @@ _NOT_DONE_HERE = (
 )
 """What a client may count on for its safety. Other fields that we do not know are ignored, as RFC 7591 §2 asks."""
 
-_KNOWN_ENTRIES = {"grant_types": ("authorization_code", "refresh_token"), "response_types": ("code",)}
+_KNOWN_ENTRIES = {"grant_types": SELF_REGISTERED_GRANT_TYPES, "response_types": ("code",)}
 
 _ADDRESSES = ("client_uri", "logo_uri", "policy_uri", "tos_uri", "initiate_login_uri", "jwks_uri")
 _OURS_TO_EXPLAIN = frozenset(

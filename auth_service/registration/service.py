@@ -6,8 +6,8 @@ import secrets
 from typing import Any
 
 from auth_service.client_metadata.names import is_one_of
-from auth_service.client_metadata.redirect_uris import origin_of
-from auth_service.clients.registry import Registry
+from auth_service.client_metadata.redirect_uris import web_origin
+from auth_service.clients.registry import ClientRegistry
 from auth_service.limits.buckets import bucket, network_of, site_of
 from auth_service.limits.credential_failure_limit import CredentialFailures
 from auth_service.registration.request import RegisteredMetadata, check_update, judge
@@ -41,7 +41,7 @@ class Registrations:
         self,
         settings: RegistrationSettings,
         store: Store,
-        registry: Registry,
+        registry: ClientRegistry,
         failures: CredentialFailures,
         clock: Clock,
         *,
@@ -193,14 +193,14 @@ class Registrations:
         return found
 
     async def _judge(self, request: dict[str, Any]) -> RegisteredMetadata:
-        known_scopes = frozenset((await self._registry.now()).owner)
+        known_scopes = frozenset((await self._registry.apis()).owner)
         metadata = judge(
             request,
             require_pkce=self._require_pkce,
             known_scopes=known_scopes,
             private_use_schemes=self._private_use_schemes,
         )
-        if any(origin_of(uri) == origin_of(self._issuer) for uri in metadata.redirect_uris):
+        if any(web_origin(uri) == web_origin(self._issuer) for uri in metadata.redirect_uris):
             # With form_post, such a client could make our own page send forms to our own endpoints.
             raise InvalidRedirectURI("redirect_uris: one of them is this server's own")
         return metadata

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from auth_service.vocabulary.algorithms import SIGNING_ALGS
+from auth_service.vocabulary.grant_types import GRANT_TYPES
 from tallystick.clock import Clock
 from tallystick.errors import OAuthError
 from tallystick_service.metrics import Memory
 from tallystick_service.metrics.metrics import OTHER
 from tallystick_service.metrics.service import ServiceMetrics
 
-GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
 LOGIN_OUTCOMES = ("signed_in", "refused", "throttled", "unavailable")
 REVOCATION_CAUSES = (
     *("revocation_request", "logout", "registration_deleted"),
@@ -17,7 +18,6 @@ REVOCATION_CAUSES = (
 )
 CLIENT_KINDS = ("public", "confidential")
 LOGOUT_TOKEN_OUTCOMES = ("taken", "refused", "failed", "given_up")
-ALGORITHMS = ("ES256", "RS256")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class AuthMetrics(ServiceMetrics):
             "tallystick_signing_key_age_seconds",
             "Since the current signing key began to sign.",
             merged="min",  # who has not looked lately still sees an older one
-            alg=ALGORITHMS,
+            alg=SIGNING_ALGS,
         )
         self.logout_tokens = counter(
             "tallystick_logout_tokens_total",
@@ -92,7 +92,7 @@ class AuthMetrics(ServiceMetrics):
 
         def look() -> None:
             since = signing_since()
-            for alg in ALGORITHMS:
+            for alg in SIGNING_ALGS:
                 self._key_age.set(clock() - since[alg] if alg in since else None, alg)
 
         self.metrics.watch(look)

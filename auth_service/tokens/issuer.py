@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from auth_service.clients.registry import Registry
+from auth_service.clients.registry import ClientRegistry
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.service_secrets import REFRESH_KEY, ServiceSecrets
 from auth_service.settings.settings import Lifetimes
@@ -34,7 +34,7 @@ class Issuing:
     lifetimes: Lifetimes
     family_lifetime: FamilyLifetime
     store: Store
-    registry: Registry
+    registry: ClientRegistry
     key_ring: KeyRing
     own_families: OwnFamilies
     status_indexes: StatusIndexes

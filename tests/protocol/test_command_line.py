@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from auth_service.authentication.users.passwords import Passwords
-from auth_service.keys.generation import ALGORITHMS
 from auth_service.store.clients import registrations
 from auth_service.store.clients.registrations import Registration
 from auth_service.store.users import users
+from auth_service.vocabulary.algorithms import SIGNING_ALGS
 from tests.support.command_line import CommandLine, command_line, on_sqlite, serving
 from tests.support.patience import PATIENCE
 
@@ -64,11 +64,11 @@ def test_keys_are_listed_rotated_and_withdrawn(command_line: CommandLine) -> Non
     rotated = command_line.run("keys", "rotate")
     assert rotated.status == 0
     again = command_line.run("keys", "rotate")
-    waits = "".join(f"a new key for {alg} waits already\n" for alg in ALGORITHMS)
+    waits = "".join(f"a new key for {alg} waits already\n" for alg in SIGNING_ALGS)
     assert (again.status, again.output) == (0, waits)
     kids = {(alg, state): kid for kid, alg, state in listed_keys(command_line)}
-    assert kids.keys() == {(alg, state) for alg in ALGORITHMS for state in ("signing", "waiting")}
-    assert rotated.output == "".join(f"published {kids[alg, 'waiting']} for {alg}\n" for alg in ALGORITHMS)
+    assert kids.keys() == {(alg, state) for alg in SIGNING_ALGS for state in ("signing", "waiting")}
+    assert rotated.output == "".join(f"published {kids[alg, 'waiting']} for {alg}\n" for alg in SIGNING_ALGS)
     stolen = kids["ES256", "signing"]
     assert command_line.run("keys", "withdraw", stolen).status == 0
     listed = listed_keys(command_line)
@@ -382,5 +382,5 @@ async def test_many_first_starts_at_once_agree(command_line: CommandLine) -> Non
     assert [one.status for one in ended] == [0, 0, 0], ended
     listed = await asyncio.to_thread(listed_keys, command_line)
     assert sorted((alg, state) for _, alg, state in listed) == [
-        (alg, state) for alg in ALGORITHMS for state in ("signing", "waiting")
+        (alg, state) for alg in SIGNING_ALGS for state in ("signing", "waiting")
     ]

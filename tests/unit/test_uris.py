@@ -10,9 +10,9 @@ from auth_service.client_metadata.redirect_uris import (
     check_redirect_uri,
     check_web_url,
     is_registered,
-    origin_of,
     runs_on_the_device,
     shown_target,
+    web_origin,
 )
 from tallystick.urls import is_loopback
 
@@ -325,4 +325,4 @@ def test_loopback_is_loopback_only(host: str, expected: bool) -> None:
     ],
 )
 def test_an_origin_is_what_a_browser_sends(uri: str, origin: str | None) -> None:
-    assert origin_of(uri) == origin
+    assert web_origin(uri) == origin

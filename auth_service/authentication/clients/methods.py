@@ -9,7 +9,7 @@ from urllib.parse import unquote_plus
 from starlette.requests import Request
 
 from auth_service.authentication.clients.private_key_jwt import JWT_BEARER, ClientAssertions
-from auth_service.clients.registry import Registry
+from auth_service.clients.registry import ClientRegistry
 from auth_service.http.form import Form
 from auth_service.limits.credential_failure_limit import AuthenticationFailed, CredentialFailures
 from auth_service.store.clients.clients import Client
@@ -37,7 +37,7 @@ class Presented:
 class ClientAuthentication:
     """For every endpoint at which clients call: a client uses the one method it is registered with."""
 
-    def __init__(self, registry: Registry, assertions: ClientAssertions, failures: CredentialFailures) -> None:
+    def __init__(self, registry: ClientRegistry, assertions: ClientAssertions, failures: CredentialFailures) -> None:
         self._registry = registry
         self._assertions = assertions
         self._failures = failures

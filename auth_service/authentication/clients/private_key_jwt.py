@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from auth_service.authentication.clients.client_keys import ClientKeys
 from auth_service.authentication.clients.key_cache import Keys
-from auth_service.clients.registry import Registry
+from auth_service.clients.registry import ClientRegistry
 from auth_service.limits.credential_failure_limit import AuthenticationFailed
 from auth_service.store.clients import client_assertions
 from auth_service.store.clients.clients import Client
@@ -49,7 +49,7 @@ class ClientAssertionClaims(BaseModel):
 class ClientAssertions:
     """Which client an assertion proves to be asking; each counts once."""
 
-    def __init__(self, *, issuer: str, store: Store, registry: Registry, keys: ClientKeys, clock: Clock) -> None:
+    def __init__(self, *, issuer: str, store: Store, registry: ClientRegistry, keys: ClientKeys, clock: Clock) -> None:
         self._audiences = frozenset({issuer, f"{issuer}/token"})
         self._store = store
         self._registry = registry

@@ -151,7 +151,7 @@ async def next_step(
         client = await trusted_client(begun.request, provider.registry)  # until here a refusal is a page
         request = begun.request
         try:
-            request = check_parameters(request, client, await provider.registry.now(), issuer=provider.issuer)
+            request = check_parameters(request, client, await provider.registry.apis(), issuer=provider.issuer)
             interaction = await _decide(
                 replace(begun, request=request),
                 client,

@@ -42,7 +42,7 @@ async def introspect(request: Request, provider: Provided) -> Response:
 
 async def _access_token(presented: PresentedAccessToken, client: Client, provider: Provider) -> dict[str, Any]:
     claims = presented.claims
-    api = (await provider.registry.now()).by_audience.get(str(claims.aud))
+    api = (await provider.registry.apis()).by_audience.get(str(claims.aud))
     others = api.introspection_clients if api is not None else frozenset()
     may_see = client.client_id == claims.client_id or client.client_id in others
     if not may_see or claims.exp <= provider.clock():

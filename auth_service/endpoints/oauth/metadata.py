@@ -8,14 +8,14 @@ from auth_service.authorization.request import PROMPTS, RESPONSE_MODES
 from auth_service.composition import Provided
 from auth_service.grants import GRANTS
 from auth_service.http.json_response import json_response
-from auth_service.keys.generation import ALGORITHMS
 from auth_service.vocabulary.acr import ACR_VALUES
+from auth_service.vocabulary.algorithms import SIGNING_ALGS
+from auth_service.vocabulary.auth_methods import AUTH_METHODS, CONFIDENTIAL_METHODS
 from auth_service.vocabulary.scopes import OIDC_SCOPES, SCOPE_CLAIMS
 from tallystick.jwt import CLIENT_ASSERTION
 
 router = APIRouter(tags=["Metadata"])
 
-CONFIDENTIAL_METHODS = ["client_secret_basic", "client_secret_post", "private_key_jwt"]
 AUTHENTICATED = ("token", "revocation", "introspection")
 ASSERTION_ALGORITHMS = sorted(CLIENT_ASSERTION.algorithms)
 
@@ -33,7 +33,7 @@ async def oauth_authorization_server(provider: Provided) -> Response:
 
 
 async def _metadata(provider: Provided) -> Response:
-    apis = await provider.registry.last_known()  # whoever reads this to verify tokens needs no store
+    apis = await provider.registry.cached_apis()  # an API that verifies tokens may ask without the store
     document = metadata_document(
         provider.issuer,
         scopes=sorted({*OIDC_SCOPES, *apis.owner}),
@@ -63,11 +63,11 @@ def metadata_document(issuer: str, *, scopes: list[str], offers_registration: bo
         "grant_types_supported": list(GRANTS),
         "subject_types_supported": ["public"],
         "acr_values_supported": list(ACR_VALUES),
-        "id_token_signing_alg_values_supported": list(ALGORITHMS),
-        "userinfo_signing_alg_values_supported": list(ALGORITHMS),
-        "token_endpoint_auth_methods_supported": [*CONFIDENTIAL_METHODS, "none"],
-        "revocation_endpoint_auth_methods_supported": [*CONFIDENTIAL_METHODS, "none"],
-        "introspection_endpoint_auth_methods_supported": CONFIDENTIAL_METHODS,
+        "id_token_signing_alg_values_supported": list(SIGNING_ALGS),
+        "userinfo_signing_alg_values_supported": list(SIGNING_ALGS),
+        "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
+        "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
+        "introspection_endpoint_auth_methods_supported": list(CONFIDENTIAL_METHODS),
         **{f"{name}_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS for name in AUTHENTICATED},
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": sorted(PROMPTS),

@@ -23,7 +23,7 @@ async def healthz() -> Response:
 async def readyz(provider: Provided) -> Response:
     """The store answers and can be written to, there is a key to sign with, and a status list that counts."""
     try:
-        await provider.registry.read_now()
+        await provider.registry.reload()
         await provider.store.check_writing()
         await provider.key_ring.signing_key()
         if not provider.status_list_publishing.is_current:

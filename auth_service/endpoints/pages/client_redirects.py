@@ -7,7 +7,7 @@ from fastapi import Response
 
 from auth_service.authorization.request import AuthorizationRequest
 from auth_service.authorization.response import AuthorizationResponse, with_error
-from auth_service.client_metadata.redirect_uris import origin_of, shown_target
+from auth_service.client_metadata.redirect_uris import shown_target, web_origin
 from auth_service.composition import Provider
 from auth_service.pages import form_post_page, page
 from auth_service.store.clients.clients import Client
@@ -51,7 +51,7 @@ def signed_out_page(client: Client, url: str) -> Response:
 
 def is_vouched_for(client: Client, uri: str, provider: Provider) -> bool:
     """Whether an operator vouches for this address of the client."""
-    return client.is_vouched_for or origin_of(uri) in provider.settings.registration.trusted_redirect_origins
+    return client.is_vouched_for or web_origin(uri) in provider.settings.registration.trusted_redirect_origins
 
 
 async def _has_consent(client: Client, login_session: LoginSession | None, provider: Provider) -> bool:

@@ -101,7 +101,7 @@ async def _page(sealed: str, begun: Begun, login_session: LoginSession, provider
 
 async def _scopes(begun: Begun, client: Client, provider: Provider) -> list[tuple[str, str]]:
     """What is asked for, each with its text for people."""
-    owner = (await provider.registry.now()).owner
+    owner = (await provider.registry.apis()).owner
     return [
         (scope, owner[scope].scopes[scope] if scope in owner else OIDC_SCOPE_TEXTS.get(scope, scope))
         for scope in scopes_to_allow(begun.request, client)
@@ -125,5 +125,5 @@ async def _asking_client(begun: Begun, provider: Provider) -> tuple[Client, Begu
     shown as a page.
     """
     client = await trusted_client(begun.request, provider.registry)
-    apis = await provider.registry.now()
+    apis = await provider.registry.apis()
     return client, replace(begun, request=check_parameters(begun.request, client, apis, issuer=provider.issuer))
