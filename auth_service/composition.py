@@ -11,7 +11,7 @@ from auth_service.authentication.users.password_login import SignIn
 from auth_service.backchannel_logout.delivery_task import LogoutDelivery
 from auth_service.clients.logos import Logos
 from auth_service.clients.registry import ClientRegistry
-from auth_service.http.signed_state import Forms
+from auth_service.http.signed_state import StateSigner
 from auth_service.keys.key_ring import KeyRing
 from auth_service.outgoing import Outgoing
 from auth_service.registration.service import Registrations
@@ -34,7 +34,7 @@ class Provider:
     client_authentication: ClientAuthentication
     sign_in: SignIn
     login_sessions: LoginSessions
-    forms: Forms
+    state_signer: StateSigner
     outgoing: Outgoing
     logout_delivery: LogoutDelivery
     logos: Logos

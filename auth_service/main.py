@@ -33,14 +33,14 @@ from auth_service.endpoints.oauth import (
 )
 from auth_service.endpoints.operation import health
 from auth_service.endpoints.pages import consent, home, login, logo, logout
-from auth_service.http.signed_state import Forms
+from auth_service.http.signed_state import StateSigner
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.master_key import MasterKey
 from auth_service.keys.rotation_task import KeyCare
 from auth_service.keys.service_secrets import FORM_KEY, ServiceSecrets
 from auth_service.limits.credential_failure_limit import CredentialFailures
 from auth_service.middleware.cors import POPUP_PATHS, CrossOrigin
-from auth_service.middleware.error_handlers import not_found, refused
+from auth_service.middleware.error_handlers import handle_http_exception, handle_oauth_error
 from auth_service.outgoing import Outgoing
 from auth_service.registration.service import Registrations
 from auth_service.settings.settings import Settings
@@ -120,8 +120,8 @@ def create_app(
     add_docs_page(app)
     metrics = app.state.metrics = AuthMetrics(memory, version=VERSION, endpoints=endpoints_of(app.routes))
     app.state.refusal_log = RefusalLog(metrics)
-    app.add_exception_handler(OAuthError, refused)
-    app.add_exception_handler(HTTPException, not_found)
+    app.add_exception_handler(OAuthError, handle_oauth_error)
+    app.add_exception_handler(HTTPException, handle_http_exception)
     # The last one added is the first to see a request.
     app.add_middleware(CrossOrigin)
     app.add_middleware(BodyLimit)
@@ -243,7 +243,7 @@ async def _provider(
         client_authentication=ClientAuthentication(registry, assertions, failures),
         sign_in=SignIn(store, passwords, login_sessions, known_devices, clock),
         login_sessions=login_sessions,
-        forms=Forms(form_keys, settings.issuer, clock),
+        state_signer=StateSigner(form_keys, settings.issuer, clock),
         outgoing=outgoing,
         logout_delivery=LogoutDelivery(
             issuer=settings.issuer,

@@ -10,13 +10,16 @@ from tallystick.errors import ConsentRequired, LoginRequired
 
 
 @dataclass(frozen=True)
-class Begun:
-    """An authorization request that has come: `started` in Unix seconds, `login` the fingerprint of the login session's
-    cookie that the user got by signing in for this very request, or "". The cookie changes at each login."""
+class PendingAuthorization:
+    """An authorization request that waits for the user.
+
+    `started` is Unix seconds. `session_fingerprint` is that of the login session's cookie that was set when the user
+    signed in for this request, or "". The cookie changes at each login.
+    """
 
     request: AuthorizationRequest
     started: int
-    login: str = ""
+    session_fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,11 @@ Interaction = NeedsLogin | NeedsConsent | Proceed
 
 
 def next_interaction(
-    begun: Begun,
+    begun: PendingAuthorization,
     client: Client,
     login_session: LoginSession | None,
     *,
-    login: str,
+    session_fingerprint: str,
     allowed: frozenset[str],
     just_signed_in: bool,
     just_allowed: bool,
@@ -51,15 +54,16 @@ def next_interaction(
 ) -> Interaction:
     """The next step of a request.
 
-    `login` is the cookie's fingerprint now; `allowed` what the user allowed this client before; `expected_subs` the
-    users whom the client expects, if it says. `just_signed_in` and `just_allowed`: the form that is being answered is
-    the one to which this request led, and the user signed in by it, or allowed what the request asks.
+    `session_fingerprint` is the cookie's fingerprint now; `allowed` what the user allowed this client before;
+    `expected_subs` the users whom the client expects, if it says. `just_signed_in` and `just_allowed`: the form that is
+    being answered is the one to which this request led, and the user signed in by it, or allowed what the request asks.
 
     Raises LoginRequired or ConsentRequired when a page is needed and prompt=none forbids one (OIDC Core §3.1.2.6).
     """
     request = begun.request
     may_ask = "none" not in request.prompts
-    has_just_signed_in = login_session is not None and begun.login != "" and begun.login == login
+    is_same_cookie = begun.session_fingerprint == session_fingerprint != ""
+    has_just_signed_in = login_session is not None and is_same_cookie
     is_another = login_session is not None and expected_subs is not None and login_session.sub not in expected_subs
     if expected_subs == frozenset() or (is_another and has_just_signed_in):
         # Another login would not help.

@@ -6,6 +6,6 @@ from collections.abc import Sequence
 _OPAQUE_TAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 
 
-def is_named(tag: str, if_none_match: Sequence[str]) -> bool:
+def matches_if_none_match(tag: str, if_none_match: Sequence[str]) -> bool:
     """Whether the header's lines name `tag`, a strong one, by the weak comparison: proxies that compress weaken it."""
     return any(line.strip() == "*" or tag in _OPAQUE_TAG.findall(line) for line in if_none_match)

@@ -5,10 +5,10 @@ import json
 
 
 def mac(key: bytes, purpose: str, *parts: str) -> bytes:
-    """HMAC-SHA256 over `unambiguous` text."""
-    return hmac.digest(key, unambiguous(purpose, *parts), "sha256")
+    """HMAC-SHA256 over `encode_parts` text."""
+    return hmac.digest(key, encode_parts(purpose, *parts), "sha256")
 
 
-def unambiguous(purpose: str, *parts: str) -> bytes:
+def encode_parts(purpose: str, *parts: str) -> bytes:
     """The purpose and the parts as one text, which no other purpose or other parts would make."""
     return json.dumps([purpose, *parts]).encode()

@@ -15,7 +15,7 @@ _REFUSALS = {
 }
 
 
-def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """`responses=` for JSON endpoints; every refusal has RFC 6749's form.
 
     `error` is not required: who brings no access token gets none (RFC 6750 §3.1).

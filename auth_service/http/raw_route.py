@@ -7,7 +7,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 
-class PlainRoute(APIRoute):
+class RawRoute(APIRoute):
     """Hands its endpoint the request and sends the response it returns; the rest of APIRoute is for the documentation.
 
     FastAPI's own handler looks for a body, parameters and dependencies each time: a third of what such a request costs.

@@ -22,33 +22,33 @@ _COMPRESSED_FROM = 1000
 _MOST_CHARACTERS = 65_536
 
 
-class FormForged(ValueError):
+class BadSignature(ValueError):
     """We have not sealed this, or not so."""
 
 
 @dataclass(frozen=True)
-class Sealed:
+class SignedState:
     """An authorization request on its way through the login page.
 
-    `query` is the request as it came, to be judged again. `started` is Unix seconds. `login` is the fingerprint of the
-    login session's cookie that was set when the user signed in for this very request, or "". Only one browser has that
+    `query` is the request as it came, to be judged again. `started` is Unix seconds. `session_fingerprint` is that of
+    the login session's cookie that was set when the user signed in for this request, or "". Only one browser has that
     cookie, so in any other browser the request is answered as if no login had happened for it.
     """
 
     query: str
     started: int
-    login: str
+    session_fingerprint: str
 
 
-class FormExpired(ValueError):
+class SignedStateExpired(ValueError):
     """We have sealed this, more than an hour ago."""
 
-    def __init__(self, sealed: Sealed) -> None:
+    def __init__(self, sealed: SignedState) -> None:
         super().__init__("sealed more than an hour ago")
         self.sealed = sealed
 
 
-class Forms:
+class StateSigner:
     """`form_keys` tells the keys that all processes share, of 32 bytes each: the first makes MACs, all check them."""
 
     def __init__(self, form_keys: Callable[[], Sequence[bytes]], issuer: str, clock: Clock) -> None:
@@ -56,37 +56,37 @@ class Forms:
         self._origin = web_origin(issuer)
         self._clock = clock
 
-    def seal(self, query: str, *, started: int, login: str = "") -> str:
+    def sign(self, query: str, *, started: int, session_fingerprint: str = "") -> str:
         """Text for a hidden field or a URL. It is not secret, only unchangeable.
 
         `base64url(JSON).base64url(MAC)`; a long query stands beside the JSON, as `base64url(JSON)~base64url(zlib)`,
         because proxies bound the header in which it travels. It is compressed by itself, so that its length tells
-        nothing about `login`.
+        nothing about `session_fingerprint`.
         """
         is_long = len(query) > _COMPRESSED_FROM
-        text = json.dumps(["" if is_long else query, started, login])
+        text = json.dumps(["" if is_long else query, started, session_fingerprint])
         packed = base64url.encode(zlib.compress(query.encode())) if is_long else ""
         tag = base64url.encode(mac(self._keys()[0], "seal", *_parts(text, packed)))
         return f"{base64url.encode(text.encode())}{'~' if packed else ''}{packed}.{tag}"
 
-    def open(self, sealed: str) -> Sealed:
-        """Raises FormForged or FormExpired."""
+    def verify(self, sealed: str) -> SignedState:
+        """Raises BadSignature or SignedStateExpired."""
         encoded, _, tag = sealed.partition(".")
         if len(sealed) > _MOST_CHARACTERS:
-            raise FormForged("too long")
+            raise BadSignature("too long")
         try:
             encoded, is_long, packed = encoded.partition("~")
             text = base64url.decode(encoded).decode()
             is_ours = self._is_mac(base64url.decode(tag), "seal", *_parts(text, packed))
         except ValueError:
-            raise FormForged("not base64url") from None
+            raise BadSignature("not base64url") from None
         if not is_ours or bool(is_long) != bool(packed):
-            raise FormForged("not sealed by us")
-        opened = Sealed(*json.loads(text))
+            raise BadSignature("not sealed by us")
+        opened = SignedState(*json.loads(text))
         if packed:  # ours, so that its size is bounded
             opened = replace(opened, query=zlib.decompress(base64url.decode(packed)).decode())
         if self._clock() - opened.started > _LIFETIME:
-            raise FormExpired(opened)
+            raise SignedStateExpired(opened)
         return opened
 
     def csrf_token(self, sid: str, purpose: str, subject: str) -> str:

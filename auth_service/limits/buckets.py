@@ -3,13 +3,13 @@
 import hashlib
 import ipaddress
 
-from auth_service.http.mac import unambiguous
+from auth_service.http.mac import encode_parts
 from auth_service.store.limits.rate_limits import Bucket
 
 
 def bucket(kind: str, *counted: str, burst: int, interval: int, order: int = 0) -> Bucket:
     """A leaky bucket for what is `counted`: `burst` are free, then one in `interval` seconds. `order`: see Bucket."""
-    key = hashlib.sha256(unambiguous(kind, *counted)).digest()
+    key = hashlib.sha256(encode_parts(kind, *counted)).digest()
     return Bucket(key, burst=burst, interval_ms=interval * 1000, order=order)
 
 

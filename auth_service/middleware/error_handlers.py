@@ -20,7 +20,7 @@ from tallystick_service.asgi.allowed_methods import allowed_methods
 PAGES = frozenset({"/", "/authorize", "/login", "/consent", "/logout", "/logout/confirm"})
 
 
-async def refused(request: Request, refusal: Exception) -> Response:
+async def handle_oauth_error(request: Request, refusal: Exception) -> Response:
     """The exception handler for OAuthError."""
     assert isinstance(refusal, OAuthError)  # noqa: S101
     metrics: AuthMetrics = request.app.state.metrics
@@ -49,7 +49,7 @@ async def refused(request: Request, refusal: Exception) -> Response:
     )
 
 
-async def not_found(request: Request, refusal: Exception) -> Response:
+async def handle_http_exception(request: Request, refusal: Exception) -> Response:
     """The exception handler for what the framework refuses: no such page, no such method."""
     assert isinstance(refusal, HTTPException)  # noqa: S101
     if refusal.status_code == 405:

@@ -2,7 +2,7 @@
 
 PageRefusal
 ├── UnknownClient            ├── FormExpired
-├── MissingRedirectURI       ├── ForeignForm
+├── MissingRedirectURI       ├── CrossOriginForm
 ├── UnregisteredRedirectURI  ├── LoginEnded
 ├── MalformedRequest         ├── DifferentClients
 ├── ParameterRepeated        ├── ClientChanged
@@ -93,7 +93,7 @@ class FormExpired(PageRefusal):
         self.query = query
 
 
-class ForeignForm(PageRefusal):
+class CrossOriginForm(PageRefusal):
     reason: Reason = "cross_origin_form"
     error = "access_denied"
     status = 403

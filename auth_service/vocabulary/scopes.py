@@ -1,6 +1,6 @@
 """The scopes that are OpenID Connect's own, and no API's, and the claims they tell (OIDC Core §3.1.2.1, §5.4, §11)."""
 
-OIDC_SCOPE_TEXTS = {
+OIDC_SCOPE_DESCRIPTIONS = {
     "openid": "Know that it is you",
     "profile": "See your name and profile",
     "email": "See your email address",
@@ -10,7 +10,7 @@ OIDC_SCOPE_TEXTS = {
 }
 """With what the user is told that each of them allows."""
 
-OIDC_SCOPES = frozenset(OIDC_SCOPE_TEXTS)
+OIDC_SCOPES = frozenset(OIDC_SCOPE_DESCRIPTIONS)
 
 SCOPE_CLAIMS = {
     "profile": (

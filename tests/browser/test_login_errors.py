@@ -59,8 +59,8 @@ async def test_after_many_mistakes_one_is_told_how_long_to_wait(page: Page, demo
 
 
 async def test_a_form_left_open_for_too_long_is_shown_anew_and_says_so(page: Page, demo: Demo, person: Account) -> None:
-    forms = await demo.forms(lambda: system_clock() - TWO_HOURS)
-    old = forms.seal("", started=system_clock() - TWO_HOURS)
+    signer = await demo.state_signer(lambda: system_clock() - TWO_HOURS)
+    old = signer.sign("", started=system_clock() - TWO_HOURS)
     await page.goto(f"{demo.auth}/login")
     await page.locator("input[name=request]").evaluate("(field, old) => { field.value = old }", old)
     await fill_in(page, person)
@@ -82,7 +82,7 @@ async def test_a_form_of_another_site_signs_nobody_in(
     browser: BrowserContext, page: Page, demo: Demo, person: Account, watch: Watch
 ) -> None:
     watch.origins.add(STRANGER)
-    sealed = (await demo.forms(system_clock)).seal("", started=system_clock())
+    sealed = (await demo.state_signer(system_clock)).sign("", started=system_clock())
     fields = {"request": sealed, "username": person.email, "password": person.password}
     inputs = "".join(f'<input name="{name}" value="{value}">' for name, value in fields.items())
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, update
 
-from auth_service.http.signed_state import Forms
+from auth_service.http.signed_state import StateSigner
 from auth_service.keys.bootstrap import load_secret
 from auth_service.keys.generation import open_key
 from auth_service.keys.master_key import MasterKey, WrongMasterKey
@@ -344,10 +344,10 @@ async def test_the_documented_steps_after_a_theft_leave_the_thief_no_usable_secr
         jwks = (await auth.http().get("/jwks")).json()["keys"]
         assert jwks
         assert stolen_keys.keys().isdisjoint(key["kid"] for key in jwks)
-        forms = Forms(lambda: list(stolen_form_keys.values()), auth.settings.issuer, clock)
-        forged = forms.csrf_token("sid", "consent", "subject")
-        assert forms.check_csrf_token(forged, "sid", "consent", "subject")
-        assert not provider_of(auth).forms.check_csrf_token(forged, "sid", "consent", "subject")
+        signer = StateSigner(lambda: list(stolen_form_keys.values()), auth.settings.issuer, clock)
+        forged = signer.csrf_token("sid", "consent", "subject")
+        assert signer.check_csrf_token(forged, "sid", "consent", "subject")
+        assert not provider_of(auth).state_signer.check_csrf_token(forged, "sid", "consent", "subject")
         for sealed in (await auth.store.read(keys.load_every_secret)).items():
             with pytest.raises(WrongMasterKey):
                 master_key.open(sealed[1], name=" ".join(map(str, sealed[0])))

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select, update
 
 from auth_service.authentication.users.passwords import Passwords
 from auth_service.configuration.configuration_file import apply, read_config
-from auth_service.http.signed_state import Forms
+from auth_service.http.signed_state import StateSigner
 from auth_service.keys.bootstrap import load_secret
 from auth_service.keys.master_key import MasterKey
 from auth_service.settings.declarations import DeclaredClient
@@ -80,12 +80,12 @@ class Demo:
         async with self._store() as store:
             await apply(store, settings.model_copy(update={"client": [*settings.client, client]}), system_clock)
 
-    async def forms(self, clock: Clock) -> Forms:
-        """The auth service's own way to seal forms, at another time."""
+    async def state_signer(self, clock: Clock) -> StateSigner:
+        """The auth service's own way to sign the state of a form, at another time."""
         async with self._store() as store:
             settings = read_config(self.place.auth_toml)
             form_keys = await load_secret(store, MasterKey.load(settings.master_key, may_create=False), "form_key")
-        return Forms(lambda: [form_keys[max(form_keys)]], self.auth, clock)
+        return StateSigner(lambda: [form_keys[max(form_keys)]], self.auth, clock)
 
     @asynccontextmanager
     async def _store(self) -> AsyncIterator[Store]:

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request, Response
 
 from auth_service.authorization.client import trusted_client
 from auth_service.authorization.interaction import (
-    Begun,
     Interaction,
     NeedsConsent,
     NeedsLogin,
+    PendingAuthorization,
     Proceed,
     next_interaction,
 )
@@ -21,7 +21,7 @@ from auth_service.composition import Provided, Provider
 from auth_service.endpoints.pages.client_redirects import back_to_client, redirect, refusal_to_client
 from auth_service.http.form import RepeatedParameter, read_form
 from auth_service.http.openapi import page_responses, query_parameters
-from auth_service.http.signed_state import Sealed
+from auth_service.http.signed_state import SignedState
 from auth_service.pages.errors import MalformedRequest, ParameterRepeated
 from auth_service.store.clients.clients import Client
 from auth_service.store.tokens.authorization_codes import NotIssued
@@ -70,9 +70,10 @@ _MAX_DECISIONS = 3
 )
 async def authorize(request: Request, provider: Provided) -> Response:
     """Redirect the browser to the login page, to the consent page, or to the client with a code or an error."""
-    begun = Begun(parse_request(query_of(request)), started=provider.clock())
+    begun = PendingAuthorization(parse_request(query_of(request)), started=provider.clock())
     login_session = await provider.login_sessions.current(request)
-    return await answer(begun, login_session, provider, login=provider.login_sessions.fingerprint(request))
+    session_fingerprint = provider.login_sessions.fingerprint(request)
+    return await answer(begun, login_session, provider, session_fingerprint=session_fingerprint)
 
 
 @router.post("/authorize", response_class=Response, include_in_schema=False)
@@ -105,17 +106,18 @@ def parse_request(query: str) -> AuthorizationRequest:
         raise MalformedRequest(reason=refusal.reason) from None
 
 
-def begun_from(sealed: Sealed) -> Begun:
+def begun_from(sealed: SignedState) -> PendingAuthorization:
     """The authorization request that one of our own forms carried; it is judged anew."""
-    return Begun(parse_request(sealed.query), started=sealed.started, login=sealed.login)
+    request = parse_request(sealed.query)
+    return PendingAuthorization(request, started=sealed.started, session_fingerprint=sealed.session_fingerprint)
 
 
 async def answer(
-    begun: Begun,
+    begun: PendingAuthorization,
     login_session: LoginSession | None,
     provider: Provider,
     *,
-    login: str,
+    session_fingerprint: str,
     just_signed_in: bool = False,
     just_allowed: bool = False,
 ) -> Response:
@@ -124,10 +126,15 @@ async def answer(
     `login`, `just_signed_in` and `just_allowed` are those of `next_interaction`.
     """
     match await next_step(
-        begun, login_session, provider, login=login, just_signed_in=just_signed_in, just_allowed=just_allowed
+        begun,
+        login_session,
+        provider,
+        session_fingerprint=session_fingerprint,
+        just_signed_in=just_signed_in,
+        just_allowed=just_allowed,
     ):
         case NeedsLogin():
-            return to_page("/login", replace(begun, login=""), provider)
+            return to_page("/login", replace(begun, session_fingerprint=""), provider)
         case NeedsConsent():
             return to_page("/consent", begun, provider)
         case response:
@@ -135,11 +142,11 @@ async def answer(
 
 
 async def next_step(
-    begun: Begun,
+    begun: PendingAuthorization,
     login_session: LoginSession | None,
     provider: Provider,
     *,
-    login: str,
+    session_fingerprint: str,
     just_signed_in: bool = False,
     just_allowed: bool = False,
 ) -> Response | NeedsLogin | NeedsConsent:
@@ -157,7 +164,7 @@ async def next_step(
                 client,
                 login_session,
                 provider,
-                login=login,
+                session_fingerprint=session_fingerprint,
                 just_signed_in=just_signed_in,
                 just_allowed=just_allowed,
             )
@@ -185,12 +192,12 @@ async def next_step(
 
 
 async def _decide(
-    begun: Begun,
+    begun: PendingAuthorization,
     client: Client,
     login_session: LoginSession | None,
     provider: Provider,
     *,
-    login: str,
+    session_fingerprint: str,
     just_signed_in: bool,
     just_allowed: bool,
 ) -> Interaction:
@@ -201,7 +208,7 @@ async def _decide(
         begun,
         client,
         login_session,
-        login=login,
+        session_fingerprint=session_fingerprint,
         allowed=allowed,
         just_signed_in=just_signed_in,
         just_allowed=just_allowed,
@@ -210,8 +217,10 @@ async def _decide(
     )
 
 
-def to_page(path: str, begun: Begun, provider: Provider) -> Response:
-    sealed = provider.forms.seal(begun.request.query, started=begun.started, login=begun.login)
+def to_page(path: str, begun: PendingAuthorization, provider: Provider) -> Response:
+    sealed = provider.state_signer.sign(
+        begun.request.query, started=begun.started, session_fingerprint=begun.session_fingerprint
+    )
     return redirect(f"{path}?{urlencode({'request': sealed})}")
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from auth_service.composition import Provided, Provider
 from auth_service.http.form import read_form
 from auth_service.http.json_response import json_response
-from auth_service.http.openapi import form_body, refusals
+from auth_service.http.openapi import error_responses, form_body
 from auth_service.store.clients.clients import Client
 from auth_service.store.tokens import refresh_tokens
 from auth_service.store.tokens.refresh_tokens import RefreshToken
@@ -22,7 +22,7 @@ _INACTIVE = {"active": False}
 @router.post(
     "/introspect",
     response_class=Response,
-    responses=refusals(400, 401, 413, 429, 503),
+    responses=error_responses(400, 401, 413, 429, 503),
     openapi_extra=form_body(required=["token"], token="an access token or a refresh token", token_type_hint="ignored"),  # noqa: S106
 )
 async def introspect(request: Request, provider: Provided) -> Response:

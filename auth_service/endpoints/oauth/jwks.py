@@ -5,7 +5,7 @@ from hashlib import sha256
 from fastapi import APIRouter, Request, Response
 
 from auth_service.composition import Provided
-from auth_service.http.entity_tag import is_named
+from auth_service.http.entity_tag import matches_if_none_match
 from tallystick_service.asgi.request_id import POLLED
 
 router = APIRouter(tags=["Metadata"])
@@ -22,6 +22,6 @@ async def jwks(request: Request, provider: Provided) -> Response:
     document = await provider.key_ring.jwks()
     tag = f'"{sha256(document).hexdigest()[:32]}"'  # alike in all processes, because the document is
     headers = {"Cache-Control": _CACHE_CONTROL, "ETag": tag}
-    if is_named(tag, request.headers.getlist("if-none-match")):
+    if matches_if_none_match(tag, request.headers.getlist("if-none-match")):
         return Response(status_code=304, headers=headers)
     return Response(document, headers=headers, media_type="application/jwk-set+json")

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from auth_service.composition import Provided
 from auth_service.http.json_response import json_response
-from auth_service.http.openapi import json_body, refusals
+from auth_service.http.openapi import error_responses, json_body
 from auth_service.registration.request import RegistrationClosed, parse_registration
 from tallystick.access_token_request import bearer_token
 from tallystick.errors import InvalidClientMetadata, MissingToken
@@ -20,7 +20,7 @@ _BODY = json_body("client metadata (RFC 7591 §2)")
     "/register",
     status_code=201,
     response_class=Response,
-    responses=refusals(400, 401, 403, 413, 429, 503),
+    responses=error_responses(400, 401, 403, 413, 429, 503),
     openapi_extra=_BODY,
 )
 async def register(request: Request, provider: Provided) -> Response:
@@ -46,7 +46,7 @@ async def register(request: Request, provider: Provided) -> Response:
     return json_response(registered, 201)
 
 
-@router.get("/register/{client_id}", response_class=Response, responses=refusals(400, 401, 429, 503))
+@router.get("/register/{client_id}", response_class=Response, responses=error_responses(400, 401, 429, 503))
 async def read(client_id: str, request: Request, provider: Provided) -> Response:
     """What is registered, for the client itself by its registration access token."""
     token = bearer_token(request.headers.getlist("authorization"))
@@ -54,7 +54,10 @@ async def read(client_id: str, request: Request, provider: Provided) -> Response
 
 
 @router.put(
-    "/register/{client_id}", response_class=Response, responses=refusals(400, 401, 413, 429, 503), openapi_extra=_BODY
+    "/register/{client_id}",
+    response_class=Response,
+    responses=error_responses(400, 401, 413, 429, 503),
+    openapi_extra=_BODY,
 )
 async def replace(client_id: str, request: Request, provider: Provided) -> Response:
     """Put other metadata in place of all that was registered."""
@@ -65,7 +68,7 @@ async def replace(client_id: str, request: Request, provider: Provided) -> Respo
 
 
 @router.delete(
-    "/register/{client_id}", status_code=204, response_class=Response, responses=refusals(400, 401, 429, 503)
+    "/register/{client_id}", status_code=204, response_class=Response, responses=error_responses(400, 401, 429, 503)
 )
 async def remove(client_id: str, request: Request, provider: Provided) -> Response:
     """End the registration, and all that the client holds."""

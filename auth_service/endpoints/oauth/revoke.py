@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from auth_service.composition import Provided, Provider
 from auth_service.http.form import read_form
-from auth_service.http.openapi import form_body, refusals
+from auth_service.http.openapi import error_responses, form_body
 from auth_service.store.tokens import refresh_tokens, revocations
 from auth_service.store.tokens.refresh_tokens import RefreshToken
 from auth_service.tokens.lookup import PresentedAccessToken, recognize
@@ -16,7 +16,7 @@ router = APIRouter(tags=["OAuth 2.1"])
 @router.post(
     "/revoke",
     response_class=Response,
-    responses=refusals(400, 401, 413, 429, 503),
+    responses=error_responses(400, 401, 413, 429, 503),
     openapi_extra=form_body(required=["token"], token="an access token or a refresh token", token_type_hint="ignored"),  # noqa: S106
 )
 async def revoke(request: Request, provider: Provided) -> Response:

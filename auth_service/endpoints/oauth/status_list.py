@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from auth_service.composition import Provided
-from auth_service.http.entity_tag import is_named
+from auth_service.http.entity_tag import matches_if_none_match
 from auth_service.http.json_response import json_response
-from auth_service.http.openapi import refusals
+from auth_service.http.openapi import error_responses
 from auth_service.status_list.status_list_token import MEDIA_TYPE, status_list_uri
 from tallystick_service.asgi.request_id import POLLED
 
@@ -25,7 +25,7 @@ async def status_lists(provider: Provided) -> Response:
     )
 
 
-@router.get("/status-lists/1", response_class=Response, responses=_UNCHANGED | refusals(501, 503))
+@router.get("/status-lists/1", response_class=Response, responses=_UNCHANGED | error_responses(501, 503))
 @POLLED
 async def status_list(request: Request, provider: Provided) -> Response:
     """The status list: signed, compressed, and one for all. A revocation is in it within a second.
@@ -37,6 +37,6 @@ async def status_list(request: Request, provider: Provided) -> Response:
     published = provider.status_list_publishing.published
     etag = f'"{published.iat}"'  # no two lists have the same
     headers = {"Cache-Control": "public, max-age=1", "ETag": etag}
-    if is_named(etag, request.headers.getlist("if-none-match")):
+    if matches_if_none_match(etag, request.headers.getlist("if-none-match")):
         return Response(status_code=304, headers=headers)
     return Response(published.token, headers=headers, media_type=MEDIA_TYPE)

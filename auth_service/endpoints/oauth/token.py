@@ -6,17 +6,17 @@ from auth_service.composition import provider_of
 from auth_service.grants import GRANTS
 from auth_service.http.form import read_form
 from auth_service.http.json_response import json_response
-from auth_service.http.openapi import form_body, refusals
-from auth_service.http.raw_route import PlainRoute
+from auth_service.http.openapi import error_responses, form_body
+from auth_service.http.raw_route import RawRoute
 from tallystick.errors import UnauthorizedClient, UnsupportedGrantType
 
-router = APIRouter(tags=["OAuth 2.1"], route_class=PlainRoute)
+router = APIRouter(tags=["OAuth 2.1"], route_class=RawRoute)
 
 
 @router.post(
     "/token",
     response_class=Response,
-    responses=refusals(400, 401, 413, 429, 503),
+    responses=error_responses(400, 401, 413, 429, 503),
     openapi_extra=form_body(
         required=["grant_type"],
         grant_type="authorization_code, refresh_token or client_credentials",

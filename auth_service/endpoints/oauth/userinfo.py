@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from auth_service.composition import Provided, Provider
 from auth_service.http.form import read_form
 from auth_service.http.json_response import json_response
-from auth_service.http.openapi import refusals
+from auth_service.http.openapi import error_responses
 from auth_service.store.clients.clients import Client
 from auth_service.store.users import users
 from auth_service.tokens import access_token
@@ -21,13 +21,13 @@ from tallystick.errors import InvalidBearerRequest, InvalidRequest, InvalidToken
 router = APIRouter(tags=["OpenID Connect"])
 
 
-@router.get("/userinfo", response_class=Response, responses=refusals(400, 401, 403, 503))
+@router.get("/userinfo", response_class=Response, responses=error_responses(400, 401, 403, 503))
 async def userinfo(request: Request, provider: Provided) -> Response:
     """The claims of the user who is behind an access token (OIDC Core §5.3.1)."""
     return await _userinfo(bearer_token(request.headers.getlist("authorization")), provider)
 
 
-@router.post("/userinfo", response_class=Response, responses=refusals(400, 401, 403, 413, 503))
+@router.post("/userinfo", response_class=Response, responses=error_responses(400, 401, 403, 413, 503))
 async def userinfo_by_post(request: Request, provider: Provided) -> Response:
     """The same; the token may be in the form (RFC 6750 §2.2)."""
     authorization = request.headers.getlist("authorization")

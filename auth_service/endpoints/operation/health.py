@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from auth_service.composition import Provided
 from auth_service.http.json_response import json_response
-from auth_service.http.openapi import refusals
+from auth_service.http.openapi import error_responses
 from tallystick.errors import TemporarilyUnavailable
 from tallystick_service.asgi.request_id import POLLED
 
@@ -18,7 +18,7 @@ async def healthz() -> Response:
     return json_response({"status": "ok"})
 
 
-@router.get("/readyz", response_class=Response, responses=refusals(503))
+@router.get("/readyz", response_class=Response, responses=error_responses(503))
 @POLLED
 async def readyz(provider: Provided) -> Response:
     """The store answers and can be written to, there is a key to sign with, and a status list that counts."""

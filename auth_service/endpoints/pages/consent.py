@@ -7,14 +7,19 @@ from dataclasses import replace
 from fastapi import APIRouter, Request, Response
 
 from auth_service.authorization.client import trusted_client
-from auth_service.authorization.interaction import Begun, NeedsConsent, is_program_on_the_device, scopes_to_allow
+from auth_service.authorization.interaction import (
+    NeedsConsent,
+    PendingAuthorization,
+    is_program_on_the_device,
+    scopes_to_allow,
+)
 from auth_service.authorization.parameters import check_parameters
 from auth_service.authorization.response import with_error
 from auth_service.client_metadata.redirect_uris import shown_target
 from auth_service.composition import Provided, Provider
 from auth_service.endpoints.oauth.authorize import answer, begun_from, next_step, to_page
 from auth_service.endpoints.pages.client_redirects import back_to_client
-from auth_service.endpoints.pages.interaction_form import open_sealed, read_our_form, signed_in_sender
+from auth_service.endpoints.pages.interaction_form import open_sealed, read_interaction_form, require_form_session
 from auth_service.pages import page
 from auth_service.pages.errors import ClientChanged, LoginEnded
 from auth_service.store.clients.clients import Client
@@ -22,7 +27,7 @@ from auth_service.store.users import consents
 from auth_service.store.users.consents import NotGiven
 from auth_service.store.users.login_sessions import LoginSession
 from auth_service.telemetry.refusal_log import log_refusal
-from auth_service.vocabulary.scopes import OIDC_SCOPE_TEXTS
+from auth_service.vocabulary.scopes import OIDC_SCOPE_DESCRIPTIONS
 from tallystick.errors import AccessDenied
 
 router = APIRouter(include_in_schema=False)
@@ -34,8 +39,8 @@ async def consent_page(request: Request, provider: Provided) -> Response:
     sealed = request.query_params.get("request", "")
     _, begun = await _asking_client(begun_from(await open_sealed(sealed, provider)), provider)
     login_session = await provider.login_sessions.current(request)
-    login = provider.login_sessions.fingerprint(request)
-    step = await next_step(begun, login_session, provider, login=login)
+    session_fingerprint = provider.login_sessions.fingerprint(request)
+    step = await next_step(begun, login_session, provider, session_fingerprint=session_fingerprint)
     match step:
         case Response():
             return step
@@ -52,11 +57,11 @@ async def consent(request: Request, provider: Provided) -> Response:
     If the client has changed since the page was made, in any way that the user could see or that decides, nothing is
     allowed.
     """
-    form = await read_our_form(request, provider)
+    form = await read_interaction_form(request, provider)
     client, begun = await _asking_client(begun_from(form.sealed), provider)
     shown = form.get("shown", "")
     subject = _subject(form["request"], shown)
-    login_session = await signed_in_sender(request, form, provider, purpose="consent", subject=subject)
+    login_session = await require_form_session(request, form, provider, purpose="consent", subject=subject)
     if form.get("decision") != "allow":
         refusal = AccessDenied("the user said no")
         response = back_to_client(with_error(begun.request, refusal, issuer=provider.issuer), client)
@@ -74,11 +79,11 @@ async def consent(request: Request, provider: Provided) -> Response:
             case NotGiven.CLIENT_CHANGED:
                 provider.registry.forget(client.client_id)
                 raise ClientChanged(again=again)
-    login = provider.login_sessions.fingerprint(request)
-    return await answer(begun, login_session, provider, login=login, just_allowed=True)
+    session_fingerprint = provider.login_sessions.fingerprint(request)
+    return await answer(begun, login_session, provider, session_fingerprint=session_fingerprint, just_allowed=True)
 
 
-async def _page(sealed: str, begun: Begun, login_session: LoginSession, provider: Provider) -> Response:
+async def _page(sealed: str, begun: PendingAuthorization, login_session: LoginSession, provider: Provider) -> Response:
     client, begun = await _asking_client(begun, provider)
     shown = await _shown(begun, client, provider)
     return page(
@@ -87,7 +92,7 @@ async def _page(sealed: str, begun: Begun, login_session: LoginSession, provider
         hidden={
             "request": sealed,
             "shown": shown,
-            "csrf": provider.forms.csrf_token(login_session.sid, "consent", _subject(sealed, shown)),
+            "csrf": provider.state_signer.csrf_token(login_session.sid, "consent", _subject(sealed, shown)),
         },
         client=client,
         user_email=login_session.email,
@@ -99,16 +104,16 @@ async def _page(sealed: str, begun: Begun, login_session: LoginSession, provider
     )
 
 
-async def _scopes(begun: Begun, client: Client, provider: Provider) -> list[tuple[str, str]]:
+async def _scopes(begun: PendingAuthorization, client: Client, provider: Provider) -> list[tuple[str, str]]:
     """What is asked for, each with its text for people."""
     owner = (await provider.registry.apis()).owner
     return [
-        (scope, owner[scope].scopes[scope] if scope in owner else OIDC_SCOPE_TEXTS.get(scope, scope))
+        (scope, owner[scope].scopes[scope] if scope in owner else OIDC_SCOPE_DESCRIPTIONS.get(scope, scope))
         for scope in scopes_to_allow(begun.request, client)
     ]
 
 
-async def _shown(begun: Begun, client: Client, provider: Provider) -> str:
+async def _shown(begun: PendingAuthorization, client: Client, provider: Provider) -> str:
     """SHA-256 over what the page shows and what decides about the answer."""
     content = json.dumps([client.basis, await _scopes(begun, client, provider)], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
@@ -118,7 +123,7 @@ def _subject(sealed: str, shown: str) -> str:
     return f"{sealed} {shown}"
 
 
-async def _asking_client(begun: Begun, provider: Provider) -> tuple[Client, Begun]:
+async def _asking_client(begun: PendingAuthorization, provider: Provider) -> tuple[Client, PendingAuthorization]:
     """The client, and the request with the scopes that the client may have: the user is asked about no others.
 
     The seal only proves that the request passed through here, so its parameters are checked again. An OAuthError is

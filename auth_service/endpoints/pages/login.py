@@ -10,8 +10,8 @@ from auth_service.authorization.interaction import NeedsConsent
 from auth_service.composition import Provided, Provider
 from auth_service.endpoints.oauth.authorize import answer, begun_from, next_step, parse_request, to_page
 from auth_service.endpoints.pages.client_redirects import redirect
-from auth_service.endpoints.pages.interaction_form import OurForm, open_sealed, read_our_form
-from auth_service.http.signed_state import Sealed
+from auth_service.endpoints.pages.interaction_form import InteractionForm, open_sealed, read_interaction_form
+from auth_service.http.signed_state import SignedState
 from auth_service.pages import page
 from auth_service.pages.errors import FormExpired
 from auth_service.settings.declarations import MAX_EMAIL_CHARACTERS
@@ -33,14 +33,14 @@ async def login_page(request: Request, provider: Provided) -> Response:
     try:
         sealed = None if sealed_text is None else await open_sealed(sealed_text, provider)
     except FormExpired as expired:
-        sealed, failure = Sealed(expired.query, started=provider.clock(), login=""), _OPEN_TOO_LONG
-        sealed_text = provider.forms.seal(sealed.query, started=sealed.started)
+        sealed, failure = SignedState(expired.query, started=provider.clock(), session_fingerprint=""), _OPEN_TOO_LONG
+        sealed_text = provider.state_signer.sign(sealed.query, started=sealed.started)
     login_session = await provider.login_sessions.current(request)
     if login_session is not None:
         if sealed is None or not sealed.query:
             return redirect("/")
-        login = provider.login_sessions.fingerprint(request)
-        step = await next_step(begun_from(sealed), login_session, provider, login=login)
+        session_fingerprint = provider.login_sessions.fingerprint(request)
+        step = await next_step(begun_from(sealed), login_session, provider, session_fingerprint=session_fingerprint)
         if isinstance(step, Response):
             return step
         if isinstance(step, NeedsConsent):
@@ -55,7 +55,7 @@ async def login(request: Request, provider: Provided) -> Response:
     outcome: SignedIn | Refused | Throttled | None = None
     try:
         async with provider.sign_in.turn(request):
-            form = await read_our_form(request, provider)
+            form = await read_interaction_form(request, provider)
             outcome = await provider.sign_in(request, email=form.get("username", ""), password=form.get("password", ""))
             return await _answer(outcome, form, provider)
     except FormExpired as expired:
@@ -66,7 +66,7 @@ async def login(request: Request, provider: Provided) -> Response:
         raise
 
 
-async def _answer(outcome: SignedIn | Refused | Throttled, form: OurForm, provider: Provider) -> Response:
+async def _answer(outcome: SignedIn | Refused | Throttled, form: InteractionForm, provider: Provider) -> Response:
     logins = provider.metrics.logins
     match outcome:
         case SignedIn():
@@ -85,24 +85,24 @@ async def _answer(outcome: SignedIn | Refused | Throttled, form: OurForm, provid
             return response
 
 
-async def _go_on(form: OurForm, signed_in: SignedIn, provider: Provider) -> Response:
+async def _go_on(form: InteractionForm, signed_in: SignedIn, provider: Provider) -> Response:
     if not form.sealed.query:
         return redirect("/")
     cookie_hash = hash_cookie(signed_in.cookie)
     login_session = await provider.login_sessions.find(cookie_hash)
-    login = fingerprint(cookie_hash)
-    begun = replace(begun_from(form.sealed), login=login)
-    return await answer(begun, login_session, provider, login=login, just_signed_in=True)
+    session_fingerprint = fingerprint(cookie_hash)
+    begun = replace(begun_from(form.sealed), session_fingerprint=session_fingerprint)
+    return await answer(begun, login_session, provider, session_fingerprint=session_fingerprint, just_signed_in=True)
 
 
-async def _form_again(form: OurForm, provider: Provider, failure: str, *, status: int) -> Response:
+async def _form_again(form: InteractionForm, provider: Provider, failure: str, *, status: int) -> Response:
     username = form.get("username", "")[:MAX_EMAIL_CHARACTERS]
     return await _form(provider, form["request"], form.sealed.query, username=username, failure=failure, status=status)
 
 
 async def _form_for(provider: Provider, sealed: str | None, query: str, *, failure: str | None) -> Response:
     """The form before anything was typed. Without `sealed` the query is sealed anew."""
-    sealed = sealed or provider.forms.seal(query, started=provider.clock())
+    sealed = sealed or provider.state_signer.sign(query, started=provider.clock())
     hint = parse_request(query).form.get("login_hint", "")
     return await _form(provider, sealed, query, username=hint[:MAX_EMAIL_CHARACTERS], failure=failure)
 

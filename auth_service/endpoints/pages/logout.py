@@ -9,7 +9,7 @@ from auth_service.client_metadata.redirect_uris import shown_target
 from auth_service.composition import Provided, Provider
 from auth_service.endpoints.oauth.authorize import query_of
 from auth_service.endpoints.pages.client_redirects import is_vouched_for, redirect, signed_out_page
-from auth_service.endpoints.pages.interaction_form import OurForm, read_our_form, signed_in_sender
+from auth_service.endpoints.pages.interaction_form import InteractionForm, read_interaction_form, require_form_session
 from auth_service.http.form import RepeatedParameter, parse_form, read_form, which_is_repeated
 from auth_service.http.openapi import page_responses, query_parameters
 from auth_service.pages import page
@@ -86,10 +86,10 @@ async def logout_by_post(request: Request, provider: Provided) -> Response:
 
 @router.post("/logout/confirm", response_class=Response, include_in_schema=False)
 async def logout_confirmed(request: Request, provider: Provided) -> Response:
-    form: OurForm = await read_our_form(request, provider, restart="/logout")
+    form: InteractionForm = await read_interaction_form(request, provider, restart="/logout")
     asked = await _parse(form.sealed.query, provider)
     if await provider.login_sessions.current(request) is not None:
-        await signed_in_sender(request, form, provider, purpose="logout", subject=form["request"])
+        await require_form_session(request, form, provider, purpose="logout", subject=form["request"])
     return await _signed_out(request, asked, provider, may_redirect=True)  # the page has named the target
 
 
@@ -101,11 +101,11 @@ async def _logout(request: Request, query: str, provider: Provider) -> Response:
         client, url = asked.client, asked.continue_url or ""
         is_trusted = asked.hint is not None and client is not None and is_vouched_for(client, url, provider)
         return await _signed_out(request, asked, provider, may_redirect=login_session is not None or is_trusted)
-    sealed = provider.forms.seal(query, started=provider.clock())
+    sealed = provider.state_signer.sign(query, started=provider.clock())
     return page(
         "logout",
         action="/logout/confirm",
-        hidden={"request": sealed, "csrf": provider.forms.csrf_token(login_session.sid, "logout", sealed)},
+        hidden={"request": sealed, "csrf": provider.state_signer.csrf_token(login_session.sid, "logout", sealed)},
         client=asked.client,
         user_email=login_session.email,
         continue_host=asked.continue_url and shown_target(asked.continue_url),
