@@ -6,13 +6,14 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tallystick.fastapi import STATUS_MAX_AGE, StatusPolicyName
-from tallystick.urls import check_audience, check_identifier, check_origin, check_url
+from tallystick.urls import check_audience, check_identifier, check_url
 from tallystick_service.settings.database_url import DatabaseTimeout, DatabaseUrl
 from tallystick_service.store import DEADLINE
+from tallystick_service.urls import check_origin, require_ascii
 
-Identifier = Annotated[str, AfterValidator(check_identifier)]
-Audience = Annotated[str, AfterValidator(check_audience)]
-Url = Annotated[str, AfterValidator(check_url)]
+Identifier = Annotated[str, AfterValidator(require_ascii), AfterValidator(check_identifier)]
+Audience = Annotated[str, AfterValidator(require_ascii), AfterValidator(check_audience)]
+Url = Annotated[str, AfterValidator(require_ascii), AfterValidator(check_url)]
 Origin = Annotated[str, AfterValidator(check_origin)]
 
 

@@ -5,7 +5,7 @@ from auth_service.client_metadata.redirect_uris import is_registered
 from auth_service.clients.registry import ClientRegistry
 from auth_service.pages.errors import MissingRedirectURI, ParameterRepeated, UnknownClient, UnregisteredRedirectURI
 from auth_service.store.clients.clients import Client
-from tallystick.request_facts import note_client, note_refused_address
+from tallystick_service.asgi.request_facts import note_client, note_refused_address
 
 
 async def trusted_client(request: AuthorizationRequest, registry: ClientRegistry) -> Client:

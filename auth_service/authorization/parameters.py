@@ -22,7 +22,7 @@ from tallystick.errors import (
     quoted,
 )
 from tallystick.scope import parse_scope
-from tallystick.urls import without_root_path
+from tallystick_service.urls import without_root_path
 
 _S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _MAX_AGE = re.compile(r"[0-9]{1,9}")

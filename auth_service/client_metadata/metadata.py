@@ -12,7 +12,7 @@ from auth_service.vocabulary.algorithms import AssertionAlg, SigningAlg
 from auth_service.vocabulary.auth_methods import SECRET_METHODS, AuthMethod
 from auth_service.vocabulary.grant_types import GrantType
 from tallystick.scope import parse_scope
-from tallystick.urls import as_browsers_send
+from tallystick_service.urls import to_ascii
 
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+\z")
@@ -49,7 +49,7 @@ def _shown(uri: str) -> str:
     if uri.isascii():
         return repr(uri)
     try:
-        return f"{uri!r}, as browsers send it {as_browsers_send(uri)!r},"
+        return f"{uri!r}, as browsers send it {to_ascii(uri)!r},"
     except ValueError:
         return repr(uri)
 

@@ -7,7 +7,7 @@ from auth_service.store.clients.apis import Apis
 from auth_service.vocabulary.scopes import OIDC_SCOPES
 from tallystick.errors import InvalidScope, InvalidTarget, quoted
 from tallystick.scope import parse_scope
-from tallystick.urls import without_root_path
+from tallystick_service.urls import without_root_path
 
 
 @dataclass(frozen=True)

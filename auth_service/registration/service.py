@@ -24,7 +24,7 @@ from tallystick.errors import (
     TooManyRequests,
 )
 from tallystick.refusal_reasons import Reason
-from tallystick.request_facts import note_client
+from tallystick_service.asgi.request_facts import note_client
 from tallystick_service.store import Store
 
 KEEP_UNUSED = 86_400

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from auth_service.client_metadata.metadata import ClientId, ClientMetadata, Name
 from auth_service.vocabulary.scopes import ID_TOKEN_CLAIMS, OIDC_SCOPES
 from tallystick.scope import parse_scope
-from tallystick.urls import check_audience, check_origin, is_loopback
+from tallystick.urls import check_audience, is_loopback
+from tallystick_service.urls import check_origin, require_ascii
 
 MAX_EMAIL_CHARACTERS = 254
 """RFC 5321 §4.5.3.1.3. Unicode normalisation can take time that grows with the square of the length, so nothing longer
@@ -56,7 +57,7 @@ class _Declared(BaseModel):
 class DeclaredApi(_Declared):
     """An audience and the scopes it understands; a scope belongs to one API."""
 
-    audience: Annotated[str, AfterValidator(check_audience)]
+    audience: Annotated[str, AfterValidator(require_ascii), AfterValidator(check_audience)]
     name: Name
     scopes: dict[str, str]
     introspection_clients: list[ClientId] = []

@@ -16,9 +16,10 @@ from auth_service.client_metadata.redirect_uris import check_private_use_scheme,
 from auth_service.settings.declarations import DeclaredApi, DeclaredClient, DeclaredUser
 from auth_service.vocabulary.scopes import OIDC_SCOPES
 from tallystick.clock import LEEWAY
-from tallystick.urls import as_browsers_send, check_origin, is_loopback, without_root_path
+from tallystick.urls import is_loopback
 from tallystick_service.settings.database_url import DatabaseTimeout, DatabaseUrl
 from tallystick_service.store import DEADLINE
+from tallystick_service.urls import check_origin, to_ascii, without_root_path
 
 
 def _issuer(value: str) -> str:
@@ -31,7 +32,7 @@ def _issuer(value: str) -> str:
     if url.scheme not in ("https", "http") or not host:
         raise ValueError("must be an https URL")
     if not value.isascii():  # a form of ours has the xn-- form in its Origin header, which is compared byte for byte
-        raise ValueError(f"must be written as browsers send it: {as_browsers_send(value)}")
+        raise ValueError(f"must be written as browsers send it: {to_ascii(value)}")
     if url.scheme == "http" and not is_loopback(host):
         raise ValueError("must be https, because plain http is for loopback only")
     if value != f"{url.scheme}://{url.netloc}" or url.username is not None or value != value.lower():

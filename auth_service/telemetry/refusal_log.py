@@ -11,7 +11,7 @@ from auth_service.limits.buckets import network_of, site_of
 from auth_service.telemetry.metrics import AuthMetrics
 from tallystick.errors import OAuthError
 from tallystick.refusal_reasons import REASONS
-from tallystick.request_facts import request_facts
+from tallystick_service.asgi.request_facts import request_facts
 
 logger = logging.getLogger("tallystick.refusals")
 

@@ -15,9 +15,9 @@ from tallystick.refusal_reasons import Reason
 from tallystick.refusal_warnings import RefusalWarnings
 from tallystick.remote.followed_list import FollowedList
 from tallystick.remote.issuer import RemoteIssuer
-from tallystick.request_facts import printable_address
 from tallystick.status_check import StatusCheck, StatusPolicy
 from tallystick.status_list import status_reference
+from tallystick.urls import printable_address
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,8 @@ from starlette.types import Scope
 from auth_service.telemetry.metrics import AuthMetrics
 from auth_service.telemetry.refusal_log import LineLimit, RefusalLog
 from tallystick.errors import InvalidClient
-from tallystick.request_facts import MAX_ADDRESS, RequestFacts, printable_address, request_facts
+from tallystick.urls import MAX_PRINTED_ADDRESS, printable_address
+from tallystick_service.asgi.request_facts import RequestFacts, request_facts
 from tests.support.log_lines import LogLines, logging_as_served
 
 
@@ -129,4 +130,4 @@ def test_a_refused_address_is_logged_without_user_query_and_fragment(uri: str, l
 
 
 def test_a_refused_address_is_bounded() -> None:
-    assert len(printable_address("https://app.example/" + "a" * 100_000)) <= MAX_ADDRESS + 3
+    assert len(printable_address("https://app.example/" + "a" * 100_000)) <= MAX_PRINTED_ADDRESS + 3

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tallystick.errors import quoted
-from tallystick.urls import without_root_path
+from tallystick_service.urls import without_root_path
 
 
 @pytest.mark.parametrize(

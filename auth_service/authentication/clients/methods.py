@@ -15,7 +15,7 @@ from auth_service.limits.credential_failure_limit import AuthenticationFailed, C
 from auth_service.store.clients.clients import Client
 from tallystick.errors import InvalidRequest
 from tallystick.refusal_reasons import Reason
-from tallystick.request_facts import note_auth_methods, note_client
+from tallystick_service.asgi.request_facts import note_auth_methods, note_client
 
 _ABSENT = hashlib.sha256(b"").digest()
 

@@ -17,7 +17,7 @@ from tallystick.clock import LEEWAY, Clock
 from tallystick.errors import InvalidToken
 from tallystick.jwt import CLIENT_ASSERTION, Header, read_by_any, read_header, read_unverified
 from tallystick.refusal_reasons import Reason
-from tallystick.request_facts import note_auth_methods, note_client
+from tallystick_service.asgi.request_facts import note_auth_methods, note_client
 from tallystick_service.store import Store
 
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

@@ -20,7 +20,7 @@ from auth_service.telemetry.refusal_log import log_refusal
 from auth_service.tokens import id_token
 from auth_service.tokens.id_token import IDTokenHint
 from tallystick.errors import InvalidRequest
-from tallystick.request_facts import note_client, note_refused_address
+from tallystick_service.asgi.request_facts import note_client, note_refused_address
 
 router = APIRouter(tags=["OpenID Connect"])
 

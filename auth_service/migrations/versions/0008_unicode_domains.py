@@ -5,7 +5,7 @@ import unicodedata
 from alembic import op
 from sqlalchemy import column, select, table, update
 
-from tallystick.urls import unicode_host
+from tallystick_service.urls import unicode_host
 
 revision = "0008"
 down_revision = "0007"

@@ -6,7 +6,7 @@ from functools import cached_property
 from sqlalchemy import Connection, select
 
 from auth_service.store.schema.tables import apis
-from tallystick.urls import without_root_path
+from tallystick_service.urls import without_root_path
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from auth_service.store.logout import logout_deliveries
 from auth_service.store.schema.tables import login_sessions, users
 from auth_service.store.tokens import revocations
 from auth_service.vocabulary.password_costs import PasswordCost, cost_of
-from tallystick.urls import unicode_host
+from tallystick_service.urls import unicode_host
 
 _FIND_CREDENTIALS = select(users.c.sub, users.c.password_hash, users.c.password_generation).where(
     users.c.email_key == bindparam("email_key"), users.c.disabled_at.is_(None)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tallystick.request_facts import RequestFacts, request_facts
 from tallystick.request_id import request_id
 from tallystick_service.asgi.endpoints import template_of
+from tallystick_service.asgi.request_facts import RequestFacts, request_facts
 from tallystick_service.asgi.route_trait import RouteTrait
 
 access_logger = logging.getLogger("tallystick.access")
