@@ -1,30 +1,53 @@
-"""One auth service: its parts, made once at start and handed to every endpoint."""
+"""The parts of the auth service, built once at start and closed at the end."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
-from fastapi import Depends, Request
+import httpx
+from fastapi import Depends, FastAPI, Request
 
+from auth_service.authentication.clients.client_keys import ClientKeys
 from auth_service.authentication.clients.methods import ClientAuthentication
+from auth_service.authentication.clients.private_key_jwt import ClientAssertions
+from auth_service.authentication.users.device_cookie import KnownDevices
 from auth_service.authentication.users.login_sessions import LoginSessions
 from auth_service.authentication.users.password_login import SignIn
+from auth_service.authentication.users.passwords import Passwords
 from auth_service.backchannel_logout.delivery_task import LogoutDelivery
 from auth_service.clients.logos import Logos
 from auth_service.clients.registry import ClientRegistry
+from auth_service.configuration.configuration_file import initial_access_token
 from auth_service.http.signed_state import StateSigner
 from auth_service.keys.key_ring import KeyRing
+from auth_service.keys.master_key import MasterKey
+from auth_service.keys.rotation_task import KeyCare
+from auth_service.keys.service_secrets import FORM_KEY, ServiceSecrets
+from auth_service.limits.credential_failure_limit import CredentialFailures
 from auth_service.outgoing import Outgoing
 from auth_service.registration.service import Registrations
 from auth_service.settings.settings import Settings
+from auth_service.status_list.index_reserve import StatusIndexes
 from auth_service.status_list.publisher import StatusListPublishing
+from auth_service.status_list.status_list_token import status_list_uri
+from auth_service.store.audit import audit_trail
+from auth_service.store.schema import timestamps
+from auth_service.store.tokens.token_families import FamilyLifetime
+from auth_service.store.users.login_sessions import Lifetime
 from auth_service.telemetry.metrics import AuthMetrics
+from auth_service.tokens.client_families import OwnFamilies
 from auth_service.tokens.issuer import Issuing
+from auth_service.vocabulary.non_decreasing_clock import SteadyClock
 from tallystick.clock import Clock
 from tallystick_service.store import Store
 
 
 @dataclass(frozen=True)
 class Provider:
+    """All parts of one auth service. Endpoints take single parts (endpoints/dependencies.py)."""
+
     settings: Settings
     store: Store
     registry: ClientRegistry
@@ -47,13 +70,147 @@ class Provider:
         return self.settings.issuer
 
 
-def provider_of(request: Request) -> Provider:
-    provider: Provider = request.app.state.provider
+def provider_of(app: FastAPI) -> Provider:
+    """The parts that `lifespan` has built for this app."""
+    provider: Provider = app.state.provider
     return provider
 
 
-async def _provider(request: Request) -> Provider:  # a plain function would be sent to a thread
-    return provider_of(request)
+async def _provider_of_request(request: Request) -> Provider:
+    return provider_of(request.app)
 
 
-Provided = Annotated[Provider, Depends(_provider)]
+Provided = Annotated[Provider, Depends(_provider_of_request)]
+"""For endpoints that do not name their parts yet (endpoints/dependencies.py)."""
+
+
+def lifespan(
+    settings: Settings, clock: SteadyClock, outgoing_transport: httpx.AsyncBaseTransport | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Build the parts when the app starts, run the background tasks, and close everything when it stops.
+
+    `app.state.metrics` must exist. `outgoing_transport` replaces the network for URLs that clients registered.
+    """
+
+    @asynccontextmanager
+    async def run(app: FastAPI) -> AsyncIterator[None]:
+        metrics: AuthMetrics = app.state.metrics
+        store = Store.open(
+            settings.database_url,
+            deadline=settings.database_timeout,
+            options={audit_trail.RETENTION: settings.audit.retention},
+            observer=metrics.store,
+        )
+        metrics.store.watch(lambda: store.waiting)
+        passwords = Passwords()
+        outgoing = Outgoing(settings.outgoing, outgoing_transport)
+        client_keys = ClientKeys(outgoing, clock)
+        logos = Logos(outgoing, store, clock)
+        try:
+            provider = app.state.provider = await _provider(
+                settings, store, passwords, outgoing, client_keys, logos, metrics, clock
+            )
+            async with (
+                KeyCare(provider.key_ring, provider.issuing.secrets).running(),
+                provider.status_list_publishing.running(),
+                provider.logout_delivery.running(),
+                metrics.published(),
+            ):
+                yield
+        finally:
+            await client_keys.aclose()
+            await logos.aclose()
+            await outgoing.aclose()
+            passwords.close()
+            await store.close()
+
+    return run
+
+
+async def _provider(
+    settings: Settings,
+    store: Store,
+    passwords: Passwords,
+    outgoing: Outgoing,
+    client_keys: ClientKeys,
+    logos: Logos,
+    metrics: AuthMetrics,
+    clock: SteadyClock,
+) -> Provider:
+    lifetimes = settings.lifetimes
+    master_key = MasterKey.load(settings.master_key, may_create=False)
+    registry = ClientRegistry(store)
+    clock.note(await store.read(timestamps.newest))
+    await registry.apis()  # known from the beginning, the metadata can be told whatever becomes of the store
+    key_ring = KeyRing.of(store, master_key, clock, lifetimes)
+    metrics.watch_signing_keys(lambda: key_ring.signing_since, clock)
+    family_lifetime = FamilyLifetime(
+        refresh_token=lifetimes.refresh_token,
+        family=lifetimes.refresh_token_family,
+        access_token=lifetimes.access_token,
+    )
+    secrets = ServiceSecrets(store, master_key, clock, refresh_key_kept=lifetimes.refresh_token_family)
+    await secrets.load()
+    status_indexes = StatusIndexes(store, clock)
+    issuing = Issuing(
+        issuer=settings.issuer,
+        lifetimes=lifetimes,
+        family_lifetime=family_lifetime,
+        store=store,
+        registry=registry,
+        key_ring=key_ring,
+        own_families=OwnFamilies(store, status_indexes, clock, family_lifetime),
+        status_indexes=status_indexes,
+        status_list_uri=status_list_uri(settings.issuer),
+        secrets=secrets,
+        metrics=metrics,
+        clock=clock,
+    )
+    assertions = ClientAssertions(issuer=settings.issuer, store=store, registry=registry, keys=client_keys, clock=clock)
+    failures = CredentialFailures(store, clock)
+    status_list_publishing = StatusListPublishing(
+        issuer=settings.issuer, store=store, key_ring=key_ring, clock=clock, lifetime=lifetimes.status_list
+    )
+    metrics.watch_status_list(status_list_publishing.facts, clock)
+    login_sessions = LoginSessions(
+        store,
+        clock,
+        Lifetime(idle=lifetimes.login_session_idle, absolute=lifetimes.login_session_absolute),
+        is_https=settings.is_https,
+    )
+    form_keys = partial(secrets.newest_first, FORM_KEY)
+    known_devices = KnownDevices(form_keys, clock, is_https=settings.is_https)
+    return Provider(
+        settings=settings,
+        store=store,
+        registry=registry,
+        registrations=Registrations(
+            settings.registration,
+            store,
+            registry,
+            failures,
+            clock,
+            issuer=settings.issuer,
+            initial_access_token=initial_access_token(settings.registration),
+        ),
+        key_ring=key_ring,
+        issuing=issuing,
+        client_authentication=ClientAuthentication(registry, assertions, failures),
+        sign_in=SignIn(store, passwords, login_sessions, known_devices, clock),
+        login_sessions=login_sessions,
+        state_signer=StateSigner(form_keys, settings.issuer, clock),
+        outgoing=outgoing,
+        logout_delivery=LogoutDelivery(
+            issuer=settings.issuer,
+            store=store,
+            registry=registry,
+            key_ring=key_ring,
+            outgoing=outgoing,
+            metrics=metrics,
+            clock=clock,
+        ),
+        logos=logos,
+        status_list_publishing=status_list_publishing,
+        metrics=metrics,
+        clock=clock,
+    )

@@ -4,11 +4,12 @@ from hashlib import sha256
 
 from fastapi import APIRouter, Request, Response
 
-from auth_service.composition import Provided
+from auth_service.endpoints.dependencies import KeyRingDep
 from auth_service.http.entity_tag import matches_if_none_match
+from auth_service.http.raw_route import RawRoute
 from tallystick_service.asgi.request_id import POLLED
 
-router = APIRouter(tags=["Metadata"])
+router = APIRouter(tags=["Metadata"], route_class=RawRoute)
 
 # Much shorter than a key is published ahead, so that no cache hides a key that has begun to sign; and so short that one
 # that was withdrawn is gone from every API within five seconds, whatever cache stands between.
@@ -17,9 +18,9 @@ _CACHE_CONTROL = "public, max-age=1"
 
 @router.get("/jwks", response_class=Response, responses={304: {"description": "Not changed"}})
 @POLLED
-async def jwks(request: Request, provider: Provided) -> Response:
+async def jwks(request: Request, key_ring: KeyRingDep) -> Response:
     """The keys that tokens are verified with. A key is here before it signs, and until its last token has expired."""
-    document = await provider.key_ring.jwks()
+    document = await key_ring.jwks()
     tag = f'"{sha256(document).hexdigest()[:32]}"'  # alike in all processes, because the document is
     headers = {"Cache-Control": _CACHE_CONTROL, "ETag": tag}
     if matches_if_none_match(tag, request.headers.getlist("if-none-match")):

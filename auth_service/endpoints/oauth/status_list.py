@@ -4,37 +4,36 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from auth_service.composition import Provided
+from auth_service.endpoints.dependencies import IssuerUrl, StatusListPublishingDep
 from auth_service.http.entity_tag import matches_if_none_match
 from auth_service.http.json_response import json_response
 from auth_service.http.openapi import error_responses
+from auth_service.http.raw_route import RawRoute
 from auth_service.status_list.status_list_token import MEDIA_TYPE, status_list_uri
 from tallystick_service.asgi.request_id import POLLED
 
-router = APIRouter(tags=["Metadata"])
+router = APIRouter(tags=["Metadata"], route_class=RawRoute)
 
 _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "The list that If-None-Match names."}}
 
 
 @router.get("/status-lists", response_class=Response)
 @POLLED
-async def status_lists(provider: Provided) -> Response:
+async def status_lists(issuer: IssuerUrl) -> Response:
     """Where the status lists are (Token Status List §9.3)."""
-    return json_response(
-        {"status_lists": [status_list_uri(provider.issuer)]}, headers={"Cache-Control": "public, max-age=60"}
-    )
+    return json_response({"status_lists": [status_list_uri(issuer)]}, headers={"Cache-Control": "public, max-age=60"})
 
 
 @router.get("/status-lists/1", response_class=Response, responses=_UNCHANGED | error_responses(501, 503))
 @POLLED
-async def status_list(request: Request, provider: Provided) -> Response:
+async def status_list(request: Request, publisher: StatusListPublishingDep) -> Response:
     """The status list: signed, compressed, and one for all. A revocation is in it within a second.
 
     Lists of the past are not kept: with `time` in the query the answer is 501 (Token Status List §8.4).
     """
     if "time" in request.query_params:
         raise HTTPException(501, "lists of the past are not kept")
-    published = provider.status_list_publishing.published
+    published = publisher.published
     etag = f'"{published.iat}"'  # no two lists have the same
     headers = {"Cache-Control": "public, max-age=1", "ETag": etag}
     if matches_if_none_match(etag, request.headers.getlist("if-none-match")):

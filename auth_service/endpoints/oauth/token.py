@@ -1,10 +1,9 @@
 """POST /token: trade a grant for tokens (RFC 6749 §3.2)."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
-from auth_service.composition import provider_of
+from auth_service.endpoints.dependencies import AuthenticatedClient, FormBody, IssuingDep, MetricsDep
 from auth_service.grants import GRANTS
-from auth_service.http.form import read_form
 from auth_service.http.json_response import json_response
 from auth_service.http.openapi import error_responses, form_body
 from auth_service.http.raw_route import RawRoute
@@ -32,17 +31,14 @@ router = APIRouter(tags=["OAuth 2.1"], route_class=RawRoute)
         client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
     ),
 )
-async def token(request: Request) -> Response:
+async def token(form: FormBody, client: AuthenticatedClient, issuing: IssuingDep, metrics: MetricsDep) -> Response:
     """Trade an authorization code, a refresh token or a client's own credentials for tokens (RFC 6749 §3.2)."""
-    provider = provider_of(request)
-    form = await read_form(request)
-    client = await provider.client_authentication.authenticate(request, form)
     grant_type = form.require("grant_type")
     grant = GRANTS.get(grant_type)
     if grant is None:
         raise UnsupportedGrantType("the grants are authorization_code, refresh_token and client_credentials")
     if grant_type not in client.grant_types:
         raise UnauthorizedClient("this client is not registered for this grant", reason="grant_not_registered")
-    response = await grant(form, client, provider.issuing)
-    provider.metrics.tokens_issued.inc(grant_type)
+    response = await grant(form, client, issuing)
+    metrics.tokens_issued.inc(grant_type)
     return json_response(response)

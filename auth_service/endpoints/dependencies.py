@@ -1,0 +1,59 @@
+"""The words of endpoint signatures: one name for each part of the service that an endpoint may ask for."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from auth_service.authentication.users.login_sessions import LoginSessions
+from auth_service.authentication.users.password_login import SignIn
+from auth_service.backchannel_logout.delivery_task import LogoutDelivery
+from auth_service.clients.logos import Logos
+from auth_service.clients.registry import ClientRegistry
+from auth_service.composition import Provider, provider_of
+from auth_service.http.form import Form, read_form
+from auth_service.http.signed_state import StateSigner
+from auth_service.keys.key_ring import KeyRing
+from auth_service.registration.service import Registrations
+from auth_service.settings.settings import Settings
+from auth_service.status_list.publisher import StatusListPublishing
+from auth_service.store.clients.clients import Client
+from auth_service.telemetry.metrics import AuthMetrics
+from auth_service.tokens.issuer import Issuing
+from tallystick.clock import Clock
+from tallystick_service.store import Store
+
+
+def _part(read: Callable[[Provider], object]) -> Any:
+    async def part(request: Request) -> object:  # FastAPI would run a plain function in a thread
+        return read(provider_of(request.app))
+
+    return Depends(part)
+
+
+ClockDep = Annotated[Clock, _part(lambda provider: provider.clock)]
+StateSignerDep = Annotated[StateSigner, _part(lambda provider: provider.state_signer)]
+IssuerUrl = Annotated[str, _part(lambda provider: provider.issuer)]
+IssuingDep = Annotated[Issuing, _part(lambda provider: provider.issuing)]
+KeyRingDep = Annotated[KeyRing, _part(lambda provider: provider.key_ring)]
+LoginSessionsDep = Annotated[LoginSessions, _part(lambda provider: provider.login_sessions)]
+LogosDep = Annotated[Logos, _part(lambda provider: provider.logos)]
+LogoutDeliveryDep = Annotated[LogoutDelivery, _part(lambda provider: provider.logout_delivery)]
+MetricsDep = Annotated[AuthMetrics, _part(lambda provider: provider.metrics)]
+RegistrationsDep = Annotated[Registrations, _part(lambda provider: provider.registrations)]
+RegistryDep = Annotated[ClientRegistry, _part(lambda provider: provider.registry)]
+SettingsDep = Annotated[Settings, _part(lambda provider: provider.settings)]
+SignInDep = Annotated[SignIn, _part(lambda provider: provider.sign_in)]
+StatusListPublishingDep = Annotated[StatusListPublishing, _part(lambda provider: provider.status_list_publishing)]
+StoreDep = Annotated[Store, _part(lambda provider: provider.store)]
+
+FormBody = Annotated[Form, Depends(read_form)]
+"""The form in the request's body. Raises InvalidRequest for a malformed one."""
+
+
+async def _authenticated_client(request: Request, form: FormBody) -> Client:
+    return await provider_of(request.app).client_authentication.authenticate(request, form)
+
+
+AuthenticatedClient = Annotated[Client, Depends(_authenticated_client)]
+"""The client that makes the request. Raises InvalidClient, InvalidRequest and TooManyRequests."""
