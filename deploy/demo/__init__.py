@@ -1,1 +1,1 @@
-"""What `make run` starts: the auth service, the notes API and one app on each of two domains, on this machine alone."""
+"""The demo of `make run`: the auth service, the notes API and two apps on two domains, on loopback."""

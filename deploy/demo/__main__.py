@@ -4,22 +4,22 @@ import argparse
 import sys
 from pathlib import Path
 
-from deploy.demo.place import DEFAULT_PORTS, Place
-from deploy.demo.servers import ONE, TWO, api_url, auth_url, servers_of
-from deploy.demo.supervisor import Server, run
+from deploy.demo.demo_files import DEFAULT_PORTS, DemoFiles
+from deploy.demo.servers import ONE, TWO, api_url, auth_url, demo_servers
+from deploy.local.supervisor import Server, run
 
 
 def main() -> int:
-    place = _place()
+    files = _demo_files()
 
     def prepare() -> list[Server]:
-        place.prepare()
-        return servers_of(place)
+        files.prepare()
+        return demo_servers(files)
 
-    return run(prepare, lambda: _welcome(place), name="demo", logs=place.logs)
+    return run(prepare, lambda: _welcome(files), name="demo", logs=files.logs)
 
 
-def _place() -> Place:
+def _demo_files() -> DemoFiles:
     parser = argparse.ArgumentParser(prog="python -m deploy.demo", description="Start the whole demo on this machine.")
     parser.add_argument(
         "--ports",
@@ -34,22 +34,22 @@ def _place() -> Place:
     except ValueError:
         ports = ()
     if len(ports) != len(DEFAULT_PORTS) or len(set(ports)) != len(ports):
-        parser.error("--ports wants four different numbers, as in 8000,8001,8011,8012")
-    return Place(ports, arguments.var)
+        parser.error("--ports needs four different numbers, as in 8000,8001,8011,8012")
+    return DemoFiles(ports, arguments.var)
 
 
-def _welcome(place: Place) -> str:
-    account = place.account
+def _welcome(files: DemoFiles) -> str:
+    account = files.account
     return f"""
   The demo is running.
 
-    auth service   {auth_url(place)}
-    notes API      {api_url(place)}/docs
-    {ONE.name}        {ONE.url(place)}
-    {TWO.name}        {TWO.url(place)}
+    auth service   {auth_url(files)}
+    notes API      {api_url(files)}/docs
+    {ONE.name}        {ONE.url(files)}
+    {TWO.name}        {TWO.url(files)}
 
   Sign in as {account.email} with the password: {account.password}
-  Ctrl-C stops it. Its data stays in {place.var}/; what the servers say is in {place.logs}/.
+  Ctrl-C stops it. Its data stays in {files.var}/; the logs are in {files.logs}/.
 """
 
 

@@ -1,1 +1,1 @@
-"""The pair behind a TLS proxy on this machine's loopback, for tests and for a certification run from outside."""
+"""The services behind a TLS proxy on loopback, for the tests with foreign clients and for a certification run."""

@@ -4,23 +4,23 @@ import argparse
 import sys
 from pathlib import Path
 
-from deploy.demo.supervisor import Server, run
-from deploy.tls.place import SUITE, Place
-from deploy.tls.servers import servers_of
+from deploy.local.supervisor import Server, run
+from deploy.tls.front_files import SUITE, FrontFiles
+from deploy.tls.servers import front_servers
 
 
 def main() -> int:
-    place = _place()
+    files = _front_files()
 
     def prepare() -> list[Server]:
-        place.prepare()
-        return servers_of(place)
+        files.prepare()
+        return front_servers(files)
 
-    return run(prepare, lambda: _welcome(place), name="front", logs=place.logs)
+    return run(prepare, lambda: _welcome(files), name="front", logs=files.logs)
 
 
-def _place() -> Place:
-    parser = argparse.ArgumentParser(prog="python -m deploy.tls", description="Start the pair behind TLS on loopback.")
+def _front_files() -> FrontFiles:
+    parser = argparse.ArgumentParser(prog="python -m deploy.tls", description="Start the services behind TLS.")
     parser.add_argument(
         "--ports",
         default="9443,9400,9401",
@@ -31,26 +31,26 @@ def _place() -> Place:
         "--names",
         default="localhost,notes.localhost",
         metavar="AUTH,NOTES",
-        help="the two server names; they must lead to loopback (%(default)s)",
+        help="the two server names; they must resolve to loopback (%(default)s)",
     )
     parser.add_argument(
         "--suite",
         action="append",
         metavar="URL",
-        help=f"where the clients have /callback and /post_logout_redirect; may repeat ({SUITE})",
+        help=f"the base URL of the clients' /callback and /post_logout_redirect; may be repeated ({SUITE})",
     )
-    parser.add_argument("--ca-file", type=Path, metavar="FILE", help="the suite's own certificate, to be trusted")
+    parser.add_argument("--ca-file", type=Path, metavar="FILE", help="a certificate that the auth service trusts")
     parser.add_argument("--also", type=Path, metavar="FILE", help="TOML to add to the auth service's configuration")
     parser.add_argument("--var", default="var/tls", type=Path, help="the folder for its data (%(default)s)")
     arguments = parser.parse_args()
     try:
         front, auth, notes = (int(port) for port in arguments.ports.split(","))
     except ValueError:
-        parser.error("--ports wants three numbers, as in 9443,9400,9401")
+        parser.error("--ports needs three numbers, as in 9443,9400,9401")
     auth_name, comma, notes_name = arguments.names.partition(",")
     if not (comma and auth_name and notes_name and auth_name != notes_name):
-        parser.error("--names wants two names, as in localhost,notes.localhost")
-    return Place(
+        parser.error("--names needs two names, as in localhost,notes.localhost")
+    return FrontFiles(
         var=arguments.var,
         auth_name=auth_name,
         notes_name=notes_name,
@@ -63,22 +63,22 @@ def _place() -> Place:
     )
 
 
-def _welcome(place: Place) -> str:
-    account = place.account
-    secrets = "\n".join(f"    {client_id:<20} {secret}" for client_id, secret in place.clients().items())
+def _welcome(files: FrontFiles) -> str:
+    account = files.account
+    secrets = "\n".join(f"    {client_id:<20} {secret}" for client_id, secret in files.client_secrets().items())
     return f"""
-  The front is there.
+  The front is running.
 
-    issuer       {place.issuer}
-    notes API    {place.notes_url}
-    to trust     {place.ca}
+    issuer       {files.issuer}
+    notes API    {files.notes_url}
+    CA           {files.ca}
     user         {account.email} / {account.password}
 
-  Clients, each with its secret (for the suite: {place.suite_json}):
+  Clients, each with its secret (for the suite: {files.suite_json}):
 
 {secrets}
 
-  Ctrl-C stops it. Its data stays in {place.var}/; what the servers say is in {place.logs}/.
+  Ctrl-C stops it. Its data stays in {files.var}/; the logs are in {files.logs}/.
 """
 
 

@@ -1,4 +1,4 @@
-"""A certificate authority that lives as long as its object: nobody can sign anything else with it."""
+"""A certificate authority whose key is never stored, and the server certificates that it signs."""
 
 import datetime
 import os
@@ -17,23 +17,23 @@ PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 class Authority:
-    """What it signs has all that a strict reader wants (RFC 5280); Python is one since 3.13."""
+    """Its certificates have all extensions that strict verifiers require (RFC 5280), such as Python since 3.13."""
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _named("Tallystick, an authority for tests")
-        builder = _begun(self._name, self._name, self._key)
+        self._name = _common_name("Tallystick, an authority for tests")
+        builder = _certificate_builder(self._name, self._name, self._key)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        builder = builder.add_extension(_usage(signs_certificates=True), critical=True)
+        builder = builder.add_extension(_key_usage(signs_certificates=True), critical=True)
         self.pem = builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
-        """Its own certificate."""
+        """Its own certificate, in PEM."""
 
     def server(self, key: PrivateKey, hosts: Sequence[str]) -> bytes:
-        """The certificate, in PEM, of a server that has `key` and is `hosts`: names or IP addresses."""
-        builder = _begun(_named(hosts[0]), self._name, key)
+        """Return a certificate, in PEM, for a server with `key`. `hosts` are names or IP addresses."""
+        builder = _certificate_builder(_common_name(hosts[0]), self._name, key)
         for extension, critical in (
             (x509.BasicConstraints(ca=False, path_length=None), True),
-            (_usage(signs_certificates=False), True),
+            (_key_usage(signs_certificates=False), True),
             (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
             (x509.SubjectAlternativeName([_general_name(host) for host in hosts]), False),
             (x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), False),
@@ -43,9 +43,10 @@ class Authority:
 
 
 def make_certificates(folder: Path, names: Sequence[str]) -> None:
-    """Into `folder`: ca.pem, and for the host `names` a server-ec and a server-rsa, each a .pem and a .key.
+    """Write ca.pem, server-ec.pem, server-ec.key, server-rsa.pem and server-rsa.key into `folder`.
 
-    Made anew each time; the keys are readable by their owner only.
+    The server certificates are for the host `names`. Each call replaces all files. The keys are readable by their
+    owner only.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     authority = Authority()
@@ -64,7 +65,7 @@ def pem_of(key: PrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _begun(subject: x509.Name, issuer: x509.Name, key: PrivateKey) -> x509.CertificateBuilder:
+def _certificate_builder(subject: x509.Name, issuer: x509.Name, key: PrivateKey) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -78,7 +79,7 @@ def _begun(subject: x509.Name, issuer: x509.Name, key: PrivateKey) -> x509.Certi
     )
 
 
-def _named(name: str) -> x509.Name:
+def _common_name(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
@@ -89,7 +90,7 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
         content_commitment=False,

@@ -1,39 +1,32 @@
-"""The three servers of a TLS front, and how each is started."""
+"""The three servers of a TLS front and their command lines."""
 
 import os
 import shutil
-import sys
-from pathlib import Path
 
-from deploy.demo.supervisor import DemoFailed, Server
-from deploy.tls.place import Place
+from deploy.local.supervisor import Server, SupervisorError, service
+from deploy.tls.front_files import FrontFiles
 
 
-def servers_of(place: Place) -> list[Server]:
-    """Raises DemoFailed when there is no nginx."""
+def front_servers(files: FrontFiles) -> list[Server]:
+    """Raises SupervisorError when nginx is not installed."""
     return [
-        _service("auth service", "auth_service", place.auth_toml, place.auth),
-        _service("notes API", "resource_service", place.resource_toml, place.notes, SSL_CERT_FILE=str(place.ca)),
-        _front(place),
+        service("auth service", "auth_service", files.auth_toml, files.auth),
+        # It fetches the issuer's keys through the front, so it is not ready before the front is.
+        service("notes API", "resource_service", files.resource_toml, files.notes, SSL_CERT_FILE=str(files.ca)),
+        _nginx_server(files),
     ]
 
 
-def _service(name: str, package: str, config: Path, port: int, **environment: str) -> Server:
-    command = [sys.executable, "-m", package, "serve", "--config", str(config), "--port", str(port)]
-    # It finds its keys through the front, so it is alive before it is ready.
-    return Server(name, command, port, f"http://127.0.0.1:{port}/readyz", environment)
-
-
-def nginx() -> str:
-    """Where it is. Raises DemoFailed when it is nowhere."""
-    # Debian keeps it where only root's PATH leads.
+def find_nginx() -> str:
+    """Return the path of the program. Raises SupervisorError when it is not installed."""
+    # Debian installs it into /usr/sbin, which is only in root's PATH.
     found = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
     if found is None:
-        raise DemoFailed("there is no nginx; `make foreign` installs it")
+        raise SupervisorError("there is no nginx; `make foreign` installs it")
     return found
 
 
-def _front(place: Place) -> Server:
-    command = [nginx(), "-e", "stderr", "-p", str(place.nginx_folder), "-c", str(place.nginx_conf.resolve())]
-    # Plain HTTP gets a 400 from a port for TLS: enough to know that somebody is there.
-    return Server("front", [*command, "-g", "daemon off;"], place.front, f"http://127.0.0.1:{place.front}/")
+def _nginx_server(files: FrontFiles) -> Server:
+    command = [find_nginx(), "-e", "stderr", "-p", str(files.nginx_folder), "-c", str(files.nginx_conf.resolve())]
+    # A plain HTTP request to a TLS port is answered with 400, which shows that nginx listens.
+    return Server("front", [*command, "-g", "daemon off;"], files.front, f"http://127.0.0.1:{files.front}/")

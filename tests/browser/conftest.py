@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page
 
-from deploy.demo.place import Account
+from deploy.local.client_secrets import Account
 from tests.browser.watch import Watch
 from tests.support.chromium import PATIENCE_MS, chromium
 from tests.support.demo import Demo, running_demo

@@ -4,7 +4,7 @@ import re
 
 from playwright.async_api import Page, expect
 
-from deploy.demo.place import Account
+from deploy.local.client_secrets import Account
 
 
 async def go_to_sign_in(page: Page, app: str) -> None:

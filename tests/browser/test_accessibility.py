@@ -5,7 +5,7 @@ from collections.abc import Collection
 import pytest
 from playwright.async_api import Page, expect
 
-from deploy.demo.place import Account
+from deploy.local.client_secrets import Account
 from tests.browser.conftest import OpenBrowser, keep_picture
 from tests.browser.steps import fill_in
 from tests.support.demo import Demo

@@ -9,9 +9,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from deploy.demo.place import Account, Place
-from deploy.demo.servers import servers_of
-from deploy.demo.supervisor import Server, all_answer
+from deploy.demo.demo_files import DemoFiles
+from deploy.demo.servers import demo_servers
+from deploy.local.client_secrets import Account
+from deploy.local.supervisor import Server, wait_until_ready
 from tests.browser.steps import add_note, expect_signed_in, sign_in
 from tests.support.demo import Demo, free_ports
 
@@ -23,10 +24,10 @@ AUTH_SERVICE, NOTES_API = "auth service", "notes API"
 class Servers:
     """Those of the demo one by one, so that one can be away while the others work."""
 
-    def __init__(self, place: Place, stack: ExitStack) -> None:
-        self._servers = {server.name: server for server in servers_of(place)}
+    def __init__(self, files: DemoFiles, stack: ExitStack) -> None:
+        self._servers = {server.name: server for server in demo_servers(files)}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._logs = place.logs
+        self._logs = files.logs
         self._stack = stack
 
     async def start(self, *names: str) -> None:
@@ -34,7 +35,7 @@ class Servers:
         started = [self._servers[name] for name in names or self._servers]
         for server in started:
             self._processes[server.name] = self._launch(server)
-        await all_answer(started)
+        await wait_until_ready(started)
 
     def _launch(self, server: Server) -> subprocess.Popen[bytes]:
         with (self._logs / f"{server.port}.log").open("ab") as log:
@@ -59,15 +60,15 @@ class Servers:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """One of this file's own, with access tokens that live as long as anywhere."""
-    place = Place(free_ports(4), tmp_path_factory.mktemp("servers") / "var")
-    place.prepare()
-    return Demo(place)
+    files = DemoFiles(free_ports(4), tmp_path_factory.mktemp("servers") / "var")
+    files.prepare()
+    return Demo(files)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def servers(demo: Demo) -> AsyncIterator[Servers]:
     with ExitStack() as stack:
-        servers = Servers(demo.place, stack)
+        servers = Servers(demo.files, stack)
         await servers.start()
         yield servers
 

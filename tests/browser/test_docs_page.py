@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.async_api import BrowserContext, Locator, Page, expect
 
-from deploy.demo.place import Account
+from deploy.local.client_secrets import Account
 from tests.browser.conftest import OpenBrowser, keep_picture
 from tests.browser.steps import fill_in
 from tests.support.demo import Demo

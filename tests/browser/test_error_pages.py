@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.async_api import Page, expect
 
-from deploy.demo.place import Account
+from deploy.local.client_secrets import Account
 from tests.browser.steps import expect_signed_in, expect_signed_out, sign_in
 from tests.support.demo import Demo
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.async_api import BrowserContext, Page, Route, expect
 
-from deploy.demo.place import Account
+from deploy.local.client_secrets import Account
 from tallystick.clock import system_clock
 from tests.browser.conftest import OpenBrowser
 from tests.browser.steps import expect_signed_in, expect_signed_out, fill_in, go_to_sign_in, sign_in

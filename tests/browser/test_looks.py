@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from deploy.demo.place import Account
+from deploy.local.client_secrets import Account
 from tests.browser.conftest import OpenBrowser, keep_picture
 from tests.browser.steps import add_note, expect_signed_out, fill_in, go_to_sign_in
 from tests.support.demo import Demo

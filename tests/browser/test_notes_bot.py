@@ -7,7 +7,7 @@ import sys
 import pytest
 from playwright.async_api import Page, expect
 
-from deploy.demo.place import Account
+from deploy.local.client_secrets import Account
 from tests.browser.steps import add_note, sign_in
 from tests.support.demo import Demo
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 async def run_notes_bot(demo: Demo) -> str:
     """One night of its work; returns what it printed."""
-    environment = {"ISSUER": demo.auth, "API": demo.api, "CLIENT_SECRET": demo.place.secret("notes-bot")}
+    environment = {"ISSUER": demo.auth, "API": demo.api, "CLIENT_SECRET": demo.files.secret("notes-bot")}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "examples.notes_bot", env=os.environ | environment, stdout=asyncio.subprocess.PIPE
     )

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from playwright.async_api import Page, Request
 
-from deploy.demo.place import APP_ONE, APP_TWO, DEFAULT_PORTS
+from deploy.demo.demo_files import APP_ONE, APP_TWO, DEFAULT_PORTS
 from tests.browser.steps import expect_signed_in
 from tests.support.demo import Demo, free_ports
 from tests.support.patience import PATIENCE
@@ -26,7 +26,7 @@ SENTENCES = """Open the first app, <{one}>, and press *Sign in*. Sign in as `{em
 
 def as_in_readme(demo: Demo, url: str) -> str:
     """With the ports of `make run` in place of those of this test; an app's host stands alone."""
-    for ours, default in zip(demo.place.ports, DEFAULT_PORTS, strict=True):
+    for ours, default in zip(demo.files.ports, DEFAULT_PORTS, strict=True):
         url = url.replace(f":{ours}", "" if default in (APP_ONE, APP_TWO) else f":{default}")
     return url
 
@@ -34,7 +34,7 @@ def as_in_readme(demo: Demo, url: str) -> str:
 @pytest.mark.asyncio(loop_scope="session")
 async def test_readme_sentences_about_the_two_apps_and_its_trace_are_what_happens(page: Page, demo: Demo) -> None:
     one, two = f"http://app-one.localhost:{APP_ONE}", f"http://app-two.localhost:{APP_TWO}"
-    ada = demo.place.account
+    ada = demo.files.account
     assert SENTENCES.format(one=one, two=two, email=ada.email, password=ada.password) in README
 
     happened: list[tuple[str, str]] = []
@@ -63,8 +63,8 @@ class Newcomer:
     def __init__(self, demo: Demo) -> None:
         self._replace = {
             ".venv/bin/python": sys.executable,
-            "deploy/demo/auth.toml": str(demo.place.auth_toml),
-            "var/demo/": f"{demo.place.var}/demo/",
+            "deploy/demo/auth.toml": str(demo.files.auth_toml),
+            "var/demo/": f"{demo.files.var}/demo/",
             "http://localhost:8000": demo.auth,
         }
         self._environment = os.environ | {"ISSUER": demo.auth, "API": demo.api}
@@ -91,9 +91,9 @@ class Newcomer:
 
 @pytest.fixture
 def newcomer(demo: Demo) -> Iterator[Newcomer]:
-    before = demo.place.auth_toml.read_text()
+    before = demo.files.auth_toml.read_text()
     yield Newcomer(demo)
-    demo.place.auth_toml.write_text(before)
+    demo.files.auth_toml.write_text(before)
 
 
 def test_readme_commands_run_declare_and_call_an_api(newcomer: Newcomer, demo: Demo, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_readme_commands_run_declare_and_call_an_api(newcomer: Newcomer, demo: D
             (ROOT / "examples" / original)
             .read_text()
             .replace(":8100", f":{port}")
-            .replace(":8000", f":{demo.place.ports[0]}")
+            .replace(":8000", f":{demo.files.ports[0]}")
         )
         (tmp_path / original).write_text(here)
     newcomer.also("examples/hello_api.toml", str(tmp_path / "hello_api.toml"))
@@ -143,7 +143,7 @@ def test_readme_commands_register_an_app_and_run_the_bot(newcomer: Newcomer, dem
     text = section("Register your own app")
     make_secret, plan, apply, run_bot = commands(text)
     (declaration,) = blocks("toml", text)
-    with demo.place.auth_toml.open("a") as config:
+    with demo.files.auth_toml.open("a") as config:
         config.write(newcomer.adapted(declaration))
     assert "create client my-app" in newcomer.run(make_secret, plan)
     assert "create client my-app" in newcomer.run(apply)

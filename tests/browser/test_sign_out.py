@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, expect
 
-from deploy.demo.place import Account
+from deploy.local.client_secrets import Account
 from tests.browser.steps import (
     add_note,
     expect_signed_in,

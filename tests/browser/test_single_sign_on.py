@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
-from deploy.demo.place import Account
+from deploy.local.client_secrets import Account
 from tests.browser.conftest import OpenBrowser
 from tests.browser.steps import add_note, expect_signed_in, expect_signed_out, go_to_sign_in, sign_in
 from tests.browser.watch import Watch

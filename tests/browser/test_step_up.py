@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from deploy.demo.place import Account
+from deploy.local.client_secrets import Account
 from tests.browser.conftest import OpenBrowser
 from tests.browser.steps import add_note, ask_to_delete_all, expect_signed_in, fill_in, sign_in
 from tests.support.demo import Demo

@@ -16,7 +16,7 @@ def test_code_with_private_key_jwt(front: Front, script: str) -> None:
 
 
 async def test_code_with_private_key_jwt_by_authlib(front: Front) -> None:
-    key = ECKey.import_key(json.loads((front.place.var.parent / "flows.json").read_text())["private_key"])
+    key = ECKey.import_key(json.loads((front.files.var.parent / "flows.json").read_text())["private_key"])
     async with authlib_client(front, "private_key_jwt", key, method="private_key_jwt") as client:
         client.register_client_auth_method(PrivateKeyJWT(client.issuer_metadata["token_endpoint"], alg="ES256"))
         await whole_way(front, client)

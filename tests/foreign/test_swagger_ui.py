@@ -45,7 +45,7 @@ def docs(front: Front, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
     assert DIST.exists(), "the npm packages are missing; `make foreign` gets them"
     folder = tmp_path_factory.mktemp("swagger-ui")
     shutil.copytree(DIST, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.map", "*-es-*"))
-    (folder / "swagger-initializer.js").write_text(INITIALIZER % json.dumps(f"{front.place.notes_url}/openapi.json"))
+    (folder / "swagger-initializer.js").write_text(INITIALIZER % json.dumps(f"{front.files.notes_url}/openapi.json"))
     with static_site(folder, front.spa_port, front.others):
         yield f"{front.spa}/index.html"
 
@@ -53,7 +53,7 @@ def docs(front: Front, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 async def test_a_stock_swagger_ui_on_another_origin_signs_in_in_a_popup_and_calls_the_api(
     page: Page, docs: str, front: Front, watch: Watch
 ) -> None:
-    watch.origins |= {front.place.notes_url, "data:"}
+    watch.origins |= {front.files.notes_url, "data:"}
     await page.goto(docs)
     await page.click("button.authorize.unlocked >> nth=0")
     await page.get_by_text("select all", exact=True).click()

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.tls.servers import nginx
+from deploy.tls.servers import find_nginx
 from tests.support.demo import free_ports
 from tests.support.foreign_clients import APP
 from tests.support.front import Front
@@ -32,8 +32,8 @@ OTHER_SUITES = [
 def shake_hands(front: Front, tls: ssl.SSLContext, *, name: str | None = None) -> tuple[str, str]:
     """The protocol and the suite that were agreed on."""
     with (
-        socket.create_connection(("127.0.0.1", front.place.front), timeout=10) as connection,
-        tls.wrap_socket(connection, server_hostname=name or front.place.auth_name) as agreed,
+        socket.create_connection(("127.0.0.1", front.files.front), timeout=10) as connection,
+        tls.wrap_socket(connection, server_hostname=name or front.files.auth_name) as agreed,
     ):
         cipher = agreed.cipher()
         assert cipher is not None
@@ -82,9 +82,9 @@ def test_tls_1_3_is_preferred(front: Front) -> None:
 def answer_to(front: Front, *, server_name: str | None, host: str) -> bytes:
     """The status line, to a request with this SNI (none for None) and this Host."""
     tls = front.tls()
-    tls.check_hostname = server_name == front.place.auth_name
+    tls.check_hostname = server_name == front.files.auth_name
     with (
-        socket.create_connection(("127.0.0.1", front.place.front), timeout=10) as connection,
+        socket.create_connection(("127.0.0.1", front.files.front), timeout=10) as connection,
         tls.wrap_socket(connection, server_hostname=server_name) as agreed,
     ):
         agreed.sendall(b"GET /jwks HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % host.encode())
@@ -94,7 +94,7 @@ def answer_to(front: Front, *, server_name: str | None, host: str) -> bytes:
 
 def test_a_client_without_server_name_indication_reaches_the_auth_service(front: Front) -> None:
     """As Java, which sends none for localhost."""
-    host = f"{front.place.auth_name}:{front.place.front}"
+    host = f"{front.files.auth_name}:{front.files.front}"
     assert answer_to(front, server_name=None, host=host).split()[1] == b"200"
 
 
@@ -136,9 +136,9 @@ async def test_discovery_names_this_issuer_and_https_alone(front: Front, http: h
 
 async def test_the_notes_api_has_found_the_issuers_keys_through_the_front(front: Front) -> None:
     # By the address, because no resolver has to know the name.
-    at_the_name = {"headers": {"Host": front.place.notes_name}, "extensions": {"sni_hostname": front.place.notes_name}}
+    at_the_name = {"headers": {"Host": front.files.notes_name}, "extensions": {"sni_hostname": front.files.notes_name}}
     async with httpx.AsyncClient(verify=front.tls()) as http:
-        answer = await http.get(f"https://127.0.0.1:{front.place.front}/readyz", **at_the_name)  # type: ignore[arg-type]
+        answer = await http.get(f"https://127.0.0.1:{front.files.front}/readyz", **at_the_name)  # type: ignore[arg-type]
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
     assert answer.headers["strict-transport-security"] == "max-age=31536000"
 
@@ -203,5 +203,5 @@ def test_nginx_takes_the_configuration_of_the_compose_files_proxy_which_shares_a
         assert there in text
         text = text.replace(there, here)
     config.write_text(text)
-    tried = subprocess.run([nginx(), "-e", "stderr", "-t", "-c", str(config)], capture_output=True, text=True)
+    tried = subprocess.run([find_nginx(), "-e", "stderr", "-t", "-c", str(config)], capture_output=True, text=True)
     assert tried.returncode == 0, tried.stderr

@@ -31,7 +31,7 @@ def running_apache(front: Front) -> Iterator[str]:
         folder = Path(name)
         folder.chmod(0o755)  # started by root, Apache gives up root's rights before it serves
         shutil.copytree(FILES / "www", folder / "www")
-        shutil.copy(front.place.ca, folder / "ca.pem")
+        shutil.copy(front.files.ca, folder / "ca.pem")
         words = {
             "folder": folder,
             "certificates": front.others,

@@ -19,8 +19,9 @@ from auth_service.settings.declarations import DeclaredClient
 from auth_service.store.schema.tables import login_sessions, token_families
 from auth_service.store.schema.tables import users as users_table
 from auth_service.store.users import users
-from deploy.demo.place import Account, Place
+from deploy.demo.demo_files import DemoFiles
 from deploy.demo.servers import ONE, TWO, api_url, auth_url
+from deploy.local.client_secrets import Account
 from tallystick.clock import Clock, system_clock
 from tallystick_service.store import Store
 from tests.support.patience import patient_store
@@ -31,23 +32,23 @@ PASSWORD = "correct horse battery staple"
 
 @dataclass(frozen=True)
 class Demo:
-    place: Place
+    files: DemoFiles
 
     @property
     def auth(self) -> str:
-        return auth_url(self.place)
+        return auth_url(self.files)
 
     @property
     def api(self) -> str:
-        return api_url(self.place)
+        return api_url(self.files)
 
     @property
     def one(self) -> str:
-        return ONE.url(self.place)
+        return ONE.url(self.files)
 
     @property
     def two(self) -> str:
-        return TWO.url(self.place)
+        return TWO.url(self.files)
 
     @property
     def origins(self) -> set[str]:
@@ -75,7 +76,7 @@ class Demo:
 
     async def declare_client(self, **metadata: object) -> None:
         """Apply the demo's configuration with one client more. The auth service sees it within a second."""
-        settings = read_config(self.place.auth_toml)
+        settings = read_config(self.files.auth_toml)
         client = DeclaredClient.model_validate(metadata)
         async with self._store() as store:
             await apply(store, settings.model_copy(update={"client": [*settings.client, client]}), system_clock)
@@ -83,13 +84,13 @@ class Demo:
     async def state_signer(self, clock: Clock) -> StateSigner:
         """The auth service's own way to sign the state of a form, at another time."""
         async with self._store() as store:
-            settings = read_config(self.place.auth_toml)
+            settings = read_config(self.files.auth_toml)
             form_keys = await load_secret(store, MasterKey.load(settings.master_key, may_create=False), "form_key")
         return StateSigner(lambda: [form_keys[max(form_keys)]], self.auth, clock)
 
     @asynccontextmanager
     async def _store(self) -> AsyncIterator[Store]:
-        store = patient_store(read_config(self.place.auth_toml).database_url)
+        store = patient_store(read_config(self.files.auth_toml).database_url)
         try:
             yield store
         finally:
@@ -105,10 +106,10 @@ def _age_login(connection: Connection, email: str, *, seconds: int) -> None:
 @contextmanager
 def running_demo(folder: Path, **environment: str) -> Iterator[Demo]:
     """From the welcome to a clean stop. `environment` is added to ours."""
-    place = Place(free_ports(4), folder / "var")
-    options = ["--var", str(place.var), "--ports", ",".join(map(str, place.ports))]
+    files = DemoFiles(free_ports(4), folder / "var")
+    options = ["--var", str(files.var), "--ports", ",".join(map(str, files.ports))]
     with in_the_foreground("deploy.demo", *options, **environment):
-        yield Demo(place)
+        yield Demo(files)
 
 
 def free_ports(count: int) -> tuple[int, ...]:

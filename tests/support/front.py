@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 from joserfc.jwk import ECKey
 
-from deploy.demo.place import Account
+from deploy.local.client_secrets import Account
 from deploy.tls.certificates import make_certificates
-from deploy.tls.place import Place
+from deploy.tls.front_files import FrontFiles
 from tests.support.demo import free_ports
 from tests.support.foreign_clients import APP, APP_LEFT, as_toml, foreign_clients
 from tests.support.patience import PATIENCE
@@ -31,17 +31,17 @@ NODE = ROOT / "tests" / "foreign" / "node"
 class Front:
     """`spa_port` and `rp_port` are for a page in the browser and for an app on a server, on hosts of their own."""
 
-    place: Place
+    files: FrontFiles
     spa_port: int
     rp_port: int
 
     @property
     def issuer(self) -> str:
-        return self.place.issuer
+        return self.files.issuer
 
     @property
     def account(self) -> Account:
-        return self.place.account
+        return self.files.account
 
     @property
     def spa(self) -> str:
@@ -59,11 +59,11 @@ class Front:
     @property
     def others(self) -> Path:
         """The certificate of both, server-ec.pem, which the auth service trusts as it trusts the front's."""
-        return self.place.var.parent / "others"
+        return self.files.var.parent / "others"
 
     def tls(self) -> ssl.SSLContext:
         """What trusts the front, and nobody else."""
-        return ssl.create_default_context(cafile=self.place.ca)
+        return ssl.create_default_context(cafile=self.files.ca)
 
     def http(self, *, from_address: str | None = None) -> httpx.AsyncClient:
         """`from_address`: one of 127.0.0.0/8, as which to call."""
@@ -77,8 +77,8 @@ class Front:
         """Run one flow of a script in tests/foreign/node. Raises AssertionError with what it said if it fails."""
         assert (NODE / "node_modules" / "installed").exists(), "the npm packages are missing; `make foreign` gets them"
         done = subprocess.run(
-            ["node", str(NODE / script), flow, str(self.place.var.parent / "flows.json")],
-            env=os.environ | {"NODE_EXTRA_CA_CERTS": str(self.place.ca)},
+            ["node", str(NODE / script), flow, str(self.files.var.parent / "flows.json")],
+            env=os.environ | {"NODE_EXTRA_CA_CERTS": str(self.files.ca)},
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -89,15 +89,15 @@ class Front:
 @contextmanager
 def running_front(folder: Path) -> Iterator[Front]:
     ports = free_ports(5)
-    place = Place(folder / "var", front=ports[0], auth=ports[1], notes=ports[2])
-    front = Front(place, spa_port=ports[3], rp_port=ports[4])
+    files = FrontFiles(folder / "var", front=ports[0], auth=ports[1], notes=ports[2])
+    front = Front(files, spa_port=ports[3], rp_port=ports[4])
     make_certificates(front.others, (SPA_HOST, RP_HOST, POSTED_RP_HOST, "localhost"))
     key = ECKey.generate_key("P-256", {"use": "sig", "kid": "the client's own"}, auto_kid=False)
     clients = foreign_clients(spa=front.spa, rps=[front.rp, front.posted_rp], rp_port=front.rp_port, key=key)
     (folder / "clients.toml").write_text(as_toml(clients))
     flows = {
         "issuer": front.issuer,
-        "notes": place.notes_url,
+        "notes": files.notes_url,
         "account": {"username": "ada@example.com", "password": "correct horse battery staple"},
         "redirect_uri": APP,
         "post_logout_redirect_uri": APP_LEFT,
@@ -106,7 +106,7 @@ def running_front(folder: Path) -> Iterator[Front]:
     }
     (folder / "flows.json").write_text(json.dumps(flows))
     options = {
-        "--var": place.var,
+        "--var": files.var,
         "--ports": ",".join(map(str, ports[:3])),
         "--also": folder / "clients.toml",
         "--ca-file": front.others / "ca.pem",

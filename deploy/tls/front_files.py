@@ -1,4 +1,4 @@
-"""Where one TLS front lives: its names, its ports, its folder, and in it all that is made for it alone."""
+"""The names, ports and data folder of one TLS front, with the files that are generated into it."""
 
 import json
 import os
@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deploy.demo.place import HERE as DEMO
-from deploy.demo.place import Account, make_secret
+from deploy.demo.demo_files import TEMPLATES as DEMO_TEMPLATES
+from deploy.local.client_secrets import Account, first_account, make_client_secrets
 from deploy.tls.certificates import make_certificates
 
-HERE = Path(__file__).parent
+TEMPLATES = Path(__file__).parent
 SUITE = "https://localhost.emobix.co.uk:8443/test/a"
-"""Where the conformance suite has its callbacks when it runs on the same machine, without an alias."""
+"""The base URL of the conformance suite's callbacks when it runs on the same machine, without an alias."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """`auth_name` and `notes_name` are the two server names, `front`, `auth` and `notes` the three ports.
+class FrontFiles:
+    """`auth_name` and `notes_name` are the two server names; `front`, `auth` and `notes` are the three ports.
 
-    `suites`: the URLs under which the clients of the run have their callbacks. `ca_file`: whom to trust besides our own
-    authority. `also`: TOML that is added to the auth service's configuration.
+    `suites`: the base URLs of the callbacks of the declared clients. `ca_file`: certificates that the auth service
+    trusts besides the front's own authority. `also`: TOML that is added to the auth service's configuration.
     """
 
     var: Path
@@ -55,7 +55,7 @@ class Place:
 
     @property
     def ca(self) -> Path:
-        """What a client of the front has to trust."""
+        """The certificate of the authority, which a client of the front has to trust."""
         return self.certificates / "ca.pem"
 
     @property
@@ -76,12 +76,11 @@ class Place:
 
     @property
     def account(self) -> Account:
-        first = tomllib.loads(self.auth_toml.read_text())["user"][0]
-        return Account(first["email"], first["password"])
+        return first_account(self.auth_toml)
 
-    def clients(self) -> dict[str, str]:
-        """The client_id of each client that the run was given, and its secret."""
-        declared = tomllib.loads(self._filled_in((HERE / "auth.toml").read_text()))["client"]
+    def client_secrets(self) -> dict[str, str]:
+        """Return the secret of each client in auth.toml by its client_id."""
+        declared = tomllib.loads(self._fill_in((TEMPLATES / "auth.toml").read_text()))["client"]
         return {
             client["client_id"]: (self.var / "secrets" / f"{client['client_id']}.secret").read_text()
             for client in declared
@@ -89,11 +88,11 @@ class Place:
 
     @property
     def suite_json(self) -> Path:
-        """The same in the words of the suite's own configuration."""
+        """The clients and their secrets as configuration of the suite."""
         return self.var / "suite.json"
 
     def prepare(self) -> None:
-        """Make the folders, certificates and configuration, and what secrets are lacking."""
+        """Create the folders, certificates and configuration, and the missing secrets."""
         self.var.mkdir(parents=True, exist_ok=True, mode=0o700)
         for folder in (self.logs, self.nginx_folder, self.var / "secrets"):
             folder.mkdir(exist_ok=True, mode=0o700)
@@ -101,18 +100,15 @@ class Place:
         trusted = [path.read_text() for path in (self.ca, self.ca_file) if path is not None]
         (self.certificates / "trusted.pem").write_text("\n".join(trusted))
         for path in (self.auth_toml, self.resource_toml, self.nginx_conf):
-            path.write_text(self._filled_in((HERE / path.name).read_text()))
-        user = (DEMO / "auth.toml").read_text().partition("[[user]]")
+            path.write_text(self._fill_in((TEMPLATES / path.name).read_text()))
+        user = (DEMO_TEMPLATES / "auth.toml").read_text().partition("[[user]]")
         added = self.also.read_text() if self.also is not None else ""
         self.auth_toml.write_text(f"{self.auth_toml.read_text()}{added}\n{''.join(user[1:])}")
-        for client in tomllib.loads(self.auth_toml.read_text())["client"]:
-            reference = client.get("client_secret", "")
-            if reference.startswith("file:"):
-                make_secret(Path(reference.removeprefix("file:")))
-        self.suite_json.write_text(json.dumps(self._for_the_suite(), indent=2))
+        make_client_secrets(self.auth_toml)
+        self.suite_json.write_text(json.dumps(self._suite_configuration(), indent=2))
 
-    def _for_the_suite(self) -> dict[str, object]:
-        clients = {name: {"client_id": name, "client_secret": secret} for name, secret in self.clients().items()}
+    def _suite_configuration(self) -> dict[str, object]:
+        clients = {name: {"client_id": name, "client_secret": secret} for name, secret in self.client_secrets().items()}
         return {
             "server": {"discoveryUrl": f"{self.issuer}/.well-known/openid-configuration"},
             "client": clients["client"],
@@ -120,7 +116,7 @@ class Place:
             "client_secret_post": clients["client_secret_post"],
         }
 
-    def _filled_in(self, text: str) -> str:
+    def _fill_in(self, text: str) -> str:
         words = {
             "issuer": self.issuer,
             "notes": self.notes_url,
@@ -135,8 +131,8 @@ class Place:
             "folder": self.nginx_folder.resolve(),
             "logs": self.logs.resolve(),
             "certificates": self.certificates.resolve(),
-            "shared": (HERE.parent / "compose" / "tls_front.conf").resolve(),
-            "user": _user(),
+            "shared": (TEMPLATES.parent / "compose" / "tls_front.conf").resolve(),
+            "user": _user_directive(),
             "auth_name": self.auth_name,
             "notes_name": self.notes_name,
             "auth_upstream": self.auth,
@@ -151,8 +147,8 @@ class Place:
         return " ".join(f"listen {address}:{self.front} {options};" for address in addresses)
 
 
-def _user() -> str:
-    """nginx's own worker gives up root's rights, and could not enter a folder that is closed to others."""
+def _user_directive() -> str:
+    """When started by root, let nginx's worker run as root: another user could not enter the private folders."""
     return f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else ""
 
 
