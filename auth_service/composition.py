@@ -12,7 +12,7 @@ from fastapi import Depends, FastAPI, Request
 from auth_service.authentication.clients.client_keys import ClientKeys
 from auth_service.authentication.clients.methods import ClientAuthentication
 from auth_service.authentication.clients.private_key_jwt import ClientAssertions
-from auth_service.authentication.users.device_cookie import KnownDevices
+from auth_service.authentication.users.device_cookie import DeviceCookie
 from auth_service.authentication.users.login_sessions import LoginSessions
 from auth_service.authentication.users.password_login import SignIn
 from auth_service.authentication.users.passwords import Passwords
@@ -25,8 +25,8 @@ from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.master_key import MasterKey
 from auth_service.keys.rotation_task import KeyCare
 from auth_service.keys.service_secrets import FORM_KEY, ServiceSecrets
-from auth_service.limits.credential_failure_limit import CredentialFailures
-from auth_service.outgoing import Outgoing
+from auth_service.limits.credential_failure_limit import CredentialFailureLimit
+from auth_service.outgoing import OutgoingRequests
 from auth_service.registration.service import Registrations
 from auth_service.settings.settings import Settings
 from auth_service.status_list.index_reserve import StatusIndexes
@@ -39,7 +39,7 @@ from auth_service.store.users.login_sessions import Lifetime
 from auth_service.telemetry.metrics import AuthMetrics
 from auth_service.tokens.client_families import OwnFamilies
 from auth_service.tokens.issuer import Issuing
-from auth_service.vocabulary.non_decreasing_clock import SteadyClock
+from auth_service.vocabulary.non_decreasing_clock import NonDecreasingClock
 from tallystick.clock import Clock
 from tallystick_service.store import Store
 
@@ -58,7 +58,7 @@ class Provider:
     sign_in: SignIn
     login_sessions: LoginSessions
     state_signer: StateSigner
-    outgoing: Outgoing
+    outgoing: OutgoingRequests
     logout_delivery: LogoutDelivery
     logos: Logos
     status_list_publishing: StatusListPublishing
@@ -85,7 +85,7 @@ Provided = Annotated[Provider, Depends(_provider_of_request)]
 
 
 def lifespan(
-    settings: Settings, clock: SteadyClock, outgoing_transport: httpx.AsyncBaseTransport | None
+    settings: Settings, clock: NonDecreasingClock, outgoing_transport: httpx.AsyncBaseTransport | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """Build the parts when the app starts, run the background tasks, and close everything when it stops.
 
@@ -103,7 +103,7 @@ def lifespan(
         )
         metrics.store.watch(lambda: store.waiting)
         passwords = Passwords()
-        outgoing = Outgoing(settings.outgoing, outgoing_transport)
+        outgoing = OutgoingRequests(settings.outgoing, outgoing_transport)
         client_keys = ClientKeys(outgoing, clock)
         logos = Logos(outgoing, store, clock)
         try:
@@ -131,16 +131,16 @@ async def _provider(
     settings: Settings,
     store: Store,
     passwords: Passwords,
-    outgoing: Outgoing,
+    outgoing: OutgoingRequests,
     client_keys: ClientKeys,
     logos: Logos,
     metrics: AuthMetrics,
-    clock: SteadyClock,
+    clock: NonDecreasingClock,
 ) -> Provider:
     lifetimes = settings.lifetimes
     master_key = MasterKey.load(settings.master_key, may_create=False)
     registry = ClientRegistry(store)
-    clock.note(await store.read(timestamps.newest))
+    clock.note(await store.read(timestamps.latest_timestamp))
     await registry.apis()  # known from the beginning, the metadata can be told whatever becomes of the store
     key_ring = KeyRing.of(store, master_key, clock, lifetimes)
     metrics.watch_signing_keys(lambda: key_ring.signing_since, clock)
@@ -167,7 +167,7 @@ async def _provider(
         clock=clock,
     )
     assertions = ClientAssertions(issuer=settings.issuer, store=store, registry=registry, keys=client_keys, clock=clock)
-    failures = CredentialFailures(store, clock)
+    failures = CredentialFailureLimit(store, clock)
     status_list_publishing = StatusListPublishing(
         issuer=settings.issuer, store=store, key_ring=key_ring, clock=clock, lifetime=lifetimes.status_list
     )
@@ -179,7 +179,7 @@ async def _provider(
         is_https=settings.is_https,
     )
     form_keys = partial(secrets.newest_first, FORM_KEY)
-    known_devices = KnownDevices(form_keys, clock, is_https=settings.is_https)
+    known_devices = DeviceCookie(form_keys, clock, is_https=settings.is_https)
     return Provider(
         settings=settings,
         store=store,

@@ -23,7 +23,7 @@ from auth_service.middleware.error_handlers import handle_http_exception, handle
 from auth_service.settings.settings import Settings
 from auth_service.telemetry.metrics import AuthMetrics
 from auth_service.telemetry.refusal_log import RefusalLog
-from auth_service.vocabulary.non_decreasing_clock import SteadyClock
+from auth_service.vocabulary.non_decreasing_clock import NonDecreasingClock
 from tallystick.clock import Clock, system_clock
 from tallystick.errors import OAuthError
 from tallystick_service.asgi import (
@@ -56,7 +56,7 @@ def create_app(
     it counts, together with other processes of it; `metrics_port` the only port that answers /metrics; None: any,
     to callers on this machine.
     """
-    steady = SteadyClock(clock)
+    steady = NonDecreasingClock(clock)
     app = FastAPI(
         title="Tallystick auth service",
         summary="An OpenID Provider and OAuth 2.1 authorization server.",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from auth_service.backchannel_logout import logout_token
 from auth_service.clients.registry import ClientRegistry
 from auth_service.keys.key_ring import KeyRing
-from auth_service.outgoing import Outgoing, OutgoingFailed
+from auth_service.outgoing import OutgoingFailed, OutgoingRequests
 from auth_service.store.clients.clients import REGISTRATION, Client
 from auth_service.store.logout import logout_deliveries
 from auth_service.store.logout.logout_deliveries import Delivery, DueClient, Waiting
@@ -65,7 +65,7 @@ class LogoutDelivery:
         store: Store,
         registry: ClientRegistry,
         key_ring: KeyRing,
-        outgoing: Outgoing,
+        outgoing: OutgoingRequests,
         metrics: AuthMetrics,
         clock: Clock,
     ) -> None:

@@ -8,14 +8,14 @@ import logging
 from collections import OrderedDict
 
 from auth_service.clients.raster_images import media_type_of
-from auth_service.outgoing import Outgoing, OutgoingFailed
+from auth_service.outgoing import OutgoingFailed, OutgoingRequests
 from auth_service.store.clients import client_logos
 from auth_service.store.clients.client_logos import Logo
 from auth_service.store.clients.clients import Client
 from tallystick.clock import Clock
 from tallystick_service.store import Store
 
-MOST_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024
 MOST_FETCHES = 4
 """At once for clients that registered themselves, and as many for the file's. Who asks meanwhile sees no logo yet."""
 FAILED_SECONDS = 600
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 class Logos:
-    def __init__(self, outgoing: Outgoing, store: Store, clock: Clock) -> None:
+    def __init__(self, outgoing: OutgoingRequests, store: Store, clock: Clock) -> None:
         self._outgoing = outgoing
         self._store = store
         self._clock = clock
@@ -83,7 +83,7 @@ class Logos:
     async def _download(self, logo_uri: str, *, is_trusted: bool) -> Logo:
         """Raises ValueError for what is no logo, OutgoingFailed."""
         answer = await self._outgoing.get(
-            logo_uri, is_trusted=is_trusted, accept="image/png, image/jpeg", most_bytes=MOST_BYTES
+            logo_uri, is_trusted=is_trusted, accept="image/png, image/jpeg", max_bytes=MAX_BYTES
         )
         if answer.status != 200:
             raise ValueError(f"the answer is {answer.status}")

@@ -41,7 +41,7 @@ def audit(
         refuse("nothing is both since and until: --since is the later one")
 
     async def command(service: Service) -> bool:
-        selection = asked if user is None else replace(asked, sub=await users.find(service, user))
+        selection = asked if user is None else replace(asked, sub=await users.require_sub(service, user))
         has_found = False
         async for page in _pages(service, selection, limit):
             say(*(map(_json, page) if as_json else _lines(page)))

@@ -64,10 +64,10 @@ def withdraw(email: users.EmailArgument, client_id: ClientId, config: Config) ->
     """Forget what a user allowed a client, and end what was given under it."""
 
     async def command(service: Service) -> bool:
-        sub = await users.find(service, email)
+        sub = await users.require_sub(service, email)
         if client_id not in {row.client_id for row in await service.store.read(clients.list_rows)}:
             refuse(f"there is no client {client_id}")
-        return await service.store.write(consents.withdraw, sub, client_id, now=service.clock())
+        return await service.store.write(consents.withdraw_consent, sub, client_id, now=service.clock())
 
     was_withdrawn = run(config, command)
     say(

@@ -20,7 +20,7 @@ from auth_service.settings.settings import Settings
 from auth_service.store.audit import audit_trail
 from auth_service.store.keys import keys
 from auth_service.store.schema import timestamps
-from auth_service.vocabulary.non_decreasing_clock import SteadyClock
+from auth_service.vocabulary.non_decreasing_clock import NonDecreasingClock
 from tallystick.clock import Clock, system_clock
 from tallystick_service.settings import Misconfigured, exit_on_misconfiguration, printable
 from tallystick_service.store import Store, Unstorable, is_there
@@ -129,8 +129,8 @@ def run_with(settings: Settings, command: Callable[[Service], Awaitable[T]]) -> 
             options={audit_trail.RETENTION: settings.audit.retention},
         )
         try:
-            clock = SteadyClock(system_clock)
-            clock.note(await store.read(timestamps.newest))
+            clock = NonDecreasingClock(system_clock)
+            clock.note(await store.read(timestamps.latest_timestamp))
             return await command(Service(settings, store, clock))
         finally:
             await store.close()

@@ -30,7 +30,7 @@ def add(email: EmailArgument, config: Config, password_stdin: PasswordStdin = Fa
             raise users.EmailTaken
         password_hash = _new_password_hash(password_stdin)
         await service.store.write(
-            users.add,
+            users.add_user,
             email=checked,
             password_hash=password_hash,
             claims={},
@@ -51,7 +51,9 @@ def disable(email: EmailArgument, config: Config) -> None:
     """Let a user sign in no more, and sign them out everywhere."""
 
     async def command(service: Service) -> None:
-        await service.store.write(users.disable, await find(service, email), by="command", now=service.clock())
+        await service.store.write(
+            users.disable_user, await require_sub(service, email), by="command", now=service.clock()
+        )
 
     run(config, command)
     say(f"disabled {email}")
@@ -62,7 +64,9 @@ def enable(email: EmailArgument, config: Config) -> None:
     """Let a user sign in again."""
 
     async def command(service: Service) -> None:
-        await service.store.write(users.enable, await find(service, email), by="command", now=service.clock())
+        await service.store.write(
+            users.enable_user, await require_sub(service, email), by="command", now=service.clock()
+        )
 
     run(config, command)
     say(f"enabled {email}")
@@ -73,7 +77,7 @@ def set_password(email: EmailArgument, config: Config, password_stdin: PasswordS
     """Give a user a new password, and sign them out everywhere."""
 
     async def command(service: Service) -> None:
-        sub = await find(service, email)
+        sub = await require_sub(service, email)
         password_hash = _new_password_hash(password_stdin)
         await service.store.write(users.set_password_hash, sub, password_hash, now=service.clock())
 
@@ -86,13 +90,13 @@ def sign_out(email: EmailArgument, config: Config) -> None:
     """End all of a user's login sessions and token families."""
 
     async def command(service: Service) -> None:
-        await service.store.write(users.sign_out, await find(service, email), now=service.clock())
+        await service.store.write(users.sign_out_user, await require_sub(service, email), now=service.clock())
 
     run(config, command)
     say(f"signed out {email}")
 
 
-async def find(service: Service, email: str) -> str:
+async def require_sub(service: Service, email: str) -> str:
     """The user's sub. Ends the program when there is none."""
     return await service.store.read(users.find_sub, email) or refuse(f"there is no user {email}")
 

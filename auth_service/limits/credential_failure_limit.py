@@ -48,7 +48,7 @@ class AuthenticationFailed(InvalidClient):
         self.client_id = client_id
 
 
-class CredentialFailures:
+class CredentialFailureLimit:
     """Counts failures in the store, which all processes share. A success costs nothing here.
 
     A bucket that the store has reported as full is remembered until it has room, so a caller over the limit costs no

@@ -1,5 +1,5 @@
 """Requests that we make, to addresses that clients gave us."""
 
-from auth_service.outgoing.requests import Answer, Outgoing, OutgoingFailed
+from auth_service.outgoing.requests import OutgoingFailed, OutgoingRequests, OutgoingResponse
 
-__all__ = ["Answer", "Outgoing", "OutgoingFailed"]
+__all__ = ["OutgoingFailed", "OutgoingRequests", "OutgoingResponse"]

@@ -6,17 +6,17 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from auth_service.outgoing.domains import domain_of
 from auth_service.outgoing.public_addresses import Address
-from auth_service.outgoing.sites import site_of
 
 Resolve = Callable[[str], list[Address]]
 """The addresses of a host, the best first; called in a thread. Raises OSError or ValueError when it has none."""
 
-MOST = 64
+MAX_LOOKUPS = 64
 """Hosts that are looked up at once."""
-MOST_PER_SITE = 8
+MAX_LOOKUPS_PER_DOMAIN = 8
 """Of these, the hosts of one owner: one whose name server hangs can have many names."""
-PATIENCE = 1.0
+LOOKUP_TIMEOUT = 1.0
 """Seconds after which nobody joins a look-up that goes on: its name server is taken to be away."""
 
 
@@ -34,14 +34,14 @@ class NameLookups:
         """Raises OSError or ValueError for a host that has no address, or whose look-up hangs."""
         looking, begun = self._under_way.get(host, (None, 0.0))
         if looking is None:
-            its_site = site_of(host)
-            of_its_site = sum(site_of(other) == its_site for other in self._under_way)
-            if len(self._under_way) >= MOST or of_its_site >= MOST_PER_SITE:
+            domain = domain_of(host)
+            in_domain = sum(domain_of(other) == domain for other in self._under_way)
+            if len(self._under_way) >= MAX_LOOKUPS or in_domain >= MAX_LOOKUPS_PER_DOMAIN:
                 raise OSError("too many names are being looked up")
             looking = asyncio.get_running_loop().create_future()
             self._under_way[host] = looking, time.monotonic()
             threading.Thread(target=self._look, args=(host, looking), name="resolve", daemon=True).start()
-        elif time.monotonic() - begun > PATIENCE:
+        elif time.monotonic() - begun > LOOKUP_TIMEOUT:
             raise OSError("its name server does not answer")
         return await asyncio.shield(looking)  # one caller may give up without taking the others' look-up along
 

@@ -16,7 +16,7 @@ from auth_service.outgoing.name_lookups import NameLookups, Resolve
 from auth_service.outgoing.public_addresses import Address, is_public
 from tallystick.urls import is_loopback
 
-_MOST_TRIES = 4
+_MAX_ADDRESSES = 4
 
 
 class PinnedTransport(httpx.AsyncBaseTransport):
@@ -47,7 +47,7 @@ class PinnedTransport(httpx.AsyncBaseTransport):
         if not self._may_be_private(request.url) and not all(map(is_public, addresses)):
             raise httpx.ConnectError("the host has an address that is not public")
         reasons = []
-        for address in addresses[:_MOST_TRIES]:
+        for address in addresses[:_MAX_ADDRESSES]:
             try:
                 return await self._inner.handle_async_request(_pinned(request, host, address))
             except (httpx.ConnectError, httpx.ConnectTimeout) as refused:  # nothing was sent yet

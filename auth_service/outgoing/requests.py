@@ -18,17 +18,17 @@ from auth_service.settings.settings import Outgoing as OutgoingSettings
 from tallystick.request_id import outgoing_headers
 from tallystick.urls import is_loopback
 
-SECONDS = 5.0
+REQUEST_TIMEOUT = 5.0
 """For one request from its first byte to its last, the wait for a connection included."""
-CONNECT_SECONDS = 2.0
-MOST_CONNECTIONS = 32
+CONNECT_TIMEOUT = 2.0
+MAX_CONNECTIONS = 32
 """At once to addresses of clients that registered themselves, and as many to trusted ones: neither kind waits for
 the other. More than keys, logos and logout tokens may have together, so that none of these waits for another."""
-MOST_POSTED_BYTES = 4096
+MAX_POST_RESPONSE_BYTES = 4096
 """Kept of the answer to a POST, which is told by its status."""
 
 _PORTS = {"http": 80, "https": 443}
-_TIMEOUT = httpx.Timeout(SECONDS, connect=CONNECT_SECONDS).as_dict()
+_TIMEOUT = httpx.Timeout(REQUEST_TIMEOUT, connect=CONNECT_TIMEOUT).as_dict()
 _HEADERS = {
     "User-Agent": "tallystick",
     "Accept-Encoding": "identity",  # the bytes on the wire are the bytes held
@@ -41,7 +41,7 @@ class OutgoingFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class OutgoingResponse:
     """Any answer, a refusal or redirect included. `media_type` is in lower case, without parameters; "" for none."""
 
     status: int
@@ -49,20 +49,20 @@ class Answer:
     body: bytes
 
 
-class Outgoing:
+class OutgoingRequests:
     """Speaks through transports, without an HTTP client around them: no cookies, no redirects, no proxies."""
 
     def __init__(self, settings: OutgoingSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
         """`transport` stands in for the network, name look-ups included. `settings` have been checked."""
         self._settings = settings
         self._trusted, self._strangers = (transport, transport) if transport else self._transports()
-        self._places = {is_trusted: asyncio.Semaphore(MOST_CONNECTIONS) for is_trusted in (True, False)}
+        self._places = {is_trusted: asyncio.Semaphore(MAX_CONNECTIONS) for is_trusted in (True, False)}
 
-    async def get(self, url: str, *, is_trusted: bool, accept: str, most_bytes: int) -> Answer:
-        """The answer to a GET. Raises OutgoingFailed, for a body of more than `most_bytes` or encoded, too."""
-        return await self._ask("GET", url, is_trusted=is_trusted, accept=accept, most_bytes=most_bytes)
+    async def get(self, url: str, *, is_trusted: bool, accept: str, max_bytes: int) -> OutgoingResponse:
+        """The answer to a GET. Raises OutgoingFailed, for a body of more than `max_bytes` or encoded, too."""
+        return await self._ask("GET", url, is_trusted=is_trusted, accept=accept, max_bytes=max_bytes)
 
-    async def post(self, url: str, form: Mapping[str, str], *, is_trusted: bool) -> Answer:
+    async def post(self, url: str, form: Mapping[str, str], *, is_trusted: bool) -> OutgoingResponse:
         """The answer to a form. Of its body the beginning is kept, as it came. Raises OutgoingFailed."""
         return await self._ask("POST", url, is_trusted=is_trusted, accept="*/*", form=form)
 
@@ -84,23 +84,23 @@ class Outgoing:
         is_trusted: bool,
         accept: str,
         form: Mapping[str, str] | None = None,
-        most_bytes: int | None = None,
-    ) -> Answer:
+        max_bytes: int | None = None,
+    ) -> OutgoingResponse:
         origin = "the address"
         try:
             headers = {**_HEADERS, "Accept": accept, **outgoing_headers()}
             request = httpx.Request(method, url, headers=headers, data=form, extensions={"timeout": _TIMEOUT})
             origin = _origin(request.url)
             self._check(request.url, is_trusted=is_trusted)
-            async with asyncio.timeout(SECONDS), self._places[is_trusted]:
+            async with asyncio.timeout(REQUEST_TIMEOUT), self._places[is_trusted]:
                 transport = self._trusted if is_trusted else self._strangers
                 response = await transport.handle_async_request(request)
                 try:
-                    return await _read(response, most_bytes)
+                    return await _read(response, max_bytes)
                 finally:
                     await response.aclose()
         except TimeoutError:
-            raise OutgoingFailed(f"{origin}: no complete answer within {SECONDS:g} s") from None
+            raise OutgoingFailed(f"{origin}: no complete answer within {REQUEST_TIMEOUT:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as failure:
             raise OutgoingFailed(f"{origin}: {_one_line(failure)}") from failure
 
@@ -138,22 +138,22 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
     return context
 
 
-async def _read(response: httpx.Response, most_bytes: int | None) -> Answer:
-    """Raises ValueError for more than `most_bytes`; without such a bound the beginning is all that is read."""
-    if most_bytes is not None and response.headers.get("Content-Encoding", "identity").lower() != "identity":
+async def _read(response: httpx.Response, max_bytes: int | None) -> OutgoingResponse:
+    """Raises ValueError for more than `max_bytes`; without such a bound the beginning is all that is read."""
+    if max_bytes is not None and response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise ValueError("the answer is encoded, which was not asked for")
-    most = MOST_POSTED_BYTES if most_bytes is None else most_bytes
+    most = MAX_POST_RESPONSE_BYTES if max_bytes is None else max_bytes
     body = bytearray()
     if not isinstance(response.stream, httpx.AsyncByteStream):
         raise TypeError("the transport is not an asynchronous one")
     async for chunk in response.stream:  # as it came: nothing is ever decompressed
         body += chunk
         if len(body) > most:
-            if most_bytes is not None:
+            if max_bytes is not None:
                 raise ValueError(f"the answer has more than {most} bytes")
             break
     media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    return Answer(response.status_code, media_type, bytes(body[:most]))
+    return OutgoingResponse(response.status_code, media_type, bytes(body[:most]))
 
 
 def _host(url: httpx.URL) -> str:

@@ -9,7 +9,7 @@ from auth_service.client_metadata.names import is_one_of
 from auth_service.client_metadata.redirect_uris import web_origin
 from auth_service.clients.registry import ClientRegistry
 from auth_service.limits.buckets import bucket, network_of, site_of
-from auth_service.limits.credential_failure_limit import CredentialFailures
+from auth_service.limits.credential_failure_limit import CredentialFailureLimit
 from auth_service.registration.request import RegisteredMetadata, check_update, judge
 from auth_service.settings.settings import Registration as RegistrationSettings
 from auth_service.store.clients import clients, registrations
@@ -42,7 +42,7 @@ class Registrations:
         settings: RegistrationSettings,
         store: Store,
         registry: ClientRegistry,
-        failures: CredentialFailures,
+        failures: CredentialFailureLimit,
         clock: Clock,
         *,
         issuer: str,
@@ -217,7 +217,7 @@ class Registrations:
             bucket("registration", network, burst=200, interval=20)
             for network in {network_of(address), site_of(address)}
         ]
-        wait = await self._store.write(rate_limits.charge, counted, now_ms=self._clock() * 1000)
+        wait = await self._store.write(rate_limits.charge_and_prune, counted, now_ms=self._clock() * 1000)
         if wait:
             raise TooManyRequests("too many clients were registered from this address", retry_after=-(-wait // 1000))
 

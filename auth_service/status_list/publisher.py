@@ -16,7 +16,7 @@ from auth_service.status_list import status_list_token
 from auth_service.store.status_list import revoked_indexes, status_lists
 from auth_service.store.status_list.status_lists import StoredList
 from auth_service.telemetry.metrics import StatusListFacts
-from auth_service.vocabulary.non_decreasing_clock import SteadyClock
+from auth_service.vocabulary.non_decreasing_clock import NonDecreasingClock
 from tallystick.clock import LEEWAY
 from tallystick.errors import TemporarilyUnavailable
 from tallystick_service.store import Store
@@ -39,7 +39,9 @@ _PAGE = 20_000
 class StatusListPublishing:
     """Let it go on within `running()`; `published` is what the store had a moment ago."""
 
-    def __init__(self, *, issuer: str, store: Store, key_ring: KeyRing, clock: SteadyClock, lifetime: int) -> None:
+    def __init__(
+        self, *, issuer: str, store: Store, key_ring: KeyRing, clock: NonDecreasingClock, lifetime: int
+    ) -> None:
         """`lifetime` of a list: seconds, after which no token that was issued before it is believed. Where it was
         longer under an earlier configuration, that one counts."""
         self._issuer = issuer

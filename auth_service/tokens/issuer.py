@@ -86,7 +86,7 @@ class Issuing:
         if client.id_token_claims:
             names += told_in_id_tokens(client.id_token_claims, client.scopes.intersection(family.scope.split()))
         if names:
-            user = await self.store.read(users.find, family.sub or "")
+            user = await self.store.read(users.find_user, family.sub or "")
             claims = (claims_of(user, names) if user else {}) | claims
         return jwt.sign(claims, key, typ="JWT")
 

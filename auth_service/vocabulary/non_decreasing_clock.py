@@ -12,7 +12,7 @@ RATE = 0.9
 _TELL_EVERY = 60.0
 
 
-class SteadyClock:
+class NonDecreasingClock:
     """`tallystick.clock.Clock` over another one, which a person or a time server may set back.
 
     While that shows less than the newest instant that is known, time goes on from there, a little slower than it

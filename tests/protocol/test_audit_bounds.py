@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 from auth_service.store.audit import audit_limits, audit_trail
 from auth_service.store.audit.audit_trail import Event
 from auth_service.store.schema.tables import audit as audit_table
-from auth_service.store.schema.tables import guesses
+from auth_service.store.schema.tables import rate_limits
 from tests.protocol.test_rfc7591_registration import GOOD, new_client
 from tests.support.audit_trail import Trail, trail
 from tests.support.auth_service import ADDRESS, AuthService, running_auth_service
@@ -76,7 +76,7 @@ async def test_a_storm_of_one_kind_from_everywhere_hides_no_other(auth: AuthServ
 def _fill_the_bucket_of_all(connection: Connection, event: Event, *, now_ms: int) -> None:
     of_all = audit_limits._of_kind(event, audit_limits._ALL)
     full_until = now_ms + of_all.burst * of_all.interval_ms
-    connection.execute(guesses.insert().values(bucket=of_all.key, full_until=full_until))
+    connection.execute(rate_limits.insert().values(bucket=of_all.key, full_until=full_until))
 
 
 async def test_a_client_that_changes_all_day_is_told_of_twenty_times(

@@ -121,7 +121,7 @@ async def test_a_failed_login_keeps_nothing_of_what_was_typed(auth: AuthService,
 
 async def test_a_disabled_users_attempt_is_told_of(auth: AuthService, trail: Trail) -> None:
     sub = await sub_of(auth)
-    await auth.store.write(users.disable, sub, by="command", now=auth.clock())
+    await auth.store.write(users.disable_user, sub, by="command", now=auth.clock())
     await auth.browser().sign_in()
     assert [(entry.event, entry.sub) for entry in await trail.new()] == [("user_disabled", sub), ("login_failed", sub)]
 
@@ -130,7 +130,7 @@ async def test_consents(auth: AuthService, trail: Trail) -> None:
     third_party = auth.relying_party("third-party")
     await third_party.authorization_code(scope="openid notes:read")
     sub = await sub_of(auth)
-    await auth.store.write(consents.withdraw, sub, "third-party", now=auth.clock())
+    await auth.store.write(consents.withdraw_consent, sub, "third-party", now=auth.clock())
     _, granted, withdrawn = await trail.new()
     assert (granted.event, granted.sub, granted.client_id) == ("consent_granted", sub, "third-party")
     assert granted.detail == {"scope": ["notes:read", "openid"]}
@@ -169,12 +169,12 @@ async def test_users(auth: AuthService, trail: Trail) -> None:
     sub, now = await sub_of(auth), auth.clock()
     write = auth.store.write
     added = await write(
-        users.add, email="new@example.com", password_hash=None, claims={}, roles=[], origin="command", now=now
+        users.add_user, email="new@example.com", password_hash=None, claims={}, roles=[], origin="command", now=now
     )
     await write(users.set_password_hash, sub, "$argon2id$…", now=now)
-    await write(users.disable, sub, by="command", now=now)
-    await write(users.enable, sub, by="command", now=now)
-    await write(users.sign_out, sub, now=now)
+    await write(users.disable_user, sub, by="command", now=now)
+    await write(users.enable_user, sub, by="command", now=now)
+    await write(users.sign_out_user, sub, now=now)
     assert [(entry.event, entry.sub) for entry in await trail.new()] == [
         ("user_added", added),
         ("password_set", sub),

@@ -31,8 +31,8 @@ async def test_a_code_issued_before_its_user_was_disabled_is_void_when_the_user_
     code = await rp.authorization_code()
     sub = await auth.store.read(users.find_sub, EMAIL)
     assert sub
-    await auth.store.write(users.disable, sub, by="command", now=auth.clock())
-    await auth.store.write(users.enable, sub, by="command", now=auth.clock())
+    await auth.store.write(users.disable_user, sub, by="command", now=auth.clock())
+    await auth.store.write(users.enable_user, sub, by="command", now=auth.clock())
     assert error_of(await rp.token(code)) == (400, "invalid_grant")
 
 
@@ -106,7 +106,9 @@ async def test_a_code_issued_while_the_consent_is_being_withdrawn_is_void(on_pos
         await issuing.execute("SELECT FROM users WHERE sub = %s FOR SHARE", [sub])
         await issuing.execute("INSERT INTO authorization_codes SELECT * FROM issued")
         now = on_postgresql.clock()
-        withdrawing = asyncio.create_task(on_postgresql.store.write(consents.withdraw, sub, "third-party", now=now))
+        withdrawing = asyncio.create_task(
+            on_postgresql.store.write(consents.withdraw_consent, sub, "third-party", now=now)
+        )
         await is_waiting_for_a_lock(url)
         await issuing.commit()
     assert await withdrawing

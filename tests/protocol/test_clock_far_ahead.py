@@ -46,7 +46,7 @@ async def test_after_the_statements_of_the_document_time_is_right_again(auth_dat
         under_way = await app.authorization_code()
         await auth.browser().sign_in(password="wrong")
     store = patient_store(auth_database_url)
-    assert await store.read(timestamps.newest) >= right + DAY
+    assert await store.read(timestamps.latest_timestamp) >= right + DAY
     await store.write(repair)
     await store.close()
     clock.now = right + 1

@@ -81,7 +81,7 @@ async def test_what_is_declared_is_there(store: Store, clock: MovableClock) -> N
     assert (await store.read(apis.load)).by_audience["https://api.example.com"].scopes == {"notes:read": "Read them"}
     sub = await store.read(users.find_sub, "ADA@example.com")
     assert sub is not None
-    ada = await store.read(users.find, sub)
+    ada = await store.read(users.find_user, sub)
     assert ada is not None
     assert (ada.claims, ada.roles) == ({"name": "Ada"}, ["editor"])
 
@@ -183,7 +183,7 @@ async def test_what_a_person_disabled_stays_disabled(store: Store, clock: Movabl
     sub = await store.read(users.find_sub, "ada@example.com")
     assert sub is not None
     await store.write(clients.disable, "app", by="command", now=clock())
-    await store.write(users.disable, sub, by="command", now=clock())
+    await store.write(users.disable_user, sub, by="command", now=clock())
     assert await applied(store, settings(), clock) == []
     assert await applied(store, settings(client=[BOT], user=[GRACE]), clock) == []
     assert await applied(store, settings(), clock) == []
@@ -197,13 +197,13 @@ async def test_a_person_can_disable_for_good_what_the_file_has_disabled(store: S
     sub = await store.read(users.find_sub, "ada@example.com")
     assert sub is not None
     await store.write(clients.disable, "app", by="command", now=clock())
-    await store.write(users.disable, sub, by="command", now=clock())
+    await store.write(users.disable_user, sub, by="command", now=clock())
     assert await applied(store, settings(), clock) == []
 
 
 async def test_what_was_made_by_hand_is_left_alone(store: Store, clock: MovableClock) -> None:
     await store.write(
-        users.add,
+        users.add_user,
         email="Ada@Example.com",
         password_hash=None,
         claims={},
@@ -281,7 +281,7 @@ async def test_disabled_and_hand_made_rows_do_not_count_as_disabled_by_the_confi
     await store.write(clients.disable, "app", by="command", now=clock())
     for name in ("one", "two", "three"):
         await store.write(
-            users.add,
+            users.add_user,
             email=f"{name}@example.com",
             password_hash=None,
             claims={},

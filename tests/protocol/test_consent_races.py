@@ -88,7 +88,7 @@ async def test_a_code_issued_during_a_withdrawal_of_the_consent_cannot_be_redeem
 
     async def withdraw(seconds: float) -> None:
         await asyncio.sleep(seconds)
-        await other_process.write(consents.withdraw, sub, "third-party", now=int(system_clock()))
+        await other_process.write(consents.withdraw_consent, sub, "third-party", now=int(system_clock()))
 
     wrong, issued = 0, 0
     for _ in range(ROUNDS):

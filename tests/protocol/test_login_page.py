@@ -54,7 +54,7 @@ async def test_an_unknown_user_and_a_disabled_one_cannot_be_told_from_a_wrong_pa
 ) -> None:
     sub = await auth.store.read(users.find_sub, OTHER_EMAIL)
     assert sub
-    await auth.store.write(users.disable, sub, by="command", now=auth.clock())
+    await auth.store.write(users.disable_user, sub, by="command", now=auth.clock())
     page = await rp.authorize()
     answers = set()
     for username, password in ((EMAIL, WRONG_PASSWORD), ("nobody@example.com", PASSWORD), (OTHER_EMAIL, PASSWORD)):

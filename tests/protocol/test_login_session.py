@@ -119,9 +119,9 @@ async def test_a_disabled_user_is_signed_out_and_stays_so_when_enabled(auth: Aut
     await rp.sign_in()
     sub = await auth.store.read(users.find_sub, EMAIL)
     assert sub
-    await auth.store.write(users.disable, sub, by="command", now=auth.clock())
+    await auth.store.write(users.disable_user, sub, by="command", now=auth.clock())
     assert not await is_signed_in(rp)
-    await auth.store.write(users.enable, sub, by="command", now=auth.clock())
+    await auth.store.write(users.enable_user, sub, by="command", now=auth.clock())
     assert not await is_signed_in(rp)
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from auth_service.authentication.users.concurrency_limiter import Turnstile
+from auth_service.authentication.users.concurrency_limiter import ConcurrencyLimiter
 from auth_service.main import create_app
 from auth_service.telemetry.metrics import AuthMetrics, StatusListFacts
 from tests.support.auth_service import AuthService, running_auth_service
@@ -179,7 +179,7 @@ class TestNumbers:
     async def test_who_comes_when_too_many_sign_in_is_counted(
         self, auth: AuthService, rp: RelyingParty, here: httpx.AsyncClient
     ) -> None:
-        provider_of(auth).sign_in.turnstile = Turnstile(at_once=0, waiting=0)
+        provider_of(auth).sign_in.limiter = ConcurrencyLimiter(max_active=0, max_waiting=0)
         page = await rp.authorize()
         risen = await counted(here, lambda: rp.browser.sign_in(page))
         assert risen['tallystick_logins_total{outcome="unavailable"}'] == 1

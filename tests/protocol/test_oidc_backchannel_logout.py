@@ -142,21 +142,21 @@ async def test_a_second_logout_tells_nobody(auth: AuthService, rp: RelyingParty,
     await log_out(rp, id_token)
     rp.browser.http.cookies.update(cookie)
     await log_out(rp, id_token)
-    await auth.store.write(users.sign_out, await sub_of(auth), now=auth.clock())
+    await auth.store.write(users.sign_out_user, await sub_of(auth), now=auth.clock())
     await receivers.told(ONE)
     await _nothing_waits(auth)
     assert len(receivers.requests[ONE]) == 1
 
 
 def _disable(connection: Connection, sub: str, *, now: int) -> None:
-    users.disable(connection, sub, by="command", now=now)
+    users.disable_user(connection, sub, by="command", now=now)
 
 
 def _new_password(connection: Connection, sub: str, *, now: int) -> None:
     users.set_password_hash(connection, sub, "another hash", now=now)
 
 
-@pytest.mark.parametrize("unit", [users.sign_out, _disable, _new_password])
+@pytest.mark.parametrize("unit", [users.sign_out_user, _disable, _new_password])
 async def test_what_ends_all_logins_of_a_user_tells_the_clients_of_each(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, unit: Callable[..., None]
 ) -> None:
@@ -261,7 +261,7 @@ async def test_a_client_that_no_longer_wants_to_be_told_is_not(
         auth_database_url, auth.clock, receivers, client=listening_clients("app-two")
     ) as now:
         await auth.look_again()
-        await now.store.write(users.sign_out, await sub_of(now), now=now.clock())
+        await now.store.write(users.sign_out_user, await sub_of(now), now=now.clock())
         await _nothing_waits(now)
     assert not receivers.requests
 

@@ -165,7 +165,7 @@ async def test_what_a_killed_process_was_at_is_tried_again(
     sub = await auth.store.read(users.find_sub, EMAIL)
 
     def taken_by_another(connection: Connection) -> None:
-        users.sign_out(connection, str(sub), now=clock())
+        users.sign_out_user(connection, str(sub), now=clock())
         assert logout_deliveries.take_due(connection, {"app-one": 2}, now=clock())
 
     await auth.store.write(taken_by_another)

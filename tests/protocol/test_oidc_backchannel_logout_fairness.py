@@ -148,5 +148,5 @@ async def test_a_user_of_very_many_sessions_is_signed_out_of_all(
 
     await auth.store.write(many)
     receivers.answers[ONE] = 503
-    await auth.store.write(users.sign_out, sub, now=auth.clock())
+    await auth.store.write(users.sign_out_user, sub, now=auth.clock())
     await until_rows(auth, lambda waiting: len(waiting) == 1201)

@@ -77,14 +77,16 @@ async def test_a_code_is_worth_nothing_once_the_consent_is_withdrawn_by_whatever
 ) -> None:
     await third_party.tokens()
     code = await third_party.authorization_code()
-    assert await auth.store.write(consents.withdraw, await sub_of_ada(auth), "third-party", now=auth.clock() + skew)
+    assert await auth.store.write(
+        consents.withdraw_consent, await sub_of_ada(auth), "third-party", now=auth.clock() + skew
+    )
     assert error_of(await third_party.token(code)) == (400, "invalid_grant")
 
 
 async def test_a_consent_that_is_withdrawn_ends_what_it_gave(auth: AuthService, third_party: RelyingParty) -> None:
     tokens = await third_party.tokens(scope="openid offline_access")
     code = await third_party.authorization_code(scope="openid")
-    assert await auth.store.write(consents.withdraw, await sub_of_ada(auth), "third-party", now=auth.clock())
+    assert await auth.store.write(consents.withdraw_consent, await sub_of_ada(auth), "third-party", now=auth.clock())
     assert error_of(await third_party.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
     assert (await third_party.userinfo(tokens["access_token"])).status_code == 401
     assert answer_of(await third_party.authorize(prompt="none"))["error"] == "consent_required"

@@ -103,10 +103,10 @@ async def test_a_token_lives_for_five_minutes(auth: AuthService, rp: RelyingPart
 async def test_a_disabled_users_tokens_are_dead(auth: AuthService, rp: RelyingParty) -> None:
     tokens = await rp.tokens(scope="openid offline_access")
     sub = claims_of(tokens["id_token"])["sub"]
-    await auth.store.write(users.disable, sub, by="command", now=auth.clock())
+    await auth.store.write(users.disable_user, sub, by="command", now=auth.clock())
     assert (await rp.userinfo(tokens["access_token"])).status_code == 401
     assert (await rp.refresh(tokens["refresh_token"])).status_code == 400
-    await auth.store.write(users.enable, sub, by="command", now=auth.clock())
+    await auth.store.write(users.enable_user, sub, by="command", now=auth.clock())
     assert (await rp.refresh(tokens["refresh_token"])).status_code == 400
 
 

@@ -8,7 +8,7 @@ from joserfc.jwk import RSAKey
 from pydantic import ValidationError
 from sqlalchemy import Connection, update
 
-from auth_service.authentication.clients.client_keys import MAX_FETCHES, MAX_FETCHES_PER_SITE
+from auth_service.authentication.clients.client_keys import MAX_FETCHES, MAX_FETCHES_PER_DOMAIN
 from auth_service.store.clients import clients
 from auth_service.store.schema.tables import clients as clients_table
 from tests.support.asserting_client import REFUSED, AssertingClient, KeysHost, ask, new_key, present, running
@@ -196,7 +196,7 @@ def at(name: str, host: str, clock: MovableClock, signer: AssertingClient) -> di
 async def test_hosts_that_never_answer_keep_no_client_waiting_that_was_proven_before(
     auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("auth_service.outgoing.requests.SECONDS", PATIENCE)
+    monkeypatch.setattr("auth_service.outgoing.requests.REQUEST_TIMEOUT", PATIENCE)
     network = Silent(KeysHost(signer.key))
     names = [f"hostile-{number}" for number in range(8)]
     declared = [at(name, f"{name}.silent", clock, signer) for name in names]
@@ -233,7 +233,7 @@ async def test_hosts_that_never_answer_keep_no_client_waiting_that_was_proven_be
 async def test_the_hosts_of_one_site_have_a_share_of_the_places(
     auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("auth_service.outgoing.requests.SECONDS", PATIENCE)
+    monkeypatch.setattr("auth_service.outgoing.requests.REQUEST_TIMEOUT", PATIENCE)
     network = Silent(KeysHost(signer.key))
     names = [f"hostile-{number}" for number in range(4)]
     declared = [at(name, f"{name}.one-owner.silent", clock, signer) for name in names]
@@ -243,8 +243,8 @@ async def test_the_hosts_of_one_site_have_a_share_of_the_places(
     ) as auth:
         await auth.store.write(_registered_itself)
         asking = [asyncio.create_task(present(auth, AssertingClient(name, clock, signer.key))) for name in names]
-        await until(lambda: sum(task.done() for task in asking) == len(names) - MAX_FETCHES_PER_SITE)
-        assert len(network.asked) == MAX_FETCHES_PER_SITE
+        await until(lambda: sum(task.done() for task in asking) == len(names) - MAX_FETCHES_PER_DOMAIN)
+        assert len(network.asked) == MAX_FETCHES_PER_DOMAIN
         assert await present(auth, AssertingClient("honest", clock, signer.key)) == (200, "")
         network.end.set()
         await asyncio.gather(*asking)

@@ -95,7 +95,7 @@ async def test_a_web_app_with_a_secret_is_not_asked_about(rp: RelyingParty) -> N
 async def test_a_yes_to_a_program_on_the_device_is_not_remembered(auth: AuthService, native: RelyingParty) -> None:
     await native.authorization_code()
     sub = await auth.store.read(users.find_sub, EMAIL)
-    assert not await auth.store.read(consents.find, sub or "", "native")
+    assert not await auth.store.read(consents.find_consented_scopes, sub or "", "native")
 
 
 async def test_a_private_use_scheme_asks_every_time_although_the_client_has_a_secret(auth_sqlite_url: str) -> None:

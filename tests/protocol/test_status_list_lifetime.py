@@ -71,7 +71,7 @@ async def test_a_family_that_ended_under_a_shorter_configuration_is_still_listed
         clock.advance(seconds=3600)
         ada = await auth.store.read(users.find_sub, EMAIL)
         assert ada
-        await auth.store.write(users.sign_out, ada, now=clock())
+        await auth.store.write(users.sign_out_user, ada, now=clock())
         assert (await next_list(auth)).is_revoked(tokens["access_token"])
 
 

@@ -144,11 +144,11 @@ async def _signed_out(auth: AuthService, rp: RelyingParty, token: str) -> None:
 
 
 async def _user_signed_out(auth: AuthService, rp: RelyingParty, token: str) -> None:
-    await auth.store.write(users.sign_out, await _sub(auth), now=auth.clock())
+    await auth.store.write(users.sign_out_user, await _sub(auth), now=auth.clock())
 
 
 async def _user_disabled(auth: AuthService, rp: RelyingParty, token: str) -> None:
-    await auth.store.write(users.disable, await _sub(auth), by="command", now=auth.clock())
+    await auth.store.write(users.disable_user, await _sub(auth), by="command", now=auth.clock())
 
 
 async def _password_changed(auth: AuthService, rp: RelyingParty, token: str) -> None:
@@ -156,7 +156,7 @@ async def _password_changed(auth: AuthService, rp: RelyingParty, token: str) -> 
 
 
 async def _consent_withdrawn(auth: AuthService, rp: RelyingParty, token: str) -> None:
-    await auth.store.write(consents.withdraw, await _sub(auth), rp.client_id, now=auth.clock())
+    await auth.store.write(consents.withdraw_consent, await _sub(auth), rp.client_id, now=auth.clock())
 
 
 async def _client_disabled(auth: AuthService, rp: RelyingParty, token: str) -> None:
@@ -231,7 +231,7 @@ async def test_a_unit_that_fails_sets_no_bit(auth: AuthService, rp: RelyingParty
     token = await access_token(rp)
 
     def end_and_fail(connection: Connection, sub: str) -> None:
-        users.sign_out(connection, sub, now=auth.clock())
+        users.sign_out_user(connection, sub, now=auth.clock())
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

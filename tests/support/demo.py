@@ -59,7 +59,7 @@ class Demo:
         person = Account(f"{secrets.token_hex(6)}@example.com", PASSWORD)
         async with self._store() as store:
             await store.write(
-                users.add,
+                users.add_user,
                 email=person.email,
                 password_hash=Passwords.hash(person.password),
                 claims={"name": "Grace Hopper"},

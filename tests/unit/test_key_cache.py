@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from auth_service.authentication.clients.key_cache import MAX_CLIENTS, KeyCache
-from auth_service.outgoing.sites import site_of
+from auth_service.outgoing.domains import domain_of
 from auth_service.store.clients.clients import REGISTRATION, Client
 from tests.support.asserting_client import jwk_of, new_key
 
@@ -59,7 +59,7 @@ def test_a_client_with_other_metadata_has_other_keys_that_are_not_proven() -> No
 
 
 @pytest.mark.parametrize(
-    ("host", "site"),
+    ("host", "domain"),
     [
         ("a.b.Example.org.", "example.org"),
         ("localhost", "localhost"),
@@ -68,5 +68,5 @@ def test_a_client_with_other_metadata_has_other_keys_that_are_not_proven() -> No
         ("", ""),
     ],
 )
-def test_a_site_is_the_last_two_labels_or_an_address(host: str, site: str) -> None:
-    assert site_of(host) == site
+def test_a_site_is_the_last_two_labels_or_an_address(host: str, domain: str) -> None:
+    assert domain_of(host) == domain

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 import pytest
 
 from auth_service.outgoing import name_lookups
-from auth_service.outgoing.name_lookups import MOST, NameLookups
+from auth_service.outgoing.name_lookups import MAX_LOOKUPS, NameLookups
 from auth_service.outgoing.public_addresses import Address
 
 HERE: list[Address] = [ip_address("93.184.216.34")]
@@ -60,10 +60,10 @@ async def test_one_that_hangs_is_not_waited_for_again_and_others_go_on(
     server: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = NameLookups(server)
-    hanging = [asyncio.create_task(names.of(f"dead-{n}.example")) for n in range(MOST - 1)]
+    hanging = [asyncio.create_task(names.of(f"dead-{n}.example")) for n in range(MAX_LOOKUPS - 1)]
     await asyncio.sleep(0)
     assert await names.of("alive.example") == HERE
-    monkeypatch.setattr(name_lookups, "PATIENCE", -1.0)
+    monkeypatch.setattr(name_lookups, "LOOKUP_TIMEOUT", -1.0)
     with pytest.raises(OSError, match="does not answer"):
         await names.of("dead-1.example")
     server.end.set()
@@ -73,7 +73,7 @@ async def test_one_that_hangs_is_not_waited_for_again_and_others_go_on(
 
 async def test_there_are_never_more_than_so_many(server: NameServer) -> None:
     names = NameLookups(server)
-    hanging = [asyncio.create_task(names.of(f"dead-{n}.example")) for n in range(MOST)]
+    hanging = [asyncio.create_task(names.of(f"dead-{n}.example")) for n in range(MAX_LOOKUPS)]
     await asyncio.sleep(0)
     with pytest.raises(OSError, match="too many"):
         await names.of("alive.example")

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from auth_service.outgoing import Answer, Outgoing, OutgoingFailed
+from auth_service.outgoing import OutgoingFailed, OutgoingRequests, OutgoingResponse
 from auth_service.outgoing import requests as module
 from auth_service.settings.settings import Outgoing as Settings
 from tests.support.certificates import Authority
@@ -29,20 +29,20 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @asynccontextmanager
 async def outgoing(
     *allow_hosts: str, ca: Authority | None = None, transport: httpx.AsyncBaseTransport | None = None
-) -> AsyncIterator[Outgoing]:
+) -> AsyncIterator[OutgoingRequests]:
     settings = Settings(allow_hosts=list(allow_hosts), ca_file=str(ca.ca_file) if ca else "")
-    made = Outgoing(settings, transport)
+    made = OutgoingRequests(settings, transport)
     try:
         yield made
     finally:
         await made.aclose()
 
 
-async def get(made: Outgoing, url: str, *, is_trusted: bool = False, most_bytes: int = 1000) -> Answer:
-    return await made.get(url, is_trusted=is_trusted, accept="application/json", most_bytes=most_bytes)
+async def get(made: OutgoingRequests, url: str, *, is_trusted: bool = False, max_bytes: int = 1000) -> OutgoingResponse:
+    return await made.get(url, is_trusted=is_trusted, accept="application/json", max_bytes=max_bytes)
 
 
-async def get_trusted(answer: bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]) -> Answer:
+async def get_trusted(answer: bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]) -> OutgoingResponse:
     async with far_side(answer) as far, outgoing() as made:
         return await get(made, f"http://127.0.0.1:{far.port}/", is_trusted=True)
 
@@ -57,7 +57,7 @@ async def test_an_allowed_host_is_reached_by_tls_of_the_authority_in_ca_file(aut
         outgoing("keys.localhost", ca=authority) as made,
     ):
         url = f"https://keys.localhost:{far.port}/jwks?a=1"
-        assert await get(made, url) == Answer(200, "application/json", b"{}")
+        assert await get(made, url) == OutgoingResponse(200, "application/json", b"{}")
         head = far.requests[0]
     assert head.startswith("GET /jwks?a=1 HTTP/1.1\r\n")
     assert f"\r\nHost: keys.localhost:{far.port}\r\n" in head
@@ -266,7 +266,7 @@ async def test_an_answer_without_end_is_left(answer: Callable[[asyncio.StreamWri
 async def test_an_answer_that_takes_its_time_is_left(
     answer: Callable[[asyncio.StreamWriter], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "SECONDS", 0.2)
+    monkeypatch.setattr(module, "REQUEST_TIMEOUT", 0.2)
     async with asyncio.timeout(3):
         with pytest.raises(OutgoingFailed, match=r"within 0\.2 s"):
             await get_trusted(answer)
@@ -280,7 +280,7 @@ async def test_a_name_that_takes_its_time_to_be_looked_up_is_left(monkeypatch: p
         time.sleep(0.5)
         raise socket.gaierror
 
-    monkeypatch.setattr(module, "SECONDS", 0.1)
+    monkeypatch.setattr(module, "REQUEST_TIMEOUT", 0.1)
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     async with outgoing() as made:
         with pytest.raises(OutgoingFailed, match=r"within 0\.1 s"):
@@ -319,7 +319,9 @@ async def test_nobody_there_is_a_failure_that_names_the_origin_and_nothing_behin
 async def test_a_form_is_posted() -> None:
     async with far_side(b"HTTP/1.1 204 No Content\r\n\r\n") as far, outgoing() as made:
         url = f"http://127.0.0.1:{far.port}/logout"
-        assert await made.post(url, {"logout_token": "a.b.c", "odd": "é&="}, is_trusted=True) == Answer(204, "", b"")
+        assert await made.post(url, {"logout_token": "a.b.c", "odd": "é&="}, is_trusted=True) == OutgoingResponse(
+            204, "", b""
+        )
     head, _, body = far.requests[0].partition("\r\n\r\n")
     assert head.startswith("POST /logout HTTP/1.1\r\n")
     assert "\r\nContent-Type: application/x-www-form-urlencoded" in head
@@ -348,9 +350,9 @@ async def test_strangers_who_keep_us_waiting_delay_no_trusted_address(authority:
     ):
         waiting = [asyncio.create_task(get(made, f"https://localhost:{slow.port}/")) for _ in range(40)]
         async with asyncio.timeout(4):
-            await until(lambda: slow.connections == module.MOST_CONNECTIONS)
+            await until(lambda: slow.connections == module.MAX_CONNECTIONS)
             assert (await get(made, f"http://127.0.0.1:{quick.port}/", is_trusted=True)).status == 200
-        assert slow.connections == module.MOST_CONNECTIONS
+        assert slow.connections == module.MAX_CONNECTIONS
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
@@ -358,17 +360,17 @@ async def test_strangers_who_keep_us_waiting_delay_no_trusted_address(authority:
 
 async def test_no_place_is_lost_when_requests_are_given_up_as_their_turn_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many hang at once, the next one that answers is reached."""
-    monkeypatch.setattr(module, "SECONDS", 0.3)
+    monkeypatch.setattr(module, "REQUEST_TIMEOUT", 0.3)
     async with far_side(never) as silent, outgoing() as made:
         url = f"http://127.0.0.1:{silent.port}/"
-        asked = (made.get(url, is_trusted=True, accept="*/*", most_bytes=100) for _ in range(100))
+        asked = (made.get(url, is_trusted=True, accept="*/*", max_bytes=100) for _ in range(100))
         refused = await asyncio.gather(*asked, return_exceptions=True)
         assert all(isinstance(failure, OutgoingFailed) for failure in refused)
         assert silent.connections >= 1
-        monkeypatch.setattr(module, "SECONDS", 10)
+        monkeypatch.setattr(module, "REQUEST_TIMEOUT", 10)
         async with far_side() as honest:
-            for _ in range(module.MOST_CONNECTIONS + 1):
+            for _ in range(module.MAX_CONNECTIONS + 1):
                 answer = await made.get(
-                    f"http://127.0.0.1:{honest.port}/", is_trusted=True, accept="*/*", most_bytes=100
+                    f"http://127.0.0.1:{honest.port}/", is_trusted=True, accept="*/*", max_bytes=100
                 )
                 assert answer.status == 200

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_service.authentication.users import login_throttle
-from auth_service.authentication.users.device_cookie import KnownDevices
+from auth_service.authentication.users.device_cookie import DeviceCookie
 from auth_service.authentication.users.login_sessions import LoginSessions, hash_cookie
 from auth_service.authentication.users.login_throttle import Attempt
 from auth_service.authentication.users.password_login import Refused, SignedIn, SignIn, Throttled
@@ -67,13 +67,13 @@ class House:
     def build(cls, store: Store, passwords: Passwords, *, is_https: bool = True) -> "House":
         clock = MovableClock()
         login_sessions = LoginSessions(store, clock, Lifetime(IDLE, ABSOLUTE), is_https=is_https)
-        known_devices = KnownDevices(lambda: [b"k" * 32], clock, is_https=is_https)
+        known_devices = DeviceCookie(lambda: [b"k" * 32], clock, is_https=is_https)
         sign_in = SignIn(store, passwords, login_sessions, known_devices, clock)
         return cls(store, clock, passwords, login_sessions, sign_in)
 
     async def add_user(self, password_hash: str | None, email: str = EMAIL) -> str:
         return await self.store.write(
-            users.add,
+            users.add_user,
             email=email,
             password_hash=password_hash,
             claims={},
@@ -140,7 +140,7 @@ async def test_a_username_over_254_characters_is_refused_before_anything_reads_i
 
 
 async def test_a_disabled_user_and_one_without_password_are_refused(house: House, sub: str) -> None:
-    await house.store.write(users.disable, sub, by="command", now=house.clock())
+    await house.store.write(users.disable_user, sub, by="command", now=house.clock())
     await house.add_user(None, email="bob@example.com")
     assert await house.enter(Browser()) == Refused()
     assert await house.sign_in(request(), email="bob@example.com", password="") == Refused()
@@ -169,11 +169,11 @@ async def test_the_users_own_browser_is_let_in_while_strangers_guess(house: Hous
 
 
 async def test_a_known_device_is_known_for_one_account_and_half_a_year(house: House, sub: str) -> None:
-    devices = KnownDevices(lambda: [b"k" * 32], house.clock, is_https=True)
+    devices = DeviceCookie(lambda: [b"k" * 32], house.clock, is_https=True)
     own = Browser()
     await house.enter(own)
     assert devices.find(own.request(), "bob@example.com") is None
-    assert KnownDevices(lambda: [b"K" * 32], house.clock, is_https=True).find(own.request(), EMAIL) is None
+    assert DeviceCookie(lambda: [b"K" * 32], house.clock, is_https=True).find(own.request(), EMAIL) is None
     house.clock.advance(seconds=180 * 86_400)
     assert devices.find(own.request(), EMAIL) is not None
     house.clock.advance(seconds=86_400)
@@ -181,7 +181,7 @@ async def test_a_known_device_is_known_for_one_account_and_half_a_year(house: Ho
 
 
 async def test_each_browser_has_an_id_of_its_own_and_keeps_it(house: House, sub: str) -> None:
-    devices = KnownDevices(lambda: [b"k" * 32], house.clock, is_https=True)
+    devices = DeviceCookie(lambda: [b"k" * 32], house.clock, is_https=True)
     browsers = [Browser(), Browser()]
     seen = set()
     for browser in browsers * 2:
@@ -209,7 +209,7 @@ async def test_a_known_device_cookie_from_before_a_password_change_is_ignored(ho
     "cookie", ["", ".", "...", "20000.tag", "a.b.c.d", "a.1.1.", "é" * 50, "." * 10_000, "a" * 10_000, "1." * 80]
 )
 async def test_a_forged_known_device_cookie_is_ignored(house: House, cookie: str) -> None:
-    devices = KnownDevices(lambda: [b"k" * 32], house.clock, is_https=True)
+    devices = DeviceCookie(lambda: [b"k" * 32], house.clock, is_https=True)
     assert devices.find(request(f"__Host-known_device={cookie}"), EMAIL) is None
 
 

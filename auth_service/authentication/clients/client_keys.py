@@ -7,8 +7,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from auth_service.authentication.clients.key_cache import KeyCache, Keys, KnownKeys, usable
-from auth_service.outgoing import Outgoing, OutgoingFailed
-from auth_service.outgoing.sites import site_of
+from auth_service.outgoing import OutgoingFailed, OutgoingRequests
+from auth_service.outgoing.domains import domain_of
 from auth_service.store.clients.clients import Client
 from tallystick.clock import Clock
 from tallystick.errors import TemporarilyUnavailable
@@ -24,9 +24,9 @@ MAX_FETCHES = {"proven": 4, "new": 4, "failing": 2}
 """At once for clients that registered themselves: with a key that has verified an assertion; not asked before; with a
 last answer of no use. None of these kinds keeps another waiting. In all they are fewer than the connections that there
 are for such clients, which logout tokens and logos need, too."""
-MAX_FETCHES_PER_SITE = 2
+MAX_FETCHES_PER_DOMAIN = 2
 """Of these, to the hosts of one owner."""
-MOST_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024
 _BUSY_FOR = 5
 """Seconds after which a client shall come again when all places are taken: as long as a fetch may last."""
 
@@ -40,7 +40,7 @@ class ClientKeys:
     not be asked, because others take all places, is told to come again.
     """
 
-    def __init__(self, outgoing: Outgoing, clock: Clock) -> None:
+    def __init__(self, outgoing: OutgoingRequests, clock: Clock) -> None:
         self._outgoing = outgoing
         self._clock = clock
         self._cache = KeyCache()
@@ -108,7 +108,7 @@ class ClientKeys:
         taken = [other for other in self._fetches.values() if other is not None]
         return (
             sum(other.kind == place.kind for other in taken) < MAX_FETCHES[place.kind]
-            and sum(other.site == place.site for other in taken) < MAX_FETCHES_PER_SITE
+            and sum(other.domain == place.domain for other in taken) < MAX_FETCHES_PER_DOMAIN
         )
 
     async def _fetch(self, client: Client, known: KnownKeys) -> None:
@@ -117,7 +117,7 @@ class ClientKeys:
                 client.jwks_uri or "",
                 is_trusted=client.is_declared,
                 accept="application/jwk-set+json, application/json",
-                most_bytes=MOST_BYTES,
+                max_bytes=MAX_BYTES,
             )
             if answer.status != 200:
                 raise ValueError(f"the answer is {answer.status}")
@@ -141,11 +141,11 @@ class _Place:
     """What a fetch for a client that registered itself takes up."""
 
     kind: Literal["proven", "new", "failing"]
-    site: str
+    domain: str
 
 
 def _place_of(client: Client, known: KnownKeys) -> _Place:
-    site = site_of(urlsplit(client.jwks_uri or "").hostname or "")
+    domain = domain_of(urlsplit(client.jwks_uri or "").hostname or "")
     if known.is_proven:
-        return _Place("proven", site)
-    return _Place("failing" if known.is_away else "new", site)
+        return _Place("proven", domain)
+    return _Place("failing" if known.is_away else "new", domain)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from auth_service.authentication.clients.private_key_jwt import JWT_BEARER, ClientAssertions
 from auth_service.clients.registry import ClientRegistry
 from auth_service.http.form import Form
-from auth_service.limits.credential_failure_limit import AuthenticationFailed, CredentialFailures
+from auth_service.limits.credential_failure_limit import AuthenticationFailed, CredentialFailureLimit
 from auth_service.store.clients.clients import Client
 from tallystick.errors import InvalidRequest
 from tallystick.refusal_reasons import Reason
@@ -37,7 +37,9 @@ class Presented:
 class ClientAuthentication:
     """For every endpoint at which clients call: a client uses the one method it is registered with."""
 
-    def __init__(self, registry: ClientRegistry, assertions: ClientAssertions, failures: CredentialFailures) -> None:
+    def __init__(
+        self, registry: ClientRegistry, assertions: ClientAssertions, failures: CredentialFailureLimit
+    ) -> None:
         self._registry = registry
         self._assertions = assertions
         self._failures = failures

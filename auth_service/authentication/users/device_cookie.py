@@ -19,14 +19,14 @@ _MAX_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
-class KnownBrowser:
+class KnownDevice:
     """`browser_id` is random. `generation` is the account's password generation at the browser's last login."""
 
     browser_id: str
     generation: int
 
 
-class KnownDevices:
+class DeviceCookie:
     """The cookie `known_device` is `browser_id.day.generation.MAC` for one account; days are counted from 1970.
 
     It proves an earlier login and grants only login attempts of its own. A change of the password raises the account's
@@ -40,7 +40,7 @@ class KnownDevices:
         self._clock = clock
         self._cookie = Cookie("known_device", lifetime=_DAYS * _DAY, is_https=is_https)
 
-    def find(self, request: Request, email_key: str) -> KnownBrowser | None:
+    def find(self, request: Request, email_key: str) -> KnownDevice | None:
         """What this browser's cookie says about the account; None without a genuine one of the last 180 days.
 
         Whether its generation is still the account's, the caller compares.
@@ -50,9 +50,9 @@ class KnownDevices:
         if len(cookie) > _MAX_CHARACTERS or not hmac.compare_digest(self._tag(email_key, text).encode(), tag.encode()):
             return None
         browser_id, day, generation = text.split(".")
-        return KnownBrowser(browser_id, int(generation)) if self._today() - int(day) <= _DAYS else None
+        return KnownDevice(browser_id, int(generation)) if self._today() - int(day) <= _DAYS else None
 
-    def set_cookie(self, response: Response, email_key: str, *, generation: int, known: KnownBrowser | None) -> None:
+    def set_cookie(self, response: Response, email_key: str, *, generation: int, known: KnownDevice | None) -> None:
         """Remember the browser as of today. One that is `known` under the same generation keeps its id."""
         has_id = known is not None and known.generation == generation
         browser_id = known.browser_id if known and has_id else base64url.encode(secrets.token_bytes(16))

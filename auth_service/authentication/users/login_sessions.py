@@ -33,13 +33,13 @@ class LoginSessions:
     async def find(self, cookie_hash: bytes) -> LoginSession | None:
         """The live session of a cookie, which is also noted as seen."""
         now = self._clock()
-        found = await self._store.read(login_sessions.find, cookie_hash, now=now, lifetime=self.lifetime)
+        found = await self._store.read(login_sessions.find_login_session, cookie_hash, now=now, lifetime=self.lifetime)
         if found is None:
             return None
         session, is_time_to_write = found
         if is_time_to_write:
             try:
-                await self._store.write(login_sessions.seen, session.sid, now=now)
+                await self._store.write(login_sessions.record_last_seen, session.sid, now=now)
             except StoreUnavailable:
                 # The page needs no write; the idle limit is pushed back by a later one.
                 _log.warning("could not write when a login session was last seen")
@@ -50,7 +50,7 @@ class LoginSessions:
         cookie_hash = self.cookie_hash(request)
         if cookie_hash is None:
             return False
-        return await self._store.write(login_sessions.end, cookie_hash, now=self._clock())
+        return await self._store.write(login_sessions.end_login_session, cookie_hash, now=self._clock())
 
     def cookie_hash(self, request: Request) -> bytes | None:
         """None for a browser without a cookie of ours, or with one that we cannot have made."""

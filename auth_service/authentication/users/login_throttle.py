@@ -24,7 +24,7 @@ Unknown accounts are counted like known ones. What this allows an attacker in a 
 
 from dataclasses import dataclass
 
-from auth_service.authentication.users.device_cookie import KnownBrowser
+from auth_service.authentication.users.device_cookie import KnownDevice
 from auth_service.limits.buckets import audited_failures, bucket, network_of, site_of
 from auth_service.store.limits import rate_limits
 from auth_service.store.limits.login_limits import LoginLimits
@@ -40,7 +40,7 @@ class Attempt:
 
     email_key: str
     address: str
-    browser: KnownBrowser | None
+    browser: KnownDevice | None
 
     @property
     def limits(self) -> LoginLimits:
@@ -95,7 +95,7 @@ class Attempt:
 
 async def admit(store: Store, attempt: Attempt, *, now_ms: int) -> Admission:
     """Count the attempt and look up the account, in one unit."""
-    return await store.write(logins.begin, attempt.limits, attempt.failure, now_ms=now_ms)
+    return await store.write(logins.admit_attempt, attempt.limits, attempt.failure, now_ms=now_ms)
 
 
 async def refund(store: Store, admission: Admission) -> None:

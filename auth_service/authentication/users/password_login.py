@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from auth_service.authentication.users import login_throttle
-from auth_service.authentication.users.concurrency_limiter import Turnstile
-from auth_service.authentication.users.device_cookie import KnownBrowser, KnownDevices
+from auth_service.authentication.users.concurrency_limiter import ConcurrencyLimiter
+from auth_service.authentication.users.device_cookie import DeviceCookie, KnownDevice
 from auth_service.authentication.users.login_sessions import LoginSessions, hash_cookie
 from auth_service.authentication.users.login_throttle import Attempt
 from auth_service.authentication.users.passwords import Passwords
@@ -37,7 +37,7 @@ class SignedIn:
     email_key: str
     cookie: str
     password_generation: int
-    known: KnownBrowser | None
+    known: KnownDevice | None
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class SignIn:
         store: Store,
         passwords: Passwords,
         login_sessions: LoginSessions,
-        known_devices: KnownDevices,
+        known_devices: DeviceCookie,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -67,15 +67,15 @@ class SignIn:
         self._known_devices = known_devices
         self._clock = clock
         # Enough to keep the hashing threads busy; more at once would only delay all other requests.
-        self.turnstile = Turnstile(at_once=passwords.threads + 2, waiting=_WAITING)
+        self.limiter = ConcurrencyLimiter(max_active=passwords.threads + 2, max_waiting=_WAITING)
 
-    def turn(self, request: Request) -> AbstractAsyncContextManager[None]:
+    def slot(self, request: Request) -> AbstractAsyncContextManager[None]:
         """A place among the logins that are worked on, for everything that a login does after its body was read.
 
         The queue is shared fairly between addresses. Raises TemporarilyUnavailable when it is full.
         """
         address = _address_of(request)
-        return self.turnstile.turn(site_of(address), network_of(address))
+        return self.limiter.slot(site_of(address), network_of(address))
 
     async def __call__(self, request: Request, *, email: str, password: str) -> SignedIn | Refused | Throttled:
         """Check the password and begin a login session, which replaces the one that the browser has.
@@ -128,7 +128,7 @@ class SignIn:
         )
 
     async def _refuse(self, attempt: Attempt) -> Refused:
-        await self._store.write(logins.fail, attempt.failure, now_ms=self._clock() * 1000)
+        await self._store.write(logins.record_failed_login, attempt.failure, now_ms=self._clock() * 1000)
         return Refused()
 
 

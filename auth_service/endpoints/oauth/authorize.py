@@ -203,7 +203,7 @@ async def _decide(
 ) -> Interaction:
     allowed: frozenset[str] = frozenset()
     if login_session is not None and not client.first_party:
-        allowed = await provider.store.read(consents.find, login_session.sub, client.client_id)
+        allowed = await provider.store.read(consents.find_consented_scopes, login_session.sub, client.client_id)
     return next_interaction(
         begun,
         client,

@@ -73,7 +73,7 @@ async def _told(token: str, provider: Provider) -> _Told:
     client = await provider.registry.client(claims.client_id)
     user = None
     if family is not None and family.sub is not None:
-        user = await provider.store.read(users.find, family.sub)
+        user = await provider.store.read(users.find_user, family.sub)
     if family is None or user is None or client is None:
         raise InvalidToken("the token was revoked, or belongs to no user", reason="revoked")
     require_scopes(claims, ["openid"])

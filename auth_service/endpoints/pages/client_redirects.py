@@ -57,7 +57,7 @@ def is_vouched_for(client: Client, uri: str, provider: Provider) -> bool:
 async def _has_consent(client: Client, login_session: LoginSession | None, provider: Provider) -> bool:
     if login_session is None:
         return False
-    return bool(await provider.store.read(consents.find, login_session.sub, client.client_id))
+    return bool(await provider.store.read(consents.find_consented_scopes, login_session.sub, client.client_id))
 
 
 def back_to_client(response: AuthorizationResponse, client: Client) -> Response:

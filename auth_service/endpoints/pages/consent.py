@@ -72,7 +72,9 @@ async def consent(request: Request, provider: Provided) -> Response:
         raise ClientChanged(again=again)
     if not is_program_on_the_device(begun.request, client):  # which is asked each time, whatever it was allowed
         scopes = frozenset(scopes_to_allow(begun.request, client))
-        not_given = await provider.store.write(consents.give, login_session.sub, client, scopes, now=provider.clock())
+        not_given = await provider.store.write(
+            consents.give_consent, login_session.sub, client, scopes, now=provider.clock()
+        )
         match not_given:
             case NotGiven.USER_DISABLED:
                 raise LoginEnded

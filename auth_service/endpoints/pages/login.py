@@ -54,7 +54,7 @@ async def login(request: Request, provider: Provided) -> Response:
     await request.body()  # before the turn, so that a slow sender holds no place
     outcome: SignedIn | Refused | Throttled | None = None
     try:
-        async with provider.sign_in.turn(request):
+        async with provider.sign_in.slot(request):
             form = await read_interaction_form(request, provider)
             outcome = await provider.sign_in(request, email=form.get("username", ""), password=form.get("password", ""))
             return await _answer(outcome, form, provider)

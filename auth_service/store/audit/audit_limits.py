@@ -36,13 +36,13 @@ def record(
     the other.
     """
     now = now_ms // 1000
-    if rate_limits.count(connection, [_of_kind(event, own), _of_kind(event, _ALL)], now_ms=now_ms) == 0:
+    if rate_limits.charge(connection, [_of_kind(event, own), _of_kind(event, _ALL)], now_ms=now_ms) == 0:
         audit_trail.record(connection, event, now=now, sub=sub, client_id=client_id, address=address, detail=detail)
-    elif rate_limits.count(connection, [_of_kind(event, _LEFT_OUT)], now_ms=now_ms) == 0:
+    elif rate_limits.charge(connection, [_of_kind(event, _LEFT_OUT)], now_ms=now_ms) == 0:
         audit_trail.record(
             connection, "left_out", now=now, client_id=client_id, address=address, detail={"event": event}
         )
-    rate_limits.forget_empty(connection, now_ms=now_ms)
+    rate_limits.prune_empty(connection, now_ms=now_ms)
 
 
 def _of_kind(event: Event, bucket: Bucket) -> Bucket:

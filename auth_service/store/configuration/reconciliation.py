@@ -220,7 +220,7 @@ def _change_user(
 ) -> None:
     if change.verb == "create":
         try:
-            users.add(connection, password_hash=password_hash, origin=ORIGIN, now=now, **values)
+            users.add_user(connection, password_hash=password_hash, origin=ORIGIN, now=now, **values)
         except users.EmailTaken:
             raise Conflict(f"the user {change.name!r} exists already") from None
         return
@@ -232,6 +232,6 @@ def _change_user(
                 connection, "user_changed", now=now, sub=sub, by=ORIGIN, detail={"differs": change.differs}
             )
         case "enable":
-            users.enable(connection, sub, by=ORIGIN, now=now)
+            users.enable_user(connection, sub, by=ORIGIN, now=now)
         case "disable":
-            users.disable(connection, sub, by=ORIGIN, now=now)
+            users.disable_user(connection, sub, by=ORIGIN, now=now)

@@ -30,7 +30,7 @@ def count(connection: Connection, failure: Failure, *, now_ms: int) -> dict[byte
     """
     full: dict[bytes, int] = {}
     for bucket in (*sorted(failure.of_network, key=lambda bucket: bucket.key), failure.of_client):
-        wait = rate_limits.count(connection, [bucket], now_ms=now_ms)
+        wait = rate_limits.charge(connection, [bucket], now_ms=now_ms)
         if wait:
             full[bucket.key] = wait
             break

@@ -37,14 +37,14 @@ def charge(connection: Connection, limits: LoginLimits, *, generation: int | Non
     The order of the steps is the order in which every unit locks these rows, so that two units never deadlock.
     """
     is_known = limits.known_browser and limits.generation == generation
-    if is_known and rate_limits.count(connection, limits.known_browser, now_ms=now_ms) == 0:
+    if is_known and rate_limits.charge(connection, limits.known_browser, now_ms=now_ms) == 0:
         return Charge(limits.known_browser, 0)
-    if wait := rate_limits.count(connection, limits.address, now_ms=now_ms):
+    if wait := rate_limits.charge(connection, limits.address, now_ms=now_ms):
         return Charge((), wait)
-    account_wait = rate_limits.count(connection, limits.account, now_ms=now_ms)
+    account_wait = rate_limits.charge(connection, limits.account, now_ms=now_ms)
     if account_wait == 0:
         return Charge((*limits.address, *limits.account), 0)
-    quiet_wait = rate_limits.count(connection, limits.quiet_address, now_ms=now_ms)
+    quiet_wait = rate_limits.charge(connection, limits.quiet_address, now_ms=now_ms)
     if quiet_wait == 0:
         return Charge((*limits.address, *limits.quiet_address), 0)
     rate_limits.refund(connection, limits.address)

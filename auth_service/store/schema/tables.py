@@ -266,9 +266,9 @@ audit = Table(  # what happened; it refers to nothing, because it outlives what 
     Index("ix_audit_client_id_at_id", "client_id", "at", "id"),
 )
 
-guesses = Table(
+rate_limits = Table(
     "guesses",
     metadata,
-    Column("bucket", LargeBinary, primary_key=True),  # SHA-256 of what is counted: no address or email lies about
-    Column("full_until", BigInteger, nullable=False, index=True),  # milliseconds: when the bucket will have drained
+    Column("bucket", LargeBinary, primary_key=True),  # a SHA-256, so that no address or email is stored
+    Column("full_until", BigInteger, nullable=False, index=True),  # Unix milliseconds at which the bucket is empty
 )

@@ -8,7 +8,7 @@ _LOOK_AT = 5000
 """Rows. The ones that end last were nearly always written last, too, and an index finds them."""
 
 
-def newest(connection: Connection) -> int:
+def latest_timestamp(connection: Connection) -> int:
     """Unix seconds. Exact but for what never gets a refresh token; there it may be as old as the status list is."""
     families = select(token_families.c.rotated_at).order_by(token_families.c.prune_at.desc()).limit(_LOOK_AT)
     logins = select(login_sessions.c.last_seen_at).order_by(login_sessions.c.expires_at.desc()).limit(_LOOK_AT)

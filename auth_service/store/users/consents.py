@@ -18,7 +18,7 @@ class NotGiven(Enum):
     USER_DISABLED = auto()
 
 
-def find(connection: Connection, sub: str, client_id: str) -> frozenset[str]:
+def find_consented_scopes(connection: Connection, sub: str, client_id: str) -> frozenset[str]:
     """The scopes allowed so far."""
     scope = connection.execute(
         select(consents.c.scope).where(consents.c.sub == sub, consents.c.client_id == client_id)
@@ -26,7 +26,9 @@ def find(connection: Connection, sub: str, client_id: str) -> frozenset[str]:
     return frozenset((scope or "").split())
 
 
-def give(connection: Connection, sub: str, client: Client, scopes: frozenset[str], *, now: int) -> NotGiven | None:
+def give_consent(
+    connection: Connection, sub: str, client: Client, scopes: frozenset[str], *, now: int
+) -> NotGiven | None:
     """Add to what is allowed. None when that is stored.
 
     Otherwise nothing is: the client's row is not as in `client`, which the user decided about, or one of them is gone.
@@ -40,7 +42,7 @@ def give(connection: Connection, sub: str, client: Client, scopes: frozenset[str
     ).one_or_none()
     if locked is None:
         return NotGiven.USER_DISABLED
-    scope = " ".join(sorted(find(connection, sub, client_id) | scopes))
+    scope = " ".join(sorted(find_consented_scopes(connection, sub, client_id) | scopes))
     known = connection.execute(
         update(consents)
         .where(consents.c.sub == sub, consents.c.client_id == client_id)
@@ -53,7 +55,7 @@ def give(connection: Connection, sub: str, client: Client, scopes: frozenset[str
     return None
 
 
-def withdraw(connection: Connection, sub: str, client_id: str, *, now: int) -> bool:
+def withdraw_consent(connection: Connection, sub: str, client_id: str, *, now: int) -> bool:
     """Forget the consent and end what was given under it; False when there was neither."""
     # The codes first, as a redemption beside this does: it is waited for, and its family is found below. Codes that
     # were issued until the user's row was locked are found after it.

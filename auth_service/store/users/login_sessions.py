@@ -49,7 +49,7 @@ class Lifetime:
     absolute: int
 
 
-def begin(
+def begin_login_session(
     connection: Connection,
     cookie_hash: bytes,
     *,
@@ -80,7 +80,7 @@ def begin(
         ).scalar_one_or_none()
         if continued is not None:
             return continued
-        end(connection, replaces, now=now)
+        end_login_session(connection, replaces, now=now)
     connection.execute(
         _INSERT,
         {
@@ -98,7 +98,7 @@ def begin(
     return sid
 
 
-def find(
+def find_login_session(
     connection: Connection, cookie_hash: bytes, *, now: int, lifetime: Lifetime
 ) -> tuple[LoginSession, bool] | None:
     """The live session of this cookie, and whether it is time to write that it was seen."""
@@ -118,7 +118,7 @@ def find(
     return session, row.last_seen_at <= now - _SEEN_EVERY
 
 
-def seen(connection: Connection, sid: str, *, now: int) -> None:
+def record_last_seen(connection: Connection, sid: str, *, now: int) -> None:
     """Push the idle limit back."""
     connection.execute(
         update(login_sessions)
@@ -127,7 +127,7 @@ def seen(connection: Connection, sid: str, *, now: int) -> None:
     )
 
 
-def end(connection: Connection, cookie_hash: bytes, *, now: int) -> bool:
+def end_login_session(connection: Connection, cookie_hash: bytes, *, now: int) -> bool:
     """Sign out: the session, and every token family that lives under it, end in this one unit; its clients are told.
 
     False when there was no such session, or it had ended before.

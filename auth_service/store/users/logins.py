@@ -50,7 +50,7 @@ class Admission:
     costs: tuple[PasswordCost, ...] = ()
 
 
-def begin(connection: Connection, limits: LoginLimits, failure: Failure, *, now_ms: int) -> Admission:
+def admit_attempt(connection: Connection, limits: LoginLimits, failure: Failure, *, now_ms: int) -> Admission:
     """Look up the account and count the attempt.
 
     Counted before the password is checked, so that a thousand attempts at the same instant are a thousand.
@@ -59,16 +59,16 @@ def begin(connection: Connection, limits: LoginLimits, failure: Failure, *, now_
     credentials = None if key is None else users.find_credentials(connection, key)
     generation = credentials.password_generation if credentials else None
     charge = login_limits.charge(connection, limits, generation=generation, now_ms=now_ms)
-    if charge.wait_ms and rate_limits.count(connection, [failure.slowed], now_ms=now_ms) == 0:
+    if charge.wait_ms and rate_limits.charge(connection, [failure.slowed], now_ms=now_ms) == 0:
         _note(connection, "login_slowed", failure, now_ms=now_ms)
     else:
-        rate_limits.forget_empty(connection, now_ms=now_ms)
+        rate_limits.prune_empty(connection, now_ms=now_ms)
     if charge.wait_ms:
         return Admission(charge.wait_ms)
     return Admission(0, charge.buckets, credentials, users.password_costs(connection))
 
 
-def fail(connection: Connection, failure: Failure, *, now_ms: int) -> None:
+def record_failed_login(connection: Connection, failure: Failure, *, now_ms: int) -> None:
     """The password was wrong, or there is no such user, or a disabled one; all three look alike from outside."""
     _note(connection, "login_failed", failure, now_ms=now_ms)
 
@@ -93,7 +93,7 @@ def succeed(
     """
     if connection.execute(_CURRENT_HASH, {"sub": credentials.sub}).scalar_one_or_none() != credentials.password_hash:
         return False
-    begun = login_sessions.begin(
+    begun = login_sessions.begin_login_session(
         connection, cookie_hash, sid=sid, sub=credentials.sub, acr=acr, replaces=replaces, now=now, lifetime=lifetime
     )
     if begun is None:

@@ -66,7 +66,7 @@ def email_key(email: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold())
 
 
-def add(
+def add_user(
     connection: Connection,
     *,
     email: str,
@@ -115,7 +115,7 @@ def find_credentials(connection: Connection, email_key: str) -> Credentials | No
     return None if row is None else Credentials(row.sub, row.password_hash, row.password_generation)
 
 
-def find(connection: Connection, sub: str) -> User | None:
+def find_user(connection: Connection, sub: str) -> User | None:
     """A user who is not disabled."""
     row = connection.execute(select(users).where(users.c.sub == sub, users.c.disabled_at.is_(None))).one_or_none()
     return None if row is None else User(row.sub, row.email, row.claims, row.roles, row.updated_at)
@@ -145,7 +145,7 @@ def set_password_hash(connection: Connection, sub: str, password_hash: str, *, n
     audit_trail.record(connection, "password_set", now=now, sub=sub)
 
 
-def sign_out(connection: Connection, sub: str, *, now: int) -> None:
+def sign_out_user(connection: Connection, sub: str, *, now: int) -> None:
     """End all of a user's login sessions and token families, offline ones included; the sessions' clients are told."""
     _end_all(connection, sub, now=now)
     audit_trail.record(connection, "user_signed_out", now=now, sub=sub)
@@ -164,13 +164,13 @@ def _end_all(connection: Connection, sub: str, *, now: int) -> None:
     revocations.revoke_of_user(connection, sub, now=now)
 
 
-def disable(connection: Connection, sub: str, *, by: str, now: int) -> None:
+def disable_user(connection: Connection, sub: str, *, by: str, now: int) -> None:
     """No more logins; what is signed in is signed out. Who was disabled before is now so `by` somebody else."""
     connection.execute(update(users).where(users.c.sub == sub).values(disabled_at=now, disabled_by=by))
     _end_all(connection, sub, now=now)
     audit_trail.record(connection, "user_disabled", now=now, sub=sub, by=by)
 
 
-def enable(connection: Connection, sub: str, *, by: str, now: int) -> None:
+def enable_user(connection: Connection, sub: str, *, by: str, now: int) -> None:
     connection.execute(update(users).where(users.c.sub == sub).values(disabled_at=None, disabled_by=None))
     audit_trail.record(connection, "user_enabled", now=now, sub=sub, by=by)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from auth_service.authentication.users.device_cookie import KnownBrowser
+from auth_service.authentication.users.device_cookie import KnownDevice
 from auth_service.authentication.users.login_throttle import Attempt, admit, refund
 from auth_service.store.limits import rate_limits
 from auth_service.store.schema.tables import metadata
@@ -18,7 +18,7 @@ from tests.support.clock import MovableClock
 from tests.support.patience import patient_store
 
 STRANGER = Attempt("ada@example.com", "192.0.2.1", browser=None)
-KNOWN = replace(STRANGER, browser=KnownBrowser("a browser", generation=0))
+KNOWN = replace(STRANGER, browser=KnownDevice("a browser", generation=0))
 
 
 @pytest.fixture
@@ -31,7 +31,9 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 def _add_ada(connection: Connection) -> None:
-    users.add(connection, email="ada@example.com", password_hash=None, claims={}, roles=[], origin="command", now=1)
+    users.add_user(
+        connection, email="ada@example.com", password_hash=None, claims={}, roles=[], origin="command", now=1
+    )
 
 
 @pytest.fixture
@@ -49,7 +51,9 @@ async def wait_for_each(store: Store, attempts: Iterable[Attempt], clock: Movabl
 
     def begin_all(connection: Connection) -> list[int]:
         now_ms = clock() * 1000
-        begun = [logins.begin(connection, attempt.limits, attempt.failure, now_ms=now_ms) for attempt in attempts]
+        begun = [
+            logins.admit_attempt(connection, attempt.limits, attempt.failure, now_ms=now_ms) for attempt in attempts
+        ]
         return [admission.wait_ms // 1000 for admission in begun]
 
     return await store.write(begin_all)
@@ -179,7 +183,7 @@ async def test_quiet_addresses_together_are_bounded(store: Store, clock: Movable
 
     def all_but_two(connection: Connection) -> None:
         for _ in range(2998):
-            rate_limits.count(connection, [of_all], now_ms=clock() * 1000)
+            rate_limits.charge(connection, [of_all], now_ms=clock() * 1000)
 
     await store.write(all_but_two)
     waits = await wait_for_each(store, from_addresses(STRANGER, 104), clock)
@@ -206,7 +210,7 @@ async def test_a_known_browser_is_admitted_while_others_fill_the_account_and_its
 
 
 async def test_a_browser_of_another_password_generation_is_like_any_other(store: Store, clock: MovableClock) -> None:
-    stale = replace(KNOWN, browser=KnownBrowser("a browser", generation=1))
+    stale = replace(KNOWN, browser=KnownDevice("a browser", generation=1))
     assert [await wait_for(store, stale, clock) for _ in range(11)] == [0] * 10 + [30]
     assert await wait_for(store, STRANGER, clock) == 30
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from auth_service.vocabulary.non_decreasing_clock import SteadyClock
+from auth_service.vocabulary.non_decreasing_clock import NonDecreasingClock
 from tests.support.clock import MovableClock
 
 
@@ -18,7 +18,7 @@ def passing(monkeypatch: pytest.MonkeyPatch) -> MovableClock:
 
 def test_it_shows_what_the_clock_shows() -> None:
     clock = MovableClock()
-    steady = SteadyClock(clock)
+    steady = NonDecreasingClock(clock)
     assert [steady(), steady()] == [clock.now] * 2
     clock.advance(seconds=5)
     assert (steady(), steady.behind) == (clock.now, 0)
@@ -26,7 +26,7 @@ def test_it_shows_what_the_clock_shows() -> None:
 
 def test_time_goes_on_while_a_clock_that_was_set_back_catches_up(passing: MovableClock) -> None:
     clock = MovableClock()
-    steady, start = SteadyClock(clock), clock.now
+    steady, start = NonDecreasingClock(clock), clock.now
     assert steady() == start
     clock.now -= 3600
     assert (steady(), steady.behind) == (start, 3600)
@@ -39,7 +39,7 @@ def test_time_goes_on_while_a_clock_that_was_set_back_catches_up(passing: Movabl
 
 def test_two_that_differ_meet_again(passing: MovableClock) -> None:
     clock = MovableClock()
-    steady = SteadyClock(clock)
+    steady = NonDecreasingClock(clock)
     steady.note(clock.now + 30)
     shown = []
     for _ in range(400):
@@ -52,7 +52,7 @@ def test_two_that_differ_meet_again(passing: MovableClock) -> None:
 
 def test_it_never_goes_back_while_they_meet(passing: MovableClock) -> None:
     clock = MovableClock()
-    steady = SteadyClock(clock)
+    steady = NonDecreasingClock(clock)
     before = steady()
     for step in (-50, 20, 7, -10, 45, 3):
         clock.now += step
@@ -63,7 +63,7 @@ def test_it_never_goes_back_while_they_meet(passing: MovableClock) -> None:
 
 def test_what_the_store_has_seen_is_the_least_it_shows(passing: MovableClock) -> None:
     clock = MovableClock()
-    steady = SteadyClock(clock)
+    steady = NonDecreasingClock(clock)
     steady.note(clock.now - 100)
     assert steady() == clock.now
     steady.note(clock.now + 100)
@@ -72,7 +72,7 @@ def test_what_the_store_has_seen_is_the_least_it_shows(passing: MovableClock) ->
 
 def test_that_a_clock_is_behind_is_told_once_a_minute(passing: MovableClock, caplog: pytest.LogCaptureFixture) -> None:
     clock = MovableClock()
-    steady = SteadyClock(clock)
+    steady = NonDecreasingClock(clock)
     for _ in range(90):
         passing.advance(seconds=1)
         steady.note(clock.now + 3600)

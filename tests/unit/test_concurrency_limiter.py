@@ -4,17 +4,17 @@ import asyncio
 
 import pytest
 
-from auth_service.authentication.users.concurrency_limiter import Turnstile
+from auth_service.authentication.users.concurrency_limiter import ConcurrencyLimiter
 from tallystick.errors import TemporarilyUnavailable
 
 
 class Door:
     """Callers that hold their place until it is opened. `through`: who had a turn, in order."""
 
-    def __init__(self, turnstile: Turnstile) -> None:
+    def __init__(self, limiter: ConcurrencyLimiter) -> None:
         self.through: list[str] = []
         self.refused: list[str] = []
-        self._turnstile = turnstile
+        self._turnstile = limiter
         self._open = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -30,7 +30,7 @@ class Door:
 
     async def _go(self, name: str, site: str, network: str) -> None:
         try:
-            async with self._turnstile.turn(site, network):
+            async with self._turnstile.slot(site, network):
                 self.through.append(name)
                 await self._open.wait()
         except TemporarilyUnavailable:
@@ -38,7 +38,7 @@ class Door:
 
 
 async def test_callers_of_one_address_are_admitted_in_order_and_a_few_at_once() -> None:
-    door = Door(Turnstile(at_once=2, waiting=3))
+    door = Door(ConcurrencyLimiter(max_active=2, max_waiting=3))
     tasks = [await door.send(str(number), "a") for number in range(5)]
     assert door.through == ["0", "1"]
     await door.send("5", "a")
@@ -51,7 +51,7 @@ async def test_callers_of_one_address_are_admitted_in_order_and_a_few_at_once() 
 
 
 async def test_a_full_queue_of_one_address_makes_room_for_another() -> None:
-    door = Door(Turnstile(at_once=1, waiting=4))
+    door = Door(ConcurrencyLimiter(max_active=1, max_waiting=4))
     for number in range(5):
         await door.send(f"a{number}", "a")
     await door.send("b", "b")
@@ -62,7 +62,7 @@ async def test_a_full_queue_of_one_address_makes_room_for_another() -> None:
 
 
 async def test_addresses_take_turns() -> None:
-    door = Door(Turnstile(at_once=1, waiting=10))
+    door = Door(ConcurrencyLimiter(max_active=1, max_waiting=10))
     for name in ("a0", "a1", "a2", "a3", "b0", "b1", "c0"):
         await door.send(name, name[0])
     await door.open()
@@ -71,7 +71,7 @@ async def test_addresses_take_turns() -> None:
 
 async def test_the_networks_of_one_site_have_the_share_of_one_address() -> None:
     """65,536 /64s of one /48 do not count as so many callers; among themselves they take turns."""
-    door = Door(Turnstile(at_once=1, waiting=6))
+    door = Door(ConcurrencyLimiter(max_active=1, max_waiting=6))
     for number in range(5):
         await door.send(f"a{number}", "site a", f"network {number}")
     await door.send("a4 again", "site a", "network 4")
@@ -84,7 +84,7 @@ async def test_the_networks_of_one_site_have_the_share_of_one_address() -> None:
 
 
 async def test_when_all_have_one_place_the_newcomer_is_refused() -> None:
-    door = Door(Turnstile(at_once=1, waiting=2))
+    door = Door(ConcurrencyLimiter(max_active=1, max_waiting=2))
     for name in ("a", "b", "c", "d"):
         await door.send(name, name)
     await asyncio.sleep(0)
@@ -94,8 +94,8 @@ async def test_when_all_have_one_place_the_newcomer_is_refused() -> None:
 
 
 async def test_a_place_that_comes_to_a_cancelled_caller_is_not_lost() -> None:
-    turnstile = Turnstile(at_once=1, waiting=2)
-    first, second = Door(turnstile), Door(turnstile)
+    limiter = ConcurrencyLimiter(max_active=1, max_waiting=2)
+    first, second = Door(limiter), Door(limiter)
     await first.send("a", "a")
     cancelled = await second.send("b", "b")
     await second.send("c", "c")
@@ -104,22 +104,22 @@ async def test_a_place_that_comes_to_a_cancelled_caller_is_not_lost() -> None:
     cancelled.cancel()
     await second.open()
     assert second.through in (["c"], ["b", "c"])
-    async with turnstile.turn("d", "d"):
+    async with limiter.slot("d", "d"):
         pass
 
 
 async def test_callers_that_are_gone_are_not_remembered() -> None:
-    turnstile = Turnstile(at_once=1, waiting=2)
+    limiter = ConcurrencyLimiter(max_active=1, max_waiting=2)
     for number in range(50):
-        door = Door(turnstile)
+        door = Door(limiter)
         await door.send("first", "first")
         await door.send("second", f"site {number}")
         await door.open()
-    assert len(turnstile._last_turn) <= 6
+    assert len(limiter._last_admission) <= 6
 
 
 async def test_a_caller_beyond_the_queue_is_told_to_come_again() -> None:
-    turnstile = Turnstile(at_once=0, waiting=0)
+    limiter = ConcurrencyLimiter(max_active=0, max_waiting=0)
     with pytest.raises(TemporarilyUnavailable):
-        async with turnstile.turn("a", "a"):
+        async with limiter.slot("a", "a"):
             pass

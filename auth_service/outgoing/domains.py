@@ -3,7 +3,7 @@
 from ipaddress import ip_address
 
 
-def site_of(host: str) -> str:
+def domain_of(host: str) -> str:
     """The last two labels of a host name, or an IP address as it is; in lower case.
 
     Coarser than the owner below some suffixes (`co.uk`): then several owners have one share.
