@@ -56,7 +56,9 @@ def read(access_token: str, *, issuer: str, keys: Mapping[str, PublicKey], now: 
     Raises InvalidToken. Whether its family lives is for the store to say.
     """
     try:
-        claims = AccessTokenClaims.model_validate(jwt.read(access_token, jwt.ACCESS_TOKEN, keys.__getitem__))
+        claims = AccessTokenClaims.model_validate(
+            jwt.verify_signature(access_token, jwt.ACCESS_TOKEN, keys.__getitem__)
+        )
     except ValidationError:
         raise InvalidToken("the token is malformed") from None
     if claims.iss != issuer or (now is not None and claims.exp <= now):

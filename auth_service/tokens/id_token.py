@@ -47,7 +47,7 @@ def claims_for(
 def read_hint(id_token_hint: str, *, issuer: str, keys: Mapping[str, PublicKey]) -> IDTokenHint | None:
     """What an `id_token_hint` says; None when we did not sign it. Expired is fine: a hint is no credential."""
     try:
-        hint = IDTokenHint.model_validate(jwt.read(id_token_hint, jwt.ID_TOKEN, keys.__getitem__))
+        hint = IDTokenHint.model_validate(jwt.verify_signature(id_token_hint, jwt.ID_TOKEN, keys.__getitem__))
     except (InvalidToken, ValidationError):
         return None
     return hint if hint.iss == issuer else None

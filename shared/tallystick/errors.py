@@ -178,11 +178,19 @@ class MissingToken(BearerError):
 
 
 class InvalidToken(BearerError):
-    """The caller gets the same answer for every `reason`."""
+    """The default description is the same for every `reason`, so that the response does not tell them apart."""
 
     error = "invalid_token"
     status = 401
     reason: Reason = "malformed"
+
+    def __init__(
+        self,
+        description: str = "the token is malformed, expired, or not issued for this use",
+        *,
+        reason: Reason | None = None,
+    ) -> None:
+        super().__init__(description, reason=reason)
 
 
 class InsufficientUserAuthentication(BearerError):

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from tallystick.clock import LEEWAY, Clock
 from tallystick.errors import InvalidToken, TemporarilyUnavailable
-from tallystick.jwt import UNBELIEVED
 from tallystick.remote.followed_list import FollowedList
 from tallystick.remote.status_lists import StatusLists
 from tallystick.status_list import StatusList, StatusReference
@@ -87,12 +86,12 @@ class StatusCheck:
             # Lists grow before their new places are given out, so a list that is up to date has every place there is.
             if followed.fetching.is_failing or not is_young:
                 return False
-            raise InvalidToken(UNBELIEVED, reason="status_unknown") from ValueError("its list has no such place")
+            raise InvalidToken(reason="status_unknown") from ValueError("its list has no such place")
         if held.status(idx):
             if held.exp is not None and issued_at > held.exp + LEEWAY:
                 return False  # of a family that was given the place since
             self.refused += 1
-            raise InvalidToken(UNBELIEVED, reason="revoked") from ValueError("revoked")
+            raise InvalidToken(reason="revoked") from ValueError("revoked")
         return is_young
 
     def _is_young(self, held: StatusList, now: int) -> bool:

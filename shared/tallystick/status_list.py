@@ -11,7 +11,7 @@ from tallystick.claims import AccessTokenClaims
 from tallystick.clock import LEEWAY
 from tallystick.errors import InvalidToken
 from tallystick.jwk import PublicKey
-from tallystick.jwt import STATUS_LIST, read, read_header
+from tallystick.jwt import STATUS_LIST, parse_header, verify_signature
 from tallystick.urls import check_url
 
 MAX_STATUSES_BYTES = 16 * 1024 * 1024
@@ -97,7 +97,7 @@ class _StatusListClaims(BaseModel):
 def kid_of(token: str) -> str:
     """Which key a Status List Token names. Raises ValueError for what is none."""
     try:
-        return read_header(token, STATUS_LIST).kid
+        return parse_header(token, STATUS_LIST).kid
     except InvalidToken as refused:
         raise ValueError(f"no status list: {refused.__cause__}") from refused
 
@@ -109,7 +109,7 @@ def read_status_list(token: str, *, uri: str, key: PublicKey, now: int) -> Statu
     some 100 ms for the largest. Raises ValueError for all that is not right with it. Token Status List §8.3.
     """
     try:
-        payload = read(token, STATUS_LIST, {key.kid: key}.__getitem__)
+        payload = verify_signature(token, STATUS_LIST, {key.kid: key}.__getitem__)
     except InvalidToken as refused:
         raise ValueError(f"no status list of the issuer: {refused.__cause__}") from refused
     claims = _StatusListClaims.model_validate(payload)

@@ -10,7 +10,7 @@ from tallystick.claims import AccessTokenClaims
 from tallystick.clock import LEEWAY, Clock, system_clock
 from tallystick.errors import InvalidToken
 from tallystick.jwk import PublicKey
-from tallystick.jwt import ACCESS_TOKEN, UNBELIEVED, read, read_header, read_unverified
+from tallystick.jwt import ACCESS_TOKEN, parse_header, parse_unverified, verify_signature
 from tallystick.refusal_reasons import Reason
 from tallystick.refusal_warnings import RefusalWarnings
 from tallystick.remote.followed_list import FollowedList
@@ -86,7 +86,7 @@ class Verifier:
         if reason in _EXPLAINED_BY_CLAIMS:
             claims: dict[str, object] = {}
             with suppress(InvalidToken):
-                claims = read_unverified(token, ACCESS_TOKEN)
+                claims = parse_unverified(token, ACCESS_TOKEN)
             if reason == "unknown_key":
                 claims = {"iss": printable_address(str(claims.get("iss")))}
             details = {
@@ -100,14 +100,14 @@ class Verifier:
     async def _verify(self, token: str, digest: bytes, verdict: "_Verdict | None") -> AccessTokenClaims:
         keys = self._key_set.keys
         if verdict is None:
-            keys = await self._key_set.seek(read_header(token, ACCESS_TOKEN).kid)
-            claims = self._judge(read(token, ACCESS_TOKEN, keys.__getitem__))
+            keys = await self._key_set.seek(parse_header(token, ACCESS_TOKEN).kid)
+            claims = self._judge(verify_signature(token, ACCESS_TOKEN, keys.__getitem__))
         else:
             claims = verdict.claims
         try:
             reference = status_reference(claims)
         except ValueError as malformed:
-            raise InvalidToken(UNBELIEVED) from malformed
+            raise InvalidToken from malformed
         followed = await self.statuses.require(reference, issued_at=claims.iat) if reference is not None else None
         if keys is not self._key_set.keys:  # while we waited for the list, the issuer may have withdrawn the key
             return await self._verify(token, digest, None)
@@ -119,9 +119,9 @@ class Verifier:
             claims = AccessTokenClaims.model_validate(payload)
             self._check(claims, self._clock())
         except _Unbelieved as refused:
-            raise InvalidToken(UNBELIEVED, reason=refused.reason) from refused
+            raise InvalidToken(reason=refused.reason) from refused
         except ValueError as refused:  # pydantic's ValidationError, too
-            raise InvalidToken(UNBELIEVED, reason="bad_claims") from refused
+            raise InvalidToken(reason="bad_claims") from refused
         return claims
 
     def _check(self, claims: AccessTokenClaims, now: int) -> None:

@@ -7,7 +7,7 @@ import pytest
 from auth_service.vocabulary.acr import PASSWORD as PASSWORD_ACR
 from tallystick.errors import InvalidToken
 from tallystick.jwk import parse_jwk_set
-from tallystick.jwt import ACCESS_TOKEN, ID_TOKEN, read
+from tallystick.jwt import ACCESS_TOKEN, ID_TOKEN, verify_signature
 from tests.support.auth_service import AuthService
 from tests.support.clock import MovableClock
 from tests.support.declared import ISSUER, NOTES
@@ -43,16 +43,16 @@ async def test_its_header_names_type_algorithm_and_key(auth: AuthService, rp: Re
 async def test_the_published_key_verifies_it(auth: AuthService, rp: RelyingParty) -> None:
     tokens = await rp.tokens()
     keys = parse_jwk_set((await auth.http().get("/jwks")).content)
-    assert read(tokens["access_token"], ACCESS_TOKEN, keys.__getitem__) == claims_of(tokens["access_token"])
+    assert verify_signature(tokens["access_token"], ACCESS_TOKEN, keys.__getitem__) == claims_of(tokens["access_token"])
 
 
 async def test_no_kind_of_token_is_taken_for_the_other(auth: AuthService, rp: RelyingParty) -> None:
     tokens = await rp.tokens()
     keys = parse_jwk_set((await auth.http().get("/jwks")).content)
     with pytest.raises(InvalidToken):
-        read(tokens["id_token"], ACCESS_TOKEN, keys.__getitem__)
+        verify_signature(tokens["id_token"], ACCESS_TOKEN, keys.__getitem__)
     with pytest.raises(InvalidToken):
-        read(tokens["access_token"], ID_TOKEN, keys.__getitem__)
+        verify_signature(tokens["access_token"], ID_TOKEN, keys.__getitem__)
 
 
 async def test_every_token_has_a_name_of_its_own(rp: RelyingParty) -> None:

@@ -21,11 +21,11 @@ from tallystick.jwt import (
     ID_TOKEN,
     Header,
     Profile,
-    read,
-    read_by_any,
-    read_header,
-    read_unverified,
+    parse_header,
+    parse_unverified,
     sign,
+    verify_signature,
+    verify_with_any_key,
 )
 from tests.support.token_issuer import ABSENT, jwk_set, jws, new_rsa_key, new_signing_key
 
@@ -39,7 +39,7 @@ P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 def read_access_token(token: str) -> dict[str, object]:
-    return read(token, ACCESS_TOKEN, KEYS.__getitem__)
+    return verify_signature(token, ACCESS_TOKEN, KEYS.__getitem__)
 
 
 def test_example_of_rfc_7515_appendix_a_3() -> None:
@@ -62,11 +62,11 @@ def test_example_of_rfc_7515_appendix_a_3() -> None:
 
 def test_what_was_signed_is_read() -> None:
     assert read_access_token(GOOD) == CLAIMS
-    assert read_header(GOOD, ACCESS_TOKEN) == Header("ES256", KEY.kid)
+    assert parse_header(GOOD, ACCESS_TOKEN) == Header("ES256", KEY.kid)
 
 
 def test_an_id_token_may_be_signed_with_rsa() -> None:
-    assert read(sign(CLAIMS, RSA_KEY, typ="JWT"), ID_TOKEN, KEYS.__getitem__) == CLAIMS
+    assert verify_signature(sign(CLAIMS, RSA_KEY, typ="JWT"), ID_TOKEN, KEYS.__getitem__) == CLAIMS
 
 
 @pytest.mark.parametrize("claims", [{"name": "\ud800"}, {"n": float("nan")}, {"n": float("inf")}])
@@ -83,7 +83,7 @@ def test_typ_is_compared_without_regard_to_case(typ: str) -> None:
 def test_typ_may_be_absent_where_the_profile_says_so() -> None:
     header = {name: value for name, value in HEADER.items() if name != "typ"}
     token = jws(json.dumps(header), json.dumps(CLAIMS), KEY)
-    assert read(token, ID_TOKEN, KEYS.__getitem__) == CLAIMS
+    assert verify_signature(token, ID_TOKEN, KEYS.__getitem__) == CLAIMS
     with pytest.raises(InvalidToken):
         read_access_token(token)
 
@@ -264,8 +264,8 @@ def assertion(**header: object) -> str:
 @pytest.mark.parametrize("typ", [{}, {"typ": "JWT"}, {"typ": "client-authentication+jwt"}])
 def test_a_client_assertion_needs_no_kid_and_no_typ(typ: dict[str, object]) -> None:
     for token in (assertion(**typ), assertion(kid=KEY.kid, **typ)):
-        assert read_by_any(token, CLIENT_ASSERTION, [RSA_KEY.public, KEY.public]) == CLAIMS
-    assert read_header(assertion(**typ), CLIENT_ASSERTION) == Header("ES256", "")
+        assert verify_with_any_key(token, CLIENT_ASSERTION, [RSA_KEY.public, KEY.public]) == CLAIMS
+    assert parse_header(assertion(**typ), CLIENT_ASSERTION) == Header("ES256", "")
 
 
 @pytest.mark.parametrize(
@@ -288,29 +288,29 @@ def test_a_client_assertion_needs_no_kid_and_no_typ(typ: dict[str, object]) -> N
 )
 def test_a_client_assertion_is_otherwise_as_strict_as_any(header: dict[str, object]) -> None:
     with pytest.raises(InvalidToken):
-        read_by_any(assertion(**header), CLIENT_ASSERTION, [KEY.public])
+        verify_with_any_key(assertion(**header), CLIENT_ASSERTION, [KEY.public])
     with pytest.raises(InvalidToken):
-        read_unverified(assertion(**header), CLIENT_ASSERTION)
+        parse_unverified(assertion(**header), CLIENT_ASSERTION)
 
 
 def test_none_of_the_keys_that_may_be_tried_is_the_one() -> None:
     for keys in ([], [RSA_KEY.public, new_signing_key().public]):
         with pytest.raises(InvalidToken):
-            read_by_any(assertion(), CLIENT_ASSERTION, keys)
+            verify_with_any_key(assertion(), CLIENT_ASSERTION, keys)
 
 
 def test_what_is_not_verified_is_read_for_whose_key_to_take() -> None:
     spoilt = f"{assertion().rpartition('.')[0]}.AAAA"
-    assert read_unverified(spoilt, CLIENT_ASSERTION) == CLAIMS
+    assert parse_unverified(spoilt, CLIENT_ASSERTION) == CLAIMS
     with pytest.raises(InvalidToken):
-        read_unverified(spoilt, ACCESS_TOKEN)
+        parse_unverified(spoilt, ACCESS_TOKEN)
 
 
 def test_a_token_longer_than_its_profile_is_refused() -> None:
     room = replace(ACCESS_TOKEN, max_bytes=len(GOOD))
-    assert read(GOOD, room, KEYS.__getitem__) == CLAIMS
+    assert verify_signature(GOOD, room, KEYS.__getitem__) == CLAIMS
     with pytest.raises(InvalidToken):
-        read(GOOD, replace(room, max_bytes=len(GOOD) - 1), KEYS.__getitem__)
+        verify_signature(GOOD, replace(room, max_bytes=len(GOOD) - 1), KEYS.__getitem__)
 
 
 def test_a_public_key_is_no_shared_secret() -> None:
@@ -321,13 +321,15 @@ def test_a_public_key_is_no_shared_secret() -> None:
     mac.update(f"{header}.{payload}".encode())
     token = f"{header}.{payload}.{base64url.encode(mac.finalize())}"
     with pytest.raises(InvalidToken):
-        read(token, Profile(typ=frozenset({"at+jwt"}), algorithms=frozenset({"HS256", "ES256"})), KEYS.__getitem__)
+        verify_signature(
+            token, Profile(typ=frozenset({"at+jwt"}), algorithms=frozenset({"HS256", "ES256"})), KEYS.__getitem__
+        )
 
 
 def test_a_key_of_one_algorithm_does_not_serve_another() -> None:
     token = sign(CLAIMS, RSA_KEY, typ="JWT")
     with pytest.raises(InvalidToken):
-        read(token, ID_TOKEN, lambda _: KEY.public)
+        verify_signature(token, ID_TOKEN, lambda _: KEY.public)
 
 
 def test_the_twin_of_a_signature_is_as_good() -> None:

@@ -15,7 +15,7 @@ from auth_service.store.clients.clients import Client
 from tallystick.claims import Identifier
 from tallystick.clock import LEEWAY, Clock
 from tallystick.errors import InvalidToken
-from tallystick.jwt import CLIENT_ASSERTION, Header, read_by_any, read_header, read_unverified
+from tallystick.jwt import CLIENT_ASSERTION, Header, parse_header, parse_unverified, verify_with_any_key
 from tallystick.refusal_reasons import Reason
 from tallystick_service.asgi.request_facts import note_auth_methods, note_client
 from tallystick_service.store import Store
@@ -72,8 +72,8 @@ class ClientAssertions:
 
     async def _authenticate(self, assertion: str, client_id: str | None) -> Client:
         try:
-            header = read_header(assertion, CLIENT_ASSERTION)
-            named = read_unverified(assertion, CLIENT_ASSERTION).get("iss")
+            header = parse_header(assertion, CLIENT_ASSERTION)
+            named = parse_unverified(assertion, CLIENT_ASSERTION).get("iss")
         except InvalidToken:
             raise _Refused("assertion_malformed") from None
         if not (isinstance(named, str) and _CLIENT_ID.fullmatch(named)) or client_id not in (None, named):
@@ -101,12 +101,12 @@ class ClientAssertions:
 
     async def _verified(self, assertion: str, header: Header, client: Client) -> dict[str, object]:
         try:
-            return read_by_any(assertion, CLIENT_ASSERTION, _fitting(await self._keys.of(client), header))
+            return verify_with_any_key(assertion, CLIENT_ASSERTION, _fitting(await self._keys.of(client), header))
         except InvalidToken:
             newer = await self._keys.newer(client)  # the client may have a key since we last asked
             if newer is None:
                 raise
-            return read_by_any(assertion, CLIENT_ASSERTION, _fitting(newer, header))
+            return verify_with_any_key(assertion, CLIENT_ASSERTION, _fitting(newer, header))
 
     def _check(self, claims: ClientAssertionClaims, client: Client) -> None:
         now = self._clock()

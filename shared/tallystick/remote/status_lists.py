@@ -8,7 +8,6 @@ import httpx
 
 from tallystick.clock import Clock
 from tallystick.errors import InvalidToken
-from tallystick.jwt import UNBELIEVED
 from tallystick.remote.followed_list import FollowedList
 from tallystick.remote.issuer_http import client_for
 from tallystick.remote.issuer_metadata import MAX_STATUS_LISTS, find_status_lists
@@ -90,7 +89,7 @@ class StatusLists:
                 await self.discovering.ask()
             followed = self._lists.get(uri)
             if followed is None and self.discovering.succeeded_at is not None and not self._is_full:
-                raise InvalidToken(UNBELIEVED) from ValueError("a status list that is not at the issuer's")
+                raise InvalidToken from ValueError("a status list that is not at the issuer's")
         if followed is not None:
             followed.named_at = self._clock()
         return followed
