@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tallystick.errors import InvalidGrant
-from tallystick_service.store import Store, StoreUnavailable, Unstorable, lock_parent, prune, take_turns
+from tallystick_service.store import Store, StoreUnavailable, Unstorable, advisory_lock, lock_parent, prune
 from tests.support.patience import PATIENCE
 
 metadata = MetaData()
@@ -263,7 +263,7 @@ async def test_units_of_one_name_take_turns(store: Store) -> None:
 
     def alone(connection: Connection) -> None:
         nonlocal at_once, most
-        take_turns(connection, "migration")
+        advisory_lock(connection, "migration")
         at_once += 1
         most = max(most, at_once)
         names(connection)

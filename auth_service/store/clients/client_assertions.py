@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from auth_service.store.schema.tables import client_assertions
-from auth_service.store.tokens.owners import parents_are_alive
+from auth_service.store.tokens.owners import lock_active_owners
 from tallystick_service.store import insert_on_conflict, prune
 
 
@@ -13,7 +13,7 @@ def spend(connection: Connection, client_id: str, jti_hash: bytes, *, expires_at
     `jti_hash` is SHA-256. One statement decides, so of many at the same instant one wins. `expires_at` is when nobody
     believes the assertion any more; until then it is remembered.
     """
-    if not parents_are_alive(connection, client_id=client_id, sub=None, sid=None, now=now):
+    if not lock_active_owners(connection, client_id=client_id, sub=None, sid=None, now=now):
         return False
     given = {"client_id": client_id, "jti_hash": jti_hash, "expires_at": expires_at}
     is_first = connection.execute(_SPEND[connection.dialect.name], given).one_or_none() is not None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, select
 
 from auth_service.store.schema.tables import client_logos
-from auth_service.store.tokens.owners import parents_are_alive
+from auth_service.store.tokens.owners import lock_active_owners
 from tallystick_service.store import insert_on_conflict
 
 
@@ -23,7 +23,7 @@ def find(connection: Connection, client_id: str, logo_uri: str) -> Logo | None:
 
 def keep(connection: Connection, client_id: str, logo_uri: str, logo: Logo, *, now: int) -> None:
     """In place of the one the client had; nothing for a client that is gone meanwhile."""
-    if parents_are_alive(connection, client_id=client_id, sub=None, sid=None, now=now):
+    if lock_active_owners(connection, client_id=client_id, sub=None, sid=None, now=now):
         given = {"client_id": client_id, "logo_uri": logo_uri, "media_type": logo.media_type, "content": logo.content}
         connection.execute(_KEEP[connection.dialect.name], given)
 

@@ -9,9 +9,10 @@ from sqlalchemy import Connection, case, delete, func, insert, select, update
 from auth_service.store.audit import audit_limits, audit_trail
 from auth_service.store.clients.clients import REGISTRATION, has_same_identity, set_origins, void_codes
 from auth_service.store.limits.rate_limits import Bucket
+from auth_service.store.schema.locks import Lock
 from auth_service.store.schema.tables import authorization_codes, clients, consents
 from auth_service.store.tokens import revocations
-from tallystick_service.store import prune, take_turns
+from tallystick_service.store import advisory_lock, prune
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def add(
     Unless it is used before, it may go `keep_unused` seconds later, when others register; and earlier when there are
     `most` clients that are not disabled, because then an unused one makes room. False when there is none of these.
     """
-    take_turns(connection, "registrations")
+    advisory_lock(connection, Lock.REGISTRATIONS)
     now = registration.created_at
     prune(connection, clients.c.prune_at, now=now)
     known = select(func.count()).select_from(clients)

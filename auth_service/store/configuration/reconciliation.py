@@ -10,8 +10,9 @@ from auth_service.store.audit import audit_trail
 from auth_service.store.audit.audit_trail import Event
 from auth_service.store.clients import clients
 from auth_service.store.schema import tables as t
+from auth_service.store.schema.locks import Lock
 from auth_service.store.users import users
-from tallystick_service.store import take_turns
+from tallystick_service.store import advisory_lock
 
 ORIGIN = "file"
 """As the origin of a row, or as what disabled it: this is the configuration file's to change."""
@@ -113,7 +114,7 @@ def apply(
     `password_hashes`, by `email_key`, are for the users that are not there yet. Two processes that apply at once take
     turns, and the second finds nothing left to do. Raises DisablesMost unless `allow_disable`.
     """
-    take_turns(connection, "apply the declaration")
+    advisory_lock(connection, Lock.APPLY_CONFIGURATION)
     changes = compare(connection, declaration)
     if not allow_disable:
         check_disabled(connection, declaration)

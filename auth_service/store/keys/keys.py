@@ -13,8 +13,9 @@ from sqlalchemy import Connection, delete, exists, func, insert, or_, select, up
 
 from auth_service.store.audit import audit_trail
 from auth_service.store.audit.audit_trail import Detail
+from auth_service.store.schema.locks import Lock
 from auth_service.store.schema.tables import secrets, signing_keys
-from tallystick_service.store import take_turns
+from tallystick_service.store import advisory_lock
 
 Secrets = Mapping[tuple[str, int], bytes]
 """Every secret as it is stored, encrypted, by name and version."""
@@ -67,7 +68,9 @@ def add(connection: Connection, key: StoredKey, *, beside: Secrets, after: str |
     `after` is the kid that must be the newest of its alg, so that of several who saw it in need of a successor one is
     heard, however much their clocks differ. Raises Resealed.
     """
-    take_turns(connection, "signing keys")  # what is looked for is often a row that is not there, which nothing locks
+    advisory_lock(
+        connection, Lock.SIGNING_KEYS
+    )  # what is looked for is often a row that is not there, which nothing locks
     newest = connection.execute(
         select(signing_keys.c.kid, signing_keys.c.signs_from)
         .where(signing_keys.c.alg == key.alg, signing_keys.c.withdrawn_at.is_(None))
@@ -84,7 +87,7 @@ def add(connection: Connection, key: StoredKey, *, beside: Secrets, after: str |
 
 def add_first(connection: Connection, key: StoredKey, *, beside: Secrets) -> None:
     """Publish a key that signs at once, unless one of its alg does, or will for want of another. Raises Resealed."""
-    take_turns(connection, "signing keys")
+    advisory_lock(connection, Lock.SIGNING_KEYS)
     had_its_turn = or_(signing_keys.c.withdrawn_at.is_(None), signing_keys.c.withdrawn_at >= signing_keys.c.signs_from)
     newest = (
         select(signing_keys.c.withdrawn_at)
@@ -113,7 +116,7 @@ def withdraw(connection: Connection, kid: str, replacement: StoredKey, *, now: i
 
     False when there is no such key, or it was withdrawn before. Raises Resealed.
     """
-    take_turns(connection, "signing keys")
+    advisory_lock(connection, Lock.SIGNING_KEYS)
     alg = connection.execute(
         update(signing_keys)
         .where(signing_keys.c.kid == kid, signing_keys.c.withdrawn_at.is_(None))
@@ -137,7 +140,7 @@ def keep_longer(connection: Connection, kids: Collection[str], seconds: int) -> 
 
 def tidy(connection: Connection, *, spent: Collection[str], forgotten: Collection[str]) -> None:
     """Destroy the private halves of the `spent` keys, and drop the `forgotten` ones altogether."""
-    take_turns(connection, "signing keys")
+    advisory_lock(connection, Lock.SIGNING_KEYS)
     connection.execute(update(signing_keys).where(signing_keys.c.kid.in_(spent)).values(private_key=DESTROYED))
     connection.execute(delete(signing_keys).where(signing_keys.c.kid.in_(forgotten)))
 
@@ -150,7 +153,7 @@ def load_every_secret(connection: Connection) -> dict[tuple[str, int], bytes]:
 
 def add_first_secret(connection: Connection, name: str, secret: bytes, *, beside: Secrets) -> None:
     """Version 1, unless there is a version already. Raises Resealed."""
-    take_turns(connection, "signing keys")
+    advisory_lock(connection, Lock.SIGNING_KEYS)
     if not any(its == name for its, _ in load_every_secret(connection)):
         check_still_beside(connection, beside)
         connection.execute(insert(secrets).values(name=name, version=1, secret=secret))
@@ -167,7 +170,7 @@ def reseal(
 
     All of them, or none and False when anything is no longer as it was read, or there is more.
     """
-    take_turns(connection, "signing keys")
+    advisory_lock(connection, Lock.SIGNING_KEYS)
     private_keys = {row.kid: row.private_key for row in load_all(connection) if row.private_key != DESTROYED}
     if private_keys != {kid: was for kid, (was, _) in signing.items()}:
         return False

@@ -7,9 +7,10 @@ from sqlalchemy import Connection, delete, insert, select, tuple_
 
 from auth_service.store.audit import audit_trail
 from auth_service.store.keys.keys import Secrets, check_still_beside
+from auth_service.store.schema.locks import Lock
 from auth_service.store.schema.tables import secrets
 from auth_service.store.tokens import refresh_tokens
-from tallystick_service.store import take_turns
+from tallystick_service.store import advisory_lock
 
 Versions = Collection[tuple[str, int]]
 """Names of secrets, each with a version."""
@@ -23,7 +24,7 @@ def replace(
     When the old ones are in a thief's hands, `destroyed_at_once` names those of which no old version is kept, and the
     token families end that the old refresh key alone was enough to take over. Returns how many; None without a theft.
     """
-    take_turns(connection, "signing keys")
+    advisory_lock(connection, Lock.SIGNING_KEYS)
     check_still_beside(connection, beside)
     if destroyed_at_once:
         connection.execute(delete(secrets).where(secrets.c.name.in_(destroyed_at_once)))
@@ -48,5 +49,5 @@ def needless(connection: Connection, kept: Mapping[str, int], *, now: int) -> li
 
 
 def destroy(connection: Connection, versions: Versions) -> None:
-    take_turns(connection, "signing keys")
+    advisory_lock(connection, Lock.SIGNING_KEYS)
     connection.execute(delete(secrets).where(tuple_(secrets.c.name, secrets.c.version).in_(versions)))

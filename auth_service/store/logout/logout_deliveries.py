@@ -71,7 +71,7 @@ class Waiting:
 
 
 def remember(connection: Connection, sid: str, client_id: str) -> None:
-    """This client is to be told when the login session ends. The caller holds both rows (`parents_are_alive`)."""
+    """This client is to be told when the login session ends. The caller holds both rows (`lock_active_owners`)."""
     connection.execute(_REMEMBER[connection.dialect.name], {"sid": sid, "client_id": client_id})
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, exists, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from auth_service.store.schema.locks import Lock
 from auth_service.store.schema.tables import revoked_indexes, status_lists, token_families
-from tallystick_service.store import take_turns
+from tallystick_service.store import advisory_lock
 
 _AT_ONCE = 10_000
 """Rows that one unit changes: of a crowd, some at a time, or no unit would end within its deadline."""
@@ -80,7 +81,7 @@ def note_listed(connection: Connection, *, revision: int, clear_at: int) -> bool
 def free(connection: Connection, *, cleared_before: int) -> None:
     """Give back indexes whose bits were cleared so long ago that no list has them; those of a crowd in several goes."""
     # In turn with `reserve`: else what another process has freed and given away meanwhile would be freed once more.
-    take_turns(connection, "status blocks")
+    advisory_lock(connection, Lock.STATUS_BLOCKS)
     old = select(revoked_indexes.c.status_index).where(revoked_indexes.c.clear_at <= cleared_before)
     gone = list(connection.execute(old.order_by(revoked_indexes.c.clear_at).limit(_FREED_AT_ONCE)).scalars())
     if gone:

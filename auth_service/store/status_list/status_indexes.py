@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, case, select, update
 
+from auth_service.store.schema.locks import Lock
 from auth_service.store.schema.tables import revoked_indexes, status_blocks, status_lists, token_families
 from auth_service.store.tokens.revocations import KEEP_DEAD
 from tallystick.clock import LEEWAY
-from tallystick_service.store import insert_on_conflict, take_turns
+from tallystick_service.store import advisory_lock, insert_on_conflict
 
 BLOCK = 1024
 """Indexes."""
@@ -39,7 +40,7 @@ def reserve(connection: Connection, anywhere: Sequence[int], *, now: int, until:
 
     None when nothing is free, or no list has been published yet. When room runs short, the list is asked to grow.
     """
-    take_turns(connection, "status blocks")
+    advisory_lock(connection, Lock.STATUS_BLOCKS)
     status_list = connection.execute(_LIST, {"seen": now - SEEN_AFTER}).one()
     if not status_list.is_published:
         return None

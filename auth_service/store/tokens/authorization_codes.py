@@ -15,7 +15,7 @@ from auth_service.store.clients.clients import Client
 from auth_service.store.logout import logout_deliveries
 from auth_service.store.schema.tables import authorization_codes, consents
 from auth_service.store.tokens import revocations, token_families
-from auth_service.store.tokens.owners import login_is_alive, parents_are_alive
+from auth_service.store.tokens.owners import lock_active_login, lock_active_owners
 from auth_service.store.tokens.token_families import Family, FamilyLifetime, RefreshSecret, Replayed
 from tallystick_service.store import prune
 
@@ -87,7 +87,7 @@ def issue(
         clients.keep(connection, code.client_id)  # first: locked for update at once, not after a shared lock
     if not clients.lock_unchanged(connection, client):
         return NotIssued.CLIENT_CHANGED
-    if not login_is_alive(connection, sub=code.sub, sid=code.sid, now=now):
+    if not lock_active_login(connection, sub=code.sub, sid=code.sid, now=now):
         return NotIssued.LOGIN_ENDED
     if needs_consent_to:  # read after the user's row was locked, for which a withdrawal waits, or has been waited for
         names = {"the_sub": code.sub, "the_client": code.client_id}
@@ -144,7 +144,7 @@ def redeem(
     row = connection.execute(_REDEEM, {"the_code": code_hash, "now": now, "for_family": family_id}).one_or_none()
     if row is None:
         return _replayed(connection, code_hash, now=now)
-    if not parents_are_alive(connection, client_id=row.client_id, sub=row.sub, sid=row.sid, now=now):
+    if not lock_active_owners(connection, client_id=row.client_id, sub=row.sub, sid=row.sid, now=now):
         return None
     return token_families.begin(
         connection,

@@ -1,4 +1,4 @@
-"""Whether that under which something is to be born still lives, and goes on living until the commit."""
+"""The rows that own a code, a token family or another child row: the client, the user and the login session."""
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -16,18 +16,22 @@ _LOGIN_SESSION = select(login_sessions.c.sid).where(
 )
 
 
-def parents_are_alive(connection: Connection, *, client_id: str, sub: str | None, sid: str | None, now: int) -> bool:
-    """Lock the client, the user and the login session, and say whether all of them are live.
+def lock_active_owners(connection: Connection, *, client_id: str, sub: str | None, sid: str | None, now: int) -> bool:
+    """Lock the client, the user and the login session until the commit, and report whether all are active.
 
-    A sign-out that runs beside this unit waits for the locks, and then sees the child.
+    `sub` and `sid` are None for a child that has no such owner. A concurrent sign-out or deletion waits for the locks
+    and then sees the child row.
     """
     if lock_parent(connection, _CLIENT, {"client_id": client_id}) is None:
         return False
-    return login_is_alive(connection, sub=sub, sid=sid, now=now)
+    return lock_active_login(connection, sub=sub, sid=sid, now=now)
 
 
-def login_is_alive(connection: Connection, *, sub: str | None, sid: str | None, now: int) -> bool:
-    """Lock the user and the login session, and report whether those named are live. The client is locked before."""
+def lock_active_login(connection: Connection, *, sub: str | None, sid: str | None, now: int) -> bool:
+    """Lock the user and the login session until the commit, and report whether both are active.
+
+    The caller has locked the client before: all units lock in the order client, user, login session.
+    """
     if sub is not None and lock_parent(connection, _USER, {"sub": sub}) is None:
         return False
     return sid is None or lock_parent(connection, _LOGIN_SESSION, {"sid": sid, "now": now}) is not None

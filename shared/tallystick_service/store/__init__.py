@@ -5,7 +5,7 @@ A unit of work is a plain function `fn(connection, …)` of SQL and nothing else
 
 from tallystick_service.store.errors import StoreUnavailable, Unstorable
 from tallystick_service.store.observer import StoreObserver
-from tallystick_service.store.statements import insert_on_conflict, lock_parent, prune, take_turns
+from tallystick_service.store.statements import advisory_lock, insert_on_conflict, lock_parent, prune
 from tallystick_service.store.store import DEADLINE, Store, check_url, is_there
 
 __all__ = [
@@ -14,10 +14,10 @@ __all__ = [
     "StoreObserver",
     "StoreUnavailable",
     "Unstorable",
+    "advisory_lock",
     "check_url",
     "insert_on_conflict",
     "is_there",
     "lock_parent",
     "prune",
-    "take_turns",
 ]

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from tallystick_service.store.errors import StoreUnavailable
-from tallystick_service.store.statements import take_turns
+from tallystick_service.store.statements import advisory_lock
 from tallystick_service.store.store import engine_for
 
 _LOCK = "tallystick migrations"
@@ -101,7 +101,7 @@ def _begin_alone(connection: Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(_PATIENCE * 1000)}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
-        take_turns(connection, _LOCK)
+        advisory_lock(connection, _LOCK)
 
 
 def _keep_a_log(connection: Connection) -> None:

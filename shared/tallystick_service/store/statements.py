@@ -67,8 +67,8 @@ def touch(connection: Connection) -> None:
     connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
 
 
-def take_turns(connection: Connection, name: str) -> None:
-    """Until this unit's commit, no other unit that takes the turn of the same `name` runs, in any process.
+def advisory_lock(connection: Connection, name: str) -> None:
+    """Lock `name` until this unit's commit; other units that lock it wait, in any process.
 
     For units that read much and write what follows from it. On SQLite every writing unit has that already.
     """
@@ -77,5 +77,5 @@ def take_turns(connection: Connection, name: str) -> None:
 
 
 def lock_key(name: str) -> int:
-    """The 64-bit signed number that PostgreSQL's advisory locks go by."""
+    """The 64-bit signed number that identifies a PostgreSQL advisory lock."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
