@@ -101,7 +101,7 @@ def lifespan(
             options={audit_trail.RETENTION: settings.audit.retention},
             observer=metrics.store,
         )
-        metrics.store.watch(lambda: store.waiting)
+        metrics.store.observe_queues(lambda: store.waiting)
         passwords = Passwords()
         outgoing = OutgoingRequests(settings.outgoing, outgoing_transport)
         client_keys = ClientKeys(outgoing, clock)

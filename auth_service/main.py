@@ -37,7 +37,7 @@ from tallystick_service.asgi import (
 )
 from tallystick_service.asgi.docs_page import add_docs_page
 from tallystick_service.asgi.endpoints import endpoints_of
-from tallystick_service.metrics import Memory
+from tallystick_service.metrics import SharedCounters
 
 VERSION = "0.1.0"
 
@@ -47,14 +47,14 @@ def create_app(
     clock: Clock = system_clock,
     outgoing_transport: httpx.AsyncBaseTransport | None = None,
     *,
-    memory: Memory | None = None,
+    counters: SharedCounters | None = None,
     metrics_port: int | None = None,
 ) -> FastAPI:
     """The whole auth service as an ASGI app. Its store must have been migrated, and what is declared applied to it.
 
-    `outgoing_transport` is how the addresses that clients gave are reached, when not by the network. `memory` is where
-    it counts, together with other processes of it; `metrics_port` the only port that answers /metrics; None: any,
-    to callers on this machine.
+    `outgoing_transport` reaches the addresses that clients gave, in place of the network. `counters` holds the metrics
+    of all worker processes. `metrics_port` is the only port that answers /metrics; None: every port, for callers on
+    this machine.
     """
     steady = NonDecreasingClock(clock)
     app = FastAPI(
@@ -85,7 +85,7 @@ def create_app(
     ):
         app.include_router(endpoint.router)
     add_docs_page(app)
-    metrics = app.state.metrics = AuthMetrics(memory, version=VERSION, endpoints=endpoints_of(app.routes))
+    metrics = app.state.metrics = AuthMetrics(counters, version=VERSION, endpoints=endpoints_of(app.routes))
     app.state.refusal_log = RefusalLog(metrics)
     app.add_exception_handler(OAuthError, handle_oauth_error)
     app.add_exception_handler(HTTPException, handle_http_exception)

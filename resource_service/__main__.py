@@ -9,7 +9,7 @@ import typer
 
 from resource_service.main import create_app
 from resource_service.settings import Settings
-from tallystick_service.metrics import Memory
+from tallystick_service.metrics import SharedCounters
 from tallystick_service.server import serve
 from tallystick_service.server.logs import configure_logging
 from tallystick_service.settings import exit_on_misconfiguration, read_settings
@@ -40,14 +40,14 @@ def serve_command(
     with exit_on_misconfiguration(NAME):
         settings = read_settings(Settings, config, env_prefix="RESOURCE_")
         _migrate_apart(settings.database_url)
-        memory = Memory(workers)
+        counters = SharedCounters(workers)
         status = serve(
-            partial(create_app, settings, memory=memory, metrics_port=metrics_port),
+            partial(create_app, settings, counters=counters, metrics_port=metrics_port),
             name=NAME,
             host=host,
             port=port,
             workers=workers,
-            memory=memory,
+            counters=counters,
             metrics_host=metrics_host,
             metrics_port=metrics_port,
         )

@@ -21,7 +21,7 @@ from tallystick.fastapi import Tallystick
 from tallystick_service.asgi import Head, MetricsEndpoint, RequestId, SecurityHeaders
 from tallystick_service.asgi.docs_page import add_docs_page
 from tallystick_service.asgi.endpoints import endpoints_of
-from tallystick_service.metrics import Memory
+from tallystick_service.metrics import SharedCounters
 from tallystick_service.store import Store
 
 VERSION = "0.1.0"
@@ -33,12 +33,12 @@ def create_app(
     clock: Clock = system_clock,
     transport: httpx.AsyncBaseTransport | None = None,
     *,
-    memory: Memory | None = None,
+    counters: SharedCounters | None = None,
     metrics_port: int | None = None,
 ) -> FastAPI:
     """`transport` is how the issuer is reached, when not by the network. The database has been migrated.
 
-    `memory` is where it counts, together with other processes of it; `metrics_port` the only port that answers
+    `counters` is where it counts, together with other processes of it; `metrics_port` the only port that answers
     /metrics; None: any, to callers on this machine.
     """
 
@@ -62,7 +62,7 @@ def create_app(
         store = app.state.store = Store.open(
             settings.database_url, deadline=settings.database_timeout, observer=metrics.store
         )
-        metrics.store.watch(lambda: store.waiting)
+        metrics.store.observe_queues(lambda: store.waiting)
         try:
             async with metrics.published():
                 yield
@@ -88,7 +88,7 @@ def create_app(
     ):
         app.include_router(router)
     add_docs_page(app, client_id=settings.docs_client_id, scopes=list(SCOPES), connect_src=[_origin(settings.issuer)])
-    metrics = app.state.metrics = NotesMetrics(memory, version=VERSION, endpoints=endpoints_of(app.routes))
+    metrics = app.state.metrics = NotesMetrics(counters, version=VERSION, endpoints=endpoints_of(app.routes))
     metrics.watch_followed(auth.followed)
     document_problems(app)
     render_problems(app)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from tallystick.fastapi import VERDICTS
 from tallystick.followed import Followed
-from tallystick_service.metrics import Memory
+from tallystick_service.metrics import SharedCounters
 from tallystick_service.metrics.metrics import OTHER
 from tallystick_service.metrics.service import ServiceMetrics
 
@@ -12,8 +12,8 @@ FETCHED = ("jwks", "status_list", "status_list_aggregation")
 
 
 class NotesMetrics(ServiceMetrics):
-    def __init__(self, memory: Memory | None, *, version: str, endpoints: Iterable[str]) -> None:
-        super().__init__(memory, service="resource_service", version=version, endpoints=endpoints)
+    def __init__(self, counters: SharedCounters | None, *, version: str, endpoints: Iterable[str]) -> None:
+        super().__init__(counters, service="resource_service", version=version, endpoints=endpoints)
         counter, gauge = self.metrics.counter, self.metrics.gauge
         self.verdicts = counter(
             "tallystick_verifier_verdicts_total",
@@ -53,4 +53,4 @@ class NotesMetrics(ServiceMetrics):
                 self._failed_fetches.inc(fetched, by=failures - counted.get(fetched, 0))
                 counted[fetched] = failures
 
-        self.metrics.watch(look)
+        self.metrics.add_collector(look)

@@ -24,7 +24,7 @@ from tallystick.clock import Clock
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.request_id import own_request_id
 from tallystick_service.store import Store
-from tallystick_service.tasks.background import in_the_background
+from tallystick_service.tasks.background_task import background_task
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class LogoutDelivery:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         try:
-            async with in_the_background(self._go_on()):
+            async with background_task(self._go_on()):
                 yield
         finally:
             await self._break_off()

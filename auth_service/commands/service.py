@@ -23,7 +23,7 @@ from auth_service.store.schema import timestamps
 from auth_service.vocabulary.non_decreasing_clock import NonDecreasingClock
 from tallystick.clock import Clock, system_clock
 from tallystick_service.settings import Misconfigured, exit_on_misconfiguration, printable
-from tallystick_service.store import Store, Unstorable, is_there
+from tallystick_service.store import Store, Unstorable, database_exists
 from tallystick_service.store.migrations import migrate
 
 NAME = "auth service"
@@ -96,7 +96,7 @@ def run(
     with exit_on_misconfiguration(NAME):
         try:
             settings = read_config(config)
-            if not (may_begin or is_there(settings.database_url)):
+            if not (may_begin or database_exists(settings.database_url)):
                 if stand_in is None:
                     raise Misconfigured("database_url: there is no such database yet; `serve` makes it")
                 note(f"{NAME}: there is no database {settings.database_url} yet; `serve` makes it")
@@ -110,7 +110,7 @@ def run(
 
 def bring_up_to_date(settings: Settings) -> bool:
     """Give the database the newest schema; whether it had to be made for that. Raises StoreUnavailable."""
-    is_new = not is_there(settings.database_url)
+    is_new = not database_exists(settings.database_url)
     migrate(settings.database_url, "auth_service.migrations")
     return is_new
 

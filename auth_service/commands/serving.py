@@ -12,7 +12,7 @@ from auth_service.commands.service import NAME, Config, Service, bring_up_to_dat
 from auth_service.configuration import configuration_file
 from auth_service.configuration.configuration_warnings import config_warnings
 from auth_service.store.configuration.reconciliation import Change
-from tallystick_service.metrics import Memory
+from tallystick_service.metrics import SharedCounters
 from tallystick_service.server import serve as serve_app
 from tallystick_service.server.logs import configure_logging
 from tallystick_service.settings import exit_on_misconfiguration
@@ -57,14 +57,14 @@ def serve(
             _log.warning("several workers on one SQLite file are correct, but no faster than one; PostgreSQL is")
         if settings.registration.mode != "off" and not settings.registration.require_pkce:
             _log.warning("clients that register themselves need no PKCE: registration.require_pkce is false")
-        memory = Memory(workers)
+        counters = SharedCounters(workers)
         status = serve_app(
-            partial(create_app, settings, memory=memory, metrics_port=metrics_port),
+            partial(create_app, settings, counters=counters, metrics_port=metrics_port),
             name=NAME,
             host=host,
             port=port,
             workers=workers,
-            memory=memory,
+            counters=counters,
             metrics_host=metrics_host,
             metrics_port=metrics_port,
         )

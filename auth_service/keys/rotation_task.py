@@ -10,7 +10,7 @@ from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.master_key import WrongMasterKey
 from auth_service.keys.service_secrets import ServiceSecrets
 from tallystick.errors import TemporarilyUnavailable
-from tallystick_service.tasks.background import in_the_background
+from tallystick_service.tasks.background_task import background_task
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class KeyCare:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        async with in_the_background(self._go_on()):
+        async with background_task(self._go_on()):
             yield
 
     async def _go_on(self) -> None:

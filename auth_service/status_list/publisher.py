@@ -20,7 +20,7 @@ from auth_service.vocabulary.non_decreasing_clock import NonDecreasingClock
 from tallystick.clock import LEEWAY
 from tallystick.errors import TemporarilyUnavailable
 from tallystick_service.store import Store
-from tallystick_service.tasks.background import in_the_background
+from tallystick_service.tasks.background_task import background_task
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class StatusListPublishing:
             await self.look()
         except TemporarilyUnavailable:
             _log.warning("the status list cannot be published yet")
-        async with in_the_background(self._go_on()):
+        async with background_task(self._go_on()):
             yield
 
     async def look(self) -> None:

@@ -7,7 +7,7 @@ from auth_service.vocabulary.algorithms import SIGNING_ALGS
 from auth_service.vocabulary.grant_types import GRANT_TYPES
 from tallystick.clock import Clock
 from tallystick.errors import OAuthError
-from tallystick_service.metrics import Memory
+from tallystick_service.metrics import SharedCounters
 from tallystick_service.metrics.metrics import OTHER
 from tallystick_service.metrics.service import ServiceMetrics
 
@@ -31,9 +31,9 @@ class StatusListFacts:
 
 
 class AuthMetrics(ServiceMetrics):
-    def __init__(self, memory: Memory | None, *, version: str, endpoints: Iterable[str]) -> None:
+    def __init__(self, counters: SharedCounters | None, *, version: str, endpoints: Iterable[str]) -> None:
         endpoints = tuple(endpoints)
-        super().__init__(memory, service="auth_service", version=version, endpoints=endpoints)
+        super().__init__(counters, service="auth_service", version=version, endpoints=endpoints)
         counter, gauge = self.metrics.counter, self.metrics.gauge
         self.tokens_issued = counter(
             "tallystick_tokens_issued_total", "Successful answers of /token.", grant_type=GRANT_TYPES
@@ -95,7 +95,7 @@ class AuthMetrics(ServiceMetrics):
             for alg in SIGNING_ALGS:
                 self._key_age.set(clock() - since[alg] if alg in since else None, alg)
 
-        self.metrics.watch(look)
+        self.metrics.add_collector(look)
 
     def watch_status_list(self, facts: Callable[[], StatusListFacts | None], clock: Clock) -> None:
         """`facts` tells of the list that is published, asking nobody; None while there is none."""
@@ -108,7 +108,7 @@ class AuthMetrics(ServiceMetrics):
                 self._list_bits.set(published.bits)
                 self._list_set_bits.set(published.set_bits)
 
-        self.metrics.watch(look)
+        self.metrics.add_collector(look)
 
 
 def _errors(parent: type[OAuthError]) -> Iterator[str]:

@@ -14,9 +14,9 @@ from importlib import import_module
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-import tallystick_service.server.crowd
+import tallystick_service.server.connection_limiter
 import tallystick_service.server.protocol
-import tallystick_service.server.reading
+import tallystick_service.server.write_stall_detector
 from tallystick_service.server import serve
 from tallystick_service.settings import Misconfigured, exit_on_misconfiguration
 
@@ -80,13 +80,13 @@ def factory(fault: str) -> ASGIApp:
         case "crowded":
             vars(import_module("tallystick_service.server.serve"))["CONNECTIONS"] = CROWD
         case "tight":
-            tallystick_service.server.crowd.MAX_HELD_BYTES = HELD_BYTES
+            tallystick_service.server.connection_limiter.MAX_HELD_BYTES = HELD_BYTES
         case numbers if numbers:
             patience, keep_alive = map(float, numbers.split())
-            tallystick_service.server.protocol.HEADER_SECONDS = tallystick_service.server.reading.STALLED_SECONDS = (
-                patience
-            )
-            tallystick_service.server.crowd.CHECK_INTERVAL = patience / 2
+            tallystick_service.server.protocol.HEADER_SECONDS = (
+                tallystick_service.server.write_stall_detector.STALLED_SECONDS
+            ) = patience
+            tallystick_service.server.connection_limiter.CHECK_INTERVAL = patience / 2
             serving = import_module(
                 "tallystick_service.server.serve"
             )  # as an attribute, this name is the function in it

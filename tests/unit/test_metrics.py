@@ -2,9 +2,9 @@
 
 import pytest
 
-from tallystick_service.metrics import Memory, Metrics
-from tallystick_service.metrics.memory import CELLS
+from tallystick_service.metrics import Metrics, SharedCounters
 from tallystick_service.metrics.service import ServiceMetrics
+from tallystick_service.metrics.shared_counters import CELLS
 from tests.support.scraping import Numbers, numbers_in
 
 COLOURS = ("red", "green", "other")
@@ -13,8 +13,8 @@ COLOURS = ("red", "green", "other")
 class Service(ServiceMetrics):
     """A small one, of one process or as one of several."""
 
-    def __init__(self, memory: Memory | None = None) -> None:
-        super().__init__(memory, service="small", version="1", endpoints=["/", "/things/{thing_id}"])
+    def __init__(self, counters: SharedCounters | None = None) -> None:
+        super().__init__(counters, service="small", version="1", endpoints=["/", "/things/{thing_id}"])
         self.seen = self.metrics.counter("small_seen_total", "Seen.", colour=COLOURS)
         self.depth = self.metrics.gauge("small_depth", "Depth.", merged="sum")
         self.age = self.metrics.gauge("small_age_seconds", "Age.", merged="max")
@@ -25,10 +25,10 @@ class Service(ServiceMetrics):
         return numbers_in(self.render("")[0].decode())
 
 
-def process(memory: Memory, number: int) -> Service:
+def process(counters: SharedCounters, number: int) -> Service:
     """What the process with this number makes; here it is one and the same."""
-    memory.take(number)
-    return Service(memory)
+    counters.attach(number)
+    return Service(counters)
 
 
 def test_a_counter_counts_by_its_labels() -> None:
@@ -86,15 +86,15 @@ def test_one_gauge_that_cannot_be_set_hides_no_other(caplog: pytest.LogCaptureFi
     def broken() -> None:
         raise ValueError("a mistake of ours")
 
-    service.metrics.watch(broken)
-    service.metrics.watch(lambda: service.depth.set(7))
+    service.metrics.add_collector(broken)
+    service.metrics.add_collector(lambda: service.depth.set(7))
     assert service.numbers["small_depth"] == 7
     assert "a gauge could not be set" in caplog.text
 
 
 def test_several_processes_are_one_service() -> None:
-    memory = Memory(2)
-    one, two = process(memory, 0), process(memory, 1)
+    counters = SharedCounters(2)
+    one, two = process(counters, 0), process(counters, 1)
     for service, depth in ((one, 3), (two, 4)):
         service.seen.inc("green")
         service.took.observe(0.2)
@@ -109,24 +109,24 @@ def test_several_processes_are_one_service() -> None:
 
 
 def test_the_dead_have_counted_but_are_nothing_any_more() -> None:
-    memory = Memory(2)
-    one, two = process(memory, 0), process(memory, 1)
+    counters = SharedCounters(2)
+    one, two = process(counters, 0), process(counters, 1)
     one.seen.inc("red")
     two.seen.inc("red")
     two.depth.set(4)
-    memory.bury(1)
+    counters.mark_dead(1)
     assert one.numbers['small_seen_total{colour="red"}'] == 2
     assert "small_depth" not in one.numbers
     assert one.numbers["tallystick_processes"] == 1
 
 
 def test_a_replacement_goes_on_counting_and_begins_anew_with_being() -> None:
-    memory = Memory(2)
-    one, two = process(memory, 0), process(memory, 1)
+    counters = SharedCounters(2)
+    one, two = process(counters, 0), process(counters, 1)
     two.seen.inc("red")
     two.depth.set(4)
-    memory.bury(1)
-    replacement = process(memory, 1)
+    counters.mark_dead(1)
+    replacement = process(counters, 1)
     assert "small_depth" not in one.numbers
     replacement.seen.inc("red")
     assert one.numbers['small_seen_total{colour="red"}'] == 2

@@ -8,7 +8,7 @@ import pytest
 from auth_service.telemetry.metrics import AuthMetrics
 from resource_service.metrics import NotesMetrics
 from tallystick.fastapi import VERDICTS
-from tallystick_service.metrics import Memory
+from tallystick_service.metrics import SharedCounters
 from tallystick_service.metrics.processes import NAMES as PROCESS_NAMES
 from tallystick_service.metrics.service import ServiceMetrics
 
@@ -37,7 +37,7 @@ def test_the_document_names_every_metric_and_no_other(section: str) -> None:
 
 
 def test_what_is_in_both_is_said_once() -> None:
-    both = existing(ServiceMetrics(Memory(), service="small", version="1", endpoints=["/"]))
+    both = existing(ServiceMetrics(SharedCounters(), service="small", version="1", endpoints=["/"]))
     assert documented("Both services") == both
 
 

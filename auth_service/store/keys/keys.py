@@ -68,9 +68,7 @@ def add(connection: Connection, key: StoredKey, *, beside: Secrets, after: str |
     `after` is the kid that must be the newest of its alg, so that of several who saw it in need of a successor one is
     heard, however much their clocks differ. Raises Resealed.
     """
-    advisory_lock(
-        connection, Lock.SIGNING_KEYS
-    )  # what is looked for is often a row that is not there, which nothing locks
+    advisory_lock(connection, Lock.SIGNING_KEYS)  # a row lock does not lock a row that does not exist yet
     newest = connection.execute(
         select(signing_keys.c.kid, signing_keys.c.signs_from)
         .where(signing_keys.c.alg == key.alg, signing_keys.c.withdrawn_at.is_(None))

@@ -3,7 +3,7 @@
 Importing this needs `prometheus-client`, which renders them; they are kept in memory of our own.
 """
 
-from tallystick_service.metrics.memory import Memory
 from tallystick_service.metrics.metrics import Counter, Gauge, Histogram, Metrics
+from tallystick_service.metrics.shared_counters import SharedCounters
 
-__all__ = ["Counter", "Gauge", "Histogram", "Memory", "Metrics"]
+__all__ = ["Counter", "Gauge", "Histogram", "Metrics", "SharedCounters"]

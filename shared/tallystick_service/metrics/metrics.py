@@ -1,7 +1,7 @@
 """Counters, gauges and histograms whose every series is known from the start.
 
-A label has a fixed set of values, and what is none of them counts as `other`: no stranger can make a series. Each
-series has its cell in `Memory`, at the same place in every process that declares the same metrics in the same order.
+A label has a fixed set of values. Any other value counts as `other`, so callers cannot create series. Each series has
+its cell in `SharedCounters`, at the same place in every process that declares the same metrics in the same order.
 """
 
 import logging
@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from tallystick_service.metrics.memory import CELLS, FIRST_FREE, Memory, Part
+from tallystick_service.metrics.shared_counters import CELLS, FIRST_FREE, Part, SharedCounters
 
 logger = logging.getLogger(__name__)
 
@@ -37,14 +37,14 @@ class _Family(Protocol):
 
 
 class Metrics:
-    """The metrics of one app, in its own part of `memory`."""
+    """The metrics of one app, in its own part of `counters`."""
 
-    def __init__(self, memory: Memory | None = None) -> None:
-        self.memory = memory or Memory()
-        self._cells = self.memory.own
+    def __init__(self, counters: SharedCounters | None = None) -> None:
+        self.counters = counters or SharedCounters()
+        self._cells = self.counters.own
         self._free = FIRST_FREE
         self._families: list[_Family] = []
-        self._looks: list[Callable[[], None]] = []
+        self._collectors: list[Callable[[], None]] = []
 
     def counter(self, name: str, documentation: str, *, is_sparse: bool = False, **labels: Sequence[str]) -> "Counter":
         """`name` ends in `_total`. `is_sparse`: of many series, show those that have counted something."""
@@ -74,14 +74,14 @@ class Metrics:
         self._families.append(histogram)
         return histogram
 
-    def watch(self, look: Callable[[], None]) -> None:
+    def add_collector(self, collector: Callable[[], None]) -> None:
         """Call `look`, which sets gauges, before the numbers are shown, and every second where others show them."""
-        self._looks.append(look)
+        self._collectors.append(collector)
 
-    def look(self) -> None:
-        for look in self._looks:
+    def run_collectors(self) -> None:
+        for collector in self._collectors:
             try:
-                look()
+                collector()
             except Exception:  # one that fails shall not hide the others
                 logger.exception("a gauge could not be set")
 
@@ -92,8 +92,8 @@ class Metrics:
 
     def collect(self) -> Iterator[Metric]:
         """As prometheus-client's encoders want them; over all processes."""
-        self.look()
-        parts = self.memory.parts()
+        self.run_collectors()
+        parts = self.counters.parts()
         for family in self._families:
             yield family.collect(parts)
 

@@ -6,7 +6,7 @@ from functools import partial
 from prometheus_client.metrics_core import Metric
 from prometheus_client.process_collector import ProcessCollector
 
-from tallystick_service.metrics.memory import Memory
+from tallystick_service.metrics.shared_counters import SharedCounters
 
 NAMES = (
     "tallystick_process_virtual_memory_bytes",
@@ -19,10 +19,10 @@ NAMES = (
 """In the order in which they come; where there is no /proc, none does."""
 
 
-def collect_processes(memory: Memory) -> Iterator[Metric]:
+def collect_processes(counters: SharedCounters) -> Iterator[Metric]:
     """With the label `process`, the number of it, which its replacement takes over."""
     families: dict[str, Metric] = {}
-    for part in memory.parts():
+    for part in counters.parts():
         if not part.pid:
             continue
         for found in ProcessCollector("tallystick", pid=partial(int, part.pid), registry=None).collect():

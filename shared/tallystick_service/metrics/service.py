@@ -9,22 +9,24 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from tallystick_service.metrics.memory import Memory
 from tallystick_service.metrics.metrics import Metrics
 from tallystick_service.metrics.processes import collect_processes
 from tallystick_service.metrics.requests import RequestMetrics
+from tallystick_service.metrics.shared_counters import SharedCounters
 from tallystick_service.metrics.store import StoreMetrics
-from tallystick_service.tasks.background import in_the_background
+from tallystick_service.tasks.background_task import background_task
 
-PUBLISH_EVERY = 1.0
+PUBLISH_INTERVAL = 1.0
 """Seconds: so old a number may be that another process tells of this one."""
 
 
 class ServiceMetrics(Collector):
     """`endpoints` are the paths of the app's routes. A service derives from it, and adds metrics of its own."""
 
-    def __init__(self, memory: Memory | None, *, service: str, version: str, endpoints: Iterable[str]) -> None:
-        self.metrics = Metrics(memory)
+    def __init__(
+        self, counters: SharedCounters | None, *, service: str, version: str, endpoints: Iterable[str]
+    ) -> None:
+        self.metrics = Metrics(counters)
         build = self.metrics.gauge(
             "tallystick_build_info",
             "Which program this is; the number is always 1.",
@@ -41,7 +43,7 @@ class ServiceMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from self.metrics.collect()
-        yield from collect_processes(self.metrics.memory)
+        yield from collect_processes(self.metrics.counters)
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """All numbers of all processes in the format that an Accept header asks for, and its media type."""
@@ -51,13 +53,13 @@ class ServiceMetrics(Collector):
     @asynccontextmanager
     async def published(self) -> AsyncIterator[None]:
         """While this goes on, the other processes can tell of this one what it does not count but is."""
-        if self.metrics.memory.processes == 1:
+        if self.metrics.counters.processes == 1:
             yield
             return
-        async with in_the_background(self._publish()):
+        async with background_task(self._publish()):
             yield
 
     async def _publish(self) -> None:
         while True:
-            self.metrics.look()
-            await asyncio.sleep(PUBLISH_EVERY)
+            self.metrics.run_collectors()
+            await asyncio.sleep(PUBLISH_INTERVAL)

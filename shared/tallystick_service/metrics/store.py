@@ -41,11 +41,11 @@ class StoreMetrics:
         if outcome != "refused":  # it took no time, and would make a full store look fast
             self._seconds.observe_in(writes, seconds)
 
-    def watch(self, waiting: Callable[[], Mapping[str, int]]) -> None:
+    def observe_queues(self, waiting: Callable[[], Mapping[str, int]]) -> None:
         """`waiting` tells the lengths of the queues by their names."""
 
         def look() -> None:
             for lane, length in waiting().items():
                 self._waiting.set(length, lane)
 
-        self._metrics.watch(look)
+        self._metrics.add_collector(look)

@@ -15,8 +15,8 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from tallystick_service.server.crowd import ConnectionLimiter, network_of
-from tallystick_service.server.reading import WriteStallDetector
+from tallystick_service.server.connection_limiter import ConnectionLimiter, network_of
+from tallystick_service.server.write_stall_detector import WriteStallDetector
 
 HEADER_BYTES = 32 * 1024
 HEADER_FIELDS = 128

@@ -11,8 +11,8 @@ from typing import cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from tallystick_service.metrics.memory import Memory
-from tallystick_service.server.crowd import ConnectionLimiter
+from tallystick_service.metrics.shared_counters import SharedCounters
+from tallystick_service.server.connection_limiter import ConnectionLimiter
 from tallystick_service.server.file_limit import raise_file_limit
 from tallystick_service.server.listen import BACKLOG, bind
 from tallystick_service.server.logs import configure_logging
@@ -37,7 +37,7 @@ def serve(
     host: str | None,
     port: int,
     workers: int = 1,
-    memory: Memory | None = None,
+    counters: SharedCounters | None = None,
     metrics_host: str | None = None,
     metrics_port: int | None = None,
 ) -> int:
@@ -45,13 +45,13 @@ def serve(
 
     `factory` is called in each process that serves, after the fork; so hold no thread or connection when you call this.
     `host` None means the loopback addresses. When connections are accepted, prints one line that begins with `name`.
-    With more `workers` than one, this process only watches over them. `memory` is where they all count, and has a part
-    for each; `metrics_host` and `metrics_port` are another address to listen on, which only the app tells apart.
+    With more `workers` than one, this process only supervises them. `counters` has a part for each worker.
+    `metrics_host` and `metrics_port` are another address to listen on, which only the app tells apart.
 
     Raises Misconfigured when a port is taken, and whatever `factory` raises.
     """
     sockets = bind(host, port)
-    memory = memory or Memory(workers)
+    counters = counters or SharedCounters(workers)
     if metrics_host is not None and metrics_port is None:
         raise Misconfigured("--metrics-host needs --metrics-port")
     if metrics_port is not None:
@@ -68,12 +68,12 @@ def serve(
         sys.stdout.flush()
 
     def work(worker: Worker) -> int:
-        memory.take(worker.number)
+        counters.attach(worker.number)
         with exit_on_misconfiguration(name):
             return _run(factory, sockets, on_ready=worker.ready, parent=worker.life)
 
     if workers > 1:
-        return supervise(work, workers, announce, memory.bury)
+        return supervise(work, workers, announce, counters.mark_dead)
     return _run(factory, sockets, on_ready=announce)
 
 

@@ -6,7 +6,7 @@ A unit of work is a plain function `fn(connection, …)` of SQL and nothing else
 from tallystick_service.store.errors import StoreUnavailable, Unstorable
 from tallystick_service.store.observer import StoreObserver
 from tallystick_service.store.statements import advisory_lock, insert_on_conflict, lock_parent, prune
-from tallystick_service.store.store import DEADLINE, Store, check_url, is_there
+from tallystick_service.store.store import DEADLINE, Store, check_url, database_exists
 
 __all__ = [
     "DEADLINE",
@@ -16,8 +16,8 @@ __all__ = [
     "Unstorable",
     "advisory_lock",
     "check_url",
+    "database_exists",
     "insert_on_conflict",
-    "is_there",
     "lock_parent",
     "prune",
 ]

@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from tallystick_service.store.errors import StoreUnavailable, Unstorable
-from tallystick_service.store.lane import Waiting
-from tallystick_service.store.unit import Unit, settle
+from tallystick_service.store.unit import Unit, resolve_futures
+from tallystick_service.store.work_queue import Queue
 
 Driver = psycopg.Connection[tuple[Any, ...]]
 
@@ -89,16 +89,16 @@ class Worker:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def __call__(self, waiting: Waiting) -> None:
-        link = _Link(self._engine)
+    def __call__(self, waiting: Queue) -> None:
+        thread_connection = ThreadConnection(self._engine)
         while (unit := waiting.get()) is not None:
             if not unit.is_abandoned:
-                _run(unit, link)
-                settle([unit])
-        link.drop()
+                _run(unit, thread_connection)
+                resolve_futures([unit])
+        thread_connection.drop()
 
 
-class _Link:
+class ThreadConnection:
     """A thread's connection: opened when it is first needed, and again after it was lost."""
 
     def __init__(self, engine: Engine) -> None:
@@ -141,25 +141,25 @@ class _LostInCommit(Exception):
     """The connection died while the commit was under way: nobody knows whether it took effect."""
 
 
-def _run(unit: Unit, link: _Link) -> None:
+def _run(unit: Unit, thread_connection: ThreadConnection) -> None:
     """Set the unit's outcome, trying again where that is sure to be right."""
     for attempt in range(ATTEMPTS):
-        was_open = link.is_open
+        was_open = thread_connection.is_open
         try:
-            unit.succeed(_transact(unit, link))
+            unit.succeed(_transact(unit, thread_connection))
             return
         except BaseException as error:
-            link.roll_back()
+            thread_connection.roll_back()
             unit.fail(_translated(error, writes=unit.writes))
             # A connection that died while it lay idle says nothing of the server that is there now.
-            was_stale = was_open and not link.is_open and not isinstance(error, _LostInCommit)
+            was_stale = was_open and not thread_connection.is_open and not isinstance(error, _LostInCommit)
             if unit.is_abandoned or not (was_stale or _sqlstate(error) in _TRY_AGAIN):
                 return
             time.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - parts those who collided
 
 
-def _transact(unit: Unit, link: _Link) -> Any:
-    connection, driver = link.get()
+def _transact(unit: Unit, thread_connection: ThreadConnection) -> Any:
+    connection, driver = thread_connection.get()
     driver.read_only = not unit.writes
     driver.isolation_level = None if unit.writes else psycopg.IsolationLevel.REPEATABLE_READ
     result = unit.work(connection)

@@ -19,8 +19,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from tallystick_service.store.errors import StoreUnavailable, Unstorable
-from tallystick_service.store.lane import Waiting
-from tallystick_service.store.unit import Unit, settle
+from tallystick_service.store.unit import Unit, resolve_futures
+from tallystick_service.store.work_queue import Queue
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ def _refuse_nul(_c: object, _cursor: object, _sql: object, parameters: object, _
             raise Unstorable("a value holds a NUL character")
 
 
-class _Link:
+class ThreadConnection:
     """A thread's connection: opened when it is first needed, and again after it was dropped."""
 
     def __init__(self, engine: Engine, *, pragma: str) -> None:
@@ -153,17 +153,17 @@ class Reader:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def __call__(self, waiting: Waiting) -> None:
-        link = _Link(self._engine, pragma="query_only = ON")
+    def __call__(self, waiting: Queue) -> None:
+        thread_connection = ThreadConnection(self._engine, pragma="query_only = ON")
         while (unit := waiting.get()) is not None:
             if not unit.is_abandoned:
-                self._run(unit, link)
-                settle([unit])
-        link.drop()
+                self._run(unit, thread_connection)
+                resolve_futures([unit])
+        thread_connection.drop()
 
-    def _run(self, unit: Unit, link: _Link) -> None:
+    def _run(self, unit: Unit, thread_connection: ThreadConnection) -> None:
         try:
-            connection, driver = link.get()
+            connection, driver = thread_connection.get()
             driver.execute("BEGIN")
             try:
                 unit.succeed(unit.work(connection))
@@ -174,7 +174,7 @@ class Reader:
             failure = _translated(error, writes=False)
             unit.fail(failure)
             if isinstance(failure, StoreUnavailable):
-                link.drop()
+                thread_connection.drop()
 
 
 class Writer:
@@ -183,23 +183,23 @@ class Writer:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def __call__(self, waiting: Waiting) -> None:
-        link = _Link(self._engine, pragma="journal_mode = WAL")
+    def __call__(self, waiting: Queue) -> None:
+        thread_connection = ThreadConnection(self._engine, pragma="journal_mode = WAL")
         while (first := waiting.get()) is not None:
             group = [first]
             try:
-                self._commit(group, _followers(waiting), link)
+                self._commit(group, _next_batch(waiting), thread_connection)
             except BaseException as error:
                 # What SQLite rolled back, or could not commit, it rolled back for all: released savepoints included.
-                link.drop()
+                thread_connection.drop()
                 for unit in group:
                     unit.fail(_group_failure(error))
-            settle(group)
-        link.drop()
+            resolve_futures(group)
+        thread_connection.drop()
 
-    def _commit(self, group: list[Unit], followers: Iterator[Unit], link: _Link) -> None:
+    def _commit(self, group: list[Unit], followers: Iterator[Unit], thread_connection: ThreadConnection) -> None:
         """Run the first unit and its followers, which are added to `group`, and commit them together."""
-        connection, driver = link.get()
+        connection, driver = thread_connection.get()
         driver.execute("BEGIN IMMEDIATE")  # a plain BEGIN that reads and then writes fails at once when another writes
         _run_in_savepoint(group[0], connection, driver)
         for unit in followers:
@@ -210,7 +210,7 @@ class Writer:
             raise StoreUnavailable("the database file was moved away or replaced")
 
 
-def _followers(waiting: Waiting) -> Iterator[Unit]:
+def _next_batch(waiting: Queue) -> Iterator[Unit]:
     """What waits, until the group is large or old enough."""
     end = time.monotonic() + GROUP_SECONDS
     for _ in range(GROUP_UNITS - 1):

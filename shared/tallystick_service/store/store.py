@@ -11,10 +11,10 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 from sqlalchemy import Connection, Engine, make_url
 
 from tallystick_service.store.errors import StoreUnavailable
-from tallystick_service.store.lane import Lane
 from tallystick_service.store.observer import Outcome, StoreObserver
 from tallystick_service.store.statements import touch
 from tallystick_service.store.unit import Unit
+from tallystick_service.store.work_queue import WorkQueue
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,13 @@ class Store:
     """
 
     def __init__(
-        self, engine: Engine, *, reads: Lane, writes: Lane, deadline: float, observer: StoreObserver | None = None
+        self,
+        engine: Engine,
+        *,
+        reads: WorkQueue,
+        writes: WorkQueue,
+        deadline: float,
+        observer: StoreObserver | None = None,
     ) -> None:
         self.engine = engine
         self._reads = reads
@@ -81,12 +87,12 @@ class Store:
         if engine.dialect.name == "sqlite":
             from tallystick_service.store.sqlite import Reader, Writer
 
-            writes = Lane("write", Writer(engine), threads=1, queue_size=queue_size)
-            reads = Lane("read", Reader(engine), threads=pool_size, queue_size=queue_size)
+            writes = WorkQueue("write", Writer(engine), threads=1, queue_size=queue_size)
+            reads = WorkQueue("read", Reader(engine), threads=pool_size, queue_size=queue_size)
         else:
             from tallystick_service.store.postgresql import Worker
 
-            reads = writes = Lane("work", Worker(engine), threads=pool_size, queue_size=queue_size)
+            reads = writes = WorkQueue("work", Worker(engine), threads=pool_size, queue_size=queue_size)
         return cls(engine, reads=reads, writes=writes, deadline=deadline, observer=observer)
 
     @property
@@ -125,7 +131,7 @@ class Store:
         for lane in dict.fromkeys((self._reads, self._writes)):
             await asyncio.to_thread(lane.close, max(0.0, end - time.monotonic()))
 
-    async def _run(self, lane: Lane, work: Callable[[Connection], T], *, writes: bool) -> T:
+    async def _run(self, lane: WorkQueue, work: Callable[[Connection], T], *, writes: bool) -> T:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         timer = loop.call_later(self._deadline, _give_up, future)
@@ -160,7 +166,7 @@ def _give_up(future: asyncio.Future[T]) -> None:
         future.set_exception(StoreUnavailable("the store did not answer in time", outcome="abandoned"))
 
 
-def is_there(url: str) -> bool:
+def database_exists(url: str) -> bool:
     """Whether there is a database to open; of one on PostgreSQL the server will tell."""
     return not url.startswith(_SQLITE) or Path(make_url(url).database or "").exists()
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 
 class Unit:
-    """One call of `work(connection)`. Its outcome is set by the thread and told to the loop by `settle`.
+    """One call of `work(connection)`. Its outcome is set by the thread and told to the loop by `resolve_futures`.
 
     It runs in the context of its caller, so that what it writes down can name the request that it is done for.
     """
@@ -52,7 +52,7 @@ class Unit:
             self._future.set_exception(self._failure)
 
 
-def settle(units: Iterable[Unit]) -> None:
+def resolve_futures(units: Iterable[Unit]) -> None:
     """Tell the waiting loops what became of these units; one wake-up for each loop, not for each unit."""
     by_loop: dict[asyncio.AbstractEventLoop, list[Unit]] = {}
     for unit in units:

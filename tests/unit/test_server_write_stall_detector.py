@@ -1,6 +1,6 @@
 """Who does not read is left; who reads slowly is not."""
 
-from tallystick_service.server.reading import STALLED_BYTES, STALLED_SECONDS, WriteStallDetector
+from tallystick_service.server.write_stall_detector import STALLED_BYTES, STALLED_SECONDS, WriteStallDetector
 
 
 def test_a_peer_that_takes_nothing_has_stalled() -> None:

@@ -26,7 +26,7 @@ class Part:
     cells: Sequence[float]
 
 
-class Memory:
+class SharedCounters:
     """Make it before the fork; each process then takes the part of its own number, from 0 to `processes` - 1."""
 
     def __init__(self, processes: int = 1) -> None:
@@ -35,12 +35,12 @@ class Memory:
         self._all = memoryview(mmap.mmap(-1, processes * _BYTES)).cast("d")
         self._number: int | None = None
 
-    def take(self, number: int) -> None:
+    def attach(self, number: int) -> None:
         """This process is the one with this number from now on."""
         self._number = number
         self.own[_PID] = os.getpid()
 
-    def bury(self, number: int) -> None:
+    def mark_dead(self, number: int) -> None:
         """The process with this number is dead: what it had counted stays, and it has no present state."""
         self._part(number)[_PID] = 0
 
@@ -48,7 +48,7 @@ class Memory:
     def own(self) -> "memoryview[float]":
         """The cells of this process; one that took no number is the first. Written by one thread alone."""
         if self._number is None:
-            self.take(0)
+            self.attach(0)
         return self._part(self._number or 0)
 
     def parts(self) -> list[Part]:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 
 @asynccontextmanager
-async def in_the_background(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+async def background_task(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
     """Do `work`, which has no end of its own, while this context lasts; then it is cancelled, and has ended."""
     task = asyncio.create_task(work)
     try:

@@ -8,15 +8,15 @@ from queue import SimpleQueue
 from tallystick_service.store.errors import StoreUnavailable
 from tallystick_service.store.unit import Unit
 
-Waiting = SimpleQueue[Unit | None]
+Queue = SimpleQueue[Unit | None]
 """Units in the order of their arrival. None sends one thread home."""
 
 
-class Lane:
+class WorkQueue:
     """Each of `threads` threads runs `worker(waiting)`, which returns when it takes None from the queue."""
 
-    def __init__(self, name: str, worker: Callable[[Waiting], None], *, threads: int, queue_size: int) -> None:
-        self._waiting: Waiting = SimpleQueue()
+    def __init__(self, name: str, worker: Callable[[Queue], None], *, threads: int, queue_size: int) -> None:
+        self._waiting: Queue = SimpleQueue()
         self._queue_size = queue_size
         self._is_closed = False
         self._threads = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tallystick_service.server.crowd import ConnectionLimiter, network_of
+from tallystick_service.server.connection_limiter import ConnectionLimiter, network_of
 from tests.support.processes import port_of, running
 from tests.support.small_caller import GET, HOST, Caller, ask, hasty_port
 from tests.support.small_server import CROWD
