@@ -23,7 +23,7 @@ from auth_service.configuration.configuration_file import initial_access_token
 from auth_service.http.signed_state import StateSigner
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.master_key import MasterKey
-from auth_service.keys.rotation_task import KeyCare
+from auth_service.keys.rotation_task import KeyRotationTask
 from auth_service.keys.service_secrets import FORM_KEY, ServiceSecrets
 from auth_service.limits.credential_failure_limit import CredentialFailureLimit
 from auth_service.outgoing import OutgoingRequests
@@ -111,7 +111,7 @@ def lifespan(
                 settings, store, passwords, outgoing, client_keys, logos, metrics, clock
             )
             async with (
-                KeyCare(provider.key_ring, provider.issuing.secrets).running(),
+                KeyRotationTask(provider.key_ring, provider.issuing.secrets).running(),
                 provider.status_list_publishing.running(),
                 provider.logout_delivery.running(),
                 metrics.published(),
@@ -142,7 +142,7 @@ async def _provider(
     registry = ClientRegistry(store)
     clock.note(await store.read(timestamps.latest_timestamp))
     await registry.apis()  # known from the beginning, the metadata can be told whatever becomes of the store
-    key_ring = KeyRing.of(store, master_key, clock, lifetimes)
+    key_ring = KeyRing.from_lifetimes(store, master_key, clock, lifetimes)
     metrics.watch_signing_keys(lambda: key_ring.signing_since, clock)
     family_lifetime = FamilyLifetime(
         refresh_token=lifetimes.refresh_token,

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
 
-from auth_service.keys.generation import make_key, open_key
+from auth_service.keys.generation import decrypt_key, make_key
 from auth_service.keys.master_key import MasterKey
 from auth_service.status_list import status_list_token
 from auth_service.store.schema.tables import clients, token_families, users
@@ -72,7 +72,7 @@ def a_key() -> tuple[SigningKey, PublicKey]:
     master_key = MasterKey.load(base64url.encode(secrets.token_bytes(32)), may_create=False)
     stored = make_key(master_key, "ES256", published_at=NOW, signs_from=NOW)
     public = parse_jwk_set(json.dumps({"keys": [stored.public_jwk]}).encode())
-    return open_key(stored, master_key), public[stored.kid]
+    return decrypt_key(stored, master_key), public[stored.kid]
 
 
 def the_list(living: int, revoked_share: float) -> None:

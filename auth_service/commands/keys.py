@@ -1,4 +1,4 @@
-"""keys list, rotate, withdraw, rotate-secrets, reseal."""
+"""keys list, rotate, withdraw, rotate-secrets, re-encrypt."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -10,8 +10,8 @@ from auth_service.commands.service import Config, Service, refuse, run, say
 from auth_service.keys import master_key_rotation, service_secrets
 from auth_service.keys.lifecycle import KeyStates, key_states
 from auth_service.keys.service_secrets import SECRETS
-from auth_service.store.keys import keys
-from auth_service.store.keys.keys import StoredKey
+from auth_service.store.keys import signing_keys
+from auth_service.store.keys.signing_keys import StoredKey
 from auth_service.vocabulary.algorithms import SIGNING_ALGS
 
 app = typer.Typer(help="Signing keys.", no_args_is_help=True)
@@ -19,14 +19,14 @@ app = typer.Typer(help="Signing keys.", no_args_is_help=True)
 
 @app.command("list")
 def list_keys(config: Config) -> None:
-    """One line for each key: kid, algorithm, what it is good for, from when on it signs, and until when."""
+    """One line for each key: kid, algorithm, state, when it starts to sign, and until when."""
     for line in run(config, _list):
         say(line)
 
 
 @app.command()
 def rotate(config: Config) -> None:
-    """Publish a new key for each algorithm, which will sign once every verifier can know it."""
+    """Publish a new key for each algorithm. It signs once every verifier has had the time to fetch it."""
     for alg, kid in run(config, _rotate, may_begin=True).items():
         say(f"published {kid} for {alg}" if kid else f"a new key for {alg} waits already")
 
@@ -35,9 +35,9 @@ def rotate(config: Config) -> None:
 def withdraw(
     config: Config,
     kid: Annotated[str | None, typer.Argument(metavar="KID", show_default=False)] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every key that was not withdrawn before.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every key that is not withdrawn yet.")] = False,
 ) -> None:
-    """Stop trusting a key, and everything that it signed, at once; for a key that was stolen."""
+    """Stop trusting a stolen key, and everything that it signed, immediately."""
     if (kid is None) is not every:
         refuse("name one KID, or --all")
     for line in run(config, partial(_withdraw, kid)):
@@ -48,56 +48,58 @@ def withdraw(
 def rotate_secrets(
     config: Config,
     is_stolen: Annotated[
-        bool, typer.Option("--stolen", help="The old ones were stolen: accept nothing that they are enough to forge.")
+        bool, typer.Option("--stolen", help="The old secrets were stolen: refuse everything that they can forge.")
     ] = False,
 ) -> None:
-    """Replace the secrets behind refresh tokens and forms; running services use the new ones within two seconds."""
+    """Replace the secrets behind refresh tokens and forms. Running services use the new ones within two seconds."""
     ended = run(config, partial(_rotate_secrets, is_stolen))
     say(f"replaced {' and '.join(SECRETS)}")
     if ended is not None:
         say(f"ended {ended} token families whose refresh tokens had no random part of their own from the beginning")
 
 
-@app.command()
-def reseal(config: Config) -> None:
-    """Encrypt all that is stored encrypted with the first of several master keys, so that the others can go."""
+@app.command("re-encrypt")
+def reencrypt(config: Config) -> None:
+    """Encrypt all stored keys and secrets with the first of several master keys, so that the others can be removed."""
+    say(run(config, _reencrypt))
 
-    say(run(config, _reseal))
+
+app.command("reseal", hidden=True)(reencrypt)  # the name of this command in earlier releases
 
 
-async def _reseal(service: Service) -> str:
+async def _reencrypt(service: Service) -> str:
     master_key = await service.master_key()
-    done = await master_key_rotation.reseal(service.store, master_key, service.clock)
+    done = await master_key_rotation.reencrypt(service.store, master_key, service.clock)
     which = "the only master key" if len(master_key) == 1 else f"the first of {len(master_key)} master keys"
-    if not done.anew:
-        return f"nothing to do: {done.in_all} keys and secrets are sealed with {which}"
-    return f"sealed {done.anew} keys and secrets with {which}"
+    if not done.count:
+        return f"nothing to do: {done.total} keys and secrets are encrypted with {which}"
+    return f"encrypted {done.count} keys and secrets with {which}"
 
 
 async def _list(service: Service) -> list[str]:
-    rows = await service.store.read(keys.load_all)
+    rows = await service.store.read(signing_keys.load_all)
     states = key_states(rows, {}, now=service.clock())
     lifetime = service.settings.lifetimes.signing_key
     return [
-        f"{row.kid}  {row.alg}  {states.of(row):<9}  {_time(row.signs_from)}{_until(row, states, lifetime)}"
+        f"{row.kid}  {row.alg}  {states.state(row):<9}  {_time(row.signs_from)}{_until(row, states, lifetime)}"
         for row in rows
     ]
 
 
 def _until(row: StoredKey, states: KeyStates, lifetime: int) -> str:
-    if row != states.signing.get(row.alg):
+    if row != states.of_alg(row.alg).signing:
         return ""
     due_at = states.due_at(row.alg, lifetime)
     return f"  until {_time(due_at)}" if due_at is not None else "  until somebody rotates"
 
 
 async def _withdraw(kid: str | None, service: Service) -> list[str]:
-    """`kid` None: all of them. Those that sign come last, so that each algorithm gets one replacement."""
+    """`kid` None means all keys. Those that sign are withdrawn last, so that each algorithm gets one replacement."""
     key_ring = await service.key_ring()
-    rows = await service.store.read(keys.load_all)
+    rows = await service.store.read(signing_keys.load_all)
     if kid is None:
         states = key_states(rows, {}, now=service.clock())
-        signing = {row.kid for row in states.signing.values()}
+        signing = {keys.signing.kid for keys in states.by_alg.values() if keys.signing is not None}
         chosen = sorted((row for row in rows if row.withdrawn_at is None), key=lambda row: row.kid in signing)
         return [f"withdrew {row.kid}" for row in chosen if await key_ring.withdraw(row.kid)]
     if await key_ring.withdraw(kid):

@@ -18,7 +18,7 @@ from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.master_key import MasterKey, WrongMasterKey
 from auth_service.settings.settings import Settings
 from auth_service.store.audit import audit_trail
-from auth_service.store.keys import keys
+from auth_service.store.keys import stored_secrets
 from auth_service.store.schema import timestamps
 from auth_service.vocabulary.non_decreasing_clock import NonDecreasingClock
 from tallystick.clock import Clock, system_clock
@@ -44,11 +44,11 @@ class Service:
 
     async def key_ring(self) -> KeyRing:
         """With a first key. Raises Misconfigured."""
-        return KeyRing.of(self.store, await self.master_key(), self.clock, self.settings.lifetimes)
+        return KeyRing.from_lifetimes(self.store, await self.master_key(), self.clock, self.settings.lifetimes)
 
     async def master_key(self) -> MasterKey:
         """It opens all that is sealed, and is made if nothing ever was. Raises Misconfigured."""
-        is_new = not await self.store.read(keys.load_every_secret)
+        is_new = not await self.store.read(stored_secrets.load_secrets)
         with _or_misconfigured():
             master_key = MasterKey.load(self.settings.master_key, may_create=is_new)
             await bootstrap(
@@ -58,10 +58,14 @@ class Service:
 
     async def check_master_key(self) -> None:
         """That `master_key()` will succeed, without making anything. Raises Misconfigured."""
-        if MasterKey.is_to_be_made(self.settings.master_key) and not await self.store.read(keys.load_every_secret):
+        if MasterKey.is_missing_file(self.settings.master_key) and not await self.store.read(
+            stored_secrets.load_secrets
+        ):
             return
         with _or_misconfigured():
-            await master_key_rotation.in_use(self.store, MasterKey.load(self.settings.master_key, may_create=False))
+            await master_key_rotation.active_master_key(
+                self.store, MasterKey.load(self.settings.master_key, may_create=False)
+            )
 
 
 @contextmanager

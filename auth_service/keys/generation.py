@@ -1,4 +1,4 @@
-"""Signing keys as they are made, sealed, and opened again."""
+"""How a signing key is made and encrypted, and decrypted again."""
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as generate_ec_key
@@ -12,23 +12,23 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from auth_service.keys.master_key import MasterKey
-from auth_service.settings.settings import LONGEST_TOKEN
-from auth_service.store.keys.keys import StoredKey
+from auth_service.settings.settings import MAX_TOKEN_LIFETIME
+from auth_service.store.keys.signing_keys import StoredKey
 from tallystick.clock import LEEWAY
 from tallystick.jwk import SigningKey, public_jwk, thumbprint_of
 
 _RSA_BITS = 2048
 
-LONGEST = LONGEST_TOKEN + LEEWAY
-"""Seconds for which a key has to stay published after its last signature under any lifetimes that can be set."""
+MAX_KEEP_PUBLISHED = MAX_TOKEN_LIFETIME + LEEWAY
+"""Seconds for which a key stays published after its last signature under the longest lifetimes that can be set."""
 
 
 def make_key(
-    master_key: MasterKey, alg: str, *, published_at: int, signs_from: int, keep_published: int = LONGEST
+    master_key: MasterKey, alg: str, *, published_at: int, signs_from: int, keep_published: int = MAX_KEEP_PUBLISHED
 ) -> StoredKey:
-    """A new key for one of SIGNING_ALGS; RS256 takes a tenth of a second or more, so not on an event loop.
+    """A new key for one of SIGNING_ALGS. RS256 takes a tenth of a second or more, too long for an event loop.
 
-    Its `kid` never begins with a dash, which `keys withdraw KID` would take for an option.
+    Its `kid` does not begin with a dash, which the command `keys withdraw KID` would take for an option.
     """
     kid = "-"
     while kid.startswith("-"):
@@ -40,7 +40,7 @@ def make_key(
         kid=kid,
         alg=alg,
         public_jwk=public_jwk(public_key, kid=kid, alg=alg),
-        private_key=master_key.seal(der, name=f"signing key {kid}"),
+        private_key=master_key.encrypt(der, name=f"signing key {kid}"),
         published_at=published_at,
         signs_from=signs_from,
         keep_published=keep_published,
@@ -48,11 +48,11 @@ def make_key(
     )
 
 
-def open_key(row: StoredKey, master_key: MasterKey) -> SigningKey:
+def decrypt_key(row: StoredKey, master_key: MasterKey) -> SigningKey:
     """Raises WrongMasterKey."""
-    der = master_key.open(row.private_key, name=f"signing key {row.kid}")
-    # Sealed by us, so it is as we made it; to see whether an RSA key is sound takes a thousand times as long.
+    der = master_key.decrypt(row.private_key, name=f"signing key {row.kid}")
+    # The encryption is authenticated, so the key is as we made it. Validating an RSA key takes a thousand times longer.
     private_key = load_der_private_key(der, password=None, unsafe_skip_rsa_key_validation=True)
     if not isinstance(private_key, EllipticCurvePrivateKey | RSAPrivateKey):
-        raise TypeError(f"the signing key {row.kid} is of no kind of ours")
+        raise TypeError(f"the signing key {row.kid} is neither an EC nor an RSA key")
     return SigningKey(row.kid, row.alg, private_key)

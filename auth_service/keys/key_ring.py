@@ -1,4 +1,4 @@
-"""The keys we sign with: which one signs now, which are published, which still check an `id_token_hint`."""
+"""The signing keys of a process: the one that signs, the published ones, and those that verify an `id_token_hint`."""
 
 import asyncio
 import logging
@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Self
 
-from auth_service.keys.generation import open_key
+from auth_service.keys.generation import decrypt_key
 from auth_service.keys.key_changes import KeyChanges
-from auth_service.keys.lifecycle import KeyStates, forgotten, key_states, spent
+from auth_service.keys.lifecycle import KeyStates, key_states, keys_to_delete, keys_to_destroy
 from auth_service.keys.master_key import MasterKey, WrongMasterKey
-from auth_service.keys.master_key_rotation import MasterKeyOnFile
+from auth_service.keys.master_key_rotation import ReloadingMasterKey
 from auth_service.settings.settings import Lifetimes
-from auth_service.store.keys import keys
-from auth_service.store.keys.keys import DESTROYED, StoredKey
+from auth_service.store.keys import signing_keys
+from auth_service.store.keys.signing_keys import DESTROYED, StoredKey
 from auth_service.vocabulary.algorithms import SIGNING_ALGS
 from tallystick.clock import Clock
 from tallystick.errors import TemporarilyUnavailable
@@ -22,15 +22,15 @@ from tallystick_service.store import Store, StoreUnavailable
 
 _log = logging.getLogger(__name__)
 
-_READ_AGAIN = 1
-"""Seconds for which the keys are remembered."""
-_RETRY = 5
-"""Seconds for which they are when the store is away, so that not every request waits for it in vain."""
-_KNOWN_FOR = 8
-"""Seconds that a process has to have seen a key before it signs with it, while another key still may. However wrong the
-clock of whoever published it, every API has had its look by then."""
-_MOST_SKEW = 60
-"""Seconds that two of our clocks may be apart, when each is off by half of that."""
+_CACHE_SECONDS = 1
+"""Seconds for which the states are used after the keys were read."""
+_RETRY_INTERVAL = 5
+"""The same while the store is unavailable, so that most requests do not wait for it."""
+_SEEN_SECONDS = 8
+"""Seconds for which this process must have seen a key before it signs with it, as long as the previous key may sign.
+Every API has fetched the key by then, whatever the clock of the process that published it."""
+_MAX_SKEW = 60
+"""Seconds between the clocks of two processes, each at most half of that from the right time."""
 
 
 class KeyRing:
@@ -47,11 +47,14 @@ class KeyRing:
         lifetime: int,
         remembered: int,
     ) -> None:
-        """All in seconds. A new key is published `ahead` of its first signature, and a retired one for `keep_published`
-        after its last: the longest lifetime of a token, and the leeway of those who verify. A key signs for `lifetime`,
-        0 for as long as nobody rotates. A retired one checks hints for `remembered`."""
+        """All times are in seconds.
+
+        `ahead`: from the publication of a key to its first signature. `keep_published`: from its last signature until
+        it leaves /jwks, which is the longest lifetime of a token and the leeway of verifiers. `lifetime`: how long a
+        key signs; 0 means until a command rotates it. `remembered`: how long a retired key verifies hints.
+        """
         self._store = store
-        self._master_key = MasterKeyOnFile(master_key, clock)
+        self._master_key = ReloadingMasterKey(master_key, clock)
         self._changes = KeyChanges(store, self._master_key, clock, keep_published=keep_published)
         self._clock = clock
         self._ahead = ahead
@@ -60,15 +63,15 @@ class KeyRing:
         self._reading = asyncio.Lock()
         self._rows: list[StoredKey] = []
         self._states: KeyStates | None = None
-        self._read_again_at = 0
+        self._states_expire_at = 0
         self._is_failing = False
-        self._known_since: dict[str, int] = {}
-        self._opened: dict[str, SigningKey] = {}
-        self._closed: set[str] = set()
-        """The kids that the master key does not open."""
+        self._seen_since: dict[str, int] = {}
+        self._decrypted: dict[str, SigningKey] = {}
+        self._undecryptable: set[str] = set()
+        """The kids for which a failed decryption is already logged."""
 
     @classmethod
-    def of(cls, store: Store, master_key: MasterKey, clock: Clock, lifetimes: Lifetimes) -> Self:
+    def from_lifetimes(cls, store: Store, master_key: MasterKey, clock: Clock, lifetimes: Lifetimes) -> Self:
         return cls(
             store,
             master_key,
@@ -80,21 +83,25 @@ class KeyRing:
         )
 
     async def signing_key(self, alg: str = "ES256") -> SigningKey:
-        """The key that signs now. Raises TemporarilyUnavailable when there is none that opens, or never was a store to
-        ask."""
+        """The key that signs now.
+
+        Raises TemporarilyUnavailable when there is none, when it cannot be decrypted, or when this process has never
+        reached the store.
+        """
         states = await self._current()
-        row = self._signing(alg, states)
+        row = self._signing_row(alg, states)
         if row is None:
             raise TemporarilyUnavailable("there is no key to sign with")
-        return self._opened.get(row.kid) or await self._open(row, states)
+        return self._decrypted.get(row.kid) or await self._decrypt(row, states)
 
     @property
     def signing_since(self) -> Mapping[str, int]:
-        """For each algorithm, since when (Unix seconds) it is the turn of its key, as this process saw it last."""
-        return {alg: row.signs_from for alg, row in self._states.signing.items()} if self._states else {}
+        """When the signing key of each algorithm started to sign (Unix seconds), without a read of the store."""
+        by_alg = self._states.by_alg if self._states else {}
+        return {alg: keys.signing.signs_from for alg, keys in by_alg.items() if keys.signing is not None}
 
     async def jwks(self) -> bytes:
-        """The published keys as a JWK Set (RFC 7517 §5): what will sign, what signs, what signed what still lives."""
+        """The published keys as a JWK Set (RFC 7517 §5)."""
         return (await self._current()).jwks
 
     async def verification_keys(self) -> Mapping[str, PublicKey]:
@@ -102,110 +109,131 @@ class KeyRing:
         return (await self._current()).published
 
     async def hint_keys(self) -> Mapping[str, PublicKey]:
-        """Every key that was not withdrawn, by kid: an `id_token_hint` may be long expired (RP-Initiated Logout §2)."""
-        return (await self._current()).believed
+        """Every key that was not withdrawn, by kid: an `id_token_hint` may have expired (RP-Initiated Logout §2)."""
+        return (await self._current()).trusted_for_hints
 
     async def rotate(self, alg: str = "ES256", *, after: str | None = None) -> str | None:
-        """Publish a new key that will sign from `ahead` seconds on; its kid, or None when one waits already.
+        """Publish a key that will sign in `ahead` seconds, and return its kid; None when one is published already.
 
-        Also None when `after` is given and no longer the newest. Raises WrongMasterKey.
+        Also None when `after` is given and is not the newest kid. Raises WrongMasterKey.
         """
         kid = await self._changes.rotate(alg, ahead=self._ahead, after=after)
-        self._read_again_at = 0
+        self._expire_states()
         if kid is not None:
-            self._known_since[kid] = self._clock()
+            self._seen_since[kid] = self._clock()
         return kid
 
     async def withdraw(self, kid: str) -> bool:
-        """Never again sign with, publish or believe a key. If it was the one that signs, a new one does so at once.
+        """Never again sign with, publish or trust a key. If it is the one that signs, a new one replaces it now.
 
-        False when there is no such key, or it was withdrawn before. Raises WrongMasterKey.
+        False when there is no such key, or it is withdrawn already. Raises WrongMasterKey.
         """
         was_withdrawn = await self._changes.withdraw(kid)
-        self._read_again_at = 0
+        self._expire_states()
         return was_withdrawn
 
-    async def take_care(self) -> None:
-        """What has to be done every few seconds by any process: open the keys that will sign, publish the successors of
-        those whose time comes, and put away what is no longer needed. Done by several at once, it is done once.
+    async def maintain(self) -> None:
+        """Decrypt the keys that will sign, publish successors that are due, and clean up. Called every few seconds.
 
-        Raises StoreUnavailable; WrongMasterKey when a successor cannot be sealed.
+        Several processes may call this at the same time: each change is made once. Raises StoreUnavailable, and
+        WrongMasterKey when a successor cannot be encrypted.
         """
-        if self._is_failing:  # requests go on for a while with what they have
+        if self._is_failing:  # requests use the states of the last good read for a while; this does not
             await self._read_once_after(self._states)
         states = await self._current()
         for row in states.in_service:
-            if row.kid not in self._opened:
-                with suppress(TemporarilyUnavailable):  # said in the log; the others are to be cared for all the same
-                    await self._open(row, states)
-        if await self._changes.keep_longer(states):
-            self._read_again_at = 0
+            if row.kid not in self._decrypted:
+                with suppress(TemporarilyUnavailable):  # already logged; the other keys still need the rest of this
+                    await self._decrypt(row, states)
+        if await self._changes.extend_publication(states):
+            self._expire_states()
         for alg in SIGNING_ALGS:
-            if alg not in states.signing:  # because of a withdrawal by a clock that was wrong
-                await self._changes.add_first(alg)
-                self._read_again_at = 0
-            due_at = states.due_at(alg, self._lifetime)
-            if due_at is not None and alg not in states.waiting and states.at >= due_at - self._ahead:
-                kid = await self.rotate(alg, after=states.signing[alg].kid)
-                if kid is not None:
-                    _log.info("published the signing key %s for %s, which is due", kid, alg)
-        dead = spent(self._rows, now=states.at)
-        gone = forgotten(self._rows, now=states.at, remembered=self._remembered)
-        if dead or gone:
-            await self._store.write(keys.tidy, spent=dead, forgotten=gone)
-            self._read_again_at = 0
+            await self._add_missing(alg, states)
+            await self._rotate_if_due(alg, states)
+        await self._clean_up(states)
 
-    def _signing(self, alg: str, states: KeyStates) -> StoredKey | None:
-        """Whose turn it is; but for its first seconds with us, whoever it retired, who is still published."""
-        row, before = states.signing.get(alg), states.before.get(alg)
-        if row is None or before is None or before.kid not in states.published or before.private_key == DESTROYED:
+    async def _add_missing(self, alg: str, states: KeyStates) -> None:
+        """A withdrawal by a process with a wrong clock can leave an algorithm without a key."""
+        if states.of_alg(alg).signing is None:
+            await self._changes.add_first(alg)
+            self._expire_states()
+
+    async def _rotate_if_due(self, alg: str, states: KeyStates) -> None:
+        keys, due_at = states.of_alg(alg), states.due_at(alg, self._lifetime)
+        if keys.signing is None or keys.next is not None or due_at is None or states.at < due_at - self._ahead:
+            return
+        kid = await self.rotate(alg, after=keys.signing.kid)
+        if kid is not None:
+            _log.info("published the signing key %s for %s, which is due", kid, alg)
+
+    async def _clean_up(self, states: KeyStates) -> None:
+        to_destroy = keys_to_destroy(self._rows, now=states.at)
+        to_delete = keys_to_delete(self._rows, now=states.at, remembered=self._remembered)
+        if to_destroy or to_delete:
+            await self._store.write(signing_keys.clean_up, to_destroy=to_destroy, to_delete=to_delete)
+            self._expire_states()
+
+    def _signing_row(self, alg: str, states: KeyStates) -> StoredKey | None:
+        """The key that signs by the stored rows; its predecessor while this process has only just seen the new key.
+
+        The predecessor signs only if it is still published and has its private half.
+        """
+        keys = states.of_alg(alg)
+        row, previous = keys.signing, keys.previous
+        if row is None or previous is None:
             return row
-        known_for = self._clock() - self._known_since.get(row.kid, 0)
-        return before if 0 <= known_for < _KNOWN_FOR else row
+        if previous.kid not in states.published or previous.private_key == DESTROYED:
+            return row
+        seen_for = self._clock() - self._seen_since.get(row.kid, 0)
+        return previous if 0 <= seen_for < _SEEN_SECONDS else row
 
-    async def _open(self, row: StoredKey, states: KeyStates) -> SigningKey:
+    async def _decrypt(self, row: StoredKey, states: KeyStates) -> SigningKey:
         try:
-            opened = await self._master_key.use(lambda master_key: asyncio.to_thread(open_key, row, master_key))
+            key = await self._master_key.use(lambda master_key: asyncio.to_thread(decrypt_key, row, master_key))
         except WrongMasterKey as wrong:
-            if row.kid not in self._closed:  # said once, not every few seconds
-                self._closed.add(row.kid)
+            if row.kid not in self._undecryptable:  # logged once, not at each attempt
+                self._undecryptable.add(row.kid)
                 _log.error("%s", wrong)
-            raise TemporarilyUnavailable("the key to sign with cannot be opened") from wrong
-        self._closed.clear()
-        self._opened = {kid: key for kid, key in self._opened.items() if kid in states.published} | {row.kid: opened}
-        return opened
+            raise TemporarilyUnavailable("the key to sign with cannot be decrypted") from wrong
+        self._undecryptable.clear()
+        self._decrypted = {kid: key for kid, key in self._decrypted.items() if kid in states.published} | {row.kid: key}
+        return key
+
+    def _expire_states(self) -> None:
+        """Read the keys again at the next use."""
+        self._states_expire_at = 0
 
     async def _current(self) -> KeyStates:
-        while (states := self._states) is None or not states.at <= self._clock() < self._read_again_at:
+        while (states := self._states) is None or not states.at <= self._clock() < self._states_expire_at:
             await self._read_once_after(states)
         return states
 
     async def _read_once_after(self, states: KeyStates | None) -> None:
-        """Read, unless somebody has since `states` were read."""
+        """Read the keys, unless another task has done so since `states` were read."""
         async with self._reading:
             if states is self._states:
                 await self._read()
 
     async def _read(self) -> None:
-        good_for = _READ_AGAIN
+        valid_for = _CACHE_SECONDS
         try:
-            self._rows = await self._store.read(keys.load_all)
+            self._rows = await self._store.read(signing_keys.load_all)
             self._is_failing = False
         except StoreUnavailable:
-            # A key can only be withdrawn through the store; while it is away the last good keys are the right ones.
+            # A key is withdrawn through the store only, so the rows of the last good read are still right.
             if self._states is None:
                 raise
-            good_for = _RETRY
+            valid_for = _RETRY_INTERVAL
             self._is_failing = True
         now = self._clock()
-        self._note_new_ones(now)
-        known = self._states.believed if self._states else {}
-        self._states = key_states(self._rows, known, now=now)
-        self._read_again_at = now + good_for
+        self._note_new_keys(now)
+        parsed = self._states.trusted_for_hints if self._states else {}
+        self._states = key_states(self._rows, parsed, now=now)
+        self._states_expire_at = now + valid_for
 
-    def _note_new_ones(self, now: int) -> None:
-        """At our first look nobody can tell how long a young key has been there; an old one is old by any clock."""
-        since = {row.kid: self._known_since.get(row.kid, now) for row in self._rows}
+    def _note_new_keys(self, now: int) -> None:
+        """Clocks differ, so at the first read the age of a young key is unknown. An old key is old by any clock."""
+        seen_since = {row.kid: self._seen_since.get(row.kid, now) for row in self._rows}
         if self._states is None:
-            since |= {row.kid: 0 for row in self._rows if now - row.published_at > _KNOWN_FOR + _MOST_SKEW}
-        self._known_since = since
+            seen_since |= {row.kid: 0 for row in self._rows if now - row.published_at > _SEEN_SECONDS + _MAX_SKEW}
+        self._seen_since = seen_since

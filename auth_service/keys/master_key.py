@@ -1,4 +1,4 @@
-"""The master key, and what is encrypted with it before it is stored: signing keys and the service's own secrets."""
+"""The master key, which encrypts signing keys and the service's own secrets before they are stored."""
 
 import logging
 import os
@@ -17,39 +17,39 @@ _log = logging.getLogger(__name__)
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
-_BETWEEN = re.compile(r"[\s,]+")
+_SEPARATOR = re.compile(r"[\s,]+")
 
 
 class WrongMasterKey(Exception):
-    """What is in the store was sealed with another master key, or under another name, or was altered."""
+    """A stored value was encrypted with another master key, or under another name, or was altered."""
 
 
 class MasterKey:
-    """A key for AES-256-GCM, or several while one is being replaced: the first seals, all of them open.
+    """A key for AES-256-GCM, or several while one is being replaced: the first encrypts, all of them decrypt.
 
-    The name of what is sealed is authenticated with it, so that nobody with write access to the store can put one
-    secret in the place of another.
+    The name of each value is authenticated with it, so that a party with write access to the store cannot replace one
+    secret by another.
     """
 
     def __init__(self, keys: tuple[bytes, ...], file: Path | None = None) -> None:
-        """The first of `keys` (32 bytes each) seals. `file` is where others may turn up while we run."""
+        """`keys` have 32 bytes each. `file` is the one that `reload` reads."""
         self._keys = keys
         self._file = file
         self.changes = 0
-        """How often `read_again` found what was not known."""
+        """How often `reload` has found a new key."""
 
     @classmethod
     def load(cls, value: str, *, may_create: bool) -> Self:
-        """`value` is `file:PATH`, `env:NAME`, or the key itself: 32 bytes in base64url. Several stand on a line each,
-        or with blanks or commas between them.
+        """`value` is `file:PATH`, `env:NAME`, or the key itself: 32 bytes in base64url. Several keys are separated by
+        white space or commas.
 
-        With `may_create` a file that does not exist is made, readable by its owner alone, as is its folder.
-        Raises ValueError with a one-line reason, which never holds the key, when there is none or it is malformed.
+        With `may_create` a missing file is created with mode 0600, and its folder with 0700. Raises ValueError with a
+        one-line reason, which never contains the key, when there is no key or a malformed one.
         """
         kind, _, where = value.partition(":")
         if kind == "file":
             path = Path(where)
-            if may_create and cls.is_to_be_made(value):
+            if may_create and cls.is_missing_file(value):
                 _create(path)
             return cls(_read(path), path)
         if kind == "env":
@@ -60,70 +60,68 @@ class MasterKey:
         return cls(_parse(value, expected="must be file:PATH, env:NAME or"))
 
     @staticmethod
-    def is_to_be_made(value: str) -> bool:
-        """Whether `load` would make it, given leave."""
+    def is_missing_file(value: str) -> bool:
+        """Whether `load` with `may_create` would create a file."""
         kind, _, where = value.partition(":")
         return kind == "file" and not Path(where).exists()
 
     def __len__(self) -> int:
-        """How many keys these are."""
         return len(self._keys)
 
-    def seal(self, plaintext: bytes, *, name: str) -> bytes:
-        """nonce ‖ ciphertext ‖ tag, by the first key."""
+    def encrypt(self, plaintext: bytes, *, name: str) -> bytes:
+        """Encrypt with the first key: nonce ‖ ciphertext ‖ tag."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return nonce + AESGCM(self._keys[0]).encrypt(nonce, plaintext, name.encode())
 
-    def open(self, sealed: bytes, *, name: str) -> bytes:
-        """What was sealed under `name`, by whichever key. Raises WrongMasterKey."""
+    def decrypt(self, encrypted: bytes, *, name: str) -> bytes:
+        """Decrypt with any of the keys. Raises WrongMasterKey."""
         for key in self._keys:
             try:
-                return _decrypt(key, sealed, name)
-            except (InvalidTag, ValueError):  # ValueError: too short to hold nonce and tag
+                return _decrypt(key, encrypted, name)
+            except (InvalidTag, ValueError):  # ValueError: too short for nonce and tag
                 continue
         raise WrongMasterKey(f"the master key does not open {name}")
 
-    def opens_with_the_first(self, sealed: bytes, *, name: str) -> bool:
-        """Whether it is sealed as `seal` would now."""
+    def is_encrypted_with_first_key(self, encrypted: bytes, *, name: str) -> bool:
         try:
-            self._only(self._keys[0]).open(sealed, name=name)
+            self._only(self._keys[0]).decrypt(encrypted, name=name)
         except WrongMasterKey:
             return False
         return True
 
-    def that_sealed(self, sealed: bytes, *, name: str) -> Self:
-        """The one of the keys with which this was sealed, alone. Raises WrongMasterKey."""
+    def key_of(self, encrypted: bytes, *, name: str) -> Self:
+        """A MasterKey with only the key that decrypts this value. Raises WrongMasterKey."""
         for key in self._keys:
             alone = self._only(key)
-            if alone.opens_with_the_first(sealed, name=name):
+            if alone.is_encrypted_with_first_key(encrypted, name=name):
                 return alone
         raise WrongMasterKey(f"the master key does not open {name}")
 
     def _only(self, key: bytes) -> Self:
         return type(self)((key,))
 
-    def read_again(self) -> bool:
-        """Whether the file holds keys that we did not know. It blocks, as long as it takes to read a small file.
+    def reload(self) -> bool:
+        """Read the file again; True when it has a new key. This blocks for the time of reading a small file.
 
-        What we knew goes on opening until we end. Raises ValueError when the file is gone or malformed; then nothing
-        has changed. Keys that did not come from a file stay as they were.
+        Keys from earlier reads stay usable for decryption. Raises ValueError when the file is missing or malformed,
+        and changes nothing. Without a file this does nothing.
         """
         if self._file is None:
             return False
         found = _read(self._file)
-        is_news = not set(found) <= set(self._keys)
+        has_new_key = not set(found) <= set(self._keys)
         self._keys = tuple(dict.fromkeys((*found, *self._keys)))
-        self.changes += is_news
-        return is_news
+        self.changes += has_new_key
+        return has_new_key
 
 
-def _decrypt(key: bytes, sealed: bytes, name: str) -> bytes:
-    return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], name.encode())
+def _decrypt(key: bytes, encrypted: bytes, name: str) -> bytes:
+    return AESGCM(key).decrypt(encrypted[:_NONCE_BYTES], encrypted[_NONCE_BYTES:], name.encode())
 
 
 def _parse(text: str, *, expected: str) -> tuple[bytes, ...]:
-    """Raises ValueError, which says which of several is malformed and shows nothing of it."""
-    words = _BETWEEN.split(text.strip()) if text.strip() else [""]
+    """Raises ValueError, which says which of several keys is malformed and does not quote it."""
+    words = _SEPARATOR.split(text.strip()) if text.strip() else [""]
     keys = []
     for number, word in enumerate(words, start=1):
         try:
@@ -131,7 +129,7 @@ def _parse(text: str, *, expected: str) -> tuple[bytes, ...]:
         except ValueError:
             key = b""
         if len(key) != _KEY_BYTES:
-            which = f", and number {number} of the {len(words)} keys there is not that" if len(words) > 1 else ""
+            which = f"; number {number} of the {len(words)} keys is malformed" if len(words) > 1 else ""
             raise ValueError(f"master_key: {expected} 32 bytes in base64url{which}")
         keys.append(key)
     return tuple(dict.fromkeys(keys))
@@ -148,13 +146,13 @@ def _read(path: Path) -> tuple[bytes, ...]:
 
 
 def _create(path: Path) -> None:
-    """Put a new key at `path`, unless another process does so first; whoever reads it finds all of it."""
+    """Put a new key at `path`, unless another process creates the file first. A reader never sees half a key."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.") as file:  # mode 0600
             file.write(base64url.encode(secrets.token_bytes(_KEY_BYTES)) + "\n")
             file.flush()
-            os.fsync(file.fileno())  # what will be sealed with it is lost without it
+            os.fsync(file.fileno())  # without the key, nothing that it encrypts can be read
             try:
                 os.link(file.name, path)  # never replaces a file
             except FileExistsError:

@@ -1,4 +1,4 @@
-"""A background task of each process: signing keys rotate when they are due, and replaced secrets are seen."""
+"""A background task of each process: rotate signing keys when they are due, and load secrets that were replaced."""
 
 import asyncio
 import logging
@@ -14,40 +14,44 @@ from tallystick_service.tasks.background_task import background_task
 
 _log = logging.getLogger(__name__)
 
-_LOOK_EVERY = (1.0, 2.0)
-"""Seconds, at random between these, so that processes that were started together do not look together. A process has
-to see a key some seconds before it signs, however little it has to do."""
-_WHEN_AWAY = 1.0
-"""Seconds between two looks at a store that is away, or after a mistake."""
+_INTERVAL = (1.0, 2.0)
+"""Seconds, chosen at random between these, so that processes that start together do not read together. A process must
+see a key some seconds before it signs, also when it serves no requests."""
+_RETRY_INTERVAL = 1.0
+"""Seconds until the next attempt after a failure."""
 
 
-class KeyCare:
-    """Let it go on within `running()`."""
+class KeyRotationTask:
+    """Runs within `running()`."""
 
     def __init__(self, key_ring: KeyRing, secrets: ServiceSecrets) -> None:
         self._key_ring = key_ring
         self._secrets = secrets
-        self._says: str | None = None
+        self._last_error: str | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        async with background_task(self._go_on()):
+        async with background_task(self._run()):
             yield
 
-    async def _go_on(self) -> None:
+    async def run_once(self) -> None:
+        """Raises TemporarilyUnavailable, or WrongMasterKey when a new signing key cannot be encrypted."""
+        await self._secrets.maintain()
+        await self._key_ring.maintain()
+
+    async def _run(self) -> None:
         while True:
             try:
-                await self._secrets.take_care()
-                await self._key_ring.take_care()
-                self._says = None
-                await asyncio.sleep(random.uniform(*_LOOK_EVERY))  # noqa: S311 - parts those who would collide
-            except TemporarilyUnavailable:  # of that the store has told
-                await asyncio.sleep(_WHEN_AWAY)
+                await self.run_once()
+                self._last_error = None
+                await asyncio.sleep(random.uniform(*_INTERVAL))  # noqa: S311 - spreads the processes over time
+            except TemporarilyUnavailable:  # already logged by the store
+                await asyncio.sleep(_RETRY_INTERVAL)
             except WrongMasterKey as wrong:
-                if str(wrong) != self._says:  # said once, not every few seconds of a long night
-                    self._says = str(wrong)
-                    _log.error("cannot seal a new signing key: %s", wrong)
-                await asyncio.sleep(_WHEN_AWAY)
+                if str(wrong) != self._last_error:  # logged once, not at each attempt
+                    self._last_error = str(wrong)
+                    _log.error("cannot encrypt a new signing key: %s", wrong)
+                await asyncio.sleep(_RETRY_INTERVAL)
             except Exception:
-                _log.exception("could not look after the signing keys")
-                await asyncio.sleep(_WHEN_AWAY)
+                _log.exception("could not rotate the signing keys")
+                await asyncio.sleep(_RETRY_INTERVAL)

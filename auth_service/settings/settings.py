@@ -70,7 +70,7 @@ def _ca_file(value: str) -> str:
     return value
 
 
-LONGEST_TOKEN = 86_400
+MAX_TOKEN_LIFETIME = 86_400
 """Seconds that an access token or ID Token may live at most."""
 
 Issuer = Annotated[str, AfterValidator(_issuer)]
@@ -84,14 +84,14 @@ class _Frozen(BaseModel):
 class Lifetimes(_Frozen):
     """All in seconds."""
 
-    access_token: Annotated[int, Field(ge=1, le=LONGEST_TOKEN)] = 300
+    access_token: Annotated[int, Field(ge=1, le=MAX_TOKEN_LIFETIME)] = 300
     code: Annotated[int, Field(ge=1, le=600)] = 60
     refresh_token: Seconds = 1_209_600
     refresh_token_family: Seconds = 7_776_000
     refresh_token_grace: Annotated[int, Field(ge=0, le=3600)] = 60
     refresh_token_grace_public: Annotated[int, Field(ge=0, le=3600)] = 10
     """For public clients, whose refresh token is all that a thief needs; never longer than `refresh_token_grace`."""
-    id_token: Annotated[int, Field(ge=1, le=LONGEST_TOKEN)] = 300
+    id_token: Annotated[int, Field(ge=1, le=MAX_TOKEN_LIFETIME)] = 300
     login_session_idle: Seconds = 28_800
     login_session_absolute: Seconds = 2_592_000
     signing_key: Annotated[int, Field(ge=0, le=10 * 365 * 86400)] = 7_776_000

@@ -125,6 +125,6 @@ class Issuing:
         """
         parsed = refresh_token.parse(token)
         if parsed.key_version not in self.secrets.versions(REFRESH_KEY):
-            await self.secrets.look_again()  # another process may have replaced the key a moment ago
+            await self.secrets.load_unknown_version()  # another process may have replaced the key a moment ago
         checked = refresh_token.check(parsed, client.client_id, keys=self.secrets.versions(REFRESH_KEY))
         return checked, parsed.secret

@@ -172,7 +172,7 @@ async def test_the_providers_keys_rotate(dynamic_suite: Suite, clock: MovableClo
     client = await dynamic_suite.client()
     before = await dynamic_suite.log_in(client)
     master_key = MasterKey.load(MASTER_KEY, may_create=False)
-    ring = KeyRing.of(dynamic_suite.op.store, master_key, clock, dynamic_suite.op.settings.lifetimes)
+    ring = KeyRing.from_lifetimes(dynamic_suite.op.store, master_key, clock, dynamic_suite.op.settings.lifetimes)
     new = await ring.rotate("RS256")
     clock.advance(seconds=2)
     await dynamic_suite.discover()  # the service has seen the key, which then waits for its turn

@@ -105,7 +105,7 @@ async def pair(auth_database_url: str, tmp_path: Path, clock: MovableClock) -> A
             http = httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url=NOTES)
             apis.append(Api(await stack.enter_async_context(http), far_side))
             auth.append(running)
-        command = KeyRing.of(
+        command = KeyRing.from_lifetimes(
             auth[0].store, MasterKey.load(MASTER_KEY, may_create=False), clock, auth[0].settings.lifetimes
         )
         yield Pair(auth, clock, apis, [one.relying_party() for one in auth], command)
@@ -201,9 +201,9 @@ async def test_the_master_key_changes_under_running_processes(config: Path, bots
     write_master_keys(config, new_master_key, MASTER_KEY)
     await tokens_are_issued()
     first_of_two = "the first of 2 master keys\n"
-    assert await asyncio.to_thread(command, "keys", "reseal") == f"sealed 4 keys and secrets with {first_of_two}"
-    again = await asyncio.to_thread(command, "keys", "reseal")
-    assert again == f"nothing to do: 4 keys and secrets are sealed with {first_of_two}"
+    assert await asyncio.to_thread(command, "keys", "re-encrypt") == f"encrypted 4 keys and secrets with {first_of_two}"
+    again = await asyncio.to_thread(command, "keys", "re-encrypt")
+    assert again == f"nothing to do: 4 keys and secrets are encrypted with {first_of_two}"
     write_master_keys(config, new_master_key)
     assert await tokens_are_issued() == {before}
     # A key that is made since, which both processes open though they were started before.

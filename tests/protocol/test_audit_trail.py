@@ -210,7 +210,7 @@ async def test_what_the_file_changes(auth: AuthService, trail: Trail) -> None:
 
 async def test_keys(auth: AuthService, trail: Trail) -> None:
     master_key = MasterKey.load(MASTER_KEY, may_create=False)
-    key_ring = KeyRing.of(auth.store, master_key, auth.clock, auth.settings.lifetimes)
+    key_ring = KeyRing.from_lifetimes(auth.store, master_key, auth.clock, auth.settings.lifetimes)
     kid = await key_ring.rotate()
     assert kid
     await key_ring.rotate()

@@ -297,7 +297,7 @@ def test_a_missing_file_is_one_line(on_sqlite: CommandLine) -> None:
         ("audit",),
         ("keys", "list"),
         ("keys", "withdraw", "kid"),
-        ("keys", "reseal"),
+        ("keys", "re-encrypt"),
         ("user", "sign-out", "ada@example.com"),
         ("client", "list"),
         ("consent", "withdraw", "ada@example.com", "app"),

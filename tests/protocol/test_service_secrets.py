@@ -16,10 +16,10 @@ from sqlalchemy import Connection, select, update
 
 from auth_service.http.signed_state import StateSigner
 from auth_service.keys.bootstrap import load_secret
-from auth_service.keys.generation import open_key
+from auth_service.keys.generation import decrypt_key
 from auth_service.keys.master_key import MasterKey, WrongMasterKey
 from auth_service.keys.service_secrets import FORM_KEY, REFRESH_KEY, rotate_secrets
-from auth_service.store.keys import keys
+from auth_service.store.keys import signing_keys, stored_secrets
 from auth_service.store.schema.tables import token_families
 from auth_service.tokens import access_token
 from tallystick import base64url, jwt
@@ -284,16 +284,16 @@ async def test_what_is_needed_no_longer_is_destroyed(auth: AuthService, clock: M
     await replace_secrets(auth)
     service_secrets = provider_of(auth).issuing.secrets
     clock.advance(seconds=3600 + 59)
-    await service_secrets.take_care()
-    assert set(await auth.store.read(keys.load_every_secret)) == {
+    await service_secrets.maintain()
+    assert set(await auth.store.read(stored_secrets.load_secrets)) == {
         (name, version) for name in (REFRESH_KEY, FORM_KEY) for version in (1, 2)
     }
     clock.advance(seconds=1)
-    await service_secrets.take_care()
-    assert (FORM_KEY, 1) not in await auth.store.read(keys.load_every_secret)
+    await service_secrets.maintain()
+    assert (FORM_KEY, 1) not in await auth.store.read(stored_secrets.load_secrets)
     clock.advance(seconds=auth.settings.lifetimes.refresh_token_family)
-    await service_secrets.take_care()
-    assert set(await auth.store.read(keys.load_every_secret)) == {(REFRESH_KEY, 2), (FORM_KEY, 2)}
+    await service_secrets.maintain()
+    assert set(await auth.store.read(stored_secrets.load_secrets)) == {(REFRESH_KEY, 2), (FORM_KEY, 2)}
 
 
 async def test_a_token_of_no_known_key_is_refused(rp: RelyingParty) -> None:
@@ -321,7 +321,7 @@ async def test_the_documented_steps_after_a_theft_leave_the_thief_no_usable_secr
         rp = auth.relying_party("spa")
         tokens, open_page = await rp.tokens(), await auth.relying_party("third-party").authorize()
         thief = await Thief.of(auth)
-        stolen_keys = {row.kid: open_key(row, master_key) for row in await auth.store.read(keys.load_all)}
+        stolen_keys = {row.kid: decrypt_key(row, master_key) for row in await auth.store.read(signing_keys.load_all)}
         stolen_form_keys = await load_secret(auth.store, master_key, FORM_KEY)
 
         for command in commands:
@@ -329,7 +329,7 @@ async def test_the_documented_steps_after_a_theft_leave_the_thief_no_usable_secr
             assert (ended.status, ended.errors) == (0, "")
         new = base64url.encode(bytes(range(32)))
         file.write_text(f"{new}\n{MASTER_KEY}\n")
-        assert (await asyncio.to_thread(command_line.run, "keys", "reseal")).status == 0
+        assert (await asyncio.to_thread(command_line.run, "keys", "re-encrypt")).status == 0
         file.write_text(f"{new}\n")
         # The commands date by the real clock, and may have taken long.
         clock.advance(seconds=int(time.time()) - clock.now + 10)
@@ -348,9 +348,9 @@ async def test_the_documented_steps_after_a_theft_leave_the_thief_no_usable_secr
         forged = signer.csrf_token("sid", "consent", "subject")
         assert signer.check_csrf_token(forged, "sid", "consent", "subject")
         assert not provider_of(auth).state_signer.check_csrf_token(forged, "sid", "consent", "subject")
-        for sealed in (await auth.store.read(keys.load_every_secret)).items():
+        for sealed in (await auth.store.read(stored_secrets.load_secrets)).items():
             with pytest.raises(WrongMasterKey):
-                master_key.open(sealed[1], name=" ".join(map(str, sealed[0])))
+                master_key.decrypt(sealed[1], name=" ".join(map(str, sealed[0])))
 
         # The owner goes on, with the refresh token from before.
         tokens = await refreshed(rp, tokens["refresh_token"])

@@ -103,7 +103,7 @@ async def _withdraw(site: Site, kid: str) -> None:
     store = Store.open(settings.database_url)
     try:
         master_key = MasterKey.load(settings.master_key, may_create=False)
-        assert await KeyRing.of(store, master_key, system_clock, settings.lifetimes).withdraw(kid)
+        assert await KeyRing.from_lifetimes(store, master_key, system_clock, settings.lifetimes).withdraw(kid)
     finally:
         await store.close()
 

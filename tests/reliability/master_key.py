@@ -27,7 +27,7 @@ async def run(site: Site, _size: None) -> Outcome:
         file.write_text(f"{old}\n{new}\n")
         await asyncio.sleep(2)
         file.write_text(f"{new}\n{old}\n")
-        said = [await site.command("keys", "reseal") for _ in range(2)]
+        said = [await site.command("keys", "re-encrypt") for _ in range(2)]
         before = await both.published()
         file.write_text(f"{new}\n")
         async with asyncio.timeout(PATIENCE):
@@ -35,7 +35,7 @@ async def run(site: Site, _size: None) -> Outcome:
                 await asyncio.sleep(0.2)
     await site.auth_service(port=free_port()).start()
     findings.promise("a process that starts with the new key alone serves", True)
-    is_once = said[0].startswith("sealed") and said[1].startswith("nothing to do")
+    is_once = said[0].startswith("encrypted") and said[1].startswith("nothing to do")
     findings.promise("all is sealed anew, and once", is_once, said)
     traffic.tell(findings)
     return findings.outcome(

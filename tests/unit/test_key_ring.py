@@ -1,4 +1,4 @@
-"""Signing keys: published before they sign, published until their last token has expired, never back once withdrawn."""
+"""Signing keys are published before they sign and until their last token has expired, and never after a withdrawal."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from auth_service.keys.bootstrap import bootstrap, load_secret
 from auth_service.keys.generation import make_key
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.master_key import MasterKey, WrongMasterKey
-from auth_service.store.keys import keys
+from auth_service.store.keys import signing_keys
 from tallystick.errors import TemporarilyUnavailable
 from tallystick_service.store import Store, StoreUnavailable
 from tests.support.clock import MovableClock
@@ -32,24 +32,24 @@ def another(store: Store, clock: MovableClock) -> KeyRing:
 
 
 async def published(ring: KeyRing) -> set[str]:
-    """The kids of ES256; those of RS256 are alike in all."""
+    """The kids of the ES256 keys. The RS256 keys behave alike."""
     jwks = json.loads(await ring.jwks())["keys"]
     assert {jwk["kid"] for jwk in jwks} == set(await ring.verification_keys())
     return {jwk["kid"] for jwk in jwks if jwk["alg"] == "ES256"}
 
 
-async def hinted(ring: KeyRing) -> set[str]:
+async def hint_kids(ring: KeyRing) -> set[str]:
     return {kid for kid, key in (await ring.hint_keys()).items() if key.alg == "ES256"}
 
 
-async def test_the_first_key_signs_at_once(ring: KeyRing) -> None:
+async def test_the_first_key_signs_immediately(ring: KeyRing) -> None:
     key = await ring.signing_key()
     assert key.alg == "ES256"
     assert (await ring.verification_keys())[key.kid] == key.public
     assert await published(ring) == {key.kid}
 
 
-async def test_nothing_private_is_published(ring: KeyRing) -> None:
+async def test_the_jwks_has_public_members_only(ring: KeyRing) -> None:
     es256, rs256 = sorted(json.loads(await ring.jwks())["keys"], key=lambda jwk: str(jwk["alg"]))
     assert es256.keys() == {"kty", "crv", "x", "y", "kid", "use", "alg"}
     assert rs256.keys() == {"kty", "n", "e", "kid", "use", "alg"}
@@ -57,17 +57,17 @@ async def test_nothing_private_is_published(ring: KeyRing) -> None:
 
 @pytest.mark.parametrize("alg", ["ES256", "RS256"])
 async def test_each_algorithm_has_a_key_of_its_own(ring: KeyRing, clock: MovableClock, alg: str) -> None:
-    """OpenID Connect demands that RS256 be offered; neither rotates with the other."""
+    """OpenID Connect demands RS256. A rotation of one algorithm does not rotate the other."""
     other = "RS256" if alg == "ES256" else "ES256"
-    before, of_other = await ring.signing_key(alg), await ring.signing_key(other)
+    before, other_key = await ring.signing_key(alg), await ring.signing_key(other)
     assert before.alg == alg
     new = await ring.rotate(alg)
     clock.advance(seconds=AHEAD)
     assert (await ring.signing_key(alg)).kid == new != before.kid
-    assert await ring.signing_key(other) == of_other
+    assert await ring.signing_key(other) == other_key
 
 
-async def test_a_new_key_is_published_ahead_of_its_first_signature(ring: KeyRing, clock: MovableClock) -> None:
+async def test_a_new_key_is_published_before_its_first_signature(ring: KeyRing, clock: MovableClock) -> None:
     old = (await ring.signing_key()).kid
     new = await ring.rotate()
     assert await published(ring) == {old, new}
@@ -86,10 +86,10 @@ async def test_a_retired_key_stays_published_until_its_last_token_has_expired(
     assert await published(ring) == {old, new}
     clock.advance(seconds=1)
     assert await published(ring) == {new}
-    assert await hinted(ring) == {old, new}
+    assert await hint_kids(ring) == {old, new}
 
 
-async def test_rotating_while_a_key_waits_adds_none(ring: KeyRing, clock: MovableClock) -> None:
+async def test_a_rotation_while_a_key_waits_adds_none(ring: KeyRing, clock: MovableClock) -> None:
     assert await ring.rotate() is not None
     assert await ring.rotate() is None
     assert len(await published(ring)) == 2
@@ -97,20 +97,20 @@ async def test_rotating_while_a_key_waits_adds_none(ring: KeyRing, clock: Movabl
     assert await ring.rotate() is not None
 
 
-async def test_many_rotations_at_once_are_one(ring: KeyRing, store: Store, clock: MovableClock) -> None:
+async def test_concurrent_rotations_add_one_key(ring: KeyRing, store: Store, clock: MovableClock) -> None:
     rotated = await asyncio.gather(*(another(store, clock).rotate() for _ in range(5)))
     assert len([kid for kid in rotated if kid]) == 1
 
 
-async def test_withdrawing_the_key_that_signs_makes_another_sign_at_once(ring: KeyRing) -> None:
+async def test_withdrawing_the_signing_key_adds_one_that_signs_immediately(ring: KeyRing) -> None:
     withdrawn = (await ring.signing_key()).kid
     assert await ring.withdraw(withdrawn)
     key = await ring.signing_key()
     assert key.kid != withdrawn
-    assert await published(ring) == {key.kid} == await hinted(ring)
+    assert await published(ring) == {key.kid} == await hint_kids(ring)
 
 
-async def test_a_retired_key_does_not_come_back_when_its_successor_is_withdrawn(
+async def test_a_retired_key_does_not_sign_again_when_its_successor_is_withdrawn(
     ring: KeyRing, clock: MovableClock
 ) -> None:
     retired = (await ring.signing_key()).kid
@@ -120,13 +120,11 @@ async def test_a_retired_key_does_not_come_back_when_its_successor_is_withdrawn(
     await ring.withdraw(successor)
     assert (await ring.signing_key()).kid not in (retired, successor)
     assert retired not in await published(ring)
-    assert retired in await hinted(ring)
+    assert retired in await hint_kids(ring)
 
 
 @pytest.mark.parametrize("state", ["waiting", "retired"])
-async def test_withdrawing_a_key_that_does_not_sign_leaves_the_one_that_does(
-    ring: KeyRing, clock: MovableClock, state: str
-) -> None:
+async def test_withdrawing_another_key_leaves_the_signing_key(ring: KeyRing, clock: MovableClock, state: str) -> None:
     first = (await ring.signing_key()).kid
     second = await ring.rotate()
     assert second is not None
@@ -136,10 +134,10 @@ async def test_withdrawing_a_key_that_does_not_sign_leaves_the_one_that_does(
     assert await ring.withdraw(withdrawn)
     clock.advance(seconds=AHEAD)
     assert (await ring.signing_key()).kid == signing
-    assert await published(ring) == {signing} == await hinted(ring)
+    assert await published(ring) == {signing} == await hint_kids(ring)
 
 
-async def test_only_a_key_that_is_there_can_be_withdrawn_and_only_once(ring: KeyRing) -> None:
+async def test_a_key_is_withdrawn_once_and_an_unknown_kid_never(ring: KeyRing) -> None:
     kid = (await ring.signing_key()).kid
     assert not await ring.withdraw("no-such-kid")
     assert await ring.withdraw(kid)
@@ -158,7 +156,7 @@ async def test_another_process_sees_a_rotation_within_a_second(
     assert len(await published(elsewhere)) == 2
 
 
-async def test_without_the_store_the_keys_go_on_and_time_does_too(
+async def test_without_the_store_the_known_keys_follow_their_schedule(
     ring: KeyRing, store: Store, clock: MovableClock
 ) -> None:
     new = await ring.rotate()
@@ -170,28 +168,30 @@ async def test_without_the_store_the_keys_go_on_and_time_does_too(
     assert await published(ring) == {new}
 
 
-async def test_a_process_that_never_reached_the_store_says_so(ring: KeyRing, store: Store, clock: MovableClock) -> None:
+async def test_a_process_that_never_reached_the_store_raises_store_unavailable(
+    ring: KeyRing, store: Store, clock: MovableClock
+) -> None:
     await store.close()
     with pytest.raises(StoreUnavailable):
         await another(store, clock).signing_key()
 
 
-async def test_without_any_key_there_is_nothing_to_sign_with(store: Store, clock: MovableClock) -> None:
+async def test_without_any_key_signing_is_temporarily_unavailable(store: Store, clock: MovableClock) -> None:
     with pytest.raises(TemporarilyUnavailable):
         await another(store, clock).signing_key()
 
 
-async def test_a_second_start_makes_nothing_new(ring: KeyRing, store: Store, clock: MovableClock) -> None:
-    before = await store.read(keys.load_all), await load_secret(store, MASTER_KEY, "refresh_key")
+async def test_a_second_start_adds_nothing(ring: KeyRing, store: Store, clock: MovableClock) -> None:
+    before = await store.read(signing_keys.load_all), await load_secret(store, MASTER_KEY, "refresh_key")
     await bootstrap(store, MASTER_KEY, clock, keep_published=KEEP_PUBLISHED)
-    assert before == (await store.read(keys.load_all), await load_secret(store, MASTER_KEY, "refresh_key"))
+    assert before == (await store.read(signing_keys.load_all), await load_secret(store, MASTER_KEY, "refresh_key"))
 
 
-async def test_many_first_starts_make_one_key_for_each_algorithm_and_one_of_each_secret(
+async def test_concurrent_first_starts_add_one_key_per_algorithm_and_one_version_per_secret(
     store: Store, clock: MovableClock
 ) -> None:
     await asyncio.gather(*(bootstrap(store, MASTER_KEY, clock) for _ in range(5)))
-    assert sorted(row.alg for row in await store.read(keys.load_all)) == ["ES256", "RS256"]
+    assert sorted(row.alg for row in await store.read(signing_keys.load_all)) == ["ES256", "RS256"]
     refresh_key, form_key = [await load_secret(store, MASTER_KEY, name) for name in ("refresh_key", "form_key")]
     assert refresh_key.keys() == form_key.keys() == {1}
     assert len(refresh_key[1]) == len(form_key[1]) == 32
@@ -199,14 +199,14 @@ async def test_many_first_starts_make_one_key_for_each_algorithm_and_one_of_each
 
 
 async def test_a_wrong_master_key_is_refused_and_adds_nothing(ring: KeyRing, store: Store, clock: MovableClock) -> None:
-    before = await store.read(keys.load_all)
+    before = await store.read(signing_keys.load_all)
     with pytest.raises(WrongMasterKey):
         await bootstrap(store, OTHER_MASTER_KEY, clock)
     with pytest.raises(WrongMasterKey):
         await load_secret(store, OTHER_MASTER_KEY, "refresh_key")
-    assert await store.read(keys.load_all) == before
+    assert await store.read(signing_keys.load_all) == before
 
 
-def test_no_kid_looks_like_an_option() -> None:
+def test_no_kid_begins_with_a_dash() -> None:
     kids = {make_key(MASTER_KEY, "ES256", published_at=0, signs_from=0).kid for _ in range(500)}
     assert not [kid for kid in kids if kid.startswith("-")]
