@@ -12,10 +12,11 @@ from fastapi import Depends, FastAPI, Request
 from auth_service.authentication.clients.client_keys import ClientKeys
 from auth_service.authentication.clients.methods import ClientAuthentication
 from auth_service.authentication.clients.private_key_jwt import ClientAssertions
+from auth_service.authentication.login_sessions import LoginSessions
 from auth_service.authentication.users.device_cookie import DeviceCookie
-from auth_service.authentication.users.login_sessions import LoginSessions
-from auth_service.authentication.users.password_login import SignIn
+from auth_service.authentication.users.password_login import PasswordLogin
 from auth_service.authentication.users.passwords import Passwords
+from auth_service.authentication.users.sign_in import SignIn
 from auth_service.backchannel_logout.delivery_task import LogoutDelivery
 from auth_service.clients.logos import Logos
 from auth_service.clients.registry import ClientRegistry
@@ -57,6 +58,7 @@ class Provider:
     client_authentication: ClientAuthentication
     sign_in: SignIn
     login_sessions: LoginSessions
+    device_cookie: DeviceCookie
     state_signer: StateSigner
     outgoing: OutgoingRequests
     logout_delivery: LogoutDelivery
@@ -179,7 +181,7 @@ async def _provider(
         is_https=settings.is_https,
     )
     form_keys = partial(secrets.newest_first, FORM_KEY)
-    known_devices = DeviceCookie(form_keys, clock, is_https=settings.is_https)
+    device_cookie = DeviceCookie(form_keys, clock, is_https=settings.is_https)
     return Provider(
         settings=settings,
         store=store,
@@ -196,8 +198,14 @@ async def _provider(
         key_ring=key_ring,
         issuing=issuing,
         client_authentication=ClientAuthentication(registry, assertions, failures),
-        sign_in=SignIn(store, passwords, login_sessions, known_devices, clock),
+        sign_in=SignIn(
+            PasswordLogin(store, passwords, clock),
+            login_sessions,
+            device_cookie,
+            max_active=passwords.threads + 2,  # enough to keep the hashing threads busy
+        ),
         login_sessions=login_sessions,
+        device_cookie=device_cookie,
         state_signer=StateSigner(form_keys, settings.issuer, clock),
         outgoing=outgoing,
         logout_delivery=LogoutDelivery(

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from auth_service.authentication.users.login_sessions import LoginSessions
-from auth_service.authentication.users.password_login import SignIn
+from auth_service.authentication.login_sessions import LoginSessions
+from auth_service.authentication.users.sign_in import SignIn
 from auth_service.backchannel_logout.delivery_task import LogoutDelivery
 from auth_service.clients.logos import Logos
 from auth_service.clients.registry import ClientRegistry

@@ -9,16 +9,16 @@ import pytest
 from sqlalchemy import Connection
 
 from auth_service.authentication.users.device_cookie import KnownDevice
-from auth_service.authentication.users.login_throttle import Attempt, admit, refund
+from auth_service.authentication.users.login_throttle import LoginAttempt, admit, refund
 from auth_service.store.limits import rate_limits
 from auth_service.store.schema.tables import metadata
-from auth_service.store.users import logins, users
+from auth_service.store.users import password_logins, users
 from tallystick_service.store import Store
 from tests.support.clock import MovableClock
 from tests.support.patience import patient_store
 
-STRANGER = Attempt("ada@example.com", "192.0.2.1", browser=None)
-KNOWN = replace(STRANGER, browser=KnownDevice("a browser", generation=0))
+STRANGER = LoginAttempt("ada@example.com", "192.0.2.1", device=None)
+KNOWN = replace(STRANGER, device=KnownDevice("a browser", generation=0))
 
 
 @pytest.fixture
@@ -41,25 +41,26 @@ def clock() -> MovableClock:
     return MovableClock()
 
 
-async def wait_for(store: Store, attempt: Attempt, clock: MovableClock) -> int:
+async def wait_for(store: Store, attempt: LoginAttempt, clock: MovableClock) -> int:
     """Seconds."""
     return (await admit(store, attempt, now_ms=clock() * 1000)).wait_ms // 1000
 
 
-async def wait_for_each(store: Store, attempts: Iterable[Attempt], clock: MovableClock) -> list[int]:
+async def wait_for_each(store: Store, attempts: Iterable[LoginAttempt], clock: MovableClock) -> list[int]:
     """Seconds, of attempts one after the other; in one unit of work, which is faster than one for each."""
 
     def begin_all(connection: Connection) -> list[int]:
         now_ms = clock() * 1000
         begun = [
-            logins.admit_attempt(connection, attempt.limits, attempt.failure, now_ms=now_ms) for attempt in attempts
+            password_logins.admit_attempt(connection, attempt.limits, attempt.failure, now_ms=now_ms)
+            for attempt in attempts
         ]
         return [admission.wait_ms // 1000 for admission in begun]
 
     return await store.write(begin_all)
 
 
-def from_addresses(attempt: Attempt, count: int) -> list[Attempt]:
+def from_addresses(attempt: LoginAttempt, count: int) -> list[LoginAttempt]:
     return [replace(attempt, address=f"10.0.{number // 250}.{number % 250}") for number in range(count)]
 
 
@@ -119,8 +120,8 @@ async def test_another_account_and_another_address_have_their_own(store: Store, 
 async def test_an_address_has_a_hundred_tries_then_one_a_second(
     store: Store, clock: MovableClock, address: str, neighbour: str, elsewhere: str
 ) -> None:
-    def of_account(number: int, address: str) -> Attempt:
-        return Attempt(f"user-{number}@example.com", address, browser=None)
+    def of_account(number: int, address: str) -> LoginAttempt:
+        return LoginAttempt(f"user-{number}@example.com", address, device=None)
 
     assert not any([await wait_for(store, of_account(number, address), clock) for number in range(100)])
     assert await wait_for(store, of_account(100, address), clock) == 1
@@ -131,8 +132,8 @@ async def test_an_address_has_a_hundred_tries_then_one_a_second(
 
 
 async def test_a_site_has_two_hundred_tries_however_many_networks_it_has(store: Store, clock: MovableClock) -> None:
-    def of_network(number: int) -> Attempt:
-        return Attempt(f"user-{number}@example.com", f"2001:db8:0:{number:x}::1", browser=None)
+    def of_network(number: int) -> LoginAttempt:
+        return LoginAttempt(f"user-{number}@example.com", f"2001:db8:0:{number:x}::1", device=None)
 
     waits = await wait_for_each(store, map(of_network, range(202)), clock)
     assert waits == [0] * 200 + [1, 1]
@@ -145,7 +146,7 @@ async def test_an_account_has_thirty_tries_from_one_site(store: Store, clock: Mo
     assert waits == [0] * 30 + [10]
 
 
-async def attack(store: Store, clock: MovableClock, attempt: Attempt = STRANGER) -> int:
+async def attack(store: Store, clock: MovableClock, attempt: LoginAttempt = STRANGER) -> int:
     """Try from twelve addresses until none is admitted; how many tries were."""
     return (await wait_for_each(store, from_addresses(attempt, 12) * 11, clock)).count(0)
 
@@ -210,7 +211,7 @@ async def test_a_known_browser_is_admitted_while_others_fill_the_account_and_its
 
 
 async def test_a_browser_of_another_password_generation_is_like_any_other(store: Store, clock: MovableClock) -> None:
-    stale = replace(KNOWN, browser=KnownDevice("a browser", generation=1))
+    stale = replace(KNOWN, device=KnownDevice("a browser", generation=1))
     assert [await wait_for(store, stale, clock) for _ in range(11)] == [0] * 10 + [30]
     assert await wait_for(store, STRANGER, clock) == 30
 

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
-from auth_service.authentication.users.login_sessions import fingerprint, hash_cookie
-from auth_service.authentication.users.password_login import Refused, SignedIn, Throttled
+from auth_service.authentication.login_sessions import fingerprint
+from auth_service.authentication.users.password_login import LoginRefused, LoginThrottled
+from auth_service.authentication.users.sign_in import Browser, SignedIn
 from auth_service.authorization.interaction import NeedsConsent
 from auth_service.composition import Provided, Provider
 from auth_service.endpoints.oauth.authorize import answer, begun_from, next_step, parse_request, to_page
 from auth_service.endpoints.pages.client_redirects import redirect
 from auth_service.endpoints.pages.interaction_form import InteractionForm, open_sealed, read_interaction_form
+from auth_service.http.peer_address import peer_address
 from auth_service.http.signed_state import SignedState
 from auth_service.pages import page
 from auth_service.pages.errors import FormExpired
@@ -52,11 +54,16 @@ async def login_page(request: Request, provider: Provided) -> Response:
 async def login(request: Request, provider: Provided) -> Response:
     """Check the password; then go on with the authorization request, or to the front page if there was none."""
     await request.body()  # before the turn, so that a slow sender holds no place
-    outcome: SignedIn | Refused | Throttled | None = None
+    outcome: SignedIn | LoginRefused | LoginThrottled | None = None
     try:
-        async with provider.sign_in.slot(request):
+        async with provider.sign_in.slot(peer_address(request)):
             form = await read_interaction_form(request, provider)
-            outcome = await provider.sign_in(request, email=form.get("username", ""), password=form.get("password", ""))
+            browser = Browser(
+                peer_address(request),
+                session_cookie=provider.login_sessions.cookie.read(request),
+                device_cookie=provider.device_cookie.cookie.read(request),
+            )
+            outcome = await provider.sign_in(browser, email=form.get("username", ""), password=form.get("password", ""))
             return await _answer(outcome, form, provider)
     except FormExpired as expired:
         return await _form_for(provider, None, expired.query, failure=_OPEN_TOO_LONG)
@@ -66,19 +73,22 @@ async def login(request: Request, provider: Provided) -> Response:
         raise
 
 
-async def _answer(outcome: SignedIn | Refused | Throttled, form: InteractionForm, provider: Provider) -> Response:
+async def _answer(
+    outcome: SignedIn | LoginRefused | LoginThrottled, form: InteractionForm, provider: Provider
+) -> Response:
     logins = provider.metrics.logins
     match outcome:
         case SignedIn():
             logins.inc("signed_in")
             provider.logout_delivery.wake()  # whoever was signed in here before may have been signed out
             response = await _go_on(form, outcome, provider)
-            provider.sign_in.set_cookies(response, outcome)
+            provider.login_sessions.cookie.set(response, outcome.session_cookie)
+            provider.device_cookie.cookie.set(response, outcome.device_cookie)
             return response
-        case Refused():
+        case LoginRefused():
             logins.inc("refused")
             return await _form_again(form, provider, "That email and password do not match.", status=401)
-        case Throttled(retry_after=seconds):
+        case LoginThrottled(retry_after=seconds):
             logins.inc("throttled")
             response = await _form_again(form, provider, _too_often(seconds), status=429)
             response.headers["Retry-After"] = str(seconds)
@@ -88,9 +98,8 @@ async def _answer(outcome: SignedIn | Refused | Throttled, form: InteractionForm
 async def _go_on(form: InteractionForm, signed_in: SignedIn, provider: Provider) -> Response:
     if not form.sealed.query:
         return redirect("/")
-    cookie_hash = hash_cookie(signed_in.cookie)
-    login_session = await provider.login_sessions.find(cookie_hash)
-    session_fingerprint = fingerprint(cookie_hash)
+    login_session = await provider.login_sessions.find(signed_in.session_cookie)
+    session_fingerprint = fingerprint(signed_in.session_cookie)
     begun = replace(begun_from(form.sealed), session_fingerprint=session_fingerprint)
     return await answer(begun, login_session, provider, session_fingerprint=session_fingerprint, just_signed_in=True)
 

@@ -114,7 +114,7 @@ async def _logout(request: Request, query: str, provider: Provider) -> Response:
 
 async def _signed_out(request: Request, asked: LogoutRequest, provider: Provider, *, may_redirect: bool) -> Response:
     """End the login, and go back to the client where its address is registered (§3); else by a link on our page."""
-    if await provider.login_sessions.end(request):
+    if await provider.login_sessions.end(provider.login_sessions.cookie.read(request)):
         provider.metrics.revocations.inc("logout")
     provider.logout_delivery.wake()
     url, client = asked.continue_url, asked.client

@@ -1,7 +1,7 @@
-"""The browser's signed-in state: an opaque id with the holder, its SHA-256 here."""
+"""Login sessions: the signed-in state of a browser. The browser holds a random cookie, the store its SHA-256."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
@@ -10,9 +10,10 @@ from auth_service.store.logout import logout_deliveries
 from auth_service.store.schema.tables import login_sessions, users
 from auth_service.store.tokens import revocations
 from auth_service.vocabulary.acr import PASSWORD
+from auth_service.vocabulary.authentication_result import AuthenticationResult
 from tallystick_service.store import lock_parent, prune
 
-_SEEN_EVERY = 60
+_LAST_SEEN_INTERVAL = 60
 """Seconds between two writes of last_seen_at, so that reading a page does not cost a commit."""
 
 _IS_LIVE = (
@@ -31,7 +32,7 @@ _USER = select(users.c.sub).where(users.c.sub == bindparam("sub"), users.c.disab
 
 @dataclass(frozen=True)
 class LoginSession:
-    """A live login session of a user who may sign in."""
+    """A login session that has not ended, of an enabled user. `auth_time` is Unix seconds."""
 
     sid: str
     sub: str
@@ -43,65 +44,86 @@ class LoginSession:
 
 @dataclass(frozen=True)
 class Lifetime:
-    """Seconds."""
+    """Seconds since the session was last seen, and since the login."""
 
     idle: int
     absolute: int
 
 
-def begin_login_session(
-    connection: Connection,
-    cookie_hash: bytes,
-    *,
-    sid: str,
-    sub: str,
-    acr: str,
-    replaces: bytes | None,
-    now: int,
-    lifetime: Lifetime,
-) -> str | None:
-    """Open a login session for a user who has just been authenticated, and return the sid that it goes by; None when
-    the user was disabled meanwhile.
+@dataclass(frozen=True)
+class NewLoginSession:
+    """`cookie_hash` and `sid` are new. `replaces` is the hash of the cookie that the browser has, if any."""
 
-    The browser gets a new id at each login. When `replaces`, the hash of the id it brought, belongs to the same user,
-    that session becomes this one under its old sid, so that the user's apps stay signed in; another user's is ended.
+    cookie_hash: bytes
+    sid: str
+    authentication: AuthenticationResult
+    replaces: bytes | None
+    address: str
+
+
+class CredentialUse(Protocol):
+    """The use of a credential (a password, a passkey) in the unit of work that begins the login session."""
+
+    def lock(self, connection: Connection) -> bool:
+        """Lock the credential until the commit. False if it was changed since it was checked."""
+
+    def record(self, connection: Connection) -> None:
+        """Write what the use changes."""
+
+
+def begin_login_session(
+    connection: Connection, new: NewLoginSession, credential: CredentialUse, *, now: int, lifetime: Lifetime
+) -> bool:
+    """Begin a login session for a user who has just been authenticated by `credential`.
+
+    The browser gets a new cookie at each login. If the cookie that it had belongs to a session of the same user, that
+    session continues under its sid, so that the user's apps stay signed in. Another user's session is ended.
+
+    False if the credential was changed or the user was disabled meanwhile; then nothing is written.
     """
+    if not credential.lock(connection):
+        return False
+    sid = _continue_or_insert(connection, new, now=now, lifetime=lifetime)
+    if sid is None:
+        return False
+    credential.record(connection)
+    audit_trail.record(connection, "login", now=now, sub=new.authentication.sub, sid=sid, address=new.address)
+    return True
+
+
+def _continue_or_insert(connection: Connection, new: NewLoginSession, *, now: int, lifetime: Lifetime) -> str | None:
+    """The sid. None if the user is disabled."""
+    sub, acr, auth_time = new.authentication.sub, new.authentication.acr, new.authentication.auth_time
     if lock_parent(connection, _USER, {"sub": sub}) is None:
         return None
-    if replaces is not None:
+    values = {
+        "cookie_hash": new.cookie_hash,
+        "auth_time": auth_time,
+        "acr": acr,
+        "last_seen_at": now,
+        "expires_at": now + lifetime.absolute,
+    }
+    if new.replaces is not None:
         continued: str | None = connection.execute(
             update(login_sessions)
-            .where(login_sessions.c.cookie_hash == replaces, login_sessions.c.sub == sub, *_IS_LIVE)
-            .values(
-                cookie_hash=cookie_hash, auth_time=now, acr=acr, last_seen_at=now, expires_at=now + lifetime.absolute
-            )
+            .where(login_sessions.c.cookie_hash == new.replaces, login_sessions.c.sub == sub, *_IS_LIVE)
+            .values(**values)
             .returning(login_sessions.c.sid),
             {"now": now, "seen_since": now - lifetime.idle},
         ).scalar_one_or_none()
         if continued is not None:
             return continued
-        end_login_session(connection, replaces, now=now)
-    connection.execute(
-        _INSERT,
-        {
-            "sid": sid,
-            "cookie_hash": cookie_hash,
-            "sub": sub,
-            "auth_time": now,
-            "acr": acr,
-            "last_seen_at": now,
-            "expires_at": now + lifetime.absolute,
-        },
-    )
-    # Last: it locks what it deletes in no order, so nothing may be waited for behind it.
+        end_login_session(connection, new.replaces, now=now)
+    connection.execute(_INSERT, {"sid": new.sid, "sub": sub, **values})
+    # Last, because the rows that it deletes are locked in no fixed order.
     prune(connection, login_sessions.c.expires_at, now=now)
-    return sid
+    return new.sid
 
 
 def find_login_session(
     connection: Connection, cookie_hash: bytes, *, now: int, lifetime: Lifetime
 ) -> tuple[LoginSession, bool] | None:
-    """The live session of this cookie, and whether it is time to write that it was seen."""
+    """The login session of this cookie, and whether `record_last_seen` is due. None if it has ended."""
     row = connection.execute(
         _FIND, {"the_cookie": cookie_hash, "now": now, "seen_since": now - lifetime.idle}
     ).one_or_none()
@@ -115,11 +137,11 @@ def find_login_session(
         acr=row.acr or PASSWORD,
         claims=row.claims,
     )
-    return session, row.last_seen_at <= now - _SEEN_EVERY
+    return session, row.last_seen_at <= now - _LAST_SEEN_INTERVAL
 
 
 def record_last_seen(connection: Connection, sid: str, *, now: int) -> None:
-    """Push the idle limit back."""
+    """Extend the idle limit."""
     connection.execute(
         update(login_sessions)
         .where(login_sessions.c.sid == sid, login_sessions.c.ended_at.is_(None), login_sessions.c.last_seen_at < now)
@@ -128,9 +150,9 @@ def record_last_seen(connection: Connection, sid: str, *, now: int) -> None:
 
 
 def end_login_session(connection: Connection, cookie_hash: bytes, *, now: int) -> bool:
-    """Sign out: the session, and every token family that lives under it, end in this one unit; its clients are told.
+    """End the session and its token families, and enqueue logout tokens for its clients, in this unit of work.
 
-    False when there was no such session, or it had ended before.
+    False if there was no such session, or it had ended before.
     """
     ended = connection.execute(
         update(login_sessions)
@@ -139,7 +161,8 @@ def end_login_session(connection: Connection, cookie_hash: bytes, *, now: int) -
         .returning(login_sessions.c.sid, login_sessions.c.sub)
     ).one_or_none()
     if ended is not None:
-        logout_deliveries.enqueue(connection, [ended.sid], now=now)  # first: it waits for who deletes a client
+        # The deliveries come first: they wait for a concurrent deletion of a client.
+        logout_deliveries.enqueue(connection, [ended.sid], now=now)
         revocations.revoke_of_login_session(connection, ended.sid, now=now)
         audit_trail.record(connection, "logout", now=now, sub=ended.sub, sid=ended.sid)
     return ended is not None
