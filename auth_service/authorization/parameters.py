@@ -168,7 +168,7 @@ def check_resources(request: AuthorizationRequest, client: Client, apis: Apis, *
     """
     audiences = []
     for resource in request.form.resources:
-        api = apis.find(resource)
+        api = apis.for_resource(resource)
         if api is not None and not client.scopes.isdisjoint(api.scopes):
             audiences.append(api.audience)
         elif without_root_path(resource) == issuer and not OIDC_SCOPES.isdisjoint(client.scopes):

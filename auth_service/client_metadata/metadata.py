@@ -1,4 +1,4 @@
-"""What a client says of itself, in RFC 7591's words, whether a file declares it or it registers itself."""
+"""Client metadata (RFC 7591 §2), for clients that the configuration file declares and for those that register."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, LiteralString, Self
@@ -11,15 +11,16 @@ from auth_service.client_metadata.redirect_uris import check_redirect_uri, check
 from auth_service.vocabulary.algorithms import AssertionAlg, SigningAlg
 from auth_service.vocabulary.auth_methods import SECRET_METHODS, AuthMethod
 from auth_service.vocabulary.grant_types import GrantType
+from auth_service.vocabulary.scopes import ID_TOKEN_CLAIMS
 from tallystick.scope import parse_scope
 from tallystick_service.urls import to_ascii
 
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+\z")
 ]
-"""Without control characters, those among them that turn the direction of what stands around a name."""
+"""Has no control characters, and none that change the writing direction of the text around a name."""
 ClientId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+\z")]
-"""Printable ASCII without a space. RFC 6749 App. A.1 would let a space through, and two clients look alike."""
+"""Printable ASCII without a space. RFC 6749 App. A.1 allows spaces, with which two client ids can look alike."""
 
 
 def _scope(value: str) -> str:
@@ -27,7 +28,7 @@ def _scope(value: str) -> str:
 
 
 def checked_by(check: Callable[[str], str], kind: LiteralString) -> AfterValidator:
-    """A validator whose mistakes are of `kind`, with the text of the ValueError that `check` raises and no more."""
+    """A validator with errors of type `kind`, whose message is only that of the ValueError that `check` raises."""
 
     def validate(value: str) -> str:
         try:
@@ -40,12 +41,12 @@ def checked_by(check: Callable[[str], str], kind: LiteralString) -> AfterValidat
 
 Scope = Annotated[str, AfterValidator(_scope)]
 Url = Annotated[str, StringConstraints(max_length=2000), checked_by(check_web_url, "url")]
-"""https, or http on loopback; without a fragment; written as a browser writes it."""
+"""https, or http on loopback; without a fragment; spelled as browsers send it."""
 Jwks = Annotated[dict[str, Any], AfterValidator(check_client_jwks)]
 
 
-def _shown(uri: str) -> str:
-    """A refused `uri` for the person who declares it, with the spelling that would have been right."""
+def _quote(uri: str) -> str:
+    """A refused `uri` for the error message, with the spelling that browsers send."""
     if uri.isascii():
         return repr(uri)
     try:
@@ -55,9 +56,9 @@ def _shown(uri: str) -> str:
 
 
 class ClientMetadata(BaseModel):
-    """RFC 7591 §2, OIDC Registration §2, RP-Initiated Logout §3.1, Back-Channel Logout §2.2; and require_pkce, ours.
+    """The fields of RFC 7591 §2, OIDC Registration §2, RP-Initiated Logout §3.1 and Back-Channel Logout §2.2.
 
-    Times are seconds. A client has either a secret or keys, or is public.
+    `require_pkce` is our own. Times are in seconds. A client has a secret, or keys, or is public.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -96,35 +97,50 @@ class ClientMetadata(BaseModel):
 
     @property
     def web_origins(self) -> frozenset[str]:
-        """From where the pages of a public client may call us with a script."""
+        """The origins from which scripts of a public client may call /token and /revoke."""
         origins = {web_origin(uri) for uri in self.redirect_uris} if self.is_public else set()
         return frozenset(origin for origin in origins if origin is not None)
 
     @model_validator(mode="after")
-    def _addresses_are_good(self) -> Self:
+    def _check_redirect_uris(self) -> Self:
         for field in ("redirect_uris", "post_logout_redirect_uris"):
             for uri in getattr(self, field):
                 try:
                     check_redirect_uri(uri, is_native=self.application_type == "native")
                 except ValueError as reason:
-                    context = {"field": field, "uri": _shown(uri), "reason": str(reason)}
+                    context = {"field": field, "uri": _quote(uri), "reason": str(reason)}
                     raise PydanticCustomError("redirect_uri", "{field}: {uri} {reason}", context) from None
         return self
 
     @model_validator(mode="after")
-    def _grants_hold_together(self) -> Self:
+    def _check_grant_types(self) -> Self:
         if "authorization_code" in self.grant_types and not self.redirect_uris:
             raise ValueError("the grant authorization_code needs redirect_uris")
         if "refresh_token" in self.grant_types and "authorization_code" not in self.grant_types:
             raise ValueError("the grant refresh_token needs authorization_code beside it")
         if self.is_public and "client_credentials" in self.grant_types:
-            raise ValueError("a public client has no credentials to grant anything by")
+            raise ValueError("a public client cannot use client_credentials, because it has no credentials")
         return self
 
     @model_validator(mode="after")
-    def _keys_are_in_one_place(self) -> Self:
+    def _check_keys(self) -> Self:
         if self.jwks is not None and self.jwks_uri is not None:
             raise ValueError("jwks and jwks_uri exclude each other")
         if self.token_endpoint_auth_method == "private_key_jwt" and self.jwks is None and self.jwks_uri is None:  # noqa: S105
             raise ValueError("private_key_jwt needs jwks or jwks_uri")
         return self
+
+
+def _id_token_claim(value: str) -> str:
+    if value not in ID_TOKEN_CLAIMS:
+        raise ValueError(f"{value!r} is not a claim that can be told: one of {', '.join(sorted(ID_TOKEN_CLAIMS))}")
+    return value
+
+
+class OperatorMetadata(ClientMetadata):
+    """Adds the fields that only an operator may set. All of these fields are stored for each client."""
+
+    first_party: bool = False
+    """Users are not asked for consent."""
+    id_token_claims: list[Annotated[str, AfterValidator(_id_token_claim)]] | None = None
+    """Claims about the user that its ID Tokens have although no request asked for them by name."""

@@ -1,6 +1,6 @@
-"""Clients' logos: fetched when somebody first asks for the image, and from then on ours to serve.
+"""Clients' logos: fetched at the first request for the image, stored, and served by us.
 
-Neither the browser of a person who signs in nor the making of a page ever waits for, or tells, a client's host.
+No page waits for a client's host, and no browser of a user who signs in connects to it.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ from tallystick.clock import Clock
 from tallystick_service.store import Store
 
 MAX_BYTES = 64 * 1024
-MOST_FETCHES = 4
-"""At once for clients that registered themselves, and as many for the file's. Who asks meanwhile sees no logo yet."""
-FAILED_SECONDS = 600
-"""For which an address that gave no logo is not asked again, by this process."""
-MOST_FAILURES = 1000
-"""Remembered; the oldest go first."""
+MAX_FETCHES = 4
+"""At the same time, for self-registered clients and for declared clients each. A request beyond that gets no logo."""
+RETRY_INTERVAL = 600
+"""Seconds after a failure in which this process does not fetch the same logo again."""
+MAX_FAILURES = 1000
+"""Remembered failures. The oldest are dropped first."""
 
-_Address = tuple[str, str, bool]
-"""client_id, logo_uri, and whether that is trusted."""
+_LogoKey = tuple[str, str, bool]
+"""client_id, logo_uri, and whether the URI is trusted to lead to an address that is not public."""
 
 _log = logging.getLogger(__name__)
 
@@ -34,24 +34,24 @@ class Logos:
         self._outgoing = outgoing
         self._store = store
         self._clock = clock
-        self._fetching: dict[_Address, asyncio.Task[Logo | None]] = {}
-        self._failed_at: OrderedDict[_Address, int] = OrderedDict()
+        self._fetching: dict[_LogoKey, asyncio.Task[Logo | None]] = {}
+        self._failed_at: OrderedDict[_LogoKey, int] = OrderedDict()
 
-    async def of(self, client: Client) -> Logo | None:
-        """The client's logo; None when it has none, or none that can be had at this moment."""
+    async def find_logo(self, client: Client) -> Logo | None:
+        """The client's logo; None when it has none, or when it cannot be fetched now."""
         if client.logo_uri is None:
             return None
-        logo = await self._store.read(client_logos.find, client.client_id, client.logo_uri)
+        logo = await self._store.read(client_logos.find_logo, client.client_id, client.logo_uri)
         if logo is not None:
             return logo
-        address = client.client_id, client.logo_uri, client.is_declared
-        fetching = self._fetching.get(address)
+        key = client.client_id, client.logo_uri, client.is_declared
+        fetching = self._fetching.get(key)
         if fetching is None:
-            if self._has_failed(address) or self._is_busy(client.is_declared):
+            if self._has_failed(key) or self._is_busy(client.is_declared):
                 return None
-            fetching = self._fetching[address] = asyncio.create_task(self._fetch(address))
-            fetching.add_done_callback(lambda done: self._done(address, done))
-        return await asyncio.shield(fetching)  # one browser may give up without taking the others' fetch along
+            fetching = self._fetching[key] = asyncio.create_task(self._fetch(key))
+            fetching.add_done_callback(lambda task: self._finish(key, task))
+        return await asyncio.shield(fetching)  # a cancelled request must not cancel the shared fetch
 
     async def aclose(self) -> None:
         fetches = list(self._fetching.values())
@@ -59,40 +59,40 @@ class Logos:
             fetch.cancel()
         await asyncio.gather(*fetches, return_exceptions=True)
 
-    def _has_failed(self, address: _Address) -> bool:
-        failed_at = self._failed_at.get(address)
-        return failed_at is not None and 0 <= self._clock() - failed_at < FAILED_SECONDS
+    def _has_failed(self, key: _LogoKey) -> bool:
+        failed_at = self._failed_at.get(key)
+        return failed_at is not None and 0 <= self._clock() - failed_at < RETRY_INTERVAL
 
     def _is_busy(self, is_trusted: bool) -> bool:
-        return sum(address[2] == is_trusted for address in self._fetching) >= MOST_FETCHES
+        return sum(key[2] == is_trusted for key in self._fetching) >= MAX_FETCHES
 
-    async def _fetch(self, address: _Address) -> Logo | None:
-        client_id, logo_uri, is_trusted = address
+    async def _fetch(self, key: _LogoKey) -> Logo | None:
+        client_id, logo_uri, is_trusted = key
         try:
             logo = await self._download(logo_uri, is_trusted=is_trusted)
         except (OutgoingFailed, ValueError) as failure:
             _log.warning("no logo for client %s: %s", client_id, failure)
-            self._failed_at[address] = self._clock()
-            self._failed_at.move_to_end(address)
-            if len(self._failed_at) > MOST_FAILURES:
+            self._failed_at[key] = self._clock()
+            self._failed_at.move_to_end(key)
+            if len(self._failed_at) > MAX_FAILURES:
                 self._failed_at.popitem(last=False)
             return None
-        await self._store.write(client_logos.keep, client_id, logo_uri, logo, now=self._clock())
+        await self._store.write(client_logos.store_logo, client_id, logo_uri, logo, now=self._clock())
         return logo
 
     async def _download(self, logo_uri: str, *, is_trusted: bool) -> Logo:
-        """Raises ValueError for what is no logo, OutgoingFailed."""
-        answer = await self._outgoing.get(
+        """Raises OutgoingFailed, and ValueError when the response is not a usable image."""
+        response = await self._outgoing.get(
             logo_uri, is_trusted=is_trusted, accept="image/png, image/jpeg", max_bytes=MAX_BYTES
         )
-        if answer.status != 200:
-            raise ValueError(f"the answer is {answer.status}")
-        media_type = media_type_of(answer.body)
+        if response.status != 200:
+            raise ValueError(f"the answer is {response.status}")
+        media_type = media_type_of(response.body)
         if media_type is None:
             raise ValueError("neither PNG nor JPEG of a reasonable size")
-        return Logo(media_type, answer.body)
+        return Logo(media_type, response.body)
 
-    def _done(self, address: _Address, done: asyncio.Task[Logo | None]) -> None:
-        del self._fetching[address]
-        if not done.cancelled():
-            done.exception()  # all who waited may have given up; it has been told to those who have not
+    def _finish(self, key: _LogoKey, task: asyncio.Task[Logo | None]) -> None:
+        del self._fetching[key]
+        if not task.cancelled():
+            task.exception()  # marks it as retrieved: every waiter may have been cancelled

@@ -35,8 +35,8 @@ class ClientRegistry:
     def __init__(self, store: Store) -> None:
         self._last_apis: Apis | None = None
         self._retry_at = 0.0
-        self._apis: _Cache[None, Apis] = _Cache(lambda _: store.read(apis.load))
-        self._clients: _Cache[str, Client | None] = _Cache(lambda client_id: store.read(clients.find, client_id))
+        self._apis: _Cache[None, Apis] = _Cache(lambda _: store.read(apis.load_apis))
+        self._clients: _Cache[str, Client | None] = _Cache(lambda client_id: store.read(clients.find_client, client_id))
         self._origins: _Cache[str, bool] = _Cache(lambda origin: store.read(clients.is_public_origin, origin))
 
     async def apis(self) -> Apis:

@@ -18,7 +18,7 @@ ClientId = Annotated[str, typer.Argument(metavar="CLIENT_ID")]
 @client.command("list")
 def list_clients(config: Config) -> None:
     """One line for each client: its id, who made it, whether it is disabled, its name."""
-    for row in run(config, lambda service: service.store.read(clients.list_rows)):
+    for row in run(config, lambda service: service.store.read(clients.list_clients)):
         state = "disabled" if row.is_disabled else "enabled"
         say(f"{row.client_id}  {row.origin}  {state}  {row.client_name}")
 
@@ -28,7 +28,7 @@ def disable(client_id: ClientId, config: Config) -> None:
     """Refuse a client from now on, and end all that it holds."""
 
     async def command(service: Service) -> bool:
-        return await service.store.write(clients.disable, client_id, by="command", now=service.clock())
+        return await service.store.write(clients.disable_client, client_id, by="command", now=service.clock())
 
     if not run(config, command):
         refuse(f"there is no client {client_id}")
@@ -40,7 +40,7 @@ def enable(client_id: ClientId, config: Config) -> None:
     """Serve a client again."""
 
     async def command(service: Service) -> bool:
-        return await service.store.write(clients.enable, client_id, by="command", now=service.clock())
+        return await service.store.write(clients.enable_client, client_id, by="command", now=service.clock())
 
     if not run(config, command):
         refuse(f"there is no client {client_id}")
@@ -52,7 +52,7 @@ def delete(client_id: ClientId, config: Config) -> None:
     """Forget a client that registered itself, and all that it holds. A declared one leaves by the file."""
 
     async def command(service: Service) -> bool:
-        return await service.store.write(registrations.remove, client_id, now=service.clock())
+        return await service.store.write(registrations.delete_client, client_id, now=service.clock())
 
     if not run(config, command):
         refuse(f"there is no client {client_id} that registered itself")
@@ -65,7 +65,7 @@ def withdraw(email: users.EmailArgument, client_id: ClientId, config: Config) ->
 
     async def command(service: Service) -> bool:
         sub = await users.require_sub(service, email)
-        if client_id not in {row.client_id for row in await service.store.read(clients.list_rows)}:
+        if client_id not in {row.client_id for row in await service.store.read(clients.list_clients)}:
             refuse(f"there is no client {client_id}")
         return await service.store.write(consents.withdraw_consent, sub, client_id, now=service.clock())
 

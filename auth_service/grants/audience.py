@@ -71,7 +71,7 @@ def narrowed(scope: str | None, *, granted: str, apis: Apis) -> str:
 
 def _audience(resource: str, apis: Apis, issuer: str) -> str:
     """The declared form of what a `resource` names. Raises InvalidTarget."""
-    api = apis.find(resource)
+    api = apis.for_resource(resource)
     if api is not None:
         return api.audience
     if without_root_path(resource) == issuer:

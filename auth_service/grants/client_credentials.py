@@ -32,7 +32,7 @@ def check_scope(scope: str | None, client: Client, apis: Apis, *, resources: tup
         mine = client.scopes & apis.owner.keys()
         if not mine:
             raise InvalidScope("this client is registered for no scope of an API", reason="scope_missing")
-        if len(resources) == 1 and (api := apis.find(resources[0])) is not None:
+        if len(resources) == 1 and (api := apis.for_resource(resources[0])) is not None:
             mine &= api.scopes.keys()
         return " ".join(sorted(mine))
     try:

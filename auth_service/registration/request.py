@@ -16,7 +16,7 @@ from tallystick.errors import AccessDenied, InvalidClientMetadata, InvalidRedire
 from tallystick.scope import parse_scope
 from tallystick.strict_json import parse_object
 
-MOST_BYTES = 16_384
+MAX_BYTES = 16_384
 """Of one registration. All of it is remembered, by each process, for as long as the client is busy."""
 
 _OF_THE_SERVER = frozenset(
@@ -96,10 +96,10 @@ class RegistrationClosed(AccessDenied):
 def parse_registration(body: bytes) -> dict[str, Any]:
     """The members of a request without those that are null or an empty string: they count as left out (RFC 7592 §2.2).
 
-    Raises InvalidClientMetadata for what is not one JSON object, or longer than MOST_BYTES.
+    Raises InvalidClientMetadata for what is not one JSON object, or longer than MAX_BYTES.
     """
-    if len(body) > MOST_BYTES:
-        raise InvalidClientMetadata(f"the body has more than {MOST_BYTES} bytes", reason="body_too_large")
+    if len(body) > MAX_BYTES:
+        raise InvalidClientMetadata(f"the body has more than {MAX_BYTES} bytes", reason="body_too_large")
     try:
         return {name: value for name, value in parse_object(body).items() if value is not None and value != ""}
     except ValueError:

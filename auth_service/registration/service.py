@@ -107,11 +107,11 @@ class Registrations:
             with_initial_token=with_initial_token,
         )
         added = await self._store.write(
-            registrations.add,
+            registrations.add_registration,
             registration,
             registered_from=_hash(site_of(address)),
             keep_unused=KEEP_UNUSED,
-            most=self._max_clients,
+            max_clients=self._max_clients,
         )
         if not added:
             raise TemporarilyUnavailable(
@@ -153,11 +153,11 @@ class Registrations:
             created_at=before.created_at,
         )
         replaced = await self._store.write(
-            registrations.replace,
+            registrations.replace_registration,
             after,
             secret_before=before.secret_hash,
             differs=_differing(before, after),
-            noted=bucket("audited changes", client_id, burst=20, interval=3600),
+            audit_bucket=bucket("audited changes", client_id, burst=20, interval=3600),
             now=self._clock(),
         )
         if not replaced:
@@ -171,11 +171,11 @@ class Registrations:
         Raises InvalidToken or TooManyRequests.
         """
         await self._find(client_id, token, address=address)
-        await self._store.write(registrations.remove, client_id, now=self._clock())
+        await self._store.write(registrations.delete_client, client_id, now=self._clock())
         self._registry.forget(client_id)
 
     async def _find(self, client_id: str, token: str, *, address: str) -> Registration:
-        found = await self._store.read(registrations.find, client_id)
+        found = await self._store.read(registrations.find_registration, client_id)
         # Compared in either case, so that the time does not tell whether the client exists.
         matches = hmac.compare_digest(_hash(token), found.token_hash if found else _hash(""))
         if found is not None:

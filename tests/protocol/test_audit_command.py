@@ -91,7 +91,7 @@ def test_each_option_leaves_something_out(command_line: CommandLine) -> None:
         command_line,
         event("login", now - 50 * HOUR, address="192.0.2.1"),
         event("logout", now - 2 * HOUR),
-        lambda connection: clients.disable(connection, "app", by="command", now=now),
+        lambda connection: clients.disable_client(connection, "app", by="command", now=now),
         lambda connection: users.sign_out_user(connection, str(users.find_sub(connection, "ada@example.com")), now=now),
     )
     everything = events(command_line)

@@ -254,13 +254,13 @@ async def test_clients_that_register_themselves(auth_database_url: str, clock: M
 
 async def test_a_unit_that_is_rolled_back_leaves_no_row(auth: AuthService, trail: Trail) -> None:
     def disable_and_fail(connection: Connection) -> None:
-        clients.disable(connection, "app-one", by="command", now=auth.clock())
+        clients.disable_client(connection, "app-one", by="command", now=auth.clock())
         raise LookupError
 
     with pytest.raises(LookupError):
         await auth.store.write(disable_and_fail)
     assert await trail.events() == []
-    await auth.store.write(clients.disable, "app-one", by="command", now=auth.clock())
+    await auth.store.write(clients.disable_client, "app-one", by="command", now=auth.clock())
     assert await trail.events() == ["client_disabled"]
 
 

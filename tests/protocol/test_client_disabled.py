@@ -19,8 +19,8 @@ async def test_a_code_issued_before_its_client_was_disabled_is_void_when_it_is_e
     auth: AuthService, rp: RelyingParty
 ) -> None:
     code = await rp.authorization_code()
-    await auth.store.write(clients.disable, "app-one", by="command", now=auth.clock())
-    await auth.store.write(clients.enable, "app-one", by="command", now=auth.clock())
+    await auth.store.write(clients.disable_client, "app-one", by="command", now=auth.clock())
+    await auth.store.write(clients.enable_client, "app-one", by="command", now=auth.clock())
     assert error_of(await rp.token(code)) == (400, "invalid_grant")
     assert (await rp.token(await rp.authorization_code())).status_code == 200
 
@@ -70,7 +70,7 @@ async def test_a_decision_is_made_again_when_what_it_rested_on_changes_before_th
     """The other unit is a transaction of the test's own, which holds the locks that the real one takes."""
     rp = on_postgresql.relying_party("third-party")
     await rp.authorization_code()
-    client = await on_postgresql.store.read(clients.find, "third-party")
+    client = await on_postgresql.store.read(clients.find_client, "third-party")
     assert client
     metadata = client.basis | {"scope": "profile", "post_logout_redirect_uris": []}
     async with await psycopg.AsyncConnection.connect(on_postgresql.settings.database_url) as changing:

@@ -146,7 +146,7 @@ async def test_another_logo_uri_is_fetched_anew(auth_database_url: str) -> None:
 async def test_a_disabled_client_has_none(auth_database_url: str) -> None:
     async with running(auth_database_url, LogoHost()) as auth:
         assert (await logo(auth)).status_code == 200
-        await auth.store.write(clients.disable, "app", by="command", now=auth.clock())
+        await auth.store.write(clients.disable_client, "app", by="command", now=auth.clock())
         await auth.look_again()
         assert (await logo(auth)).status_code == 404
 

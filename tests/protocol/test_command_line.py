@@ -133,7 +133,9 @@ def test_a_listed_name_cannot_command_the_terminal(on_sqlite: CommandLine) -> No
             created_at=1,
         )
         store = on_sqlite.store()
-        assert await store.write(registrations.add, hostile, registered_from=b"", keep_unused=1, most=1)
+        assert await store.write(
+            registrations.add_registration, hostile, registered_from=b"", keep_unused=1, max_clients=1
+        )
         await store.close()
 
     on_sqlite.run("apply")

@@ -71,14 +71,16 @@ async def test_what_is_declared_is_there(store: Store, clock: MovableClock) -> N
         "create user ada@example.com",
         "create user grace@example.com",
     ]
-    app = await store.read(clients.find, "app")
+    app = await store.read(clients.find_client, "app")
     assert app is not None
     assert app.secret_hash == sha256(SECRET.encode()).digest()
     assert app.redirect_uris == ["https://app.example.com/callback"]
     assert app.client_name == "app"
     assert app.require_pkce
     assert not app.first_party
-    assert (await store.read(apis.load)).by_audience["https://api.example.com"].scopes == {"notes:read": "Read them"}
+    assert (await store.read(apis.load_apis)).by_audience["https://api.example.com"].scopes == {
+        "notes:read": "Read them"
+    }
     sub = await store.read(users.find_sub, "ADA@example.com")
     assert sub is not None
     ada = await store.read(users.find_user, sub)
@@ -103,7 +105,7 @@ async def test_an_update_names_what_differs_and_no_secret(store: Store, clock: M
         "update client app: client_secret, client_name",
         "update user ada@example.com: roles, name, nickname",
     ]
-    app = await store.read(clients.find, "app")
+    app = await store.read(clients.find_client, "app")
     assert app is not None
     assert app.secret_hash == sha256(f"another {SECRET}".encode()).digest()
 
@@ -134,15 +136,15 @@ async def test_what_is_no_longer_declared_is_disabled_until_it_is_again(store: S
         "disable client app",
         "disable user ada@example.com",
     ]
-    assert (await store.read(apis.load)).by_audience == {}
-    assert await store.read(clients.find, "app") is None
+    assert (await store.read(apis.load_apis)).by_audience == {}
+    assert await store.read(clients.find_client, "app") is None
     assert await credentials(store) is None
     assert await applied(store, settings(), clock) == [
         "enable api https://api.example.com",
         "enable client app",
         "enable user ada@example.com",
     ]
-    assert await store.read(clients.find, "app") is not None
+    assert await store.read(clients.find_client, "app") is not None
     assert await credentials(store) is not None
 
 
@@ -182,12 +184,12 @@ async def test_what_a_person_disabled_stays_disabled(store: Store, clock: Movabl
     await apply(store, settings(), clock)
     sub = await store.read(users.find_sub, "ada@example.com")
     assert sub is not None
-    await store.write(clients.disable, "app", by="command", now=clock())
+    await store.write(clients.disable_client, "app", by="command", now=clock())
     await store.write(users.disable_user, sub, by="command", now=clock())
     assert await applied(store, settings(), clock) == []
     assert await applied(store, settings(client=[BOT], user=[GRACE]), clock) == []
     assert await applied(store, settings(), clock) == []
-    assert await store.read(clients.find, "app") is None
+    assert await store.read(clients.find_client, "app") is None
     assert await credentials(store) is None
 
 
@@ -196,7 +198,7 @@ async def test_a_person_can_disable_for_good_what_the_file_has_disabled(store: S
     await apply(store, settings(client=[BOT], user=[GRACE]), clock)
     sub = await store.read(users.find_sub, "ada@example.com")
     assert sub is not None
-    await store.write(clients.disable, "app", by="command", now=clock())
+    await store.write(clients.disable_client, "app", by="command", now=clock())
     await store.write(users.disable_user, sub, by="command", now=clock())
     assert await applied(store, settings(), clock) == []
 
@@ -250,7 +252,7 @@ async def test_a_bad_secret_stops_everything(
         await plan(store, settings(**changes))
     with pytest.raises(Misconfigured, match=reason):
         await apply(store, settings(**changes), clock)
-    assert await store.read(clients.list_rows) == []
+    assert await store.read(clients.list_clients) == []
 
 
 async def test_configuration_that_disables_more_than_it_keeps_is_refused_unless_allowed(
@@ -278,7 +280,7 @@ async def test_disabled_and_hand_made_rows_do_not_count_as_disabled_by_the_confi
     store: Store, clock: MovableClock
 ) -> None:
     await apply(store, settings(), clock)
-    await store.write(clients.disable, "app", by="command", now=clock())
+    await store.write(clients.disable_client, "app", by="command", now=clock())
     for name in ("one", "two", "three"):
         await store.write(
             users.add_user,

@@ -114,7 +114,7 @@ async def test_pages_of_declared_origins_may_call(op: AuthService, path: str) ->
 
 async def test_pages_of_a_disabled_client_may_not_call(auth_sqlite_url: str) -> None:
     async with running_auth_service(auth_sqlite_url, client=clients_with({"spa": {"allowed_origins": [OTHER]}})) as op:
-        await op.store.write(clients.disable, "spa", by="command", now=op.clock())
+        await op.store.write(clients.disable_client, "spa", by="command", now=op.clock())
         await op.look_again()
         for origin in (OTHER, SPA):
             assert (await preflight(op, "/token", "POST", origin=origin)).status_code == 403

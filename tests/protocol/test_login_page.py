@@ -187,7 +187,7 @@ async def test_the_request_in_the_form_cannot_be_changed(rp: RelyingParty) -> No
 
 async def test_the_request_is_judged_again_after_the_login(auth: AuthService, rp: RelyingParty) -> None:
     page = await rp.authorize()
-    await auth.store.write(clients.disable, "app-one", by="command", now=auth.clock())
+    await auth.store.write(clients.disable_client, "app-one", by="command", now=auth.clock())
     await auth.look_again()
     assert 'id="error">invalid_client<' in (await rp.browser.sign_in(page)).text
 

@@ -235,7 +235,7 @@ async def test_a_disabled_client_is_not_told_even_of_what_ended_before(
     others = (await elsewhere.tokens())["id_token"]
     await log_out(rp, id_token)
     await receivers.told(ONE)
-    await auth.store.write(clients.disable, "app-one", by="command", now=auth.clock())
+    await auth.store.write(clients.disable_client, "app-one", by="command", now=auth.clock())
     assert await auth.store.read(waiting) == 0
     await log_out(elsewhere, others)
     await receivers.told(TWO)

@@ -165,7 +165,7 @@ async def test_state_comes_back_unchanged_and_nothing_beside_it(rp: RelyingParty
 
 async def test_a_disabled_client_is_led_nowhere(auth: AuthService, rp: RelyingParty) -> None:
     hint = (await rp.tokens())["id_token"]
-    await auth.store.write(clients.disable, "app-one", by="command", now=auth.clock())
+    await auth.store.write(clients.disable_client, "app-one", by="command", now=auth.clock())
     await auth.look_again()
     page = await log_out(rp, id_token_hint=hint, post_logout_redirect_uri=BACK)
     assert (page.status_code, BACK in page.text) == (200, False)

@@ -134,7 +134,7 @@ async def test_a_client_id_that_is_sent_twice_gets_a_page_that_says_so(rp: Relyi
 
 
 async def test_a_disabled_client_gets_a_page(auth: AuthService, rp: RelyingParty) -> None:
-    await auth.store.write(clients.disable, "app-one", by="command", now=auth.clock())
+    await auth.store.write(clients.disable_client, "app-one", by="command", now=auth.clock())
     assert shown_error(await rp.authorize()) == (400, "invalid_client")
 
 

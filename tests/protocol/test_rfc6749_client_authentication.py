@@ -124,10 +124,10 @@ async def test_a_client_presents_itself_once(auth: AuthService) -> None:
 async def test_a_disabled_client_is_nobody_until_it_is_enabled_again(auth: AuthService) -> None:
     rp = auth.relying_party("bot")
     tokens = (await rp.client_credentials()).json()
-    await auth.store.write(clients.disable, "bot", by="command", now=auth.clock())
+    await auth.store.write(clients.disable_client, "bot", by="command", now=auth.clock())
     await auth.look_again()
     assert error_of(await rp.client_credentials()) == (401, "invalid_client")
-    await auth.store.write(clients.enable, "bot", by="command", now=auth.clock())
+    await auth.store.write(clients.enable_client, "bot", by="command", now=auth.clock())
     await auth.look_again()
     assert (await rp.client_credentials()).status_code == 200
     assert (await rp.introspect(tokens["access_token"])).json() == {"active": False}
@@ -136,11 +136,11 @@ async def test_a_disabled_client_is_nobody_until_it_is_enabled_again(auth: AuthS
 async def test_what_a_disabled_client_holds_is_dead(auth: AuthService) -> None:
     rp = auth.relying_party("app-one")
     code, tokens = await rp.authorization_code(), await rp.tokens()
-    await auth.store.write(clients.disable, "app-one", by="command", now=auth.clock())
+    await auth.store.write(clients.disable_client, "app-one", by="command", now=auth.clock())
     assert (await rp.userinfo(tokens["access_token"])).status_code == 401
     # Even where this process has not heard of it yet.
     assert (await rp.refresh(tokens["refresh_token"])).status_code in (400, 401)
     assert (await rp.token(code)).status_code in (400, 401)
-    await auth.store.write(clients.enable, "app-one", by="command", now=auth.clock())
+    await auth.store.write(clients.enable_client, "app-one", by="command", now=auth.clock())
     await auth.look_again()
     assert error_of(await rp.refresh(tokens["refresh_token"])) == (400, "invalid_grant")

@@ -284,7 +284,7 @@ async def test_it_serves_at_revoke_and_introspect_too(auth: AuthService, signer:
 
 
 async def test_a_disabled_client_is_refused(auth: AuthService, signer: AssertingClient) -> None:
-    await auth.store.write(clients.disable, "signer", by="command", now=auth.clock())
+    await auth.store.write(clients.disable_client, "signer", by="command", now=auth.clock())
     # Even where this process has not heard of it yet.
     assert await present(auth, signer) == REFUSED
     await auth.look_again()

@@ -96,7 +96,7 @@ async def test_a_registered_client_signs_people_in_after_asking_them(op: AuthSer
 async def test_only_what_was_given_is_stored(op: AuthService) -> None:
     """The secret and the token are nowhere in the store, but as hashes."""
     information = await new_client(op)
-    stored = await op.store.read(clients.find, information["client_id"])
+    stored = await op.store.read(clients.find_client, information["client_id"])
     assert stored is not None
     assert information["client_secret"] not in repr(stored)
     assert not stored.first_party
@@ -264,11 +264,13 @@ async def test_an_update_may_not_take_the_name_of_a_declared_client(op: AuthServ
 
 async def test_a_name_from_before_the_rule_is_not_shown(op: AuthService, clock: MovableClock) -> None:
     information = await new_client(op)
-    registration = await op.store.read(store.find, information["client_id"])
+    registration = await op.store.read(store.find_registration, information["client_id"])
     assert registration is not None
     old = replace(registration, client_id="old", metadata=registration.metadata | {"client_name": "\u3164 Bank"})
-    assert await op.store.write(store.add, old, registered_from=b"", keep_unused=KEEP_UNUSED, most=10)
-    client = await op.store.read(clients.find, "old")
+    assert await op.store.write(
+        store.add_registration, old, registered_from=b"", keep_unused=KEEP_UNUSED, max_clients=10
+    )
+    client = await op.store.read(clients.find_client, "old")
     assert client is not None
     assert client.client_name == "old"
 
@@ -280,7 +282,7 @@ async def test_what_only_the_operator_may_grant_is_ignored(op: AuthService) -> N
     assert information["client_id"] != "app-one"
     assert information["client_secret"] != "chosen"
     assert "first_party" not in information
-    stored = await op.store.read(clients.find, information["client_id"])
+    stored = await op.store.read(clients.find_client, information["client_id"])
     assert stored is not None
     assert (stored.first_party, stored.require_pkce, stored.is_declared) == (False, True, False)
 
@@ -432,7 +434,7 @@ async def test_one_registers_and_signs_in_while_many_sites_fill_all_places(
         await op.look_again()
         assert (await rp.userinfo(tokens["access_token"])).status_code == 200
         assert 'id="sign-in"' in (await relying_party(op, information).authorize(scope="openid")).text
-        rows = [row for row in await op.store.read(clients.list_rows) if row.origin == clients.REGISTRATION]
+        rows = [row for row in await op.store.read(clients.list_clients) if row.origin == clients.REGISTRATION]
         assert len(rows) == 30
 
 
@@ -448,7 +450,7 @@ async def test_the_oldest_unused_client_of_the_largest_site_makes_room(
             registered.setdefault(site, []).append(response.json()["client_id"])
 
         async def left(site: str) -> list[bool]:
-            found = [await op.store.read(clients.find, client_id) for client_id in registered[site]]
+            found = [await op.store.read(clients.find_client, client_id) for client_id in registered[site]]
             return [client is not None for client in found]
 
         large, small, own = "203.0.113.1", "2001:db8:1::1", "2001:db8:2::1"
@@ -544,7 +546,7 @@ async def test_a_disabled_client_takes_no_place(auth_sqlite_url: str, clock: Mov
         information = await new_client(op)
         await relying_party(op, information).tokens(scope="openid")
         assert (await register(op)).status_code == 503
-        await op.store.write(clients.disable, information["client_id"], by="command", now=clock.now)
+        await op.store.write(clients.disable_client, information["client_id"], by="command", now=clock.now)
         assert (await register(op)).status_code == 201
 
 
@@ -552,7 +554,7 @@ async def test_an_operator_deletes_only_who_registered_itself(op: AuthService) -
     information = await new_client(op)
     rp = relying_party(op, information)
     tokens = await rp.tokens(scope="openid")
-    assert not await op.store.write(store.remove, "app-one", now=op.clock())
+    assert not await op.store.write(store.delete_client, "app-one", now=op.clock())
     assert (await op.relying_party("app-one").tokens())["access_token"]
-    assert await op.store.write(store.remove, information["client_id"], now=op.clock())
+    assert await op.store.write(store.delete_client, information["client_id"], now=op.clock())
     assert (await rp.userinfo(tokens["access_token"])).status_code == 401

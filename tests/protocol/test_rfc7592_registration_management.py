@@ -115,12 +115,12 @@ async def test_who_leaves_takes_everything_along(op: AuthService) -> None:
     assert error_of(await rp.token(waiting)) == (401, "invalid_client")
     assert error_of(await call(op, "GET", information)) == (401, "invalid_token")
     assert error_of(await call(op, "DELETE", information)) == (401, "invalid_token")
-    assert await op.store.read(clients.find, information["client_id"]) is None
+    assert await op.store.read(clients.find_client, information["client_id"]) is None
 
 
 async def test_a_client_that_was_disabled_cannot_look_after_itself(op: AuthService, clock: MovableClock) -> None:
     information = await new_client(op)
-    await op.store.write(clients.disable, information["client_id"], by="command", now=clock.now)
+    await op.store.write(clients.disable_client, information["client_id"], by="command", now=clock.now)
     for method in ("GET", "PUT", "DELETE"):
         body = GOOD | {"client_id": information["client_id"]} if method == "PUT" else None
         assert error_of(await call(op, method, information, body)) == (401, "invalid_token")

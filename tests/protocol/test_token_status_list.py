@@ -160,7 +160,7 @@ async def _consent_withdrawn(auth: AuthService, rp: RelyingParty, token: str) ->
 
 
 async def _client_disabled(auth: AuthService, rp: RelyingParty, token: str) -> None:
-    await auth.store.write(clients.disable, rp.client_id, by="command", now=auth.clock())
+    await auth.store.write(clients.disable_client, rp.client_id, by="command", now=auth.clock())
 
 
 @pytest.mark.parametrize(

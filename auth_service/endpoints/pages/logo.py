@@ -20,7 +20,7 @@ async def logo(request: Request, provider: Provided) -> Response:
     """The logo of the client that `client_id` names; 404 when there is none, for whatever reason."""
     names = request.query_params.getlist("client_id")
     client = await provider.registry.client(names[0]) if len(names) == 1 else None
-    found = await provider.logos.of(client) if client is not None else None
+    found = await provider.logos.find_logo(client) if client is not None else None
     if found is None:
         return json_response({"error": "not_found"}, 404)
     return Response(found.content, media_type=found.media_type, headers=_HEADERS)

@@ -1,4 +1,4 @@
-"""The images at clients' `logo_uri`, fetched once and served by us."""
+"""Copies of the images at clients' `logo_uri`, which we serve."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ class Logo:
     content: bytes
 
 
-def find(connection: Connection, client_id: str, logo_uri: str) -> Logo | None:
-    """What was fetched from this very `logo_uri`: None when the client has had another since."""
+def find_logo(connection: Connection, client_id: str, logo_uri: str) -> Logo | None:
+    """The copy from this `logo_uri`; None when the stored copy is from another one, or there is none."""
     row = connection.execute(_FIND, {"client_id": client_id, "logo_uri": logo_uri}).one_or_none()
     return None if row is None else Logo(row.media_type, bytes(row.content))
 
 
-def keep(connection: Connection, client_id: str, logo_uri: str, logo: Logo, *, now: int) -> None:
-    """In place of the one the client had; nothing for a client that is gone meanwhile."""
+def store_logo(connection: Connection, client_id: str, logo_uri: str, logo: Logo, *, now: int) -> None:
+    """Replace the client's stored copy. Does nothing when the client was deleted or disabled meanwhile."""
     if lock_active_owners(connection, client_id=client_id, sub=None, sid=None, now=now):
         given = {"client_id": client_id, "logo_uri": logo_uri, "media_type": logo.media_type, "content": logo.content}
         connection.execute(_KEEP[connection.dialect.name], given)

@@ -1,4 +1,4 @@
-"""Clients that registered themselves, as long as they are used or new, and never more than so many."""
+"""Clients that registered themselves. Unused ones are pruned, and their number is bounded."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from tallystick_service.store import advisory_lock, prune
 
 @dataclass(frozen=True)
 class Registration:
-    """A client's registration, and the SHA-256 of the token by which the client looks after it (RFC 7592)."""
+    """`token_hash` is the SHA-256 of the registration access token (RFC 7592). `created_at` is in Unix seconds."""
 
     client_id: str
     token_hash: bytes
@@ -28,20 +28,20 @@ class Registration:
     with_initial_token: bool = False
 
 
-def add(
-    connection: Connection, registration: Registration, *, registered_from: bytes, keep_unused: int, most: int
+def add_registration(
+    connection: Connection, registration: Registration, *, registered_from: bytes, keep_unused: int, max_clients: int
 ) -> bool:
-    """Register a client from the site `registered_from` (a hash).
+    """Register a client from the site with the hash `registered_from`.
 
-    Unless it is used before, it may go `keep_unused` seconds later, when others register; and earlier when there are
-    `most` clients that are not disabled, because then an unused one makes room. False when there is none of these.
+    A client that is not used for `keep_unused` seconds is pruned by a later registration. When there are `max_clients`
+    that are not disabled, an unused one is deleted to make room. False when all of them are used.
     """
     advisory_lock(connection, Lock.REGISTRATIONS)
     now = registration.created_at
     prune(connection, clients.c.prune_at, now=now)
     known = select(func.count()).select_from(clients)
     known = known.where(clients.c.origin == REGISTRATION, clients.c.disabled_at.is_(None))
-    is_full = connection.execute(known).scalar_one() >= most
+    is_full = connection.execute(known).scalar_one() >= max_clients
     if is_full and not _make_room(connection, registered_from):
         return False
     connection.execute(
@@ -63,20 +63,20 @@ def add(
 
 
 def _make_room(connection: Connection, registered_from: bytes) -> bool:
-    """Delete the oldest unused client of the site that has most of them; of the caller's own, when others have no more.
+    """Delete the oldest unused client of the site that has most of them; of equal sites, preferably the caller's own.
 
-    So each site has an equal share of the places, and a new one always finds a place. False when no client is unused.
+    Each site then has an equal share, and a new site can always register. False when no client is unused.
     """
     unused = (clients.c.prune_at.is_not(None), clients.c.disabled_at.is_(None))
     site = clients.c.registered_from
-    # The caller's site counts as it would after the registration.
+    # The caller's site is counted with the client that it is about to register.
     number = func.count() + case((site == registered_from, 1), else_=0)
     per_site = select(site).where(*unused).group_by(site).order_by(number.desc(), func.min(clients.c.prune_at)).limit(1)
     largest = connection.execute(per_site).one_or_none()
     if largest is None:
         return False
     oldest = select(clients.c.client_id).where(*unused, site.is_not_distinct_from(largest.registered_from))
-    # A client that is being used for the first time is locked; the next one goes in its place.
+    # A client that is used for the first time at this moment is locked, so the next one is deleted instead.
     oldest = oldest.order_by(clients.c.prune_at, clients.c.client_id).limit(1).with_for_update(skip_locked=True)
     found = connection.execute(oldest).scalar_one_or_none()
     if found is None:
@@ -84,8 +84,8 @@ def _make_room(connection: Connection, registered_from: bytes) -> bool:
     return connection.execute(delete(clients).where(clients.c.client_id == found, *unused)).rowcount == 1
 
 
-def find(connection: Connection, client_id: str) -> Registration | None:
-    """Of a client that registered itself and is not disabled. The `origins` are not looked up."""
+def find_registration(connection: Connection, client_id: str) -> Registration | None:
+    """None unless the client registered itself and is not disabled. `origins` is left empty."""
     row = connection.execute(
         select(clients).where(
             clients.c.client_id == client_id,
@@ -105,19 +105,19 @@ def find(connection: Connection, client_id: str) -> Registration | None:
     )
 
 
-def replace(
+def replace_registration(
     connection: Connection,
     registration: Registration,
     *,
     secret_before: bytes | None,
     differs: Collection[str],
-    noted: Bucket,
+    audit_bucket: Bucket,
     now: int,
 ) -> bool:
-    """The client is from now on what it says; False when it was deleted, disabled or given another secret meanwhile.
+    """Store new metadata. False when the client was deleted or disabled, or has another secret than `secret_before`.
 
-    With another IDENTITY, what users allowed the old one is asked for anew, and its codes are void. `differs` names
-    what is changed; the bucket `noted` bounds how often that is written down.
+    When one of the IDENTITY_FIELDS changes, users are asked for consent again, and the client's codes become void.
+    `differs` names the changed fields for the audit trail; `audit_bucket` limits how often a row is written.
     """
     metadata = select(clients.c.metadata).where(
         clients.c.client_id == registration.client_id,
@@ -127,7 +127,7 @@ def replace(
     )
     seen = connection.execute(metadata).scalar_one_or_none()
     if seen is not None and not has_same_identity(seen, registration.metadata):
-        void_codes(connection, registration.client_id)  # before the client is locked, in the order of a redemption
+        void_codes(connection, registration.client_id)  # before the client is locked, as a redemption does
     locked = connection.execute(metadata.with_for_update()).scalar_one_or_none()
     if locked is None:
         return False
@@ -139,13 +139,13 @@ def replace(
     )
     set_origins(connection, registration.client_id, registration.origins)
     if not is_same_client:
-        void_codes(connection, registration.client_id)  # those issued before the lock was there
+        void_codes(connection, registration.client_id)  # codes that were issued before the lock
         connection.execute(delete(consents).where(consents.c.client_id == registration.client_id))
     if differs:
         audit_limits.record(
             connection,
             "client_changed",
-            noted,
+            audit_bucket,
             now_ms=now * 1000,
             client_id=registration.client_id,
             detail={"by": REGISTRATION, "differs": sorted(differs)},
@@ -153,15 +153,15 @@ def replace(
     return True
 
 
-def remove(connection: Connection, client_id: str, *, now: int) -> bool:
-    """The client, its consents, codes and token families are gone; False when none of that name registered itself.
+def delete_client(connection: Connection, client_id: str, *, now: int) -> bool:
+    """Delete a client that registered itself, with its consents, codes and token families. False when there is none.
 
-    The families' access tokens are revoked before, as nothing will be left here to tell of them.
+    Its access tokens are revoked first, because the rows that name them are deleted.
     """
-    # The codes first, as a redemption beside this does, or each could wait for the other.
+    # A redemption locks the code before the client. The same order here avoids a deadlock.
     registered = select(clients.c.client_id).where(clients.c.client_id == client_id, clients.c.origin == REGISTRATION)
     connection.execute(delete(authorization_codes).where(authorization_codes.c.client_id.in_(registered)))
-    # Locked, so that no family begins under the client between its revocation and its end.
+    # The lock keeps a redemption from adding a family after the revocation.
     if connection.execute(registered.with_for_update()).one_or_none() is None:
         return False
     revocations.revoke_of_client(connection, client_id, now=now)

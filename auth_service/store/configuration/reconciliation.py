@@ -201,7 +201,7 @@ def _change_client(
             clients.set_origins(connection, change.key, origins)
             audit_trail.record(connection, "client_added", now=now, client_id=change.key, by=ORIGIN)
         case "update":
-            is_decided_anew = not set(clients.DECIDING).isdisjoint(change.differs)
+            is_decided_anew = not set(clients.DECISION_FIELDS).isdisjoint(change.differs)
             if is_decided_anew:
                 clients.void_codes(connection, change.key)  # before the client is locked, in the order of a redemption
             connection.execute(update(t.clients).where(t.clients.c.client_id == change.key).values(**values))
@@ -211,9 +211,9 @@ def _change_client(
             differs = {"differs": change.differs}
             audit_trail.record(connection, "client_changed", now=now, client_id=change.key, by=ORIGIN, detail=differs)
         case "enable":
-            clients.enable(connection, change.key, by=ORIGIN, now=now)
+            clients.enable_client(connection, change.key, by=ORIGIN, now=now)
         case "disable":
-            clients.disable(connection, change.key, by=ORIGIN, now=now)
+            clients.disable_client(connection, change.key, by=ORIGIN, now=now)
 
 
 def _change_user(

@@ -84,7 +84,7 @@ def issue(
     the login session ends (Back-Channel Logout §2.3).
     """
     if client.is_unused:
-        clients.keep(connection, code.client_id)  # first: locked for update at once, not after a shared lock
+        clients.mark_used(connection, code.client_id)  # first: locked for update at once, not after a shared lock
     if not clients.lock_unchanged(connection, client):
         return NotIssued.CLIENT_CHANGED
     if not lock_active_login(connection, sub=code.sub, sid=code.sid, now=now):
