@@ -1,13 +1,14 @@
 # Everything a newcomer needs; `make` alone lists it. Kept to what GNU make 3.81 (macOS) understands.
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench reliability front lock browser foreign secrets clean
+.PHONY: help install run test test-quick test-matrix check format bench reliability front lock browser foreign secrets clean
 
 PYTHON := .venv/bin/python
+PYTEST := $(PYTHON) -m pytest -n auto --dist loadgroup --no-loadscope-reorder --durations=20
 COMPILE := build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header --no-emit-package tallystick
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## everything locked, into .venv; the second time takes seconds
 	@deploy/setup/python.sh
@@ -16,8 +17,14 @@ run: ## the whole demo in the foreground, on SQLite in var/; installs what it ne
 	@deploy/setup/python.sh demo
 	@exec $(PYTHON) -m deploy.demo
 
-test: install browser foreign ## all tests: unit, protocol on SQLite and on PostgreSQL, real browser, foreign clients
-	@$(PYTHON) -m pytest -n auto --dist loadfile
+test: install browser foreign ## all tests; on PostgreSQL too where SQL can differ
+	@$(PYTEST)
+
+test-quick: install ## the tests for a developer at work: unit and protocol, on SQLite only
+	@$(PYTEST) --databases sqlite tests/unit tests/protocol
+
+test-matrix: install browser foreign ## all tests, and every database test on SQLite and on PostgreSQL
+	@$(PYTEST) --databases both
 
 check: install ## formatting, lint, types; changes nothing
 	@$(PYTHON) -m ruff format --check .

@@ -16,6 +16,7 @@ from tests.support.clock import MovableClock
 from tests.support.hashing import cheap_hashes, real_hashes
 from tests.support.postgres import database_url, postgresql, postgresql_url
 from tests.support.relying_party import RelyingParty
+from tests.support.selection import pytest_addoption, pytest_collection_modifyitems, pytest_configure
 
 __all__ = [
     "auth_database_url",
@@ -26,6 +27,9 @@ __all__ = [
     "postgresql",
     "postgresql_template",
     "postgresql_url",
+    "pytest_addoption",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
     "real_hashes",
     "sqlite_template",
 ]

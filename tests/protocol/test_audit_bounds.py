@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 
+import pytest
 from sqlalchemy import Connection, func, select
 
 from auth_service.store.audit import audit_limits, audit_trail
@@ -14,6 +15,8 @@ from tests.support.audit_trail import Trail, trail
 from tests.support.auth_service import ADDRESS, AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import WRONG_PASSWORD
+
+pytestmark = pytest.mark.postgresql
 
 __all__ = ["trail"]
 

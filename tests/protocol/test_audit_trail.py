@@ -31,6 +31,8 @@ from tests.support.declared import (
 from tests.support.patience import patient_store
 from tests.support.relying_party import RelyingParty, error_of
 
+pytestmark = pytest.mark.postgresql
+
 __all__ = ["trail"]
 
 REQUEST_ID = "a-request-of-this-test"

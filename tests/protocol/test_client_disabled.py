@@ -14,6 +14,8 @@ from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.declared import EMAIL, declared_settings
 from tests.support.relying_party import RelyingParty, answer_of, error_of
 
+pytestmark = pytest.mark.postgresql
+
 
 async def test_a_code_issued_before_its_client_was_disabled_is_void_when_it_is_enabled_again(
     auth: AuthService, rp: RelyingParty

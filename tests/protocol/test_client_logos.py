@@ -17,6 +17,8 @@ from tests.support.images import jpeg, png
 from tests.support.token_issuer import ABSENT
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.postgresql
+
 LOGO_URI = "https://app.example.org/logo.png"
 
 

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Connection, text
 
 from auth_service.store.schema import timestamps
@@ -11,6 +12,8 @@ from tests.support.clock import MovableClock
 from tests.support.patience import patient_store
 from tests.support.relying_party import claims_of, error_of
 from tests.support.status_lists import fetch, look
+
+pytestmark = pytest.mark.postgresql
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operation.md"
 DAY = 86_400

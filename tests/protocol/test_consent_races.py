@@ -26,6 +26,8 @@ from tests.support.declared import EMAIL, declared_settings, declared_toml
 from tests.support.patience import patient_store
 from tests.support.relying_party import Browser, RelyingParty, answer_of
 
+pytestmark = pytest.mark.postgresql
+
 ISSUER = "http://localhost:8000"
 ROUNDS = int(os.environ.get("CONSENT_RACE_ROUNDS", "12"))
 CALLBACK = "https://new.example.org/callback"

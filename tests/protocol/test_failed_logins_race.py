@@ -3,10 +3,13 @@
 import asyncio
 
 import httpx
+import pytest
 
 from tests.support.audit_trail import Trail
 from tests.support.auth_service import AuthService
 from tests.support.declared import EMAIL
+
+pytestmark = pytest.mark.postgresql
 
 
 async def test_each_is_refused_and_written_down(auth: AuthService) -> None:

@@ -11,6 +11,8 @@ from tests.support.clock import MovableClock
 from tests.support.declared import EMAIL, OTHER_EMAIL
 from tests.support.relying_party import RelyingParty, answer_of, claims_of
 
+pytestmark = pytest.mark.postgresql
+
 COOKIE = "__Host-login_session"
 HOUR = 3600
 

@@ -19,6 +19,8 @@ from tests.support.logout_receivers import HOSTS, LogoutReceivers, listening_cli
 from tests.support.relying_party import RelyingParty, claims_of, header_of
 from tests.support.waiting import until_it_is
 
+pytestmark = pytest.mark.postgresql
+
 ONE, TWO, THIRD = HOSTS
 HOUR = 3600
 

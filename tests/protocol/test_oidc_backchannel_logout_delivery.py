@@ -27,6 +27,8 @@ from tests.support.postgres import PostgreSQL
 from tests.support.relying_party import RelyingParty, claims_of
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.postgresql
+
 ONE, TWO, _ = HOSTS
 
 

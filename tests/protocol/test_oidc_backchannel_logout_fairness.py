@@ -24,6 +24,8 @@ from tests.support.logout_receivers import HOSTS, LogoutReceivers, listening_cli
 from tests.support.relying_party import RelyingParty, claims_of
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.postgresql
+
 ONE, TWO, _ = HOSTS
 
 

@@ -7,6 +7,8 @@ from tests.support.auth_service import AuthService
 from tests.support.declared import EMAIL, OTHER_EMAIL
 from tests.support.relying_party import RelyingParty, answer_of, error_of
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.fixture
 def third_party(auth: AuthService) -> RelyingParty:

@@ -8,6 +8,8 @@ from tests.support.clock import MovableClock
 from tests.support.declared import ISSUER
 from tests.support.relying_party import RelyingParty, claims_of, header_of
 
+pytestmark = pytest.mark.postgresql
+
 
 async def test_it_has_protocol_claims_only(rp: RelyingParty, clock: MovableClock) -> None:
     tokens = await rp.tokens(scope="openid profile email address phone")

@@ -9,6 +9,8 @@ from tests.support.auth_service import AuthService
 from tests.support.declared import ADDRESS, EMAIL, NOTES, OTHER_EMAIL, PHONE, PROFILE
 from tests.support.relying_party import RelyingParty, answer_of, claims_of
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.mark.parametrize(
     ("scope", "claims"),

@@ -1,10 +1,13 @@
 """What a client finds out by itself (OpenID Connect Discovery 1.0, RFC 8414): registered names, and nothing untrue."""
 
 import httpx
+import pytest
 
 from tests.support.auth_service import AuthService
 from tests.support.declared import EVERY_SCOPE, ISSUER
 from tests.support.relying_party import RelyingParty
+
+pytestmark = pytest.mark.postgresql
 
 REGISTERED = {
     "status_list_aggregation_endpoint",  # Token Status List §9.1

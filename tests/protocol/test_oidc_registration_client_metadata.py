@@ -11,6 +11,8 @@ from tests.support.clock import MovableClock
 from tests.support.declared import EVERY_SCOPE, secret_of
 from tests.support.relying_party import RelyingParty, answer_of, claims_of, header_of
 
+pytestmark = pytest.mark.postgresql
+
 DECLARED = {
     "client_id": "particular",
     "client_secret": secret_of("particular"),

@@ -10,6 +10,8 @@ from tests.support.auth_service import AuthService
 from tests.support.clock import MovableClock
 from tests.support.relying_party import RelyingParty, answered, error_of
 
+pytestmark = pytest.mark.postgresql
+
 
 async def test_a_code_is_traded_for_tokens(rp: RelyingParty) -> None:
     response = await rp.token(await rp.authorization_code())

@@ -5,6 +5,8 @@ import pytest
 from tests.support.auth_service import AuthService
 from tests.support.relying_party import RelyingParty, error_of
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 @pytest.mark.parametrize("hint", [None, "access_token", "refresh_token", "something_else"])

@@ -19,6 +19,8 @@ from tests.support.far_side import far_side
 from tests.support.patience import PATIENCE
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.fixture
 def signer(clock: MovableClock) -> AssertingClient:

@@ -14,6 +14,8 @@ from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.relying_party import answer_of, error_of
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.fixture
 async def op(auth_database_url: str, clock: MovableClock) -> Any:

@@ -7,6 +7,8 @@ from tests.support.clock import MovableClock
 from tests.support.declared import ISSUER
 from tests.support.relying_party import RelyingParty, claims_of, error_of
 
+pytestmark = pytest.mark.postgresql
+
 INACTIVE = {"active": False}
 
 

@@ -13,6 +13,8 @@ from tests.support.declared import CALENDAR
 from tests.support.relying_party import RelyingParty, answered, claims_of, error_of
 from tests.support.scraping import counted
 
+pytestmark = pytest.mark.postgresql
+
 __all__ = ["trail"]
 
 DAY = 86_400

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import httpx
+import pytest
 
 from resource_service.main import create_app
 from resource_service.settings import Settings
@@ -14,6 +15,8 @@ from tests.support.declared import ISSUER, MASTER_KEY, NOTES, PASSWORD
 from tests.support.log_lines import logging_as_served
 from tests.support.network import Network
 from tests.support.relying_party import CODE_VERIFIER, HtmlForm
+
+pytestmark = pytest.mark.postgresql
 
 
 async def test_no_secret_of_the_code_flow_is_in_the_log(

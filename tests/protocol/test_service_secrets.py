@@ -33,6 +33,8 @@ from tests.support.relying_party import RelyingParty, claims_of, error_of
 from tests.support.status_lists import provider_of
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.postgresql
+
 __all__ = ["trail"]
 
 REFUSED = (400, "invalid_grant")

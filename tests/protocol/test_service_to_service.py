@@ -12,6 +12,8 @@ from tests.support.declared import ISSUER, NOTES, secret_of
 from tests.support.network import Network, both_services
 from tests.support.relying_party import RelyingParty
 
+pytestmark = pytest.mark.postgresql
+
 READ_AND_WRITE = "notes:read notes:write"
 
 

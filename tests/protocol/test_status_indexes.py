@@ -17,6 +17,8 @@ from tallystick.errors import TemporarilyUnavailable
 from tests.support.auth_service import AuthService
 from tests.support.status_lists import fetch, look, provider_of, reference_of
 
+pytestmark = pytest.mark.postgresql
+
 KEPT = 420
 """Seconds after the last `exp`: the leeway, and the lifetime of a list."""
 SMALL = 4 * BLOCK

@@ -12,6 +12,8 @@ from tests.support.declared import EMAIL
 from tests.support.relying_party import RelyingParty
 from tests.support.status_lists import access_token, fetch, look, next_list, reference_of
 
+pytestmark = pytest.mark.postgresql
+
 
 async def test_a_bit_is_cleared_when_nobody_believes_the_token_any_more_and_the_index_comes_back_later(
     auth: AuthService, rp: RelyingParty

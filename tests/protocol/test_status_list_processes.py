@@ -2,10 +2,14 @@
 
 import asyncio
 
+import pytest
+
 from tests.support.auth_service import running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.relying_party import claims_of
 from tests.support.status_lists import access_token, fetch, look, next_list, own_token, reference_of
+
+pytestmark = pytest.mark.postgresql
 
 
 async def test_two_processes_serve_the_same_bytes(auth_database_url: str, clock: MovableClock) -> None:

@@ -13,6 +13,8 @@ from tests.support.declared import EMAIL, ISSUER
 from tests.support.relying_party import RelyingParty, error_of
 from tests.support.status_lists import access_token, fetch, look, next_list, own_token, provider_of, reference_of
 
+pytestmark = pytest.mark.postgresql
+
 URI = f"{ISSUER}/status-lists/1"
 
 

@@ -18,6 +18,8 @@ from tests.support.declared import ISSUER, NOTES
 from tests.support.network import Network
 from tests.support.relying_party import answer_of
 
+pytestmark = pytest.mark.postgresql
+
 SCOPE = "openid email notes:read notes:write"
 
 

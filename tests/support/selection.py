@@ -1,0 +1,64 @@
+"""Select the database cases of a run, and distribute test modules to the processes of pytest-xdist.
+
+A test that asks for `database_url` (a fresh database: tests of `store/`, of commands and of migrations) runs on SQLite
+and on PostgreSQL. A test that asks for `auth_database_url` (the auth service over HTTP) runs on SQLite, and on
+PostgreSQL too when its module or the test has the marker `postgresql`: where SQL differs between the two, where
+requests race, and in at least one successful request of each endpoint.
+"""
+
+import pytest
+
+SHARED_DEPLOYMENTS = {"tests/browser/": "browser", "tests/foreign/": "foreign"}
+"""Folder to group. Each group has one deployment and one Chromium, so one process runs all of it."""
+
+LONGEST_FIRST = ("tests/browser/", "tests/foreign/", "tests/faults/", "tests/protocol/", "tests/unit/")
+"""The order in which groups are handed out: the longest first, so that no process is left with a long one at the end.
+Folders that are not listed run last."""
+
+_PER_DATABASE = ("database_url", "auth_database_url", "engine")
+"""Fixtures and parameters that have a case for each database."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--databases",
+        choices=("sqlite", "default", "both"),
+        default="default",
+        help="run database tests on SQLite only, on PostgreSQL too where SQL can differ (default), or always on both",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "postgresql: run the tests that ask for auth_database_url on PostgreSQL too")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    databases: str = config.getoption("--databases")
+    unselected = [item for item in items if not _is_selected(item, databases)]
+    if unselected:
+        config.hook.pytest_deselected(items=unselected)
+        items[:] = [item for item in items if item not in set(unselected)]
+    if getattr(config.option, "loadgroup", False):  # in a process of `pytest --dist loadgroup`
+        items.sort(key=_position)
+        for item in items:
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _is_selected(item: pytest.Item, databases: str) -> bool:
+    if not isinstance(item, pytest.Function) or databases == "both":
+        return True
+    cases = item.callspec.params if hasattr(item, "callspec") else {}
+    if databases == "sqlite":
+        return "postgresql" not in item.fixturenames and "postgresql" not in (cases.get(name) for name in _PER_DATABASE)
+    return cases.get("auth_database_url") != "postgresql" or item.get_closest_marker("postgresql") is not None
+
+
+def _group(item: pytest.Item) -> str:
+    module = item.nodeid.partition("::")[0]
+    return next((group for folder, group in SHARED_DEPLOYMENTS.items() if module.startswith(folder)), module)
+
+
+def _position(item: pytest.Item) -> int:
+    folders = [number for number, folder in enumerate(LONGEST_FIRST) if item.nodeid.startswith(folder)]
+    return folders[0] if folders else len(LONGEST_FIRST)
