@@ -21,6 +21,7 @@ from auth_service.backchannel_logout.delivery_task import LogoutDelivery
 from auth_service.clients.logos import Logos
 from auth_service.clients.registry import ClientRegistry
 from auth_service.configuration.configuration_file import initial_access_token
+from auth_service.grants.context import GrantContext
 from auth_service.http.signed_state import StateSigner
 from auth_service.keys.key_ring import KeyRing
 from auth_service.keys.master_key import MasterKey
@@ -30,16 +31,17 @@ from auth_service.limits.credential_failure_limit import CredentialFailureLimit
 from auth_service.outgoing import OutgoingRequests
 from auth_service.registration.service import Registrations
 from auth_service.settings.settings import Settings
-from auth_service.status_list.index_reserve import StatusIndexes
+from auth_service.status_list.index_pool import StatusIndexPool
 from auth_service.status_list.publisher import StatusListPublishing
-from auth_service.status_list.status_list_token import status_list_uri
 from auth_service.store.audit import audit_trail
 from auth_service.store.schema import timestamps
 from auth_service.store.tokens.token_families import FamilyLifetime
 from auth_service.store.users.login_sessions import Lifetime
 from auth_service.telemetry.metrics import AuthMetrics
-from auth_service.tokens.client_families import OwnFamilies
-from auth_service.tokens.issuer import Issuing
+from auth_service.tokens.client_families import ClientFamilies
+from auth_service.tokens.issuer import TokenIssuer
+from auth_service.tokens.lookup import TokenLookup
+from auth_service.tokens.refresh_token_codec import RefreshTokenCodec
 from auth_service.vocabulary.non_decreasing_clock import NonDecreasingClock
 from tallystick.clock import Clock
 from tallystick_service.store import Store
@@ -54,7 +56,10 @@ class Provider:
     registry: ClientRegistry
     registrations: Registrations
     key_ring: KeyRing
-    issuing: Issuing
+    secrets: ServiceSecrets
+    token_lookup: TokenLookup
+    client_families: ClientFamilies
+    grant_context: GrantContext
     client_authentication: ClientAuthentication
     sign_in: SignIn
     login_sessions: LoginSessions
@@ -113,7 +118,7 @@ def lifespan(
                 settings, store, passwords, outgoing, client_keys, logos, metrics, clock
             )
             async with (
-                KeyRotationTask(provider.key_ring, provider.issuing.secrets).running(),
+                KeyRotationTask(provider.key_ring, provider.secrets).running(),
                 provider.status_list_publishing.running(),
                 provider.logout_delivery.running(),
                 metrics.published(),
@@ -153,18 +158,26 @@ async def _provider(
     )
     secrets = ServiceSecrets(store, master_key, clock, refresh_key_kept=lifetimes.refresh_token_family)
     await secrets.load()
-    status_indexes = StatusIndexes(store, clock)
-    issuing = Issuing(
+    status_indexes = StatusIndexPool(store, clock)
+    refresh_tokens = RefreshTokenCodec(secrets)
+    client_families = ClientFamilies(store, status_indexes, clock, family_lifetime)
+    grant_context = GrantContext(
         issuer=settings.issuer,
         lifetimes=lifetimes,
         family_lifetime=family_lifetime,
         store=store,
         registry=registry,
-        key_ring=key_ring,
-        own_families=OwnFamilies(store, status_indexes, clock, family_lifetime),
+        token_issuer=TokenIssuer(
+            issuer=settings.issuer,
+            lifetimes=lifetimes,
+            store=store,
+            key_ring=key_ring,
+            status_indexes=status_indexes,
+            clock=clock,
+        ),
+        refresh_tokens=refresh_tokens,
+        client_families=client_families,
         status_indexes=status_indexes,
-        status_list_uri=status_list_uri(settings.issuer),
-        secrets=secrets,
         metrics=metrics,
         clock=clock,
     )
@@ -196,7 +209,17 @@ async def _provider(
             initial_access_token=initial_access_token(settings.registration),
         ),
         key_ring=key_ring,
-        issuing=issuing,
+        secrets=secrets,
+        token_lookup=TokenLookup(
+            issuer=settings.issuer,
+            store=store,
+            key_ring=key_ring,
+            refresh_tokens=refresh_tokens,
+            clock=clock,
+            login_session_idle=lifetimes.login_session_idle,
+        ),
+        client_families=client_families,
+        grant_context=grant_context,
         client_authentication=ClientAuthentication(registry, assertions, failures),
         sign_in=SignIn(
             PasswordLogin(store, passwords, clock),

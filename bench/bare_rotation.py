@@ -46,7 +46,7 @@ async def _rotate(store: Store, token: RefreshToken, *, end: float) -> int:
     count = 0
     while time.perf_counter() < end:
         rotated = await store.write(
-            refresh_tokens.rotate,
+            refresh_tokens.rotate_refresh_token,
             replace(token, generation=token.generation + count),
             lambda family: family,
             successor=Successor(token.key_version, None),

@@ -27,7 +27,8 @@ from auth_service.store.schema.tables import clients, token_families, users
 from auth_service.store.schema.tables import revoked_indexes as revoked_table
 from auth_service.store.schema.tables import status_lists as lists_table
 from auth_service.store.status_list import revoked_indexes, status_indexes, status_lists
-from auth_service.store.tokens.revocations import KEEP_DEAD, revoke
+from auth_service.store.tokens.revocations import revoke_family
+from auth_service.vocabulary.timing import KEEP_ENDED_SECONDS
 from tallystick import base64url
 from tallystick.jwk import PublicKey, SigningKey, parse_jwk_set
 from tallystick.status_list import read_status_list
@@ -130,13 +131,13 @@ async def the_store(living: int, revoked_share: float, url: str) -> None:
 
     async def reserve() -> None:
         anywhere = [secrets.randbits(62) for _ in range(16)]
-        await store.write(status_indexes.reserve, anywhere, now=NOW, until=NOW + 600)
+        await store.write(status_indexes.reserve_block, anywhere, now=NOW, until=NOW + 600)
 
     show("to reserve a block of 1024 indexes", f"{await milliseconds_of(reserve):.1f} ms")
     numbers = iter(range(living - 1, 0, -1))
 
     async def revoke_one() -> None:
-        await store.write(revoke, next(numbers).to_bytes(16, "big"), now=NOW)
+        await store.write(revoke_family, next(numbers).to_bytes(16, "big"), now=NOW)
 
     show("to revoke a family", f"{await milliseconds_of(revoke_one):.2f} ms")
     await store.close()
@@ -178,7 +179,7 @@ def _families(living: int, size: int, revoked_share: float) -> Iterator[list[dic
                 "rotated_at": NOW,
                 "refresh_expires_at": NOW + 1_209_600,
                 "expires_at": NOW + 7_776_000,
-                "prune_at": NOW + 1_209_900 + KEEP_DEAD,
+                "prune_at": NOW + 1_209_900 + KEEP_ENDED_SECONDS,
                 "revoked_at": NOW if number < revoked else None,
                 "status_index": order[number],
             }

@@ -9,6 +9,7 @@ from auth_service.authorization.interaction import scopes_of_stored_consent
 from auth_service.authorization.request import AuthorizationRequest
 from auth_service.store.clients.clients import Client
 from auth_service.store.tokens import authorization_codes
+from auth_service.store.tokens.authorization import Authorization
 from auth_service.store.tokens.authorization_codes import AuthorizationCode, NotIssued
 from auth_service.store.users.login_sessions import LoginSession
 from tallystick.errors import OAuthError
@@ -35,20 +36,22 @@ async def issue_code(
     """A new code: 256 random bits. NotIssued: what was decided with this client and login session has changed since."""
     code = secrets.token_urlsafe(32)
     not_issued = await store.write(
-        authorization_codes.issue,
+        authorization_codes.store_code,
         hashlib.sha256(code.encode()).digest(),
         AuthorizationCode(
-            client_id=client.client_id,
-            sub=login_session.sub,
-            sid=login_session.sid,
+            Authorization(
+                client_id=client.client_id,
+                sub=login_session.sub,
+                sid=login_session.sid,
+                scope=" ".join(request.scopes),
+                resources=list(request.resources),
+                claims=request.claims.within(client.scopes).stored(),
+                auth_time=login_session.auth_time,
+                acr=login_session.acr,
+            ),
             redirect_uri=request.redirect_uri or "",
-            scope=" ".join(request.scopes),
-            resources=list(request.resources),
             nonce=request.form.get("nonce"),
             code_challenge=request.form.get("code_challenge"),
-            claims=request.claims.within(client.scopes).stored(),
-            auth_time=login_session.auth_time,
-            acr=login_session.acr,
             expires_at=now + lifetime,
         ),
         client=client,

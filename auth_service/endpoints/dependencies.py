@@ -11,6 +11,7 @@ from auth_service.backchannel_logout.delivery_task import LogoutDelivery
 from auth_service.clients.logos import Logos
 from auth_service.clients.registry import ClientRegistry
 from auth_service.composition import Provider, provider_of
+from auth_service.grants.context import GrantContext
 from auth_service.http.form import Form, read_form
 from auth_service.http.signed_state import StateSigner
 from auth_service.keys.key_ring import KeyRing
@@ -19,7 +20,8 @@ from auth_service.settings.settings import Settings
 from auth_service.status_list.publisher import StatusListPublishing
 from auth_service.store.clients.clients import Client
 from auth_service.telemetry.metrics import AuthMetrics
-from auth_service.tokens.issuer import Issuing
+from auth_service.tokens.client_families import ClientFamilies
+from auth_service.tokens.lookup import TokenLookup
 from tallystick.clock import Clock
 from tallystick_service.store import Store
 
@@ -31,10 +33,11 @@ def _part(read: Callable[[Provider], object]) -> Any:
     return Depends(part)
 
 
+ClientFamiliesDep = Annotated[ClientFamilies, _part(lambda provider: provider.client_families)]
 ClockDep = Annotated[Clock, _part(lambda provider: provider.clock)]
 StateSignerDep = Annotated[StateSigner, _part(lambda provider: provider.state_signer)]
+GrantContextDep = Annotated[GrantContext, _part(lambda provider: provider.grant_context)]
 IssuerUrl = Annotated[str, _part(lambda provider: provider.issuer)]
-IssuingDep = Annotated[Issuing, _part(lambda provider: provider.issuing)]
 KeyRingDep = Annotated[KeyRing, _part(lambda provider: provider.key_ring)]
 LoginSessionsDep = Annotated[LoginSessions, _part(lambda provider: provider.login_sessions)]
 LogosDep = Annotated[Logos, _part(lambda provider: provider.logos)]
@@ -46,6 +49,7 @@ SettingsDep = Annotated[Settings, _part(lambda provider: provider.settings)]
 SignInDep = Annotated[SignIn, _part(lambda provider: provider.sign_in)]
 StatusListPublishingDep = Annotated[StatusListPublishing, _part(lambda provider: provider.status_list_publishing)]
 StoreDep = Annotated[Store, _part(lambda provider: provider.store)]
+TokenLookupDep = Annotated[TokenLookup, _part(lambda provider: provider.token_lookup)]
 
 FormBody = Annotated[Form, Depends(read_form)]
 """The form in the request's body. Raises InvalidRequest for a malformed one."""

@@ -1,4 +1,4 @@
-"""For which one API an access token is, and what it may do there (RFC 8707, RFC 9068 §3)."""
+"""The audience of an access token, and the scopes that it gets there (RFC 8707, RFC 9068 §3)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,23 +12,24 @@ from tallystick_service.urls import without_root_path
 
 @dataclass(frozen=True)
 class Target:
-    """`audience` is one API's, or the issuer's own when only OpenID Connect's scopes are asked for."""
+    """`audience` is one API's, or the issuer itself for a token with OpenID Connect's scopes alone."""
 
     audience: str
     scope: str
 
 
-def choose_target(scope: str, *, asked: Sequence[str], allowed: Sequence[str], apis: Apis, issuer: str) -> Target:
-    """Return one audience for a token with `scope`, and those of its scopes that the audience understands.
+def choose_target(scope: str, *, requested: Sequence[str], allowed: Sequence[str], apis: Apis, issuer: str) -> Target:
+    """Choose the one audience for a token with `scope`, and those of its scopes that the audience understands.
 
-    `asked` are the resources of this request, at most one; `allowed` those of the authorization request, none meaning
-    any. Without either, the API that owns the scopes. Raises InvalidTarget when that is not exactly one.
+    `requested` are the `resource` values of the token request, `allowed` those of the authorization request; an empty
+    `allowed` allows any. Without either, the audience is the API that owns the scopes. Raises InvalidTarget unless
+    there is exactly one.
     """
-    if len(asked) > 1:
+    if len(requested) > 1:
         raise InvalidTarget("a token has one audience: name one resource", reason="audience_ambiguous")
-    named = [_audience(resource, apis, issuer) for resource in asked]
+    named = [_audience(resource, apis, issuer) for resource in requested]
     if named and allowed and named[0] not in allowed:
-        text = f"the authorization request did not name the resource {quoted(asked[0])}"
+        text = f"the authorization request did not name the resource {quoted(requested[0])}"
         raise InvalidTarget(text, reason="resource_not_granted")
     words = scope.split()
     candidates = named or list(allowed)
@@ -49,11 +50,11 @@ def choose_target(scope: str, *, asked: Sequence[str], allowed: Sequence[str], a
     return Target(audience, " ".join(word for word in words if word in OIDC_SCOPES or word in understood))
 
 
-def narrowed(scope: str | None, *, granted: str, apis: Apis) -> str:
-    """Return the scope asked for at a refresh: what was granted, or a part of it (RFC 6749 §6).
+def narrow_scope(scope: str | None, *, granted: str, apis: Apis) -> str:
+    """The scope of a refreshed token: what was granted, or the part of it that `scope` requests (RFC 6749 §6).
 
-    Scopes that are not known here are left out, because the authorization endpoint left them out, too. Raises
-    InvalidScope for a known one that was not granted, and when nothing remains.
+    Unknown scopes are left out, as the authorization endpoint does. Raises InvalidScope for a known scope that was not
+    granted, and when no scope remains.
     """
     if scope is None:
         return granted
@@ -70,7 +71,7 @@ def narrowed(scope: str | None, *, granted: str, apis: Apis) -> str:
 
 
 def _audience(resource: str, apis: Apis, issuer: str) -> str:
-    """The declared form of what a `resource` names. Raises InvalidTarget."""
+    """The audience that a `resource` value names, as it is declared. Raises InvalidTarget."""
     api = apis.for_resource(resource)
     if api is not None:
         return api.audience

@@ -6,12 +6,13 @@ import re
 import secrets
 
 from auth_service.grants.audience import choose_target
+from auth_service.grants.context import GrantContext
 from auth_service.http.form import Form
 from auth_service.store.clients.clients import Client
 from auth_service.store.tokens import authorization_codes
 from auth_service.store.tokens.authorization_codes import AuthorizationCode
 from auth_service.store.tokens.token_families import NO_REFRESH_TOKEN, Family, Replayed
-from auth_service.tokens.issuer import Issuing, TokenResponse
+from auth_service.tokens.issuer import TokenResponse
 from auth_service.tokens.refresh_token import SECRET_BYTES
 from tallystick import base64url
 from tallystick.errors import InvalidGrant, InvalidRequest
@@ -19,55 +20,62 @@ from tallystick.errors import InvalidGrant, InvalidRequest
 _CODE_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
-async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenResponse:
-    """Everything that could refuse the request comes before the code is spent: a refused attempt spends nothing."""
+async def exchange_authorization_code(form: Form, client: Client, context: GrantContext) -> TokenResponse:
+    """Every check comes before the code is redeemed, so that a refused request does not spend it."""
     code_hash = hashlib.sha256(form.require("code").encode()).digest()
-    code = check_code(await issuing.store.read(authorization_codes.find, code_hash), form, client, now=issuing.clock())
+    found = await context.store.read(authorization_codes.find_code, code_hash)
+    code = check_code(found, form, client, now=context.clock())
     target = choose_target(
-        code.scope,
-        asked=form.resources,
-        allowed=code.resources,
-        apis=await issuing.registry.apis(),
-        issuer=issuing.issuer,
+        code.authorization.scope,
+        requested=form.resources,
+        allowed=code.authorization.resources,
+        apis=await context.registry.apis(),
+        issuer=context.issuer,
     )
-    await issuing.keys_are_there(client)  # or say so while the code can still be used
+    await context.token_issuer.require_keys(client.id_token_signed_response_alg)
 
-    lifetime = issuing.family_lifetime
+    lifetime = context.family_lifetime
     has_refresh_token = "refresh_token" in client.grant_types
     secret = secrets.token_bytes(SECRET_BYTES)
-    async with issuing.status_indexes.drawn() as status_index:
-        family = await issuing.store.write(
-            authorization_codes.redeem,
+    outcome = await context.status_indexes.begin_family(
+        lambda status_index: context.store.write(
+            authorization_codes.redeem_code,
             code_hash,
             secrets.token_bytes(16),
             status_index,
-            issuing.refresh_secret(secret) if has_refresh_token else NO_REFRESH_TOKEN,
-            now=issuing.clock(),
+            context.refresh_tokens.first(secret) if has_refresh_token else NO_REFRESH_TOKEN,
+            now=context.clock(),
             lifetime=lifetime if has_refresh_token else lifetime.without_refresh_token(),
         )
-    if not isinstance(family, Family):
-        issuing.status_indexes.put_back(status_index)  # or whoever repeats a code all day would use them up
-        if isinstance(family, Replayed) and family.has_ended:
-            issuing.metrics.revocations.inc("replayed_code")
-        raise InvalidGrant(
-            "the code was used before, has expired, or its login session has ended",
-            reason="code_spent" if isinstance(family, Replayed) else "grant_ended",
-        )
+    )
+    family = _family_of(outcome, context)
 
-    response = await issuing.access_token(family, audience=target.audience, scope=target.scope)
-    if "openid" in code.scope.split():
-        response["id_token"] = await issuing.id_token(family, client, sid=code.sid, nonce=code.nonce)
+    response = await context.token_issuer.access_token_response(family, audience=target.audience, scope=target.scope)
+    if "openid" in code.authorization.scope.split():
+        response["id_token"] = await context.token_issuer.id_token(family, client, nonce=code.nonce)
     if has_refresh_token:
-        response["refresh_token"] = await issuing.refresh_token(family, client, secret)
+        response["refresh_token"] = await context.refresh_tokens.encode(family, secret)
     return response
 
 
-def check_code(code: AuthorizationCode | None, form: Form, client: Client, *, now: int) -> AuthorizationCode:
-    """That this request is the one the code was issued for.
+def _family_of(outcome: Family | Replayed | None, context: GrantContext) -> Family:
+    """The family that the code gave. Raises InvalidGrant when it gave none."""
+    if isinstance(outcome, Family):
+        return outcome
+    if isinstance(outcome, Replayed) and outcome.has_revoked:
+        context.metrics.revocations.inc("replayed_code")
+    raise InvalidGrant(
+        "the code was used before, has expired, or its login session has ended",
+        reason="code_spent" if isinstance(outcome, Replayed) else "grant_ended",
+    )
 
-    Raises InvalidGrant, or InvalidRequest for a malformed verifier.
+
+def check_code(code: AuthorizationCode | None, form: Form, client: Client, *, now: int) -> AuthorizationCode:
+    """Check that the token request matches the authorization request of the code, and return the code.
+
+    Raises InvalidGrant; InvalidRequest for a malformed verifier.
     """
-    if code is None or code.client_id != client.client_id:
+    if code is None or code.authorization.client_id != client.client_id:
         raise InvalidGrant(
             "the code is unknown or was issued to another client",
             reason="code_unknown" if code is None else "code_of_another_client",
@@ -83,7 +91,8 @@ def check_code(code: AuthorizationCode | None, form: Form, client: Client, *, no
 def check_code_verifier(code_verifier: str | None, code_challenge: str | None) -> None:
     """PKCE with S256 (RFC 7636 §4.6).
 
-    A verifier without a challenge is refused, too: the challenge was taken away on its way (RFC 9700 §4.8.2).
+    A verifier without a challenge is refused, too: an attacker may have removed the challenge from the authorization
+    request (RFC 9700 §4.8.2).
     """
     if code_verifier is None and code_challenge is None:
         return

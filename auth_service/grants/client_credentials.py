@@ -1,40 +1,41 @@
-"""grant_type=client_credentials (RFC 6749 §4.4): a program acts for itself, `sub` is its client_id (RFC 9068 §2.2)."""
+"""grant_type=client_credentials (RFC 6749 §4.4): a client acts for itself; `sub` is its client_id (RFC 9068 §2.2)."""
 
 from auth_service.grants.audience import choose_target
+from auth_service.grants.context import GrantContext
 from auth_service.http.form import Form
 from auth_service.store.clients.apis import Apis
 from auth_service.store.clients.clients import Client
-from auth_service.tokens.issuer import Issuing, TokenResponse
+from auth_service.tokens.issuer import TokenResponse
 from auth_service.vocabulary.scopes import OIDC_SCOPES
 from tallystick.errors import InvalidClient, InvalidScope, quoted
 from tallystick.scope import parse_scope
 
 
-async def exchange(form: Form, client: Client, issuing: Issuing) -> TokenResponse:
-    """No refresh token: the client can always ask again (RFC 6749 §4.4.3)."""
-    apis = await issuing.registry.apis()
+async def exchange_client_credentials(form: Form, client: Client, context: GrantContext) -> TokenResponse:
+    """There is no refresh token: the client can always ask again (RFC 6749 §4.4.3)."""
+    apis = await context.registry.apis()
     scope = check_scope(form.get("scope"), client, apis, resources=form.resources)
-    target = choose_target(scope, asked=form.resources, allowed=(), apis=apis, issuer=issuing.issuer)
-    await issuing.key_ring.signing_key()
-    family = await issuing.own_families.of(client.client_id)
+    target = choose_target(scope, requested=form.resources, allowed=(), apis=apis, issuer=context.issuer)
+    await context.token_issuer.require_keys()
+    family = await context.client_families.get_or_create(client.client_id)
     if family is None:
         raise InvalidClient("client authentication failed", reason="grant_ended")
-    return await issuing.access_token(family, audience=target.audience, scope=target.scope)
+    return await context.token_issuer.access_token_response(family, audience=target.audience, scope=target.scope)
 
 
 def check_scope(scope: str | None, client: Client, apis: Apis, *, resources: tuple[str, ...]) -> str:
-    """Return the scopes to grant: those asked for, or all that the client is registered for (RFC 6749 §3.3).
+    """The scopes to grant: the requested ones, or by default all that the client is registered for (RFC 6749 §3.3).
 
-    Where one API is named by `resources`, the default is of that API alone. Raises InvalidScope for a scope that the
-    client may not have, and for those of OpenID Connect, which need a user.
+    When `resources` names one API, the default is limited to that API's scopes. Raises InvalidScope for a scope that
+    the client is not registered for, and for OpenID Connect's scopes, which need a user.
     """
     if scope is None:
-        mine = client.scopes & apis.owner.keys()
-        if not mine:
+        default = client.scopes & apis.owner.keys()
+        if not default:
             raise InvalidScope("this client is registered for no scope of an API", reason="scope_missing")
         if len(resources) == 1 and (api := apis.for_resource(resources[0])) is not None:
-            mine &= api.scopes.keys()
-        return " ".join(sorted(mine))
+            default &= api.scopes.keys()
+        return " ".join(sorted(default))
     try:
         words = parse_scope(scope)
     except ValueError:

@@ -1,1 +1,1 @@
-"""What we issue, and the keys it is signed with."""
+"""Access tokens, ID Tokens and refresh tokens: their contents, how they are issued, and how they are identified."""

@@ -11,49 +11,53 @@ from tallystick.claims import AccessTokenClaims
 from tallystick.errors import InvalidToken
 from tallystick.jwk import PublicKey
 
-_JTI_BYTES = 16 + 8
+_FAMILY_ID_BYTES = 16
+_RANDOM_BYTES = 8
 
 
-def claims_for(
+def access_token_claims(
     family: Family, *, issuer: str, audience: str, scope: str, status_list_uri: str, now: int, lifetime: int
 ) -> dict[str, object]:
-    """What an API is told. `lifetime` is seconds.
+    """The claims of a new access token. `lifetime` is seconds.
 
-    The `jti` leads back to the family, and the index in the status list is the family's (Token Status List §6.2), so
-    that no row is written per token.
+    No row is written per token: the `jti` contains the family's id, and the index in the status list is the family's
+    (Token Status List §6.2).
     """
+    authorization = family.authorization
     claims: dict[str, object] = {
         "iss": issuer,
-        "sub": family.sub or family.client_id,
+        "sub": authorization.sub or authorization.client_id,
         "aud": audience,
-        "client_id": family.client_id,
-        "jti": base64url.encode(family.family_id + secrets.token_bytes(_JTI_BYTES - 16)),
+        "client_id": authorization.client_id,
+        "jti": base64url.encode(family.family_id + secrets.token_bytes(_RANDOM_BYTES)),
         "iat": now,
         "exp": now + lifetime,
         "scope": scope,
         "status": {"status_list": {"idx": family.status_index, "uri": status_list_uri}},
     }
-    if family.auth_time is not None:
-        claims["auth_time"] = family.auth_time
-    if family.acr is not None:
-        claims["acr"] = family.acr
+    if authorization.auth_time is not None:
+        claims["auth_time"] = authorization.auth_time
+    if authorization.acr is not None:
+        claims["acr"] = authorization.acr
     if family.roles:
         claims["roles"] = family.roles
     return claims
 
 
 def family_id_of(claims: AccessTokenClaims) -> bytes:
-    """The family of an access token that was verified. Raises ValueError for a `jti` that we did not make."""
+    """The id of the family that a verified access token belongs to. Raises ValueError for a `jti` of another form."""
     jti = base64url.decode(claims.jti)
-    if len(jti) != _JTI_BYTES:
+    if len(jti) != _FAMILY_ID_BYTES + _RANDOM_BYTES:
         raise ValueError("not one of our jti")
-    return jti[:16]
+    return jti[:_FAMILY_ID_BYTES]
 
 
-def read(access_token: str, *, issuer: str, keys: Mapping[str, PublicKey], now: int | None) -> AccessTokenClaims:
-    """The claims of an access token that we issued, for whichever API. `now` None: expired or not.
+def read_access_token(
+    access_token: str, *, issuer: str, keys: Mapping[str, PublicKey], now: int | None
+) -> AccessTokenClaims:
+    """The claims of an access token that we issued, for any audience. With `now` None, expired ones are read, too.
 
-    Raises InvalidToken. Whether its family lives is for the store to say.
+    Raises InvalidToken. It does not look whether the token's family is live.
     """
     try:
         claims = AccessTokenClaims.model_validate(

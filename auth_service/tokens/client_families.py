@@ -1,61 +1,61 @@
-"""The families under which clients act for themselves, remembered for a second."""
+"""The token families with which clients act for themselves, cached for a second."""
 
 import secrets
 from dataclasses import dataclass
 
-from auth_service.status_list.index_reserve import StatusIndexes
+from auth_service.status_list.index_pool import StatusIndexPool
 from auth_service.store.tokens import client_families
 from auth_service.store.tokens.token_families import Family, FamilyLifetime
 from tallystick.clock import Clock
 from tallystick_service.store import Store
 
-_SECONDS = 1
-_MOST = 10_000
+_CACHE_SECONDS = 1
+_MAX_CACHED = 10_000
 
 
 @dataclass(frozen=True)
-class _Known:
+class _Cached:
     family: Family
     since: int
     """Unix seconds."""
 
 
-class OwnFamilies:
-    """One live family for each client that uses client_credentials; no row is written for its many tokens."""
+class ClientFamilies:
+    """One live family for each client that uses client_credentials. No row is written per token."""
 
-    def __init__(self, store: Store, status_indexes: StatusIndexes, clock: Clock, lifetime: FamilyLifetime) -> None:
+    def __init__(self, store: Store, status_indexes: StatusIndexPool, clock: Clock, lifetime: FamilyLifetime) -> None:
         self._store = store
         self._status_indexes = status_indexes
         self._clock = clock
         self._lifetime = lifetime
-        self._known: dict[str, _Known] = {}
+        self._cached: dict[str, _Cached] = {}
         self._forgotten = 0
 
-    async def of(self, client_id: str) -> Family | None:
-        """The client's family, begun if there is none; None when the client is disabled. Raises StoreUnavailable."""
-        known, now = self._known.get(client_id), self._clock()
-        if known is not None and 0 <= now - known.since < _SECONDS:  # below 0 when somebody has set the clock back
-            return known.family
+    async def get_or_create(self, client_id: str) -> Family | None:
+        """The client's family, begun if it has none; None when the client is disabled. Raises StoreUnavailable."""
+        cached, now = self._cached.get(client_id), self._clock()
+        if cached is not None and 0 <= now - cached.since < _CACHE_SECONDS:  # negative when the clock was set back
+            return cached.family
         forgotten = self._forgotten
-        async with self._status_indexes.drawn() as index:
-            family = await self._store.write(
-                client_families.find_or_begin,
+        family = await self._status_indexes.begin_family(
+            lambda status_index: self._store.write(
+                client_families.get_or_create_family,
                 client_id,
                 secrets.token_bytes(16),
-                index,
+                status_index,
                 now=now,
                 lifetime=self._lifetime,
             )
-        if family is None or family.status_index != index:
-            self._status_indexes.put_back(index)
-        # Not one that was found alive just before it was revoked: the tokens of a whole second would be born dead.
+        )
+        # A family that was revoked after this unit read it must not be cached: for a second, all new tokens would be
+        # revoked ones.
         if family is not None and forgotten == self._forgotten:
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            self._known[client_id] = _Known(family, now)
+            if len(self._cached) >= _MAX_CACHED:
+                self._cached.clear()
+            self._cached[client_id] = _Cached(family, now)
         return family
 
     def forget(self, client_id: str) -> None:
-        """It was revoked by this process: the next token must be of another family."""
+        """This process has revoked the client's family: its next token needs another one."""
         self._forgotten += 1
-        self._known.pop(client_id, None)
+        self._cached.pop(client_id, None)

@@ -1,50 +1,90 @@
-"""A token that somebody hands us to look at or to take back, of whichever kind (RFC 7009 §2.1, RFC 7662 §2.1)."""
+"""Finds out what a token is that a client presents at /introspect or /revoke (RFC 7009 §2.1, RFC 7662 §2.1)."""
 
 from dataclasses import dataclass
 
+from auth_service.keys.key_ring import KeyRing
 from auth_service.store.clients.clients import Client
-from auth_service.store.tokens import token_families
+from auth_service.store.tokens import refresh_tokens, token_families
 from auth_service.store.tokens.refresh_tokens import RefreshToken
 from auth_service.store.tokens.token_families import Family
-from auth_service.tokens import access_token
-from auth_service.tokens.issuer import Issuing
+from auth_service.tokens.access_token import family_id_of, read_access_token
+from auth_service.tokens.refresh_token_codec import RefreshTokenCodec
 from tallystick.claims import AccessTokenClaims
+from tallystick.clock import Clock
 from tallystick.errors import InvalidGrant, InvalidToken
+from tallystick_service.store import Store
 
 
 @dataclass(frozen=True)
-class PresentedAccessToken:
-    """Genuine; perhaps expired, perhaps of a dead family."""
+class IssuedAccessToken:
+    """An access token with a valid signature of ours. It may have expired, and its family may be revoked."""
 
     claims: AccessTokenClaims
     family_id: bytes
 
 
-async def recognize(token: str, client: Client, issuing: Issuing) -> PresentedAccessToken | RefreshToken | None:
-    """What kind of token of ours this is; None when it is none, or another client's refresh token.
+class TokenLookup:
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        store: Store,
+        key_ring: KeyRing,
+        refresh_tokens: RefreshTokenCodec,
+        clock: Clock,
+        login_session_idle: int,
+    ) -> None:
+        """`login_session_idle` is the seconds after which an idle login session ends."""
+        self._issuer = issuer
+        self._store = store
+        self._key_ring = key_ring
+        self._refresh_tokens = refresh_tokens
+        self._clock = clock
+        self._login_session_idle = login_session_idle
 
-    Of a refresh token the MAC has been checked; its random part is for the store to check. `token_type_hint` is not
-    needed: the two look different.
-    """
-    if "." not in token:
+    async def identify_token(self, token: str, client: Client) -> IssuedAccessToken | RefreshToken | None:
+        """Which kind of token of ours this is; None for any other text, and for another client's refresh token.
+
+        The MAC of a refresh token has been checked, its random part has not. `token_type_hint` is not needed, because
+        only access tokens contain dots.
+        """
+        if "." not in token:
+            try:
+                refresh_token, _ = await self._refresh_tokens.decode(token, client.client_id)
+            except InvalidGrant:
+                return None
+            return refresh_token
         try:
-            found, _ = await issuing.read_refresh_token(token, client)
-        except InvalidGrant:
+            return await self.read_access_token(token, now=None)
+        except InvalidToken:
             return None
-        return found
-    try:
-        keys = await issuing.key_ring.verification_keys()
-        claims = access_token.read(token, issuer=issuing.issuer, keys=keys, now=None)
-        return PresentedAccessToken(claims, access_token.family_id_of(claims))
-    except (InvalidToken, ValueError):
-        return None
 
+    async def read_access_token(self, token: str, *, now: int | None) -> IssuedAccessToken:
+        """An access token of ours, for any audience. With `now` None, expired ones are read, too.
 
-async def live_family(family_id: bytes, issuing: Issuing) -> Family | None:
-    """The family, if it and all that is above it lives now."""
-    return await issuing.store.read(
-        token_families.find_live,
-        family_id,
-        now=issuing.clock(),
-        login_session_idle=issuing.lifetimes.login_session_idle,
-    )
+        Raises InvalidToken.
+        """
+        keys = await self._key_ring.verification_keys()
+        claims = read_access_token(token, issuer=self._issuer, keys=keys, now=now)
+        try:
+            return IssuedAccessToken(claims, family_id_of(claims))
+        except ValueError:
+            raise InvalidToken("the token is malformed") from None
+
+    async def find_live_family(self, family_id: bytes) -> Family | None:
+        """The family, if it, its client, its user and its login session are active now."""
+        return await self._store.read(
+            token_families.find_live_family,
+            family_id,
+            now=self._clock(),
+            login_session_idle=self._login_session_idle,
+        )
+
+    async def find_family_of_current_token(self, refresh_token: RefreshToken) -> Family | None:
+        """The live family whose current refresh token this is; None for a spent token."""
+        return await self._store.read(
+            refresh_tokens.find_family_of_current_token,
+            refresh_token,
+            now=self._clock(),
+            login_session_idle=self._login_session_idle,
+        )

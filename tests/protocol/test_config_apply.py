@@ -15,6 +15,7 @@ from auth_service.settings.settings import Settings
 from auth_service.store.clients import apis, clients
 from auth_service.store.schema import tables
 from auth_service.store.tokens import token_families
+from auth_service.store.tokens.authorization import Authorization
 from auth_service.store.tokens.token_families import FamilyLifetime
 from auth_service.store.users import users
 from tallystick_service.settings import Misconfigured
@@ -154,18 +155,10 @@ async def test_what_is_disabled_loses_what_it_held(store: Store, clock: MovableC
     sub = await store.read(users.find_sub, "ada@example.com")
 
     def begin(connection: Connection, family_id: bytes, client_id: str, sub: str | None) -> None:
-        token_families.begin(
+        token_families.begin_family(
             connection,
             family_id,
-            client_id=client_id,
-            sub=sub,
-            sid=None,
-            login_sid=None,
-            scope="openid",
-            resources=[],
-            claims=None,
-            auth_time=None,
-            acr=None,
+            Authorization(client_id, sub, scope="openid"),
             status_index=family_id[-1],
             refresh_secret=token_families.NO_REFRESH_TOKEN,
             now=clock(),
@@ -177,7 +170,8 @@ async def test_what_is_disabled_loses_what_it_held(store: Store, clock: MovableC
     await apply(store, settings(client=[BOT], user=[GRACE]), clock)
     await apply(store, settings(), clock)
     for family_id in (b"of the app", b"of ada"):
-        assert await store.read(token_families.find_live, family_id, now=clock(), login_session_idle=3600) is None
+        family = await store.read(token_families.find_live_family, family_id, now=clock(), login_session_idle=3600)
+        assert family is None
 
 
 async def test_what_a_person_disabled_stays_disabled(store: Store, clock: MovableClock) -> None:

@@ -115,10 +115,10 @@ async def test_what_the_first_release_wrote_is_there_after_every_step(
                 await store.write(_fill)
             assert await store.read(_kept) == FIRST_ROWS, step.name
         assert await store.read(users.password_costs) == (PasswordCost("pbkdf2_sha256", 1000),)
-        family = await store.read(token_families.find, b"family")
+        family = await store.read(token_families.find_family, b"family")
         assert family is not None
-        assert (family.login_sid, family.roles) == ("sid", ["editor"])
-        assert await store.write(revocations.revoke, b"family", now=2)
+        assert (family.authorization.sid, family.roles) == ("sid", ["editor"])
+        assert await store.write(revocations.revoke_family, b"family", now=2)
     finally:
         await store.close()
 

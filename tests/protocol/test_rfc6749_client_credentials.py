@@ -101,15 +101,15 @@ async def test_a_service_that_runs_for_years_always_gets_live_tokens(bot: Relyin
 
 
 async def test_a_family_that_is_revoked_while_it_is_looked_up_gives_no_more_tokens(auth: AuthService) -> None:
-    own_families = provider_of(auth).issuing.own_families
-    await own_families.of("bot")
+    client_families = provider_of(auth).client_families
+    await client_families.get_or_create("bot")
     auth.clock.advance(seconds=1)
-    looking = asyncio.create_task(own_families.of("bot"))
+    looking = asyncio.create_task(client_families.get_or_create("bot"))
     await asyncio.sleep(0)  # it has found nothing in memory, and asks the store
-    own_families.forget("bot")
+    client_families.forget("bot")
     found = await looking
     assert found
-    await auth.store.write(revocations.revoke, found.family_id, now=auth.clock())
-    fresh = await own_families.of("bot")
+    await auth.store.write(revocations.revoke_family, found.family_id, now=auth.clock())
+    fresh = await client_families.get_or_create("bot")
     assert fresh
     assert fresh.family_id != found.family_id

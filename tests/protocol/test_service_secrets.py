@@ -114,7 +114,7 @@ async def replace_secrets(auth: AuthService, *, is_stolen: bool = False) -> None
     """As `keys rotate-secrets` does, and until the running service has seen it."""
     await rotate_secrets(auth.store, master_key, auth.clock, is_stolen=is_stolen)
     newest = max(await load_secret(auth.store, master_key, REFRESH_KEY))
-    await until(lambda: newest in provider_of(auth).issuing.secrets.versions(REFRESH_KEY))
+    await until(lambda: newest in provider_of(auth).secrets.versions(REFRESH_KEY))
 
 
 async def test_refresh_tokens_cannot_be_computed_from_the_store_and_the_key(
@@ -179,7 +179,7 @@ async def test_another_process_accepts_a_token_of_a_key_that_it_has_not_seen_yet
     ):
         token = (await here.relying_party("spa").tokens())["refresh_token"]
         await rotate_secrets(here.store, master_key, clock, is_stolen=False)
-        await provider_of(here).issuing.secrets.load()
+        await provider_of(here).secrets.load()
         token = (await refreshed(here.relying_party("spa"), token))["refresh_token"]
         await refreshed(there.relying_party("spa"), token)
 
@@ -193,7 +193,7 @@ async def test_another_process_repeats_an_answer_that_was_made_with_a_key_that_i
     ):
         old = (await here.relying_party("spa").tokens())["refresh_token"]
         await rotate_secrets(here.store, master_key, clock, is_stolen=False)
-        await provider_of(here).issuing.secrets.load()
+        await provider_of(here).secrets.load()
         new = (await refreshed(here.relying_party("spa"), old))["refresh_token"]
         assert (await refreshed(there.relying_party("spa"), old))["refresh_token"] == new
 
@@ -284,7 +284,7 @@ class TestForms:
 
 async def test_what_is_needed_no_longer_is_destroyed(auth: AuthService, clock: MovableClock) -> None:
     await replace_secrets(auth)
-    service_secrets = provider_of(auth).issuing.secrets
+    service_secrets = provider_of(auth).secrets
     clock.advance(seconds=3600 + 59)
     await service_secrets.maintain()
     assert set(await auth.store.read(stored_secrets.load_secrets)) == {
@@ -335,7 +335,7 @@ async def test_the_documented_steps_after_a_theft_leave_the_thief_no_usable_secr
         file.write_text(f"{new}\n")
         # The commands date by the real clock, and may have taken long.
         clock.advance(seconds=int(time.time()) - clock.now + 10)
-        await until(lambda: 1 not in provider_of(auth).issuing.secrets.versions(FORM_KEY))
+        await until(lambda: 1 not in provider_of(auth).secrets.versions(FORM_KEY))
 
         for guess in thief.guesses(tokens, rp.client_id):
             assert error_of(await rp.refresh(guess)) == REFUSED

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
-from auth_service.status_list.index_reserve import StatusIndexes
+from auth_service.status_list.index_pool import StatusIndexPool
 from auth_service.store.schema.tables import revoked_indexes as revoked
 from auth_service.store.schema.tables import status_lists, token_families, users
 from auth_service.store.status_list import status_indexes
 from auth_service.store.status_list.status_indexes import BLOCK, SEEN_AFTER, Reserved
-from auth_service.store.tokens.revocations import KEEP_DEAD
+from auth_service.vocabulary.timing import KEEP_ENDED_SECONDS
 from tallystick.errors import TemporarilyUnavailable
 from tests.support.auth_service import AuthService
 from tests.support.status_lists import fetch, look, provider_of, reference_of
@@ -36,7 +36,7 @@ async def small(auth: AuthService) -> None:
 
 async def reserve(auth: AuthService, *anywhere: int, lease: int = 600) -> Reserved | None:
     now = auth.clock()
-    return await auth.store.write(status_indexes.reserve, anywhere, now=now, until=now + lease)
+    return await auth.store.write(status_indexes.reserve_block, anywhere, now=now, until=now + lease)
 
 
 async def take(auth: AuthService, indexes: Iterable[int], *, prune_at: int, revoked_at: int | None = None) -> None:
@@ -99,7 +99,7 @@ async def test_blocks_of_others_are_passed_over_wherever_they_stand(auth: AuthSe
 
 
 async def test_what_is_in_use_is_not_given_again(auth: AuthService) -> None:
-    await take(auth, range(0, BLOCK, 2), prune_at=auth.clock() + KEEP_DEAD + 3600)
+    await take(auth, range(0, BLOCK, 2), prune_at=auth.clock() + KEEP_ENDED_SECONDS + 3600)
     reserved = await reserve(auth, 0)
     assert reserved is not None
     assert list(reserved.indexes) == list(range(1, BLOCK, 2))
@@ -116,7 +116,7 @@ async def test_a_family_that_ended_by_itself_gives_its_index_back_when_no_token_
     auth: AuthService,
 ) -> None:
     last_exp = auth.clock() + 300
-    await take(auth, [5], prune_at=last_exp + KEEP_DEAD)
+    await take(auth, [5], prune_at=last_exp + KEEP_ENDED_SECONDS)
     await revive(auth)
     auth.clock.advance(seconds=300 + KEPT - 1)
     reserved = await reserve(auth, 0, lease=0)
@@ -131,7 +131,7 @@ async def test_a_family_that_ended_by_itself_gives_its_index_back_when_no_token_
 async def test_the_list_doubles_before_it_is_full_and_the_new_half_waits_until_it_has_been_seen(
     auth: AuthService,
 ) -> None:
-    await take(auth, range(SMALL - BLOCK // 8), prune_at=auth.clock() + KEEP_DEAD + 3600)
+    await take(auth, range(SMALL - BLOCK // 8), prune_at=auth.clock() + KEEP_ENDED_SECONDS + 3600)
     everywhere = range(64)
     last = await reserve(auth, *everywhere, lease=0)
     assert last is not None
@@ -156,7 +156,7 @@ async def test_the_list_doubles_before_it_is_full_and_the_new_half_waits_until_i
 async def test_without_a_free_index_a_code_is_not_spent(auth: AuthService) -> None:
     rp = auth.relying_party("app-one")
     code = await rp.authorization_code()
-    await take(auth, range(SMALL), prune_at=auth.clock() + KEEP_DEAD + 3600)
+    await take(auth, range(SMALL), prune_at=auth.clock() + KEEP_ENDED_SECONDS + 3600)
     refused = await rp.token(code)
     assert (refused.status_code, refused.json()["error"]) == (503, "temporarily_unavailable")
     assert refused.headers["retry-after"]
@@ -172,8 +172,8 @@ async def test_an_index_that_another_has_all_the_same_is_never_shared(auth: Auth
     rp = auth.relying_party("app-one")
     first = (await rp.tokens())["access_token"]
     code = await rp.authorization_code()
-    indexes = provider_of(auth).issuing.status_indexes
-    indexes.put_back(reference_of(first)["idx"])
+    indexes = provider_of(auth).grant_context.status_indexes
+    indexes.release(reference_of(first)["idx"])
     refused = await rp.token(code)
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     again = await rp.token(code)
@@ -182,7 +182,7 @@ async def test_an_index_that_another_has_all_the_same_is_never_shared(auth: Auth
 
 
 async def test_a_code_that_is_repeated_uses_up_no_indexes(auth: AuthService) -> None:
-    rp, indexes = auth.relying_party("app-one"), provider_of(auth).issuing.status_indexes
+    rp, indexes = auth.relying_party("app-one"), provider_of(auth).grant_context.status_indexes
     code = await rp.authorization_code()
     assert (await rp.token(code)).status_code == 200
     before = set(indexes._free)
@@ -200,7 +200,7 @@ async def test_of_all_who_wait_for_a_block_one_asks_and_all_are_told(
         asked.append(1)
         raise TemporarilyUnavailable("the store is away")
 
-    monkeypatch.setattr(status_indexes, "reserve", is_away)
+    monkeypatch.setattr(status_indexes, "reserve_block", is_away)
     auth.clock.advance(seconds=600)
     outcomes = await asyncio.gather(*(draw(auth, 1) for _ in range(20)), return_exceptions=True)
     assert all(isinstance(outcome, TemporarilyUnavailable) for outcome in outcomes)
@@ -210,10 +210,10 @@ async def test_of_all_who_wait_for_a_block_one_asks_and_all_are_told(
 async def test_a_failure_that_nobody_waits_for_any_more_is_none(auth: AuthService) -> None:
     complaints: list[dict[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, complaint: complaints.append(complaint))
-    await take(auth, range(SMALL), prune_at=auth.clock() + KEEP_DEAD + 3600)
-    indexes = StatusIndexes(auth.store, auth.clock)
+    await take(auth, range(SMALL), prune_at=auth.clock() + KEEP_ENDED_SECONDS + 3600)
+    indexes = StatusIndexPool(auth.store, auth.clock)
 
-    waiting = asyncio.create_task(indexes._draw())
+    waiting = asyncio.create_task(indexes.reserve())
     await asyncio.sleep(0)  # it has asked
     waiting.cancel()
     assert indexes._reserving is not None
@@ -224,21 +224,20 @@ async def test_a_failure_that_nobody_waits_for_any_more_is_none(auth: AuthServic
 
 
 async def test_an_index_of_a_block_that_is_somebody_elses_by_now_is_not_put_back(auth: AuthService) -> None:
-    indexes = provider_of(auth).issuing.status_indexes
-    async with indexes.drawn() as late:
-        auth.clock.advance(seconds=600)
-        assert await reserve(auth, late // BLOCK)
-        assert await draw(auth, 1)  # of another block
-    indexes.put_back(late)
+    indexes = provider_of(auth).grant_context.status_indexes
+    late = await indexes.reserve()
+    auth.clock.advance(seconds=600)
+    assert await reserve(auth, late // BLOCK)
+    assert await draw(auth, 1)  # of another block
+    indexes.release(late)
     assert late not in indexes._free
 
 
 async def draw(auth: AuthService, most: int) -> set[int]:
     """So many indexes, or as many as are left in our block."""
-    indexes, drawn = provider_of(auth).issuing.status_indexes, set()
+    indexes, drawn = provider_of(auth).grant_context.status_indexes, set()
     for _ in range(most):
-        async with indexes.drawn() as index:
-            drawn.add(index)
+        drawn.add(await indexes.reserve())
     return drawn
 
 
@@ -252,7 +251,7 @@ async def test_a_family_from_before_that_gets_an_index_that_is_taken_is_told_to_
         connection.execute(update(token_families).where(mine).values(status_index=None))
 
     await auth.store.write(forget)
-    provider_of(auth).issuing.status_indexes.put_back(reference_of(own)["idx"])
+    provider_of(auth).grant_context.status_indexes.release(reference_of(own)["idx"])
     refused = await rp.refresh(tokens["refresh_token"])
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     refreshed = await rp.refresh(tokens["refresh_token"])

@@ -231,7 +231,7 @@ async def _expected_subs(request: AuthorizationRequest, provider: Provider) -> f
     if id_token_hint is None:
         return expected
     keys = await provider.key_ring.hint_keys()
-    hint = id_token.read_hint(id_token_hint, issuer=provider.issuer, keys=keys)
+    hint = id_token.read_id_token_hint(id_token_hint, issuer=provider.issuer, keys=keys)
     if hint is None or hint.aud != request.client_id:
         raise InvalidRequest(
             "the id_token_hint is not an ID Token of this client's from here", reason="id_token_hint_invalid"

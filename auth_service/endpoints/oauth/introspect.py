@@ -1,22 +1,37 @@
-"""POST /introspect: what a token is worth at this moment (RFC 7662)."""
+"""POST /introspect: whether a token is active, and its claims (RFC 7662)."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Response
 
-from auth_service.composition import Provided, Provider
-from auth_service.http.form import read_form
+from auth_service.endpoints.dependencies import (
+    AuthenticatedClient,
+    ClockDep,
+    FormBody,
+    IssuerUrl,
+    RegistryDep,
+    TokenLookupDep,
+)
 from auth_service.http.json_response import json_response
 from auth_service.http.openapi import error_responses, form_body
+from auth_service.http.raw_route import RawRoute
 from auth_service.store.clients.clients import Client
-from auth_service.store.tokens import refresh_tokens
 from auth_service.store.tokens.refresh_tokens import RefreshToken
-from auth_service.tokens.lookup import PresentedAccessToken, live_family, recognize
+from auth_service.tokens.lookup import IssuedAccessToken
 from tallystick.errors import InvalidClient
 
-router = APIRouter(tags=["OAuth 2.1"])
+router = APIRouter(tags=["OAuth 2.1"], route_class=RawRoute)
 
 _INACTIVE = {"active": False}
+
+
+async def _confidential_client(client: AuthenticatedClient) -> Client:
+    if client.is_public:
+        raise InvalidClient("introspection needs a client that can prove who it is", reason="client_is_public")
+    return client
+
+
+ConfidentialClient = Annotated[Client, Depends(_confidential_client)]
 
 
 @router.post(
@@ -25,47 +40,43 @@ _INACTIVE = {"active": False}
     responses=error_responses(400, 401, 413, 429, 503),
     openapi_extra=form_body(required=["token"], token="an access token or a refresh token", token_type_hint="ignored"),  # noqa: S106
 )
-async def introspect(request: Request, provider: Provided) -> Response:
-    """For the token's own client, or one that its API lists; to anybody else every token is inactive."""
-    form = await read_form(request)
-    client = await provider.client_authentication.authenticate(request, form)
-    if client.is_public:
-        raise InvalidClient("introspection needs a client that can prove who it is", reason="client_is_public")
-    match await recognize(form.require("token"), client, provider.issuing):
-        case PresentedAccessToken() as presented:
-            return json_response(await _access_token(presented, client, provider))
-        case RefreshToken() as presented:
-            return json_response(await _refresh_token(presented, provider))
+async def introspect(
+    form: FormBody,
+    client: ConfidentialClient,
+    lookup: TokenLookupDep,
+    registry: RegistryDep,
+    issuer: IssuerUrl,
+    clock: ClockDep,
+) -> Response:
+    """For the token's own client, or one that its API lists; to any other client every token is inactive."""
+    claims: dict[str, Any] | None = None
+    match await lookup.identify_token(form.require("token"), client):
+        case IssuedAccessToken() as token:
+            api = (await registry.apis()).by_audience.get(str(token.claims.aud))
+            allowed = {token.claims.client_id, *(api.introspection_clients if api is not None else ())}
+            if client.client_id in allowed and token.claims.exp > clock():
+                claims = await _access_token_claims(token, lookup)
+        case RefreshToken() as token:
+            claims = await _refresh_token_claims(token, lookup, issuer)
         case None:
-            return json_response(_INACTIVE)
+            pass
+    return json_response(_INACTIVE if claims is None else {"active": True, **claims})
 
 
-async def _access_token(presented: PresentedAccessToken, client: Client, provider: Provider) -> dict[str, Any]:
-    claims = presented.claims
-    api = (await provider.registry.apis()).by_audience.get(str(claims.aud))
-    others = api.introspection_clients if api is not None else frozenset()
-    may_see = client.client_id == claims.client_id or client.client_id in others
-    if not may_see or claims.exp <= provider.clock():
-        return _INACTIVE
-    if await live_family(presented.family_id, provider.issuing) is None:
-        return _INACTIVE
-    return {"active": True, "token_type": "Bearer", **claims.model_dump(exclude_none=True)}
+async def _access_token_claims(token: IssuedAccessToken, lookup: TokenLookupDep) -> dict[str, Any] | None:
+    if await lookup.find_live_family(token.family_id) is None:
+        return None
+    return {"token_type": "Bearer", **token.claims.model_dump(exclude_none=True)}
 
 
-async def _refresh_token(presented: RefreshToken, provider: Provider) -> dict[str, Any]:
-    family = await provider.store.read(
-        refresh_tokens.find_current,
-        presented,
-        now=provider.clock(),
-        login_session_idle=provider.settings.lifetimes.login_session_idle,
-    )
+async def _refresh_token_claims(token: RefreshToken, lookup: TokenLookupDep, issuer: str) -> dict[str, Any] | None:
+    family = await lookup.find_family_of_current_token(token)
     if family is None:
-        return _INACTIVE
+        return None
     return {
-        "active": True,
-        "client_id": family.client_id,
-        "sub": family.sub,
-        "scope": family.scope,
-        "iss": provider.issuer,
+        "client_id": family.authorization.client_id,
+        "sub": family.authorization.sub,
+        "scope": family.authorization.scope,
+        "iss": issuer,
         "exp": family.refresh_expires_at,
     }

@@ -1,16 +1,23 @@
-"""POST /revoke: a client takes a token back, and with it the whole family (RFC 7009)."""
+"""POST /revoke: a client revokes a token, and with it the whole family (RFC 7009)."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
-from auth_service.composition import Provided, Provider
-from auth_service.http.form import read_form
+from auth_service.endpoints.dependencies import (
+    AuthenticatedClient,
+    ClientFamiliesDep,
+    ClockDep,
+    FormBody,
+    MetricsDep,
+    StoreDep,
+    TokenLookupDep,
+)
 from auth_service.http.openapi import error_responses, form_body
+from auth_service.http.raw_route import RawRoute
 from auth_service.store.tokens import refresh_tokens, revocations
-from auth_service.store.tokens.refresh_tokens import RefreshToken
-from auth_service.tokens.lookup import PresentedAccessToken, recognize
+from auth_service.tokens.lookup import IssuedAccessToken
 from tallystick.errors import InvalidGrant
 
-router = APIRouter(tags=["OAuth 2.1"])
+router = APIRouter(tags=["OAuth 2.1"], route_class=RawRoute)
 
 
 @router.post(
@@ -19,25 +26,28 @@ router = APIRouter(tags=["OAuth 2.1"])
     responses=error_responses(400, 401, 413, 429, 503),
     openapi_extra=form_body(required=["token"], token="an access token or a refresh token", token_type_hint="ignored"),  # noqa: S106
 )
-async def revoke(request: Request, provider: Provided) -> Response:
-    """End the token's family. 200 for what is unknown or dead, too: it is what the client wanted (RFC 7009 §2.2)."""
-    form = await read_form(request)
-    client = await provider.client_authentication.authenticate(request, form)
-    presented = await recognize(form.require("token"), client, provider.issuing)
-    if isinstance(presented, PresentedAccessToken) and presented.claims.client_id != client.client_id:
+async def revoke(
+    form: FormBody,
+    client: AuthenticatedClient,
+    lookup: TokenLookupDep,
+    store: StoreDep,
+    client_families: ClientFamiliesDep,
+    metrics: MetricsDep,
+    clock: ClockDep,
+) -> Response:
+    """Revoke the token's family. An unknown or inactive token is answered with 200, too (RFC 7009 §2.2)."""
+    token = await lookup.identify_token(form.require("token"), client)
+    if isinstance(token, IssuedAccessToken) and token.claims.client_id != client.client_id:
         raise InvalidGrant("the token was issued to another client", reason="token_of_another_client")
-    if presented is not None:
+    if token is not None:
+        now = clock()
         try:
-            has_ended = await _revoke(presented, provider)
-        finally:  # a write that was given up may have been done
-            provider.issuing.own_families.forget(client.client_id)
-        if has_ended:
-            provider.metrics.revocations.inc("revocation_request")
+            if isinstance(token, IssuedAccessToken):
+                has_revoked = await store.write(revocations.revoke_family_on_request, token.family_id, now=now)
+            else:
+                has_revoked = await store.write(refresh_tokens.revoke_family_of_refresh_token, token, now=now)
+        finally:  # the write may have been done even when this request gave it up
+            client_families.forget(client.client_id)
+        if has_revoked:
+            metrics.revocations.inc("revocation_request")
     return Response(headers={"Cache-Control": "no-store"})
-
-
-async def _revoke(presented: PresentedAccessToken | RefreshToken, provider: Provider) -> bool:
-    now = provider.clock()
-    if isinstance(presented, RefreshToken):
-        return await provider.store.write(refresh_tokens.revoke_presented, presented, now=now)
-    return await provider.store.write(revocations.revoke_presented, presented.family_id, now=now)

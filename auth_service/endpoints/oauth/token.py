@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from auth_service.endpoints.dependencies import AuthenticatedClient, FormBody, IssuingDep, MetricsDep
+from auth_service.endpoints.dependencies import AuthenticatedClient, FormBody, GrantContextDep, MetricsDep
 from auth_service.grants import GRANTS
 from auth_service.http.json_response import json_response
 from auth_service.http.openapi import error_responses, form_body
@@ -18,7 +18,7 @@ router = APIRouter(tags=["OAuth 2.1"], route_class=RawRoute)
     responses=error_responses(400, 401, 413, 429, 503),
     openapi_extra=form_body(
         required=["grant_type"],
-        grant_type="authorization_code, refresh_token or client_credentials",
+        grant_type=", ".join(GRANTS),
         code="the authorization code",
         redirect_uri="as in the authorization request",
         code_verifier="PKCE (RFC 7636 §4.1)",
@@ -31,14 +31,14 @@ router = APIRouter(tags=["OAuth 2.1"], route_class=RawRoute)
         client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
     ),
 )
-async def token(form: FormBody, client: AuthenticatedClient, issuing: IssuingDep, metrics: MetricsDep) -> Response:
+async def token(form: FormBody, client: AuthenticatedClient, context: GrantContextDep, metrics: MetricsDep) -> Response:
     """Trade an authorization code, a refresh token or a client's own credentials for tokens (RFC 6749 §3.2)."""
     grant_type = form.require("grant_type")
     grant = GRANTS.get(grant_type)
     if grant is None:
-        raise UnsupportedGrantType("the grants are authorization_code, refresh_token and client_credentials")
+        raise UnsupportedGrantType(f"the supported grants are {', '.join(GRANTS)}")
     if grant_type not in client.grant_types:
         raise UnauthorizedClient("this client is not registered for this grant", reason="grant_not_registered")
-    response = await grant(form, client, issuing)
+    response = await grant(form, client, context)
     metrics.tokens_issued.inc(grant_type)
     return json_response(response)

@@ -147,7 +147,7 @@ async def _parse(query: str, provider: Provider) -> LogoutRequest:
     hint, client_id = None, form.get("client_id")
     if "id_token_hint" in form:
         keys = await provider.key_ring.hint_keys()
-        hint = id_token.read_hint(form["id_token_hint"], issuer=provider.issuer, keys=keys)
+        hint = id_token.read_id_token_hint(form["id_token_hint"], issuer=provider.issuer, keys=keys)
         if hint is not None and client_id not in (None, hint.aud):
             raise DifferentClients("client_id is not the client that the id_token_hint was issued to")
         client_id = hint.aud if hint else None  # a hint that is not genuine makes the whole request doubtful

@@ -157,7 +157,7 @@ def disable_client(connection: Connection, client_id: str, *, by: str, now: int)
     ).one_or_none()
     void_codes(connection, client_id)
     logout_deliveries.drop(connection, client_id)
-    revocations.revoke_of_client(connection, client_id, now=now)
+    revocations.revoke_families_of_client(connection, client_id, now=now)
     if found is not None:
         audit_trail.record(connection, "client_disabled", now=now, client_id=client_id, by=by)
     return found is not None

@@ -164,7 +164,7 @@ def delete_client(connection: Connection, client_id: str, *, now: int) -> bool:
     # The lock keeps a redemption from adding a family after the revocation.
     if connection.execute(registered.with_for_update()).one_or_none() is None:
         return False
-    revocations.revoke_of_client(connection, client_id, now=now)
+    revocations.revoke_families_of_client(connection, client_id, now=now)
     connection.execute(delete(clients).where(clients.c.client_id == client_id))
     audit_trail.record(connection, "client_deleted", now=now, client_id=client_id)
     return True

@@ -58,7 +58,7 @@ def add_versions(
         connection.execute(delete(secrets).where(secrets.c.name.in_(destroy_old)))
     for (name, version), secret in new_versions.items():
         connection.execute(insert(secrets).values(name=name, version=version, secret=secret, added_at=now))
-    revoked = refresh_tokens.revoke_without_own_secret(connection, now=now) if destroy_old else None
+    revoked = refresh_tokens.revoke_families_without_own_secret(connection, now=now) if destroy_old else None
     versions = sorted(f"{name} {version}" for name, version in new_versions)
     audit_trail.record(connection, "secrets_rotated", now=now, detail={"secrets": versions, "families_ended": revoked})
     return revoked

@@ -70,7 +70,7 @@ class Waiting:
     deliveries: int
 
 
-def remember(connection: Connection, sid: str, client_id: str) -> None:
+def remember_client(connection: Connection, sid: str, client_id: str) -> None:
     """This client is to be told when the login session ends. The caller holds both rows (`lock_active_owners`)."""
     connection.execute(_REMEMBER[connection.dialect.name], {"sid": sid, "client_id": client_id})
 

@@ -19,7 +19,7 @@ _AT_ONCE = 10_000
 _FREED_AT_ONCE = 1000
 
 
-def add(connection: Connection, indexes: Select[tuple[int]]) -> None:
+def add_indexes(connection: Connection, indexes: Select[tuple[int]]) -> None:
     """What `indexes` selects is to be set in the next list. In the same unit as what revoked it."""
     insert: Any = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}[connection.dialect.name]
     connection.execute(

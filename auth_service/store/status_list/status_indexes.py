@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, case, select, update
 
 from auth_service.store.schema.locks import Lock
 from auth_service.store.schema.tables import revoked_indexes, status_blocks, status_lists, token_families
-from auth_service.store.tokens.revocations import KEEP_DEAD
+from auth_service.vocabulary.timing import KEEP_ENDED_SECONDS
 from tallystick.clock import LEEWAY
 from tallystick_service.store import advisory_lock, insert_on_conflict
 
@@ -35,7 +35,7 @@ class Reserved:
     until: int
 
 
-def reserve(connection: Connection, anywhere: Sequence[int], *, now: int, until: int) -> Reserved | None:
+def reserve_block(connection: Connection, anywhere: Sequence[int], *, now: int, until: int) -> Reserved | None:
     """Reserve a block for this process; `anywhere` are large random numbers, a place to look at for each.
 
     None when nothing is free, or no list has been published yet. When room runs short, the list is asked to grow.
@@ -50,7 +50,7 @@ def reserve(connection: Connection, anywhere: Sequence[int], *, now: int, until:
     block, indexes = 0, list[int]()
     for looked, candidate in enumerate(not_taken):
         # A list is believed for its lifetime: until then, an index may not mean another family.
-        free = _free_in(connection, candidate, dead_by=now + KEEP_DEAD - LEEWAY - status_list.lifetime)
+        free = _free_in(connection, candidate, dead_by=now + KEEP_ENDED_SECONDS - LEEWAY - status_list.lifetime)
         if len(free) > len(indexes):
             block, indexes = candidate, free
         if len(indexes) >= _ROOM or (indexes and looked >= _LOOK_AT):

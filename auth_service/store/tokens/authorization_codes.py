@@ -1,6 +1,6 @@
-"""The one-time value between /authorize and /token (RFC 6749 §4.1).
+"""Authorization codes (RFC 6749 §4.1.2): stored by /authorize, redeemed once at /token.
 
-256 random bits to the holder, SHA-256 to the store.
+A code is 256 random bits. The store has its SHA-256.
 """
 
 from dataclasses import dataclass
@@ -15,11 +15,13 @@ from auth_service.store.clients.clients import Client
 from auth_service.store.logout import logout_deliveries
 from auth_service.store.schema.tables import authorization_codes, consents
 from auth_service.store.tokens import revocations, token_families
+from auth_service.store.tokens.authorization import Authorization
 from auth_service.store.tokens.owners import lock_active_login, lock_active_owners
 from auth_service.store.tokens.token_families import Family, FamilyLifetime, RefreshSecret, Replayed
 from tallystick_service.store import prune
 
-_KEEP_SPENT = 86_400  # seconds
+KEEP_SPENT_SECONDS = 86_400
+"""How long a redeemed or expired code is kept after its expiry, so that a replay is recognized."""
 
 _INSERT = insert(authorization_codes)
 _FIND = select(authorization_codes).where(authorization_codes.c.code_hash == bindparam("the_code"))
@@ -40,32 +42,25 @@ _REDEEM = (
 
 @dataclass(frozen=True)
 class AuthorizationCode:
-    """What was asked for at /authorize and allowed, to be compared with what comes to /token."""
+    """An authorization, and the parameters of its request that the token request must match."""
 
-    client_id: str
-    sub: str
-    sid: str
+    authorization: Authorization
     redirect_uri: str
-    scope: str
-    resources: list[str]
     nonce: str | None
     code_challenge: str | None
-    claims: dict[str, Any] | None
-    auth_time: int
-    acr: str | None
     expires_at: int
     redeemed_at: int | None = None
 
 
 class NotIssued(Enum):
-    """What the decision to issue a code rested on, and is not so any more."""
+    """Why a code was not stored: what the decision to issue it rested on has changed since."""
 
     CLIENT_CHANGED = auto()
     LOGIN_ENDED = auto()
     CONSENT_WITHDRAWN = auto()
 
 
-def issue(
+def store_code(
     connection: Connection,
     code_hash: bytes,
     code: AuthorizationCode,
@@ -74,23 +69,25 @@ def issue(
     needs_consent_to: frozenset[str],
     now: int,
 ) -> NotIssued | None:
-    """Remember a code. None when it was issued, else the reason why not; nothing has been written then.
+    """Store a code. None when it was stored, else the reason why not; nothing has been written then.
 
-    What was decided before this unit is checked again under the locks that changes take: `client` is still as it was
-    when the request was judged, the user and the login session are live, and the stored consent covers
-    `needs_consent_to`, which is empty when the answer does not rest on a stored consent.
+    This unit checks again, under the locks that changes take, what was decided before it: `client` is still as it was
+    when the request was judged, the user and the login session are active, and the stored consent covers
+    `needs_consent_to`, which is empty when the decision does not rest on a stored consent.
 
-    A client that registered itself is kept from its first code on. One with a backchannel_logout_uri is to be told when
-    the login session ends (Back-Channel Logout §2.3).
+    A client that registered itself is kept from its first code on. A client with a backchannel_logout_uri gets a logout
+    token when the login session ends (Back-Channel Logout §2.3).
     """
+    authorization = code.authorization
+    client_id, sub, sid = authorization.client_id, authorization.sub, authorization.sid
     if client.is_unused:
-        clients.mark_used(connection, code.client_id)  # first: locked for update at once, not after a shared lock
+        clients.mark_used(connection, client_id)  # first: locks the row for update, which a shared lock cannot become
     if not clients.lock_unchanged(connection, client):
         return NotIssued.CLIENT_CHANGED
-    if not lock_active_login(connection, sub=code.sub, sid=code.sid, now=now):
+    if not lock_active_login(connection, sub=sub, sid=sid, now=now):
         return NotIssued.LOGIN_ENDED
-    if needs_consent_to:  # read after the user's row was locked, for which a withdrawal waits, or has been waited for
-        names = {"the_sub": code.sub, "the_client": code.client_id}
+    if needs_consent_to:  # read after the user's row is locked, because a withdrawal locks that row, too
+        names = {"the_sub": sub, "the_client": client_id}
         scope = connection.execute(_CONSENT, names).scalar_one_or_none() or ""
         if not needs_consent_to <= frozenset(scope.split()):
             return NotIssued.CONSENT_WITHDRAWN
@@ -98,35 +95,35 @@ def issue(
         _INSERT,
         {
             "code_hash": code_hash,
-            "client_id": code.client_id,
-            "sub": code.sub,
-            "sid": code.sid,
+            "client_id": client_id,
+            "sub": sub,
+            "sid": sid,
             "redirect_uri": code.redirect_uri,
-            "scope": code.scope,
-            "resources": code.resources,
+            "scope": authorization.scope,
+            "resources": authorization.resources,
             "nonce": code.nonce,
             "code_challenge": code.code_challenge,
-            "claims": code.claims,
-            "auth_time": code.auth_time,
-            "acr": code.acr,
+            "claims": authorization.claims,
+            "auth_time": authorization.auth_time,
+            "acr": authorization.acr,
             "expires_at": code.expires_at,
-            "prune_at": code.expires_at + _KEEP_SPENT,
+            "prune_at": code.expires_at + KEEP_SPENT_SECONDS,
         },
     )
-    if client.backchannel_logout_uri is not None:
-        logout_deliveries.remember(connection, code.sid, code.client_id)
-    # Last: it locks what it deletes in no order, so nothing may be waited for behind it.
+    if client.backchannel_logout_uri is not None and sid is not None:
+        logout_deliveries.remember_client(connection, sid, client_id)
+    # Last: it locks the rows that it deletes in no fixed order, so the unit must not wait for a lock after it.
     prune(connection, authorization_codes.c.prune_at, now=now)
     return None
 
 
-def find(connection: Connection, code_hash: bytes) -> AuthorizationCode | None:
-    """The code as it was issued, spent or not."""
+def find_code(connection: Connection, code_hash: bytes) -> AuthorizationCode | None:
+    """The code as it was issued, redeemed or not."""
     row = connection.execute(_FIND, {"the_code": code_hash}).one_or_none()
     return None if row is None else _code(row)
 
 
-def redeem(
+def redeem_code(
     connection: Connection,
     code_hash: bytes,
     family_id: bytes,
@@ -136,28 +133,21 @@ def redeem(
     now: int,
     lifetime: FamilyLifetime,
 ) -> Family | Replayed | None:
-    """Spend a code whose request has been checked in every other way, and open its token family, in one unit.
+    """Redeem a code and begin its token family in one unit. The request has been checked in every other way.
 
-    One statement decides, so two racing requests cannot both win. Replayed: it was spent before, and what it gave is
-    revoked by this same unit (RFC 6749 §4.1.2). None: unknown, expired, or its login session, user or client is gone.
+    One statement decides, so only one of two concurrent requests gets the family. Replayed: the code was redeemed
+    before, and this unit has revoked the family that it gave (RFC 6749 §4.1.2). None: the code is unknown or expired,
+    or its login session, user or client is not active.
     """
     row = connection.execute(_REDEEM, {"the_code": code_hash, "now": now, "for_family": family_id}).one_or_none()
     if row is None:
         return _replayed(connection, code_hash, now=now)
     if not lock_active_owners(connection, client_id=row.client_id, sub=row.sub, sid=row.sid, now=now):
         return None
-    return token_families.begin(
+    return token_families.begin_family(
         connection,
         family_id,
-        client_id=row.client_id,
-        sub=row.sub,
-        sid=None if "offline_access" in row.scope.split() else row.sid,
-        login_sid=row.sid,
-        scope=row.scope,
-        resources=row.resources,
-        claims=row.claims,
-        auth_time=row.auth_time,
-        acr=row.acr,
+        _authorization(row),
         status_index=status_index,
         refresh_secret=refresh_secret,
         now=now,
@@ -165,8 +155,8 @@ def redeem(
     )
 
 
-def void(connection: Connection, sub: str, client_id: str) -> None:
-    """No code that this client holds for this user can be redeemed any more, by whatever clock."""
+def void_codes(connection: Connection, sub: str, client_id: str) -> None:
+    """Make every code of this client and user unusable, whatever the clock of the process that gets it shows."""
     connection.execute(
         update(authorization_codes)
         .where(
@@ -183,26 +173,31 @@ def _replayed(connection: Connection, code_hash: bytes, *, now: int) -> Replayed
     row = connection.execute(_FIND, {"the_code": code_hash}).one_or_none()
     if row is None or row.redeemed_at is None:
         return None
-    # Only the replay that ends something is written down: whoever has a spent code could repeat it all day.
-    has_ended = revocations.revoke(connection, row.family_id, now=now)
-    if has_ended:
+    has_revoked = revocations.revoke_family(connection, row.family_id, now=now)
+    if has_revoked:  # later replays leave no audit row: a caller could repeat the code without end
         audit_trail.record(connection, "code_replayed", now=now, sub=row.sub, client_id=row.client_id, sid=row.sid)
-    return Replayed(has_ended)
+    return Replayed(has_revoked)
 
 
 def _code(row: Any) -> AuthorizationCode:
     return AuthorizationCode(
+        authorization=_authorization(row),
+        redirect_uri=row.redirect_uri,
+        nonce=row.nonce,
+        code_challenge=row.code_challenge,
+        expires_at=row.expires_at,
+        redeemed_at=row.redeemed_at,
+    )
+
+
+def _authorization(row: Any) -> Authorization:
+    return Authorization(
         client_id=row.client_id,
         sub=row.sub,
         sid=row.sid,
-        redirect_uri=row.redirect_uri,
         scope=row.scope,
         resources=row.resources,
-        nonce=row.nonce,
-        code_challenge=row.code_challenge,
         claims=row.claims,
         auth_time=row.auth_time,
         acr=row.acr,
-        expires_at=row.expires_at,
-        redeemed_at=row.redeemed_at,
     )

@@ -1,45 +1,40 @@
-"""The one family under which a client acts for itself. Its tokens are many, and no row is written for them."""
+"""The one token family with which a client acts for itself (RFC 6749 §4.4). No row is written for its tokens."""
 
 from sqlalchemy import Connection, select, update
 
 from auth_service.store.schema.tables import clients
 from auth_service.store.schema.tables import token_families as families
 from auth_service.store.tokens import token_families
-from auth_service.store.tokens.revocations import KEEP_DEAD
+from auth_service.store.tokens.authorization import Authorization
 from auth_service.store.tokens.token_families import NO_REFRESH_TOKEN, Family, FamilyLifetime
+from auth_service.vocabulary.timing import KEEP_ENDED_SECONDS
 
 
-def find_or_begin(
+def get_or_create_family(
     connection: Connection, client_id: str, new_id: bytes, status_index: int, *, now: int, lifetime: FamilyLifetime
 ) -> Family | None:
-    """The client's live family; `new_id` (16 random bytes) and `status_index` are for a new one, should there be
-    none.
+    """The client's live family. If it has none, one is begun with `new_id` (16 random bytes) and `status_index`.
 
-    Half-way through its lifetime it is renewed, or its newest tokens would die with it. None: the client is disabled.
+    In the second half of its lifetime the family is renewed, so that it outlives its newest tokens. None: the client is
+    disabled.
     """
-    # FOR UPDATE, so that of two first requests one opens the family and the other finds it.
+    # FOR UPDATE: of two concurrent first requests, one begins the family and the other finds it.
     client = select(clients.c.client_id).where(clients.c.client_id == client_id, clients.c.disabled_at.is_(None))
     if connection.execute(client.with_for_update()).one_or_none() is None:
         return None
-    mine = (families.c.client_id == client_id, families.c.sub.is_(None), families.c.revoked_at.is_(None))
-    row = connection.execute(select(families.c.family_id, families.c.refresh_expires_at).where(*mine)).one_or_none()
-    known: bytes | None = None if row is None else row.family_id
+    its_live_one = (families.c.client_id == client_id, families.c.sub.is_(None), families.c.revoked_at.is_(None))
+    row = connection.execute(
+        select(families.c.family_id, families.c.refresh_expires_at).where(*its_live_one)
+    ).one_or_none()
+    family_id: bytes | None = None if row is None else row.family_id
     if row is not None and row.refresh_expires_at <= now + lifetime.refresh_token // 2:
-        known = _renew(connection, row.family_id, now=now, lifetime=lifetime)
-    if known is not None:
-        return token_families.find(connection, known)
-    return token_families.begin(
+        family_id = _renew(connection, row.family_id, now=now, lifetime=lifetime)
+    if family_id is not None:
+        return token_families.find_family(connection, family_id)
+    return token_families.begin_family(
         connection,
         new_id,
-        client_id=client_id,
-        sub=None,
-        sid=None,
-        login_sid=None,
-        scope="",
-        resources=[],
-        claims=None,
-        auth_time=None,
-        acr=None,
+        Authorization(client_id),
         status_index=status_index,
         refresh_secret=NO_REFRESH_TOKEN,
         now=now,
@@ -48,7 +43,7 @@ def find_or_begin(
 
 
 def _renew(connection: Connection, family_id: bytes, *, now: int, lifetime: FamilyLifetime) -> bytes | None:
-    """None when another unit has pruned it in this very moment."""
+    """None when another unit has just pruned it."""
     expires_at = now + lifetime.family
     return connection.execute(
         update(families)
@@ -56,7 +51,7 @@ def _renew(connection: Connection, family_id: bytes, *, now: int, lifetime: Fami
         .values(
             refresh_expires_at=now + lifetime.refresh_token,
             expires_at=expires_at,
-            prune_at=expires_at + lifetime.access_token + KEEP_DEAD,
+            prune_at=expires_at + lifetime.access_token + KEEP_ENDED_SECONDS,
         )
         .returning(families.c.family_id)
     ).scalar_one_or_none()

@@ -1,4 +1,4 @@
-"""A refresh token compared with its family: rotation, the answer given again, replays (RFC 9700 §4.14.2)."""
+"""Refresh tokens against their family's row: rotation, repetition in the grace period, replay (RFC 9700 §4.14.2)."""
 
 import hmac
 from collections.abc import Callable
@@ -10,7 +10,6 @@ from sqlalchemy import BigInteger, Connection, LargeBinary, bindparam, case, or_
 from auth_service.store.audit import audit_trail
 from auth_service.store.schema.tables import login_sessions, token_families
 from auth_service.store.tokens import revocations
-from auth_service.store.tokens.revocations import KEEP_DEAD
 from auth_service.store.tokens.token_families import (
     FIND_LIVE,
     IS_LIVE,
@@ -19,9 +18,14 @@ from auth_service.store.tokens.token_families import (
     FamilyLifetime,
     Replayed,
     family_of,
+    live_at,
 )
+from auth_service.vocabulary.timing import KEEP_ENDED_SECONDS
 
-# Statements of the busiest unit, made once: SQLAlchemy takes three times as long to compose one as to execute it.
+NOTE_ACTIVITY_INTERVAL = 60
+"""Seconds. A rotation counts as activity in its login session, which is written at most this often."""
+
+# Statements of the busiest unit, composed once: to compose one takes SQLAlchemy three times as long as to execute it.
 _LAST_SEEN_AT = (
     select(login_sessions.c.last_seen_at)
     .where(login_sessions.c.sid == token_families.c.sid)
@@ -54,9 +58,9 @@ _ROTATE_FIRST_FORMAT = _ROTATE_ANY.where(token_families.c.token_secret_hash.is_(
     token_secret_hash=bindparam("new_secret_hash", type_=LargeBinary), secret_since=token_families.c.generation + 1
 )
 
-# A sign-out locks the login session and then its families, a rotation its family first: a session that is locked is
-# skipped, or each of the two could wait for the other.
-_NOTE_SEEN = (
+# A sign-out locks the login session first and then its families; a rotation locks its family first. Each could wait for
+# the other, so a rotation skips a login session that is locked.
+_NOTE_ACTIVITY = (
     update(login_sessions)
     .where(
         login_sessions.c.sid.in_(
@@ -74,7 +78,7 @@ Precondition = Callable[[Family], object]
 
 @dataclass(frozen=True)
 class RefreshToken:
-    """A refresh token whose MAC was made by a key of ours, for the client that presents it.
+    """A refresh token with a valid MAC, made with one of our keys for the client that presents it.
 
     `secret_hash` is the SHA-256 of its random part; None for the first format, which has none.
     """
@@ -87,8 +91,11 @@ class RefreshToken:
 
 @dataclass(frozen=True)
 class Successor:
-    """How the next refresh token is made: with the key `key_version`, and, when the token presented has no random part,
-    with a new one whose SHA-256 is `secret_hash`."""
+    """How the next refresh token is made.
+
+    Its MAC is made with the key `key_version`. When the presented token has no random part, the next one has a new
+    random part whose SHA-256 is `secret_hash`; otherwise it keeps its own.
+    """
 
     key_version: int
     secret_hash: bytes | None
@@ -96,7 +103,7 @@ class Successor:
 
 @dataclass(frozen=True)
 class Grace:
-    """For `seconds` after a rotation the token that it spent gets the same answer again; `only_once`: one time."""
+    """For `seconds` after a rotation, the spent token gets the same answer again. `only_once`: a single time."""
 
     seconds: int
     only_once: bool
@@ -109,13 +116,15 @@ class Rotated:
 
 @dataclass(frozen=True)
 class Repeated:
-    """The token that was spent last came back within the grace period. `family` is as the rotation left it, or None
-    when the answer was given again before and must not be once more."""
+    """The token that was spent last came again within the grace period.
+
+    `family` is as the rotation left it. None: the answer was repeated before, and is not repeated once more.
+    """
 
     family: Family | None
 
 
-def rotate(
+def rotate_refresh_token(
     connection: Connection,
     token: RefreshToken,
     precondition: Precondition,
@@ -126,73 +135,75 @@ def rotate(
     lifetime: FamilyLifetime,
     login_session_idle: int,
 ) -> Rotated | Repeated | Replayed | None:
-    """Move a token family on by one generation; the refresh token of the old one is spent. Times are seconds.
+    """Spend the current refresh token of a family: the family moves to its next generation. Times are seconds.
 
-    A token one generation behind and within the grace period: Repeated, so that a lost response does no harm. Replayed:
-    further behind, or later, whatever else is wrong with the request; the family is revoked. None: no live family has
-    this token. A rotation counts as activity in the login session.
+    Repeated: the token is one generation behind and within the grace period, so that a lost response does no harm.
+    Replayed: it is further behind, or later; the family is revoked, whatever else is wrong with the request. None: no
+    live family has this token. A rotation counts as activity in the login session.
 
-    When `precondition` raises, a token that is current or within the grace period is not spent. It is a callback so
-    that it sees the live family without a read of its own, which would cost a round trip in each refresh.
+    When `precondition` raises, a token that is current or within the grace period is not spent. It is a callback
+    because it needs the live family, and to read that before the rotation would cost every refresh a round trip
+    (docs/decisions/0034).
     """
-    alive = {"the_family": token.family_id, "now": now, "seen_since": now - login_session_idle}
+    live = live_at(token.family_id, now=now, idle=login_session_idle)
     moved = connection.execute(
         _ROTATE if token.secret_hash else _ROTATE_FIRST_FORMAT,
         {
-            **alive,
+            **live,
             "spent": token.generation,
             "spent_key_version": token.key_version,
             "key_version": successor.key_version,
             "latest_expiry": now + lifetime.refresh_token,
-            "kept": lifetime.access_token + KEEP_DEAD,
+            "kept": lifetime.access_token + KEEP_ENDED_SECONDS,
             **({"secret_hash": token.secret_hash} if token.secret_hash else {"new_secret_hash": successor.secret_hash}),
         },
     ).one_or_none()
     if moved is not None:
         rotated = Rotated(family_of(moved))
         precondition(rotated.family)
-        if moved.last_seen_at is not None and moved.last_seen_at <= now - 60:
-            connection.execute(_NOTE_SEEN, {"the_sid": moved.sid, "seen_at": now})
+        if moved.last_seen_at is not None and moved.last_seen_at <= now - NOTE_ACTIVITY_INTERVAL:
+            connection.execute(_NOTE_ACTIVITY, {"the_sid": moved.sid, "seen_at": now})
         return rotated
 
-    row = connection.execute(FIND_LIVE, alive).one_or_none()
+    row = connection.execute(FIND_LIVE, live).one_or_none()
     if row is None or token.generation >= row.generation or not _has_secret_of(row, token):
         return None
     if token.generation == row.generation - 1 and now - row.rotated_at <= grace.seconds:
         precondition(family_of(row))
         return _repeat(connection, row, token, successor, only_once=grace.only_once, now=now)
-    has_ended = revocations.revoke(connection, token.family_id, now=now)
-    if has_ended:
+    has_revoked = revocations.revoke_family(connection, token.family_id, now=now)
+    if has_revoked:
         _record(connection, "refresh_token_replayed", row, now=now)
-    return Replayed(has_ended)
+    return Replayed(has_revoked)
 
 
-def find_current(connection: Connection, token: RefreshToken, *, now: int, login_session_idle: int) -> Family | None:
-    """The live family whose current refresh token this is."""
-    alive = {"the_family": token.family_id, "now": now, "seen_since": now - login_session_idle}
-    row = connection.execute(FIND_LIVE, alive).one_or_none()
+def find_family_of_current_token(
+    connection: Connection, token: RefreshToken, *, now: int, login_session_idle: int
+) -> Family | None:
+    """The live family whose current refresh token this is; None for a spent token."""
+    row = connection.execute(FIND_LIVE, live_at(token.family_id, now=now, idle=login_session_idle)).one_or_none()
     if row is None or (row.generation, row.refresh_key_version) != (token.generation, token.key_version):
         return None
     return family_of(row) if _has_secret_of(row, token) else None
 
 
-def revoke_presented(connection: Connection, token: RefreshToken, *, now: int) -> bool:
-    """End the family of a refresh token, current or spent, that its client presents (RFC 7009).
+def revoke_family_of_refresh_token(connection: Connection, token: RefreshToken, *, now: int) -> bool:
+    """Revoke the family of a refresh token, current or spent, that its client has sent to /revoke (RFC 7009).
 
-    False when there is no such token, or the family had been ended before.
+    False when there is no such token, or the family had been revoked before.
     """
     row = connection.execute(select(token_families).where(token_families.c.family_id == token.family_id)).one_or_none()
     if row is None or not _has_secret_of(row, token):
         return False
-    return revocations.revoke_presented(connection, token.family_id, now=now)
+    return revocations.revoke_family_on_request(connection, token.family_id, now=now)
 
 
-def revoke_without_own_secret(connection: Connection, *, now: int) -> int:
-    """End the families whose refresh tokens could be computed with the key alone, now or before their last rotation.
+def revoke_families_without_own_secret(connection: Connection, *, now: int) -> int:
+    """Revoke the families whose refresh tokens can be computed with the refresh key alone, or could be once.
 
-    These are the families that began before refresh tokens had a random part. Returns how many it has ended.
+    These began before refresh tokens had a random part. Returns how many it has revoked.
     """
-    return revocations.revoke_where(
+    return revocations.revoke_families(
         connection, or_(token_families.c.secret_since.is_(None), token_families.c.secret_since > 0), now=now
     )
 
@@ -200,8 +211,11 @@ def revoke_without_own_secret(connection: Connection, *, now: int) -> int:
 def _repeat(
     connection: Connection, row: Any, token: RefreshToken, successor: Successor, *, only_once: bool, now: int
 ) -> Repeated:
-    """Without a random part in the token the current one cannot be told again: the family gets a new one, and the first
-    answer is void. So that is done once."""
+    """Record the first repetition of this rotation.
+
+    Without a random part in the presented token, the current token cannot be computed again: the family gets a new
+    random part, which voids the first answer. So that is done once, for every kind of client.
+    """
     family = family_of(row)
     values: dict[str, object] = {"repeated_generation": row.generation}
     if token.secret_hash is None:

@@ -1,4 +1,7 @@
-"""The token family: all that one redeemed code gave, or one client acting for itself. It is what lives and dies."""
+"""Token families: all tokens that one redeemed code gave, or that one client got for itself.
+
+A family is live, expired or revoked, and its tokens with it; no row is written per access token.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +19,12 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from auth_service.store.schema.tables import clients, login_sessions, token_families, users
-from auth_service.store.tokens.revocations import KEEP_DEAD
+from auth_service.store.tokens.authorization import Authorization
+from auth_service.vocabulary.timing import KEEP_ENDED_SECONDS
 from tallystick.errors import TemporarilyUnavailable
 from tallystick_service.store import prune
 
-# Statements of the busiest units, made once: putting one together takes SQLAlchemy three times as long as running it.
+# Statements of the busiest units, composed once: to compose one takes SQLAlchemy three times as long as to execute it.
 ROLES = select(users.c.roles).where(users.c.sub == token_families.c.sub).scalar_subquery().label("roles")
 _SESSION_IS_LIVE = (
     select(login_sessions.c.sid)
@@ -47,49 +51,44 @@ IS_LIVE = and_(
 )
 _FIND = select(*token_families.c, ROLES).where(token_families.c.family_id == bindparam("the_family"))
 FIND_LIVE = _FIND.where(IS_LIVE)
+_USER_ROLES = select(users.c.roles).where(users.c.sub == bindparam("the_sub"))
+_INSERT = insert(token_families)
 
 
 @dataclass(frozen=True)
 class Family:
-    """A live token family as the tokens need it. It dies with the login session `sid`; `login_sid` is only a name."""
+    """A token family, as tokens are made from it."""
 
     family_id: bytes
-    client_id: str
-    sub: str | None
-    sid: str | None
-    login_sid: str | None
-    scope: str
-    resources: list[str]
-    claims: dict[str, Any] | None
-    auth_time: int | None
-    acr: str | None
+    authorization: Authorization
+    roles: list[str]
+    """The user's, as they are now."""
+    status_index: int | None
     generation: int
     refresh_expires_at: int
-    roles: list[str]
-    status_index: int | None
     refresh_key_version: int
-    """Of the key that made the MAC of the current refresh token."""
+    """The version of the refresh key that made the MAC of the current refresh token."""
 
 
 @dataclass(frozen=True)
 class FamilyLifetime:
-    """Seconds. `refresh_token` is counted from the last rotation, `family` from the beginning."""
+    """Seconds. `refresh_token` counts from the last rotation, `family` from the beginning of the family."""
 
     refresh_token: int
     family: int
     access_token: int
 
     def without_refresh_token(self) -> "FamilyLifetime":
-        """Of a family that ends with its one access token."""
+        """For a family that ends with its only access token."""
         return FamilyLifetime(self.access_token, self.access_token, self.access_token)
 
 
 @dataclass(frozen=True)
 class RefreshSecret:
-    """What a family's refresh tokens are made with, besides its public values.
+    """What the refresh tokens of a new family are made with, besides its public values.
 
-    `secret_hash` is the SHA-256 of the random part that all of them carry, and `key_version` names the key of the first
-    one's MAC.
+    `secret_hash` is the SHA-256 of the random part that all of them contain. `key_version` names the refresh key for
+    the MAC of the first one.
     """
 
     secret_hash: bytes
@@ -97,107 +96,107 @@ class RefreshSecret:
 
 
 NO_REFRESH_TOKEN = RefreshSecret(b"", 0)
-"""For a family that has no refresh token: no random part has an empty hash."""
+"""For a family without refresh tokens: no random part has an empty hash."""
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """A code or refresh token that was spent before came back; the family is revoked, and that is committed.
-    `has_ended` is False when the family had been revoked before."""
+    """A code or refresh token was used again after it had been spent. Its family is revoked, and that is committed.
 
-    has_ended: bool
+    `has_revoked` is False when the family had been revoked before this replay.
+    """
+
+    has_revoked: bool
 
 
 class StatusIndexTaken(TemporarilyUnavailable):
-    """Two processes thought that a block of indexes was theirs: a clock was far wrong. Nothing has been done."""
+    """Another family has the status index: two processes reserved one block, because a clock is wrong.
+
+    The unit has done nothing.
+    """
 
 
-def begin(
+def begin_family(
     connection: Connection,
     family_id: bytes,
+    authorization: Authorization,
     *,
-    client_id: str,
-    sub: str | None,
-    sid: str | None,
-    login_sid: str | None,
-    scope: str,
-    resources: list[str],
-    claims: dict[str, Any] | None,
-    auth_time: int | None,
-    acr: str | None,
     status_index: int,
     refresh_secret: RefreshSecret,
     now: int,
     lifetime: FamilyLifetime,
 ) -> Family:
-    """Open a family at generation 0. The caller has made sure, in this unit, that its parents are alive.
+    """Insert a family at generation 0. The caller has locked its owners in this unit, and all are active.
 
-    `status_index` is reserved for it. Raises StatusIndexTaken when another family has it all the same.
+    `family_id` is 16 random bytes; `status_index` is reserved for it. Raises StatusIndexTaken.
     """
-    prune(connection, token_families.c.prune_at, now=now)
     expires_at = now + lifetime.family
     refresh_expires_at = min(now + lifetime.refresh_token, expires_at)
     try:
         connection.execute(
-            insert(token_families).values(
-                family_id=family_id,
-                client_id=client_id,
-                sub=sub,
-                sid=sid,
-                login_sid=login_sid,
-                scope=scope,
-                resources=resources,
-                claims=claims,
-                auth_time=auth_time,
-                acr=acr,
-                generation=0,
-                rotated_at=now,
-                refresh_expires_at=refresh_expires_at,
-                expires_at=expires_at,
-                prune_at=refresh_expires_at + lifetime.access_token + KEEP_DEAD,
-                status_index=status_index,
-                token_secret_hash=refresh_secret.secret_hash,
-                secret_since=0,
-                refresh_key_version=refresh_secret.key_version,
-            )
+            _INSERT,
+            {
+                "family_id": family_id,
+                "client_id": authorization.client_id,
+                "sub": authorization.sub,
+                "sid": authorization.session_bound_sid,
+                "login_sid": authorization.sid,
+                "scope": authorization.scope,
+                "resources": authorization.resources,
+                "claims": authorization.claims,
+                "auth_time": authorization.auth_time,
+                "acr": authorization.acr,
+                "generation": 0,
+                "rotated_at": now,
+                "refresh_expires_at": refresh_expires_at,
+                "expires_at": expires_at,
+                "prune_at": refresh_expires_at + lifetime.access_token + KEEP_ENDED_SECONDS,
+                "status_index": status_index,
+                "token_secret_hash": refresh_secret.secret_hash,
+                "secret_since": 0,
+                "refresh_key_version": refresh_secret.key_version,
+            },
         )
     except IntegrityError as error:
         raise _taken_or(error) from error
-    roles = connection.execute(select(users.c.roles).where(users.c.sub == sub)).scalar_one() if sub else []
+    roles = []
+    if authorization.sub is not None:
+        roles = connection.execute(_USER_ROLES, {"the_sub": authorization.sub}).scalar_one()
+    # Last: it locks the rows that it deletes in no fixed order, so the unit must not wait for a lock after it.
+    prune(connection, token_families.c.prune_at, now=now)
     return Family(
-        family_id,
-        client_id,
-        sub,
-        sid,
-        login_sid,
-        scope,
-        resources,
-        claims,
-        auth_time,
-        acr,
-        0,
-        refresh_expires_at,
-        roles,
-        status_index,
-        refresh_secret.key_version,
+        family_id=family_id,
+        authorization=authorization,
+        roles=roles,
+        status_index=status_index,
+        generation=0,
+        refresh_expires_at=refresh_expires_at,
+        refresh_key_version=refresh_secret.key_version,
     )
 
 
-def find(connection: Connection, family_id: bytes) -> Family | None:
-    """The family as it was begun, alive or not."""
+def find_family(connection: Connection, family_id: bytes) -> Family | None:
+    """The family, also a revoked or expired one."""
     row = connection.execute(_FIND, {"the_family": family_id}).one_or_none()
     return None if row is None else family_of(row)
 
 
-def find_live(connection: Connection, family_id: bytes, *, now: int, login_session_idle: int) -> Family | None:
-    """The family if it lives, with all that is above it."""
-    alive = {"the_family": family_id, "now": now, "seen_since": now - login_session_idle}
-    row = connection.execute(FIND_LIVE, alive).one_or_none()
+def find_live_family(connection: Connection, family_id: bytes, *, now: int, login_session_idle: int) -> Family | None:
+    """The family if it is live: neither revoked nor expired, and its client, user and login session are active.
+
+    `login_session_idle` is the seconds after which an idle login session ends.
+    """
+    row = connection.execute(FIND_LIVE, live_at(family_id, now=now, idle=login_session_idle)).one_or_none()
     return None if row is None else family_of(row)
 
 
+def live_at(family_id: bytes, *, now: int, idle: int) -> dict[str, object]:
+    """The parameters of FIND_LIVE and IS_LIVE."""
+    return {"the_family": family_id, "now": now, "seen_since": now - idle}
+
+
 def give_status_index(connection: Connection, family_id: bytes, status_index: int) -> int | None:
-    """For a family that began before there were any; returns the one it has now. None: it is gone, or revoked.
+    """Give an index to a family that has none, and return the one that it has now. None: it is deleted or revoked.
 
     Raises StatusIndexTaken.
     """
@@ -214,28 +213,29 @@ def give_status_index(connection: Connection, family_id: bytes, status_index: in
 
 
 def _taken_or(error: IntegrityError) -> Exception:
-    """What a violated constraint means: that on status indexes a clock that is wrong, any other a mistake of ours."""
+    """StatusIndexTaken for a violation of the status index's uniqueness; any other violation is a defect of ours."""
     if token_families.c.status_index.name in str(error.orig):  # SQLite names the column, PostgreSQL the index
         return StatusIndexTaken("the status index belongs to another token family")
     return error
 
 
 def family_of(row: Any) -> Family:
-    """From a row of the table, with the user's `roles` beside."""
+    """From a row of the table, and the user's `roles` beside it."""
     return Family(
         family_id=bytes(row.family_id),
-        client_id=row.client_id,
-        sub=row.sub,
-        sid=row.sid,
-        login_sid=row.login_sid or row.sid,  # before the column was there, the families of a login had the sid alone
-        scope=row.scope,
-        resources=row.resources,
-        claims=row.claims,
-        auth_time=row.auth_time,
-        acr=row.acr,
-        generation=row.generation,
-        refresh_expires_at=row.refresh_expires_at,
+        authorization=Authorization(
+            client_id=row.client_id,
+            sub=row.sub,
+            sid=row.login_sid or row.sid,  # families from before the column `login_sid` have only `sid`
+            scope=row.scope,
+            resources=row.resources,
+            claims=row.claims,
+            auth_time=row.auth_time,
+            acr=row.acr,
+        ),
         roles=row.roles or [],
         status_index=row.status_index,
+        generation=row.generation,
+        refresh_expires_at=row.refresh_expires_at,
         refresh_key_version=row.refresh_key_version,
     )

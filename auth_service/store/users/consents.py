@@ -59,11 +59,11 @@ def withdraw_consent(connection: Connection, sub: str, client_id: str, *, now: i
     """Forget the consent and end what was given under it; False when there was neither."""
     # The codes first, as a redemption beside this does: it is waited for, and its family is found below. Codes that
     # were issued until the user's row was locked are found after it.
-    authorization_codes.void(connection, sub, client_id)
+    authorization_codes.void_codes(connection, sub, client_id)
     connection.execute(select(users.c.sub).where(users.c.sub == sub).with_for_update())
-    authorization_codes.void(connection, sub, client_id)
+    authorization_codes.void_codes(connection, sub, client_id)
     found = connection.execute(delete(consents).where(consents.c.sub == sub, consents.c.client_id == client_id))
-    ended = revocations.revoke_of_consent(connection, sub, client_id, now=now)
+    ended = revocations.revoke_families_of_consent(connection, sub, client_id, now=now)
     if found.rowcount == 0 and ended == 0:
         return False
     audit_trail.record(connection, "consent_withdrawn", now=now, sub=sub, client_id=client_id)

@@ -163,6 +163,6 @@ def end_login_session(connection: Connection, cookie_hash: bytes, *, now: int) -
     if ended is not None:
         # The deliveries come first: they wait for a concurrent deletion of a client.
         logout_deliveries.enqueue(connection, [ended.sid], now=now)
-        revocations.revoke_of_login_session(connection, ended.sid, now=now)
+        revocations.revoke_families_of_login_session(connection, ended.sid, now=now)
         audit_trail.record(connection, "logout", now=now, sub=ended.sub, sid=ended.sid)
     return ended is not None

@@ -161,7 +161,7 @@ def _end_all(connection: Connection, sub: str, *, now: int) -> None:
         .returning(login_sessions.c.sid)
     ).scalars()
     logout_deliveries.enqueue(connection, list(ended), now=now)  # first: it waits for who deletes a client
-    revocations.revoke_of_user(connection, sub, now=now)
+    revocations.revoke_families_of_user(connection, sub, now=now)
 
 
 def disable_user(connection: Connection, sub: str, *, by: str, now: int) -> None:
