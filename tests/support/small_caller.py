@@ -1,4 +1,4 @@
-"""Somebody who speaks bytes to the small service of `tests.support.small_server`, and the servers for that."""
+"""A client that sends raw bytes to `tests.support.small_server`, and fixtures that start it."""
 
 import json
 import socket
@@ -24,16 +24,16 @@ def port() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def hasty_port() -> Iterator[int]:
-    """A server that waits for headers, and for bodies, a fifth of a second; for another request, a whole one."""
+    """A server with a request timeout of 0.2 seconds and a keep-alive timeout of 1 second."""
     with running("tests.support.small_server", "0", "1", "0.2 1") as process:
         yield port_of(process)
 
 
 class Caller:
-    """Speaks bytes. Everything it receives is read until the server closes or an answer is whole."""
+    """One connection. It reads until the server closes it or a response is complete."""
 
     def __init__(self, port: int, *, receive_buffer: int | None = None) -> None:
-        """`receive_buffer` bounds the bytes that the kernel keeps for us unread; by default they can be many MB."""
+        """`receive_buffer` bounds the unread bytes that the kernel keeps for us; the default can be many MB."""
         self._socket = socket.socket()
         self._socket.settimeout(PATIENCE)
         if receive_buffer is not None:
@@ -42,11 +42,11 @@ class Caller:
         self._received = self._socket.makefile("rb")
 
     def send(self, data: bytes) -> None:
-        with suppress(BrokenPipeError, ConnectionResetError):  # refused before it was all said
+        with suppress(BrokenPipeError, ConnectionResetError):  # the server closed before everything was sent
             self._socket.sendall(data)
 
     def answer(self) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body; status 0 when the server closed without a word."""
+        """Status, headers and body; status 0 when the server closed without a response."""
         try:
             status_line = self._received.readline()
         except ConnectionResetError:
@@ -60,7 +60,7 @@ class Caller:
         return int(status_line.split()[1]), headers, self._received.read(int(headers.get("content-length", 0)))
 
     def has_whole_answer(self) -> bool:
-        """Whether the next answer arrives with every byte that its Content-Length promises."""
+        """Whether the next response arrives with every byte of its Content-Length."""
         try:
             status, headers, body = self.answer()
         except ConnectionResetError:
@@ -74,7 +74,7 @@ class Caller:
             return True
 
     def wait_until_closed(self) -> None:
-        """Without reading: only what the other side has given up can be told from here by writing."""
+        """Without reading: writes until one fails because the server has closed the connection."""
         with suppress(BrokenPipeError, ConnectionResetError):
             while True:
                 self._socket.sendall(b"GET / HTTP/1.1\r\nX: ")

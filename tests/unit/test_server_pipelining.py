@@ -1,11 +1,11 @@
-"""Several requests on one connection: each that came whole is answered, in order, whatever comes behind it."""
+"""Several requests on one connection: each that arrived entirely is answered, in order, whatever follows it."""
 
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from tallystick_service.server.protocol import PIPELINED
+from tallystick_service.server.protocol import MAX_PIPELINED
 from tests.support.patience import PATIENCE
 from tests.support.processes import port_of, running
 from tests.support.small_caller import GET, HOST, Caller, ask, hasty_port, port, seen
@@ -21,15 +21,17 @@ CHUNKED = b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
     [b"nonsense\r\n\r\n", b"GET / HT", CHUNKED + b"nonsense\r\n"],
     ids=["no request", "slow", "no body"],
 )
-def test_what_came_whole_is_answered_whatever_comes_behind_it(hasty_port: int, second: bytes) -> None:
-    """And the refusal is not taken for the answer to it."""
+def test_complete_requests_are_answered_before_a_refused_one_closes_the_connection(
+    hasty_port: int, second: bytes
+) -> None:
+    """The refusal is not sent, because a client would take it for the response to a complete request."""
     with Caller(hasty_port) as caller:
         caller.send(b"GET /0.5 HTTP/1.1\r\n" + HOST + b"\r\n" + GET + second)
         assert [caller.answer()[0] for _ in range(2)] == [200, 200]
         assert caller.is_closed()
 
 
-def test_a_large_answer_is_whole_though_more_comes_behind_what_is_refused(port: int) -> None:
+def test_a_large_response_is_complete_though_input_follows_a_refused_request(port: int) -> None:
     with Caller(port) as caller:
         caller.send(b"GET /later HTTP/1.1\r\n" + HOST + b"\r\n" + CHUNKED + b"nonsense\r\n")
         time.sleep(0.1)
@@ -40,7 +42,7 @@ def test_a_large_answer_is_whole_though_more_comes_behind_what_is_refused(port: 
 
 
 @pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\n"])
-def test_a_body_has_its_time_from_when_we_read_it(hasty_port: int, expect: bytes) -> None:
+def test_the_timeout_of_a_pipelined_body_starts_when_it_is_read(hasty_port: int, expect: bytes) -> None:
     with Caller(hasty_port) as caller:
         caller.send(b"GET /0.6 HTTP/1.1\r\n" + HOST + b"\r\n")
         caller.send(b"POST / HTTP/1.1\r\n" + HOST + expect + b"Content-Length: 5\r\n\r\n")
@@ -53,7 +55,7 @@ def test_a_body_has_its_time_from_when_we_read_it(hasty_port: int, expect: bytes
         assert statuses[-1] == 200
 
 
-def test_a_body_that_does_not_come_when_it_is_its_turn_is_slow(hasty_port: int) -> None:
+def test_a_pipelined_body_that_does_not_arrive_is_refused(hasty_port: int) -> None:
     with Caller(hasty_port) as caller:
         caller.send(b"GET /0.3 HTTP/1.1\r\n" + HOST + b"\r\n")
         caller.send(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\n")
@@ -62,21 +64,21 @@ def test_a_body_that_does_not_come_when_it_is_its_turn_is_slow(hasty_port: int) 
 
 
 @pytest.fixture(scope="module")
-def restless_port() -> Iterator[int]:
-    """A server that keeps no connection alive without a request, but is patient with one."""
+def short_keep_alive_port() -> Iterator[int]:
+    """A server with a short keep-alive timeout and a long request timeout."""
     with running("tests.support.small_server", "0", "1", f"{PATIENCE} 0.5") as process:
         yield port_of(process)
 
 
-def test_a_request_whose_head_comes_in_two_pieces_about_the_answer_before_it_is_answered(restless_port: int) -> None:
-    with Caller(restless_port) as caller:
+def test_a_head_that_arrives_in_two_parts_around_the_response_before_is_answered(short_keep_alive_port: int) -> None:
+    with Caller(short_keep_alive_port) as caller:
         caller.send(b"GET /0.2 HTTP/1.1\r\n" + HOST + b"\r\nGET /1 HTTP/1.1\r\n")
         assert caller.answer()[0] == 200
         caller.send(HOST + b"\r\n")
-        assert caller.answer()[0] == 200  # though it takes longer than a connection may rest
+        assert caller.answer()[0] == 200  # though it takes longer than the keep-alive timeout
 
 
-def test_many_requests_in_one_breath_are_answered_in_order(port: int) -> None:
+def test_pipelined_requests_are_answered_in_order(port: int) -> None:
     with Caller(port) as caller:
         bodies = [b"%d" % number for number in range(20)]
         for body in bodies:
@@ -84,16 +86,16 @@ def test_many_requests_in_one_breath_are_answered_in_order(port: int) -> None:
         assert [seen(caller.answer()[2])["body"].encode() for _ in bodies] == bodies
 
 
-def test_few_requests_may_wait_for_the_answer_to_another(port: int) -> None:
+def test_only_a_few_pipelined_requests_are_read(port: int) -> None:
     with Caller(port) as caller:
         caller.send(GET * 5000)
-        answered = [caller.answer() for _ in range(PIPELINED + 1)]
-        assert [status for status, _, _ in answered] == [200] * (PIPELINED + 1)
+        answered = [caller.answer() for _ in range(MAX_PIPELINED + 1)]
+        assert [status for status, _, _ in answered] == [200] * (MAX_PIPELINED + 1)
         assert answered[-1][1]["connection"] == "close"
         assert caller.is_closed()
 
 
-def test_a_peer_that_leaves_its_pipelined_requests_behind_causes_no_error() -> None:
+def test_a_peer_that_disconnects_before_its_pipelined_responses_causes_no_error() -> None:
     with running("tests.support.small_server", "0", "1") as process:
         port = port_of(process)
         for _ in range(5):

@@ -1,4 +1,4 @@
-"""How a server begins and ends, alone and with workers."""
+"""How a server starts and stops, alone and with workers."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def ask(port: int, path: str = "/", host: str = "127.0.0.1") -> dict[str, Any]:
 
 
 def is_alive(pid: int) -> bool:
-    """Also false for a process that is dead and not yet buried."""
+    """False for a zombie, too."""
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -36,7 +36,7 @@ def workers_of(process: subprocess.Popen[str]) -> set[int]:
     return {child.pid for child in psutil.Process(process.pid).children() if is_alive(child.pid)}
 
 
-def test_it_listens_on_both_loopback_addresses_and_says_so_once() -> None:
+def test_it_listens_on_both_loopback_addresses_and_prints_one_line() -> None:
     with running(SMALL, "0", "1") as process:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -49,12 +49,12 @@ def test_it_listens_on_both_loopback_addresses_and_says_so_once() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_with_status_0_after_the_requests_under_way(workers: int, end: signal.Signals) -> None:
+def test_it_answers_running_requests_and_exits_with_status_0(workers: int, end: signal.Signals) -> None:
     with running(SMALL, "0", str(workers)) as process:
         port = port_of(process)
         with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as slow, slow.makefile("rb") as answer:
             slow.sendall(b"GET /begun HTTP/1.1\r\nHost: small\r\n\r\n")
-            assert answer.readline().startswith(b"HTTP/1.1 200")  # so it has surely been read
+            assert answer.readline().startswith(b"HTTP/1.1 200")  # so the server has read the request
             os.killpg(process.pid, end) if end == signal.SIGINT else process.send_signal(end)  # as Ctrl-C does
             assert answer.read().endswith(b"\r\n\r\nthe end")
         output, errors = process.communicate(timeout=PATIENCE)
@@ -71,24 +71,24 @@ def test_a_port_in_use_is_one_line_and_status_2() -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_misconfiguration_found_late_is_one_line_and_status_2(workers: int) -> None:
+def test_a_misconfiguration_found_by_the_factory_is_one_line_and_status_2(workers: int) -> None:
     with running(SMALL, "0", str(workers), "misconfigured") as process:
         output, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, output) == (2, "")
-    assert set(errors.splitlines()) == {"small: the moon is in the wrong phase"}
+    assert set(errors.splitlines()) == {"small: the test wants a misconfiguration"}
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("fault", ["broken", "lifespan"])
-def test_a_failed_start_is_told_and_not_tried_again(workers: int, fault: str) -> None:
+def test_a_failed_start_is_logged_and_not_retried(workers: int, fault: str) -> None:
     with running(SMALL, "0", str(workers), fault) as process:
         output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode not in {0, 2}
     assert output == ""
-    assert "a mistake of ours" in errors or "no luck today" in errors
+    assert "the test wants a failing" in errors
 
 
-def test_workers_stay_in_the_process_group_and_one_that_dies_is_replaced() -> None:
+def test_workers_stay_in_the_process_group_and_a_killed_worker_is_replaced() -> None:
     with running(SMALL, "0", "2") as process:
         port = port_of(process)
         first = workers_of(process)
@@ -105,7 +105,7 @@ def test_workers_stay_in_the_process_group_and_one_that_dies_is_replaced() -> No
         wait_until(lambda: not any(map(is_alive, survivors)))
 
 
-def test_workers_do_not_outlive_a_parent_that_was_killed() -> None:
+def test_workers_end_when_their_parent_is_killed() -> None:
     with running(SMALL, "0", "2") as process:
         port_of(process)
         workers = workers_of(process)

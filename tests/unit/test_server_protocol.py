@@ -1,8 +1,9 @@
-"""What the server lets through to an application, and what it refuses before anyone hears of it."""
+"""Which requests the server passes to an application, and which it refuses before."""
 
 import pytest
 
-from tallystick_service.server.protocol import HEADER_FIELDS, PIPELINED
+from tallystick_service.server.protocol import MAX_PIPELINED
+from tallystick_service.server.request_head import MAX_HEADER_FIELDS
 from tests.support.small_caller import HOST, Caller, ask, hasty_port, port, seen
 
 __all__ = ["hasty_port", "port"]
@@ -11,13 +12,13 @@ __all__ = ["hasty_port", "port"]
 def test_a_plain_request_is_answered(port: int) -> None:
     status, headers, _ = ask(port, b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
     assert status == 200
-    assert set(headers) == {"date", "content-length"}  # no word about what we are made of
+    assert set(headers) == {"date", "content-length"}  # no Server header
 
 
 @pytest.mark.parametrize(
     ("hosts", "status"), [(b"", 400), (HOST + HOST, 400), (HOST + b"hOsT: other\r\n", 400), (HOST, 200)]
 )
-def test_a_request_has_one_host(port: int, hosts: bytes, status: int) -> None:
+def test_a_request_has_exactly_one_host(port: int, hosts: bytes, status: int) -> None:
     assert ask(port, b"GET / HTTP/1.1\r\n" + hosts + b"\r\n")[0] == status
 
 
@@ -32,22 +33,22 @@ def test_a_request_has_one_host(port: int, hosts: bytes, status: int) -> None:
         (b"http://user@small/", 400),
     ],
 )
-def test_an_absolute_address_is_for_the_host_that_is_named(port: int, address: bytes, status: int) -> None:
+def test_an_absolute_target_names_the_same_host_as_the_host_header(port: int, address: bytes, status: int) -> None:
     assert ask(port, b"GET " + address + b" HTTP/1.1\r\n" + HOST + b"\r\n")[0] == status
 
 
 @pytest.mark.parametrize("path", [b"/0%0a", b"/0%0A", b"/%00", b"/%1f/0", b"/%7F", b"/0%0d%0a?x=1"])
-def test_a_path_has_no_control_characters(port: int, path: bytes) -> None:
+def test_a_path_with_control_characters_is_refused(port: int, path: bytes) -> None:
     assert ask(port, b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")[0] == 400
 
 
 @pytest.mark.parametrize("path", [b"/0%2e1", b"/%30", b"/?x=%0a", b"/%2F?%00"])
-def test_what_else_is_encoded_in_an_address_passes(port: int, path: bytes) -> None:
+def test_other_encoded_characters_in_a_target_pass(port: int, path: bytes) -> None:
     assert ask(port, b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")[0] == 200
 
 
 @pytest.mark.parametrize("address", [b"/", b"http://small/"])
-def test_http_1_0_knows_no_host(port: int, address: bytes) -> None:
+def test_http_1_0_needs_no_host(port: int, address: bytes) -> None:
     assert ask(port, b"GET " + address + b" HTTP/1.0\r\n\r\n")[0] == 200
 
 
@@ -57,7 +58,7 @@ def test_http_1_0_knows_no_host(port: int, address: bytes) -> None:
         b"A: " + b"a" * 33_000 + b"\r\n",
         b"".join(b"A%d: aaaaaaaaaa\r\n" % number for number in range(3000)),
         b"".join(b"%d:\r\n" % number for number in range(8000)),
-        b"".join(b"A%d: a\r\n" % number for number in range(HEADER_FIELDS)),
+        b"".join(b"A%d: a\r\n" % number for number in range(MAX_HEADER_FIELDS)),
     ],
     ids=["one", "many", "empty", "fields"],
 )
@@ -65,7 +66,7 @@ def test_too_many_header_bytes_are_refused(port: int, headers: bytes) -> None:
     assert ask(port, b"GET / HTTP/1.1\r\n" + HOST + headers + b"\r\n")[0] == 431
 
 
-def test_a_long_address_is_refused(port: int) -> None:
+def test_a_long_target_is_refused(port: int) -> None:
     assert ask(port, b"GET /?" + b"a" * 33_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n")[0] == 431
 
 
@@ -76,15 +77,15 @@ def test_a_long_address_is_refused(port: int) -> None:
         b"GET /",
         b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nA: ",
     ],
-    ids=["header", "address", "trailer"],
+    ids=["header", "target", "trailer"],
 )
-def test_headers_without_an_end_are_not_gathered(port: int, begin: bytes) -> None:
+def test_endless_headers_are_refused(port: int, begin: bytes) -> None:
     with Caller(port) as caller:
         caller.send(begin)
         for _ in range(300):
             caller.send(b"a" * 4096)
         caller.send(b"\r\n\r\n")
-        assert caller.answer()[0] in {431, 0}  # 0: it was closed while we were still talking
+        assert caller.answer()[0] in {431, 0}  # 0: it was closed before everything was sent
         assert caller.is_closed()
 
 
@@ -97,14 +98,14 @@ def test_headers_below_the_limit_pass(port: int) -> None:
     [b"", b"GET / HTTP/1.1\r\nHo", b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\n12345"],
     ids=["nothing", "headers", "body"],
 )
-def test_who_trickles_is_sent_away(hasty_port: int, begin: bytes) -> None:
+def test_a_request_that_arrives_too_slowly_is_refused(hasty_port: int, begin: bytes) -> None:
     with Caller(hasty_port) as caller:
         caller.send(begin)
         assert caller.answer()[0] == 408
         assert caller.is_closed()
 
 
-def test_what_was_answered_early_is_not_answered_again(hasty_port: int) -> None:
+def test_a_request_with_an_early_response_gets_no_second_one(hasty_port: int) -> None:
     with Caller(hasty_port) as caller:
         caller.send(b"POST /early HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\n12345")
         assert caller.answer()[0] == 200
@@ -128,7 +129,7 @@ def test_what_was_answered_early_is_not_answered_again(hasty_port: int) -> None:
         (b"Transfer-Encoding: Chunked\r\n", 200),
     ],
 )
-def test_a_transfer_coding_other_than_chunked_is_not_implemented(port: int, codings: bytes, status: int) -> None:
+def test_a_transfer_coding_other_than_chunked_is_refused(port: int, codings: bytes, status: int) -> None:
     with Caller(port) as caller:
         caller.send(b"POST / HTTP/1.1\r\n" + HOST + codings + b"\r\n0\r\n\r\n")
         assert caller.answer()[0] == status
@@ -138,22 +139,21 @@ def test_a_transfer_coding_other_than_chunked_is_not_implemented(port: int, codi
     "rest",
     [b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\nnonsense\r\n", b"Transfer-Encoding: nonsense\r\n\r\n"],
 )
-def test_a_body_in_a_form_that_is_none_is_refused(port: int, rest: bytes) -> None:
+def test_a_malformed_body_is_refused(port: int, rest: bytes) -> None:
     with Caller(port) as caller:
         caller.send(b"POST / HTTP/1.1\r\n" + HOST + rest)
         assert caller.answer()[0] == 400
         assert caller.is_closed()
 
 
-def test_a_connection_between_two_requests_may_rest(hasty_port: int) -> None:
-    """The keep-alive time counts then, which is longer."""
+def test_an_idle_connection_has_the_longer_keep_alive_timeout(hasty_port: int) -> None:
     with Caller(hasty_port) as caller:
         for _ in range(2):
-            caller.send(b"GET /0.5 HTTP/1.1\r\n" + HOST + b"\r\n")  # an answer may take its time, too
+            caller.send(b"GET /0.5 HTTP/1.1\r\n" + HOST + b"\r\n")  # the request timeout does not apply to the response
             assert caller.answer()[0] == 200
 
 
-def test_line_breaks_between_two_requests_do_not_keep_a_connection_open(hasty_port: int) -> None:
+def test_line_breaks_between_requests_do_not_extend_the_keep_alive_timeout(hasty_port: int) -> None:
     with Caller(hasty_port) as caller:
         caller.send(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
         assert caller.answer()[0] == 200
@@ -173,7 +173,7 @@ def test_line_breaks_between_two_requests_do_not_keep_a_connection_open(hasty_po
         b"A: b\x00\r\n\r\n",
     ],
 )
-def test_a_request_that_two_readers_could_read_differently_is_refused(port: int, framing: bytes) -> None:
+def test_an_ambiguous_request_is_refused(port: int, framing: bytes) -> None:
     assert ask(port, b"POST / HTTP/1.1\r\n" + HOST + framing)[0] == 400
 
 
@@ -195,7 +195,7 @@ def test_a_trailer_is_not_a_header(port: int) -> None:
         b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n",
     ],
 )
-def test_an_upgrade_is_declined_by_going_on(port: int, upgrade: bytes) -> None:
+def test_a_request_that_offers_an_upgrade_is_served_as_http_1_1(port: int, upgrade: bytes) -> None:
     with Caller(port) as caller:
         for _ in range(3):
             caller.send(b"GET / HTTP/1.1\r\n" + HOST + upgrade + b"\r\n")
@@ -211,14 +211,14 @@ def test_an_upgrade_is_declined_by_going_on(port: int, upgrade: bytes) -> None:
         assert caller.answer()[0] == 200
 
 
-def test_many_offers_in_one_breath_are_declined_one_by_one(port: int) -> None:
+def test_pipelined_upgrade_offers_are_served_as_http_1_1(port: int) -> None:
     offer = b"GET / HTTP/1.1\r\n" + HOST + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
     with Caller(port) as caller:
-        caller.send(offer * PIPELINED)
-        assert [caller.answer()[0] for _ in range(PIPELINED)] == [200] * PIPELINED
+        caller.send(offer * MAX_PIPELINED)
+        assert [caller.answer()[0] for _ in range(MAX_PIPELINED)] == [200] * MAX_PIPELINED
 
 
-def test_a_tunnel_is_refused(port: int) -> None:
+def test_connect_is_refused(port: int) -> None:
     assert ask(port, b"CONNECT small:443 HTTP/1.1\r\n" + HOST + b"\r\n")[0] == 400
 
 

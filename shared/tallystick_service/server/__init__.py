@@ -1,5 +1,6 @@
-"""An HTTP server of several worker processes, and its log lines."""
+"""An HTTP server with one or several worker processes, and JSON log lines."""
 
+from tallystick_service.server.limits import ServerLimits
 from tallystick_service.server.serve import serve
 
-__all__ = ["serve"]
+__all__ = ["ServerLimits", "serve"]

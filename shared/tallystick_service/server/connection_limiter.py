@@ -1,7 +1,7 @@
 """Bounds over all connections of one process: how many there are, and how many bytes they make us keep.
 
-Both are shared out by network. When a bound is reached, a connection is closed that belongs to the network with the
-largest share, so that one peer with many connections cannot displace the few of another.
+When a bound is reached, a connection of the network with the largest share is closed, so that a peer with many
+connections cannot displace the few connections of another peer.
 """
 
 import asyncio
@@ -9,17 +9,14 @@ import socket
 from collections import Counter
 from typing import Protocol
 
-CHECK_INTERVAL = 2.0
-"""Seconds between two searches for connections whose peer has stopped reading."""
-MAX_HELD_BYTES = 64 * 1024 * 1024
-"""Over all connections: bytes written that the peer has not read, and bytes received of requests not yet processed."""
+from tallystick_service.server.limits import ServerLimits
 
 
 class Connection(Protocol):
     network: str
     """Of the peer, as in `network_of`."""
 
-    def give_up(self) -> None:
+    def abort(self) -> None:
         """Close at once; unsent bytes are lost."""
 
     def has_stalled(self, now: float) -> bool:
@@ -27,34 +24,33 @@ class Connection(Protocol):
 
 
 class ConnectionLimiter:
-    """At most `maximum` connections and `max_held_bytes` that they make us keep.
+    """At most `limits.max_connections` connections, which make the process keep at most `limits.max_held_bytes`.
 
-    For one connection more than `maximum`, one is closed that waits for its peer: to send the rest of a request, to
-    send another request, or to read an answer. It is taken from the kind that has most connections, so each kind has
-    at least a third of the room. A connection whose request the application is processing is never closed for another.
+    When a further connection arrives, a connection is closed that waits for its peer: to send the rest of a request, to
+    send another request, or to read a response. It is one of the state that has most connections, so each of the three
+    states has at least a third of the room. A connection whose request the application is processing is not closed.
     """
 
-    def __init__(self, maximum: int, *, max_held_bytes: int | None = None) -> None:
-        self._maximum = maximum
-        self._max_held_bytes = MAX_HELD_BYTES if max_held_bytes is None else max_held_bytes
+    def __init__(self, limits: ServerLimits) -> None:
+        self._limits = limits
         self._all: set[Connection] = set()
         self._reading = _Waiting()
         self._idle = _Waiting()
         self._unread = _Waiting()
         self._waiting: dict[Connection, _Waiting] = {}
-        """In which of the three a connection is."""
+        """Which of the three a connection is in."""
         self._held: dict[Connection, int] = {}
-        self._held_in_all = 0
+        self._total_held = 0
         self._held_by_network: Counter[str] = Counter()
         self._check: asyncio.TimerHandle | None = None
 
     def add(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
-        if len(self._all) >= self._maximum:
+        if len(self._all) >= self._limits.max_connections:
             self._close_one()
         self._all.add(connection)
         self.mark_reading(connection)
         if self._check is None:
-            self._check = loop.call_later(CHECK_INTERVAL, self._close_stalled, loop)
+            self._check = loop.call_later(self._limits.stall_check_interval, self._close_stalled, loop)
 
     def remove(self, connection: Connection) -> None:
         self.hold(connection, 0)
@@ -62,25 +58,26 @@ class ConnectionLimiter:
         self._all.discard(connection)
 
     def mark_reading(self, connection: Connection) -> None:
-        """The peer has begun a request and not ended it, or has not sent its first one."""
+        """A request is incomplete, or the peer has not sent its first one."""
         self._move(connection, self._reading)
 
     def mark_busy(self, connection: Connection) -> None:
-        """The application is processing its request."""
+        """The application is processing a request."""
         self._move(connection, None)
 
     def mark_idle(self, connection: Connection) -> None:
-        """Every request was answered, and the answers were read."""
+        """Every request has its response, and the peer has read all of it."""
         self._move(connection, self._idle)
 
     def mark_unread(self, connection: Connection) -> None:
-        """An answer waits for the peer to read."""
+        """A response waits for the peer to read."""
         self._move(connection, self._unread)
 
     def hold(self, connection: Connection, size: int) -> None:
-        """The connection now makes us keep `size` bytes. While they are too many in all, connections are closed:
+        """Note that the connection makes the process keep `size` bytes, in place of what was noted before.
 
-        those of the network that holds most, the one first that has held bytes for longest.
+        While the total is above the limit, the connection that has held bytes for longest is closed, among those of the
+        network that holds most bytes.
         """
         before = self._held.get(connection, 0)
         if size and connection in self._all:
@@ -90,11 +87,11 @@ class ConnectionLimiter:
             self._held.pop(connection, None)
         if size == before:
             return
-        self._held_in_all += size - before
+        self._total_held += size - before
         self._held_by_network[connection.network] += size - before
         if not self._held_by_network[connection.network]:
             del self._held_by_network[connection.network]
-        while self._held_in_all > self._max_held_bytes:
+        while self._total_held > self._limits.max_held_bytes:
             largest = max(self._held_by_network, key=self._held_by_network.__getitem__)
             self._close(next(holder for holder in self._held if holder.network == largest))
 
@@ -115,18 +112,20 @@ class ConnectionLimiter:
             self._close(waiting.oldest_of_largest_network())
 
     def _close(self, connection: Connection) -> None:
-        self.remove(connection)  # at once: the transport reports the end only after all pending accepts
-        connection.give_up()
+        self.remove(connection)  # not in connection_lost, which the loop calls only after all pending accepts
+        connection.abort()
 
     def _close_stalled(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
         for connection in [connection for connection in self._all if connection.has_stalled(now)]:
-            connection.give_up()
-        self._check = loop.call_later(CHECK_INTERVAL, self._close_stalled, loop) if self._all else None
+            connection.abort()
+        self._check = (
+            loop.call_later(self._limits.stall_check_interval, self._close_stalled, loop) if self._all else None
+        )
 
 
 class _Waiting:
-    """Connections in the order in which they began to wait, by network."""
+    """The connections of one state, by network, in the order in which they entered it."""
 
     def __init__(self) -> None:
         self._networks: dict[str, dict[Connection, None]] = {}
@@ -152,7 +151,7 @@ class _Waiting:
 
 
 def network_of(address: str) -> str:
-    """What counts as one peer: an IPv4 address, or the /64 of an IPv6 one, of which one host has 2^64 addresses."""
+    """Return what counts as one peer: an IPv4 address, or an IPv6 /64 network, which is usually one host's."""
     if ":" not in address:
         return address
     try:

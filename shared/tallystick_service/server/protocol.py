@@ -1,69 +1,57 @@
 """HTTP/1.1 with the bounds that uvicorn's httptools protocol leaves open.
 
-Refused before an application sees it: too many header bytes or fields, a request that trickles in, more or less than
-one Host or two that differ, a path with control characters, a transfer coding other than chunked, a long queue of
-requests on one connection. `tallystick_service.asgi.BodyLimit` bounds the size of a body.
+Refused before an application sees it: a head that `head_refusal` rejects, a request that arrives too slowly, and a long
+queue of requests on one connection. `tallystick_service.asgi.BodyLimit` bounds the size of a body. A connection whose
+peer does not read its responses is closed. `ConnectionLimiter` bounds connections and bytes over all peers.
 
-A peer that does not read its answers is disconnected. `ConnectionLimiter` bounds connections and bytes over all peers.
+This overrides internals of uvicorn, so pyproject.toml pins uvicorn and httptools to one minor version.
 """
 
 import asyncio
-import re
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from tallystick_service.server.connection_limiter import ConnectionLimiter, network_of
+from tallystick_service.server.limits import ServerLimits
+from tallystick_service.server.request_head import MAX_HEADER_BYTES, head_refusal
 from tallystick_service.server.write_stall_detector import WriteStallDetector
 
-HEADER_BYTES = 32 * 1024
-HEADER_FIELDS = 128
-"""A field of five bytes costs thirty times as many in memory."""
-HEADER_SECONDS = 10.0
-"""From a connection's or request's first byte to the end of its headers; as long again for its body."""
-
-PIPELINED = 32
-"""Requests that may wait for the answer to the one before. Further ones are not read: each costs a hundred times its
+MAX_PIPELINED = 32
+"""Requests that may wait for the response to the one before. Further ones are not read: each costs a hundred times its
 bytes, and a packet has room for thousands."""
 
 WRITE_BUFFER_BYTES = 16 * 1024
-"""Written and not yet read, above which an application waits before it writes more, and the bytes are counted among
-those of all connections. All below the mark together are within 4,096 times this."""
-COUNTED_REQUEST_BYTES = 256 * 1024
-"""Of one connection's requests, at most: an application that streams a larger body does not keep it."""
-
-_CONTROL_IN_PATH = re.compile(rb"[^?]*%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
-"""No path of ours has any, and readers differ in what they make of them: a router overlooks a line break at the end,
-the exact rules of a proxy in front of it do not."""
+"""Written and not yet read by the peer. Above it an application waits before it writes more, and the bytes are counted
+in `ServerLimits.max_held_bytes`. Uncounted bytes are at most `max_connections` times this."""
+MAX_COUNTED_REQUEST_BYTES = 256 * 1024
+"""Of one connection's requests. An application that streams a larger body does not keep it in memory."""
 
 
 class Refused(Exception):
-    """Raised inside the parser, which passes it on as an error of its own."""
+    """Raised in a parser callback. httptools turns it into HttpParserCallbackError."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    def __init__(self, *args: Any, limiter: ConnectionLimiter, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, limiter: ConnectionLimiter, limits: ServerLimits, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.network = ""
         self._limiter = limiter
-        self._stall_detector = WriteStallDetector()
+        self._request_timeout = limits.request_timeout
+        self._stall_detector = WriteStallDetector(limits.stall_timeout)
         self._request_bytes = 0  # received since the last moment at which no request was incomplete or waiting
-        self._held = 0  # as the limiter was told
-        self._is_deaf = False
-        self._is_in_headers = True  # a connection that sends nothing counts as slow, too
-        self._is_in_body = False
-        self._is_with_app = False  # what is being read: a request that an application has already
-        self._last_whole: RequestResponseCycle | None = None
-        self._answered: RequestResponseCycle | None = None
-        self._is_upgrade = False
-        self._unfinished_bytes = 0  # that came since a request's headers, a part of its body, or it all was complete
-        self._header_bytes = 0
-        self._hosts = 0
-        self._codings: tuple[bytes, ...] = ()
+        self._held = 0  # the value last passed to the limiter
+        self._ignores_input = False
+        self._expects: Literal["headers", "body"] | None = "headers"  # a connection that sends nothing is slow, too
+        self._bytes_since_progress = 0  # since the headers, a part of the body, or the whole request was complete
+        self._is_dispatched = False  # the request that is being read has a cycle, which runs or waits in the pipeline
+        self._last_complete: RequestResponseCycle | None = None  # of the last request that was received entirely
+        self._running: RequestResponseCycle | None = None
+        self._offers_upgrade = False
         self._refusal = HTTPStatus.BAD_REQUEST
-        self._slow: asyncio.TimerHandle | None = None
+        self._request_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -71,50 +59,50 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.client is not None:
             self.network = network_of(self.client[0])
         self._limiter.add(self, self.loop)
-        self._watch_slowness()
+        self._update_state()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._is_in_headers = self._is_in_body = False
-        if self._slow is not None:
-            self._slow.cancel()
-            self._slow = None
+        self._expects = None
+        self._cancel_request_deadline()
         self._limiter.remove(self)
         super().connection_lost(exc)
-        # uvicorn tells only the request that was read last; the one being answered may be an earlier one, and would
-        # write to the closed transport, with a traceback in the log for each.
-        for cycle in (self._answered, *(cycle for cycle, _ in self.pipeline)):
+        # uvicorn notifies only the request that was read last. The running one may be an earlier one, and would write
+        # to the closed transport, which logs a traceback each time.
+        for cycle in (self._running, *(cycle for cycle, _ in self.pipeline)):
             if cycle is not None:
                 cycle.disconnected = True
                 cycle.message_event.set()
         self.pipeline.clear()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._answered = cycle
+        self._running = cycle
         super()._start_asgi_task(cycle, app)
 
+    # Reading
+
     def data_received(self, data: bytes) -> None:
-        if self._is_deaf:
+        if self._ignores_input:
             return
-        self._unfinished_bytes += len(data)
+        self._bytes_since_progress += len(data)
         try:
             self._parse(data)
         except httptools.HttpParserError:
             self._refuse(self._refusal)
-        # The parser reports a header or trailer when it is complete, and would gather an endless one in memory.
-        if self._unfinished_bytes > HEADER_BYTES and not self._is_deaf:
+        # The parser reports a header or trailer when it is complete, so an endless one would fill the memory.
+        if self._bytes_since_progress > MAX_HEADER_BYTES and not self._ignores_input:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        if self._is_in_headers or self._is_in_body or self.pipeline:
+        if self._expects or self.pipeline:
             self._request_bytes += len(data)
         else:
             self._request_bytes = 0
-        self._count_held()
-        self._watch_slowness()
+        self._update_held_bytes()
+        self._update_state()
 
     def _parse(self, data: bytes | memoryview) -> None:
-        """A client that offers an upgrade (Java's offers h2c with any request) is taken at its HTTP/1.1 word.
+        """Feed the parser. A request that offers an upgrade (Java's client offers h2c) is read as plain HTTP/1.1.
 
-        The parser stops at such a request's headers, so they are put to a new one without the offer. To go on behind
-        them would read the request's body as another request.
+        The parser stops after the headers of such a request, and would read its body as another request. A new parser
+        gets the same head without the offer, and then the rest of `data`.
         """
         while data:
             try:
@@ -128,20 +116,44 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.feed_data(b"\r\n".join((*head, b"", b"")))
 
-    def _watch_slowness(self) -> None:
-        """Start or stop the timer of an incomplete request; one that arrives whole, as nearly all do, costs none."""
-        # A request behind another is not read until its turn, even if the peer has sent all of it.
-        if self._is_in_headers or (self._is_in_body and not self.pipeline):
-            self._limiter.mark_reading(self)
-            if self._slow is None:
-                self._slow = self.loop.call_later(HEADER_SECONDS, self._close_slow)
+    def _refuse(self, status: HTTPStatus) -> None:
+        self._expects = None
+        if self.transport.is_closing():
             return
-        if self._slow is not None:
-            self._slow.cancel()
-            self._slow = None
-        self._mark_answering()
+        if self._last_complete is not None and not self._last_complete.response_complete:
+            self._close_after(self._last_complete)
+            return
+        if not (self._is_dispatched and self.cycle.response_started):  # a request gets one response
+            self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
+        if self._is_dispatched:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.close()
 
-    def _mark_answering(self) -> None:
+    def _close_after(self, last: RequestResponseCycle) -> None:
+        """Respond to every request up to `last`, which were received entirely, and ignore the input behind them."""
+        self._ignores_input = True
+        if self._is_dispatched:  # the refused request waits in the pipeline; the newest is the leftmost
+            self.pipeline.popleft()
+        self.cycle = last
+        last.keep_alive = False
+        self.flow.resume_reading()  # closing a socket with unread input resets it, and the response would be lost
+        self._update_state()
+
+    # State for the limiter
+
+    def _update_state(self) -> None:
+        """Start or stop the deadline of an incomplete request. A request that arrives in one packet needs no timer."""
+        # A request behind another is not read until its turn, even if the peer has sent all of it.
+        if self._expects == "headers" or (self._expects == "body" and not self.pipeline):
+            self._limiter.mark_reading(self)
+            if self._request_deadline is None:
+                self._request_deadline = self.loop.call_later(self._request_timeout, self._time_out)
+            return
+        self._cancel_request_deadline()
+        self._update_response_state()
+
+    def _update_response_state(self) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
             if self.flow.write_paused:
                 self._limiter.mark_unread(self)
@@ -152,143 +164,94 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self._limiter.mark_idle(self)
 
-    def _count_held(self) -> None:
-        """Tell the limiter what this connection makes us keep. Nearly always that is nothing, and costs nothing."""
-        held = min(self._request_bytes, COUNTED_REQUEST_BYTES)
+    def _update_held_bytes(self) -> None:
+        """Tell the limiter how many bytes this connection makes the process keep. It is nearly always none."""
+        held = min(self._request_bytes, MAX_COUNTED_REQUEST_BYTES)
         if self.flow.write_paused:
             held += self.transport.get_write_buffer_size()
         if held != self._held:
             self._held = held
             self._limiter.hold(self, held)
 
-    def _close_slow(self) -> None:
-        self._slow = None
+    def _time_out(self) -> None:
+        self._request_deadline = None
         self._refuse(HTTPStatus.REQUEST_TIMEOUT)
 
-    def _refuse(self, status: HTTPStatus) -> None:
-        self._is_in_headers = self._is_in_body = False
-        if self.transport.is_closing():
-            return
-        if self._last_whole is not None and not self._last_whole.response_complete:
-            self._end_after(self._last_whole)
-            return
-        if not (self._is_with_app and self.cycle.response_started):  # there is one answer to each
-            self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
-        if self._is_with_app:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        self.transport.close()
+    def _cancel_request_deadline(self) -> None:
+        if self._request_deadline is not None:
+            self._request_deadline.cancel()
+            self._request_deadline = None
 
-    def _end_after(self, last: RequestResponseCycle) -> None:
-        """What came whole is answered, and what stands behind it is not read."""
-        self._is_deaf = True
-        if self._is_with_app:  # it waits in the pipeline, the newest first
-            self.pipeline.popleft()
-        self.cycle = last
-        last.keep_alive = False
-        self.flow.resume_reading()  # what lies unread when a connection is closed takes the answer along
-        self._watch_slowness()
-
-    # A peer that does not read
+    # Writing
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._count_held()
-        if not (self._is_in_headers or self._is_in_body):
-            self._mark_answering()
+        self._update_held_bytes()
+        if not self._expects:
+            self._update_response_state()
 
     def resume_writing(self) -> None:
         self._stall_detector.note_progress()
         super().resume_writing()
-        self._count_held()
-        if not (self._is_in_headers or self._is_in_body):
-            self._mark_answering()
+        self._update_held_bytes()
+        if not self._expects:
+            self._update_response_state()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._expects or self.pipeline:
+            self._update_state()
+            return
+        if self._request_bytes:
+            self._request_bytes = 0
+            self._update_held_bytes()
+        self._update_response_state()
 
     def has_stalled(self, now: float) -> bool:
         return self._stall_detector.has_stalled(self.transport.get_write_buffer_size(), now)
 
-    def give_up(self) -> None:
+    def abort(self) -> None:
         self.transport.abort()
 
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self._request_bytes and not (self._is_in_headers or self._is_in_body or self.pipeline):
-            self._request_bytes = 0
-            self._count_held()
-        if self._is_in_headers or self._is_in_body or self.pipeline:
-            self._watch_slowness()
-        else:
-            self._mark_answering()
-
-    # What the parser finds
+    # Parser callbacks
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._unset_keepalive_if_required()  # not by the line breaks that may come before, or they would keep it open
-        self._is_in_headers = True
-        self._is_with_app = False
-        self._header_bytes = self._hosts = 0
-        self._codings = ()
+        self._unset_keepalive_if_required()  # here, because line breaks between requests must not extend the time
+        self._expects = "headers"
+        self._is_dispatched = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """What uvicorn does, counted; its own is not called, because this is where the time of a request goes."""
-        if not self._is_in_headers:
-            return  # a trailer, which must not pass for a header
-        name = name.lower()
-        self._header_bytes += len(name) + len(value) + 4
-        if name == b"host":
-            self._hosts += 1
-        elif name == b"transfer-encoding":
-            self._codings += tuple(coding.strip().lower() for coding in value.split(b","))
-        elif name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        self.headers.append((name, value))
+        if self._expects == "headers":  # else it is a trailer, which must not be taken for a header
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._is_in_headers, self._is_in_body = False, True
-        self._unfinished_bytes = 0
-        if self._header_bytes + len(self.url) > HEADER_BYTES or len(self.headers) > HEADER_FIELDS:
-            self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        self._expects = "body"
+        self._bytes_since_progress = 0
+        refusal = head_refusal(self.url, self.headers, version=self.parser.get_http_version())
+        if refusal is not None:
+            self._refusal = refusal
             raise Refused
-        if self._hosts != 1 and (self._hosts or self.parser.get_http_version() != "1.0"):
-            raise Refused  # RFC 9112 §3.2
-        if self._codings and self._codings != (b"chunked",):
-            if self._codings[-1] == b"chunked" and self._codings.count(b"chunked") == 1:
-                self._refusal = HTTPStatus.NOT_IMPLEMENTED  # RFC 9112 §6.1; any other order is malformed (§6.3)
+        if len(self.pipeline) >= MAX_PIPELINED:
             raise Refused
-        if b"%" in self.url and _CONTROL_IN_PATH.match(self.url):
-            raise Refused
-        if self.url[:1] != b"/" and not self._is_for_host():
-            raise Refused
-        if len(self.pipeline) >= PIPELINED:
-            raise Refused
-        self._is_upgrade = self.parser.should_upgrade()
-        if self._is_upgrade:
+        self._offers_upgrade = self.parser.should_upgrade()
+        if self._offers_upgrade:
             if self.parser.get_method() == b"CONNECT":
                 raise Refused
             return
-        self._unset_keepalive_if_required()  # the answer to the one before may have been whole only since
-        if self._slow is not None:  # the body has its own time
-            self._slow.cancel()
-            self._slow = None
+        self._unset_keepalive_if_required()  # the response before may have ended since this request began
+        self._cancel_request_deadline()  # the body has its own
         super().on_headers_complete()
-        self._is_with_app = True
-
-    def _is_for_host(self) -> bool:
-        """RFC 9112 §3.2.2 puts the authority of an absolute address above Host; who goes by Host would be deceived."""
-        _, separator, rest = self.url.partition(b"://")
-        if not separator:
-            return True
-        authority = re.split(rb"[/?]", rest, maxsplit=1)[0].lower()
-        return not self._hosts or any(name == b"host" and value.lower() == authority for name, value in self.headers)
+        self._is_dispatched = True
 
     def on_body(self, body: bytes) -> None:
-        self._unfinished_bytes = 0
+        self._bytes_since_progress = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._is_in_body = self._is_with_app = False
-        self._unfinished_bytes = 0
-        if not self._is_upgrade:
+        self._expects = None
+        self._is_dispatched = False
+        self._bytes_since_progress = 0
+        if not self._offers_upgrade:
             super().on_message_complete()
-            self._last_whole = self.cycle
+            self._last_complete = self.cycle

@@ -1,8 +1,9 @@
-"""`serve`: from an application to listening processes that end as they should."""
+"""`serve`: run an application in one or several processes that listen on the same sockets."""
 
 import asyncio
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from signal import SIGINT, SIGTERM, signal
 from socket import socket
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp
 from tallystick_service.metrics.shared_counters import SharedCounters
 from tallystick_service.server.connection_limiter import ConnectionLimiter
 from tallystick_service.server.file_limit import raise_file_limit
+from tallystick_service.server.limits import DEFAULT_LIMITS, ServerLimits
 from tallystick_service.server.listen import BACKLOG, bind
 from tallystick_service.server.logs import configure_logging
 from tallystick_service.server.protocol import BoundedProtocol
@@ -21,13 +23,8 @@ from tallystick_service.server.supervisor import Worker, supervise
 from tallystick_service.server.uvicorn_server import Server
 from tallystick_service.settings.misconfigured import Misconfigured, exit_on_misconfiguration
 
-KEEP_ALIVE_SECONDS = 75
-"""Longer than the minute after which proxies close theirs, so that they never write to a connection we just closed."""
-GRACE_SECONDS = 20
-"""What requests under way have for ending."""
-CONNECTIONS = 4096
-"""Open ones of one process, or fewer where files are scarce. For one more, one is closed that waits for its peer."""
 FAILED_START = 3
+"""The exit status when the application's lifespan fails to start."""
 
 
 def serve(
@@ -40,13 +37,16 @@ def serve(
     counters: SharedCounters | None = None,
     metrics_host: str | None = None,
     metrics_port: int | None = None,
+    limits: ServerLimits = DEFAULT_LIMITS,
 ) -> int:
-    """Serve what `factory` makes until SIGTERM or SIGINT; return the exit status, 0 after the requests under way.
+    """Serve the application that `factory` returns until SIGTERM or SIGINT, and return the exit status: 0 after every
+    request that had begun was answered.
 
-    `factory` is called in each process that serves, after the fork; so hold no thread or connection when you call this.
-    `host` None means the loopback addresses. When connections are accepted, prints one line that begins with `name`.
-    With more `workers` than one, this process only supervises them. `counters` has a part for each worker.
-    `metrics_host` and `metrics_port` are another address to listen on, which only the app tells apart.
+    `factory` is called in each process that serves, after the fork; so the caller must hold no thread or connection.
+    `host` None means the loopback addresses. Prints one line that begins with `name` when connections are accepted.
+    With more than one of `workers`, this process only supervises them. `counters` has a part for each worker.
+    `metrics_host` and `metrics_port` are another address to listen on. The server treats it like the first; the
+    application can tell them apart.
 
     Raises Misconfigured when a port is taken, and whatever `factory` raises.
     """
@@ -55,11 +55,11 @@ def serve(
     if metrics_host is not None and metrics_port is None:
         raise Misconfigured("--metrics-host needs --metrics-port")
     if metrics_port is not None:
-        if metrics_port == sockets[0].getsockname()[1]:  # connections are told apart by it
+        if metrics_port == sockets[0].getsockname()[1]:  # the application tells the two addresses apart by the port
             raise Misconfigured(f"--metrics-port {metrics_port} is the service's own port")
         sockets += bind(metrics_host, metrics_port)
     configure_logging()
-    raise_file_limit(2 * CONNECTIONS + 256)
+    raise_file_limit(2 * limits.max_connections + 256)
     shown = "localhost" if host is None else f"[{host}]" if ":" in host else host
     line = f"{name} listens on http://{shown}:{sockets[0].getsockname()[1]}\n"
 
@@ -70,23 +70,30 @@ def serve(
     def work(worker: Worker) -> int:
         counters.attach(worker.number)
         with exit_on_misconfiguration(name):
-            return _run(factory, sockets, on_ready=worker.ready, parent=worker.life)
+            return _run(factory, sockets, limits, on_ready=worker.ready, parent=worker.life)
 
     if workers > 1:
         return supervise(work, workers, announce, counters.mark_dead)
-    return _run(factory, sockets, on_ready=announce)
+    return _run(factory, sockets, limits, on_ready=announce)
 
 
 def _run(
-    factory: Callable[[], ASGIApp], sockets: list[socket], *, on_ready: Callable[[], None], parent: int | None = None
+    factory: Callable[[], ASGIApp],
+    sockets: list[socket],
+    limits: ServerLimits,
+    *,
+    on_ready: Callable[[], None],
+    parent: int | None = None,
 ) -> int:
     app = factory()
-    # Half of the files: a whole backlog may be let in before the first of those who had to go has left.
-    connections = min(CONNECTIONS, raise_file_limit(2 * CONNECTIONS) // 2)
+    # Half of the files: the loop may accept a whole backlog before it closes the first connection that was evicted.
+    max_files = raise_file_limit(2 * limits.max_connections)
+    limits = replace(limits, max_connections=min(limits.max_connections, max_files // 2))
+    protocol = partial(BoundedProtocol, limiter=ConnectionLimiter(limits), limits=limits)
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=cast(type[asyncio.Protocol], partial(BoundedProtocol, limiter=ConnectionLimiter(connections))),
+        http=cast(type[asyncio.Protocol], protocol),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -94,9 +101,9 @@ def _run(
         proxy_headers=False,
         server_header=False,
         backlog=BACKLOG,
-        limit_concurrency=connections + BACKLOG,  # all of them busy
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        limit_concurrency=limits.max_connections + BACKLOG,  # reached when all connections are busy
+        timeout_keep_alive=cast(int, limits.keep_alive_timeout),
+        timeout_graceful_shutdown=limits.shutdown_timeout,
     )
     server = Server(config, on_ready=on_ready, parent=parent)
     for number in (SIGTERM, SIGINT):

@@ -1,14 +1,15 @@
-"""Whether a peer reads what was written to it."""
+"""Detects a peer that has stopped reading."""
 
-STALLED_SECONDS = 20.0
-"""The time in which a peer has to read everything, or STALLED_BYTES, or from the transport's high to its low mark."""
 STALLED_BYTES = 32 * 1024
 
 
 class WriteStallDetector:
-    """A slow peer may take minutes for a large answer, as long as it makes progress."""
+    """A peer has stalled when for `timeout` seconds it has not read everything, or STALLED_BYTES, or from the
+    transport's high to its low mark. A slow peer may take minutes for a large response while it makes that progress.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
         self._since: float | None = None
         self._unread = 0
 
@@ -23,4 +24,4 @@ class WriteStallDetector:
             return False
         if self._since is None or unread <= self._unread - STALLED_BYTES:
             self._since, self._unread = now, unread
-        return now - self._since >= STALLED_SECONDS
+        return now - self._since >= self._timeout
