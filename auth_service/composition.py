@@ -17,6 +17,8 @@ from auth_service.authentication.users.device_cookie import DeviceCookie
 from auth_service.authentication.users.password_login import PasswordLogin
 from auth_service.authentication.users.passwords import Passwords
 from auth_service.authentication.users.sign_in import SignIn
+from auth_service.authorization.authorizer import Authorizer
+from auth_service.authorization.redirect_trust import RedirectTrust
 from auth_service.backchannel_logout.delivery_task import LogoutDelivery
 from auth_service.clients.logos import Logos
 from auth_service.clients.registry import ClientRegistry
@@ -65,6 +67,8 @@ class Provider:
     login_sessions: LoginSessions
     device_cookie: DeviceCookie
     state_signer: StateSigner
+    redirect_trust: RedirectTrust
+    authorizer: Authorizer
     outgoing: OutgoingRequests
     logout_delivery: LogoutDelivery
     logos: Logos
@@ -193,6 +197,7 @@ async def _provider(
         Lifetime(idle=lifetimes.login_session_idle, absolute=lifetimes.login_session_absolute),
         is_https=settings.is_https,
     )
+    redirect_trust = RedirectTrust(settings.registration.trusted_redirect_origins, store)
     form_keys = partial(secrets.newest_first, FORM_KEY)
     device_cookie = DeviceCookie(form_keys, clock, is_https=settings.is_https)
     return Provider(
@@ -229,7 +234,17 @@ async def _provider(
         ),
         login_sessions=login_sessions,
         device_cookie=device_cookie,
-        state_signer=StateSigner(form_keys, settings.issuer, clock),
+        redirect_trust=redirect_trust,
+        authorizer=Authorizer(
+            issuer=settings.issuer,
+            registry=registry,
+            store=store,
+            key_ring=key_ring,
+            redirect_trust=redirect_trust,
+            clock=clock,
+            code_lifetime=lifetimes.code,
+        ),
+        state_signer=StateSigner(form_keys, clock),
         outgoing=outgoing,
         logout_delivery=LogoutDelivery(
             issuer=settings.issuer,

@@ -4,7 +4,7 @@ import httpx
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
-from auth_service.composition import lifespan
+from auth_service.composition import lifespan, provider_of
 from auth_service.endpoints.oauth import (
     authorize,
     introspect,
@@ -18,8 +18,9 @@ from auth_service.endpoints.oauth import (
 )
 from auth_service.endpoints.operation import health
 from auth_service.endpoints.pages import consent, home, login, logo, logout
-from auth_service.middleware.cors import POPUP_PATHS, CrossOrigin
-from auth_service.middleware.error_handlers import handle_http_exception, handle_oauth_error
+from auth_service.http.route_traits import POPUP
+from auth_service.middleware.cors import CrossOrigin, CrossOriginRules
+from auth_service.middleware.error_handlers import ErrorHandlers
 from auth_service.settings.settings import Settings
 from auth_service.telemetry.metrics import AuthMetrics
 from auth_service.telemetry.refusal_log import RefusalLog
@@ -86,15 +87,25 @@ def create_app(
         app.include_router(endpoint.router)
     add_docs_page(app)
     metrics = app.state.metrics = AuthMetrics(counters, version=VERSION, endpoints=endpoints_of(app.routes))
-    app.state.refusal_log = RefusalLog(metrics)
-    app.add_exception_handler(OAuthError, handle_oauth_error)
-    app.add_exception_handler(HTTPException, handle_http_exception)
+    refusal_log = app.state.refusal_log = RefusalLog(metrics)
+    error_handlers = ErrorHandlers(metrics, refusal_log)
+    app.add_exception_handler(OAuthError, error_handlers.handle_oauth_error)
+    app.add_exception_handler(HTTPException, error_handlers.handle_http_exception)
+
+    async def is_client_origin(origin: str) -> bool:
+        return await provider_of(app).registry.is_public_origin(origin)
+
+    popup_paths = {str(route.path) for route in POPUP.routes(app.routes)}
     # The last one added is the first to see a request.
-    app.add_middleware(CrossOrigin)
+    app.add_middleware(
+        CrossOrigin,
+        rules=CrossOriginRules(app.routes, offers_registration=settings.registration.mode != "off"),
+        is_client_origin=is_client_origin,
+    )
     app.add_middleware(BodyLimit)
     app.add_middleware(ServerErrors)
     app.add_middleware(Head)
-    app.add_middleware(SecurityHeaders, https=settings.is_https, popup_paths=POPUP_PATHS)
+    app.add_middleware(SecurityHeaders, https=settings.is_https, popup_paths=popup_paths)
     app.add_middleware(RequestId, endpoint=metrics.requests.endpoint, count=metrics.requests.count)
     app.add_middleware(ForwardedHeaders, trusted_proxies=settings.trusted_proxies)
     app.add_middleware(MetricsEndpoint, render=metrics.render, port=metrics_port)

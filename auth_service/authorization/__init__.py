@@ -1,1 +1,4 @@
-"""The steps of one authorization request, without HTTP: request, client, parameters, interaction, response."""
+"""Decide what happens to an authorization request. Nothing here reads HTTP requests or writes HTML.
+
+The order: `authorizer` → `request_source` → `client` → `parameters` → `interaction` → `response`.
+"""

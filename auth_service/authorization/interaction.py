@@ -1,25 +1,11 @@
-"""What still has to happen between the user and us before the client may have its code."""
+"""Which page the user has to complete before the client may get a code."""
 
 from dataclasses import dataclass
 
-from auth_service.authorization.request import AuthorizationRequest
-from auth_service.client_metadata.redirect_uris import has_private_use_scheme, runs_on_the_device
-from auth_service.store.clients.clients import Client
+from auth_service.authorization.consent_rules import is_asked_each_time, is_consent_due
+from auth_service.authorization.pending import BrowserState, CheckedAuthorization
 from auth_service.store.users.login_sessions import LoginSession
 from tallystick.errors import ConsentRequired, LoginRequired
-
-
-@dataclass(frozen=True)
-class PendingAuthorization:
-    """An authorization request that waits for the user.
-
-    `started` is Unix seconds. `session_fingerprint` is that of the login session's cookie that was set when the user
-    signed in for this request, or "". The cookie changes at each login.
-    """
-
-    request: AuthorizationRequest
-    started: int
-    session_fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,90 +27,72 @@ Interaction = NeedsLogin | NeedsConsent | Proceed
 
 
 def next_interaction(
-    begun: PendingAuthorization,
-    client: Client,
-    login_session: LoginSession | None,
+    authorization: CheckedAuthorization,
+    browser: BrowserState,
     *,
-    session_fingerprint: str,
-    allowed: frozenset[str],
-    just_signed_in: bool,
-    just_allowed: bool,
+    consented: frozenset[str],
     expected_subs: frozenset[str] | None,
     now: int,
 ) -> Interaction:
-    """The next step of a request.
+    """The next step of a request. The first row that applies decides:
 
-    `session_fingerprint` is the cookie's fingerprint now; `allowed` what the user allowed this client before;
-    `expected_subs` the users whom the client expects, if it says. `just_signed_in` and `just_allowed`: the form that is
-    being answered is the one to which this request led, and the user signed in by it, or allowed what the request asks.
+    | the user                                                  | prompt=none      | otherwise       |
+    |-----------------------------------------------------------|------------------|-----------------|
+    | can be none of those that the client expects              | LoginRequired    | LoginRequired   |
+    | is an unexpected one, and has signed in for this request  | LoginRequired    | LoginRequired   |
+    | is not signed in                                          | LoginRequired    | NeedsLogin      |
+    | is an unexpected one                                      | LoginRequired    | NeedsLogin      |
+    | signed in too long ago, or not for this request           | LoginRequired    | NeedsLogin      |
+    | has not allowed all that is asked                         | ConsentRequired  | NeedsConsent    |
+    | has signed in and allowed everything                      | Proceed          | Proceed         |
 
-    Raises LoginRequired or ConsentRequired when a page is needed and prompt=none forbids one (OIDC Core §3.1.2.6).
+    `consented` are the scopes that the user allowed this client earlier. `expected_subs` are the users that the client
+    expects; None if it expects any. `now` is Unix seconds. Raises LoginRequired and ConsentRequired (OIDC Core
+    §3.1.2.6).
     """
-    request = begun.request
-    may_ask = "none" not in request.prompts
-    is_same_cookie = begun.session_fingerprint == session_fingerprint != ""
-    has_just_signed_in = login_session is not None and is_same_cookie
-    is_another = login_session is not None and expected_subs is not None and login_session.sub not in expected_subs
-    if expected_subs == frozenset() or (is_another and has_just_signed_in):
+    login_session = browser.login_session
+    may_show_page = "none" not in authorization.request.prompts
+    is_unexpected_user = (
+        login_session is not None and expected_subs is not None and login_session.sub not in expected_subs
+    )
+    no_user_can_match = expected_subs is not None and not expected_subs
+    if no_user_can_match or (is_unexpected_user and _signed_in_for_this_request(authorization, browser)):
         # Another login would not help.
         raise LoginRequired("the user who signed in is not the one that the client expects", reason="user_mismatch")
-    # A login for this request is enough at once. Later, max_age is judged again: the consent page may have been open
-    # for long. Where that page is shown each time, login and consent would then follow each other for ever.
-    is_enough = has_just_signed_in and (just_signed_in or _asks_each_time(request, client))
-    is_fresh = login_session is not None and (
-        is_enough or _login_is_fresh(request, client, login_session, has_just_signed_in=has_just_signed_in, now=now)
-    )
-    if login_session is None or is_another or not is_fresh:
-        if may_ask:
+    if login_session is None or is_unexpected_user or not _is_login_fresh(authorization, browser, login_session, now):
+        if may_show_page:
             return NeedsLogin()
         raise LoginRequired("no login, a login of another user, or one that is too old")
-    if not just_allowed and _consent_is_due(request, client, allowed):
-        if may_ask:
+    if browser.completed_page != "consent" and is_consent_due(authorization, consented):
+        if may_show_page:
             return NeedsConsent(login_session)
         raise ConsentRequired("the user has not allowed this")
     return Proceed(login_session)
 
 
-def _login_is_fresh(
-    request: AuthorizationRequest, client: Client, login_session: LoginSession, *, has_just_signed_in: bool, now: int
+def _signed_in_for_this_request(authorization: CheckedAuthorization, browser: BrowserState) -> bool:
+    """The cookie of the login that was made for this request is the one that the browser has now."""
+    return (
+        browser.login_session is not None
+        and browser.session_fingerprint != ""
+        and authorization.pending.session_fingerprint == browser.session_fingerprint
+    )
+
+
+def _is_login_fresh(
+    authorization: CheckedAuthorization, browser: BrowserState, login_session: LoginSession, now: int
 ) -> bool:
-    """By prompt and max_age (OIDC Core §3.1.2.1), at the moment at which the request is answered."""
+    """Whether the login satisfies prompt and max_age (OIDC Core §3.1.2.1) at `now`."""
+    request, client = authorization.request, authorization.client
+    signed_in_for_this = _signed_in_for_this_request(authorization, browser)
+    # Directly after a login for this request, max_age is not checked. It is checked again after the consent page, which
+    # may have been open for long; but not for a client whose consent page is shown each time, because login page and
+    # consent page would then alternate for ever.
+    if signed_in_for_this and (browser.completed_page == "login" or is_asked_each_time(authorization)):
+        return True
     max_age = client.default_max_age if request.max_age is None else request.max_age  # OIDC Registration §2
     if request.prompts & {"login", "select_account"} or max_age == 0:
-        if not has_just_signed_in:
+        if not signed_in_for_this:
             return False
-        max_age = max_age or None  # 0 demands what prompt=login does: a login for this request
+        max_age = max_age or None  # 0 demands what prompt=login demands: a login for this request
     return max_age is None or now - login_session.auth_time <= max_age
-
-
-def _consent_is_due(request: AuthorizationRequest, client: Client, allowed: frozenset[str]) -> bool:
-    if _asks_each_time(request, client):
-        return True
-    return not client.first_party and not allowed.issuperset(scopes_to_allow(request, client))
-
-
-def _asks_each_time(request: AuthorizationRequest, client: Client) -> bool:
-    return is_program_on_the_device(request, client) or "consent" in request.prompts
-
-
-def scopes_of_stored_consent(request: AuthorizationRequest, client: Client) -> frozenset[str]:
-    """What a stored consent has to cover for a code; nothing when the answer does not rest on a stored one."""
-    if client.first_party or is_program_on_the_device(request, client):
-        return frozenset()
-    return frozenset(scopes_to_allow(request, client))
-
-
-def is_program_on_the_device(request: AuthorizationRequest, client: Client) -> bool:
-    """Whether any local program could impersonate this client (RFC 8252 §8.6): then always ask, first-party or not.
-
-    With a secret, a program on a loopback port cannot redeem the code. A private-use scheme always asks: the app that
-    receives the code passes it on to the server that has the secret, and a program in its place could do the same.
-    """
-    uri = request.redirect_uri or ""
-    return has_private_use_scheme(uri) or (client.is_public and runs_on_the_device(uri))
-
-
-def scopes_to_allow(request: AuthorizationRequest, client: Client) -> tuple[str, ...]:
-    """What the user is asked about: the scopes, and those whose claims are asked for one by one."""
-    beside = request.claims.within(client.scopes).scopes
-    return tuple(dict.fromkeys([*request.scopes, *sorted(beside)]))

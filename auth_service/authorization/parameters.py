@@ -1,10 +1,10 @@
-"""Whether the client may ask for what it asks. Refusals go back to its redirect_uri (RFC 6749 §4.1.2.1)."""
+"""Check the parameters of an authorization request. Errors go to the redirect_uri (RFC 6749 §4.1.2.1)."""
 
 import re
 from dataclasses import replace
 
 from auth_service.authorization.request import PROMPTS, AuthorizationRequest
-from auth_service.http.form import RepeatedParameter, which_is_repeated
+from auth_service.http.form import RepeatedParameter
 from auth_service.store.clients.apis import Apis
 from auth_service.store.clients.clients import Client
 from auth_service.vocabulary.acr import ACR_VALUES
@@ -29,9 +29,9 @@ _MAX_AGE = re.compile(r"[0-9]{1,9}")
 
 
 def check_parameters(request: AuthorizationRequest, client: Client, apis: Apis, *, issuer: str) -> AuthorizationRequest:
-    """Return the request with its `scopes` and `resources`. Each step raises the OAuthError that its RFC names."""
+    """Return the request with its `scopes` and `resources`. Each check raises the OAuthError that its RFC names."""
     if request.form.repeated:
-        raise RepeatedParameter(which_is_repeated(request.form))
+        raise RepeatedParameter(request.form.repeated)
     check_response_type(request)
     check_unsupported(request)
     if "authorization_code" not in client.grant_types:
@@ -57,7 +57,7 @@ def check_response_type(request: AuthorizationRequest) -> None:
 
 
 def check_unsupported(request: AuthorizationRequest) -> None:
-    """Ignoring a request object would mean to answer another request than was made (OIDC Core §3.1.2.6)."""
+    """A request object must be refused: without it, the rest is a different request (OIDC Core §3.1.2.6)."""
     if "request" in request.form:
         raise RequestNotSupported("request objects are not supported")
     if "request_uri" in request.form:
@@ -87,17 +87,17 @@ def check_scope(
 ) -> tuple[str, ...]:
     """Return the scopes that a code can be issued for, in the order of the request.
 
-    Scopes that are not known here are left out (OIDC Core §3.1.2.1, RFC 6749 §3.3), and so are those of APIs that
-    `resources`, where there are any, do not name: no token could carry them.
+    Unknown scopes are left out (OIDC Core §3.1.2.1, RFC 6749 §3.3). If the request names resources, the scopes of
+    other APIs are left out as well, because no token of this code could have them.
 
-    Raises InvalidScope for a known scope that the client may not have, and when no known one is asked for;
-    InvalidTarget for scopes of several APIs without `resources`, and when none belongs to the named resources.
+    Raises InvalidScope for a known scope that the client may not have, and for a request without a known scope;
+    InvalidTarget for scopes of several APIs without `resources`, and if no scope belongs to the named resources.
     """
-    audiences = {scope: _audience(scope, apis, issuer) for scope in _asked_scopes(request, client, apis)}
+    audiences = {scope: _audience(scope, apis, issuer) for scope in _requested_scopes(request, client, apis)}
     if request.form.get("scope") is None and resources:
         audiences = {scope: audience for scope, audience in audiences.items() if audience in resources}
-    if foreign := [scope for scope in audiences if scope not in client.scopes]:
-        raise InvalidScope(f"this client may not have the scope {foreign[0]}", reason="scope_not_registered")
+    if not_allowed := [scope for scope in audiences if scope not in client.scopes]:
+        raise InvalidScope(f"this client may not have the scope {not_allowed[0]}", reason="scope_not_registered")
     if not resources:
         owners = {audience: scope for scope, audience in audiences.items() if audience != issuer}
         if len(owners) > 1:
@@ -111,10 +111,10 @@ def check_scope(
     return tuple(scope for scope, audience in audiences.items() if audience in (issuer, *resources))
 
 
-def _asked_scopes(request: AuthorizationRequest, client: Client, apis: Apis) -> tuple[str, ...]:
+def _requested_scopes(request: AuthorizationRequest, client: Client, apis: Apis) -> tuple[str, ...]:
     """The known scopes of the request; without the parameter `scope`, those that the client is registered for.
 
-    The default has no offline_access: tokens that outlive the login have to be asked for (OIDC Core §11).
+    The default does not have offline_access: a client must ask for tokens that outlive the login (OIDC Core §11).
     """
     text = request.form.get("scope")
     try:
@@ -150,21 +150,20 @@ def check_prompt(request: AuthorizationRequest) -> None:
 
 
 def check_claims(request: AuthorizationRequest) -> None:
-    """A way to authenticate that is demanded and that we do not have is a refusal (OIDC Core §5.5.1.1).
+    """Raises UnmetAuthenticationRequirements if none of the essential acr values is supported (OIDC Core §5.5.1.1).
 
-    Raises InvalidRequest for a malformed `claims`. One that is only wished for, by `acr_values` or without essential,
-    is answered with what there is.
+    Voluntary acr values, and those of `acr_values`, need not be met. Raises InvalidRequest for a malformed `claims`.
     """
-    demanded = request.claims.essential_acrs
-    if demanded is not None and demanded.isdisjoint(ACR_VALUES):
-        raise UnmetAuthenticationRequirements("none of the demanded acr values can be met")
+    essential_acrs = request.claims.essential_acrs
+    if essential_acrs is not None and essential_acrs.isdisjoint(ACR_VALUES):
+        raise UnmetAuthenticationRequirements("none of the essential acr values can be met")
 
 
 def check_resources(request: AuthorizationRequest, client: Client, apis: Apis, *, issuer: str) -> tuple[str, ...]:
-    """Return the audiences that the `resource` parameters name, as they are declared.
+    """Return the declared audiences that the `resource` parameters name (RFC 8707 §2.1).
 
-    Each is an API whose scopes the client may have, or the issuer itself for userinfo (RFC 8707 §2.1). Raises
-    InvalidTarget for any other.
+    Each must be an API of which the client may have a scope, or the issuer for userinfo. Raises InvalidTarget for any
+    other.
     """
     audiences = []
     for resource in request.form.resources:

@@ -10,7 +10,7 @@ from tallystick.errors import InvalidRequest
 from tallystick.strict_json import parse_object
 
 MAX_QUERY = 8192
-"""Characters. The query travels in URLs of ours while the user signs in, and a URL has its limits, too."""
+"""Characters. While the user signs in, the query is part of URLs, whose length browsers and proxies limit."""
 
 RESPONSE_MODES = ("query", "form_post")
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
@@ -18,11 +18,11 @@ PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 
 @dataclass(frozen=True)
 class AuthorizationRequest:
-    """Well-formed parameters. Whether this client may ask for them is judged elsewhere.
+    """Parsed parameters, not yet checked against the client.
 
-    `query` is the text it came as. `max_age` is seconds. `scopes` are what a code can be issued for, in the order of
-    the request, and `resources` the named audiences as they are declared: both are empty until `check_parameters` has
-    returned the request with them.
+    `query` is the text that was parsed. `max_age` is seconds. `scopes` are those that a code can be issued for, in the
+    order of the request, and `resources` are the declared audiences that the request names. Both are empty until
+    `check_parameters` fills them.
     """
 
     query: str
@@ -58,18 +58,18 @@ class AuthorizationRequest:
 
     @property
     def response_mode(self) -> str | None:
-        """The one asked for, if we know it (OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode §2).
+        """The requested mode; None if it is unknown (Multiple Response Types §2.1, Form Post Response Mode §2).
 
-        A request object is refused, but the refusal goes back by the mode that it names.
+        A request object is refused, but the error goes to the client by the mode that the object names.
         """
-        asked = self.form.get("response_mode") or _mode_inside(self.form.get("request")) or "query"
-        return asked if asked in RESPONSE_MODES else None
+        requested = self.form.get("response_mode") or _mode_of_request_object(self.form.get("request")) or "query"
+        return requested if requested in RESPONSE_MODES else None
 
 
-def _mode_inside(request_object: str | None) -> str | None:
-    """The `response_mode` that a request object names, without regard to its signature (OIDC Core §6.1).
+def _mode_of_request_object(request_object: str | None) -> str | None:
+    """The `response_mode` that a request object names (OIDC Core §6.1).
 
-    Unverified, it decides only how a refusal reaches the registered redirect_uri.
+    Its signature is not verified, because the mode decides only how an error reaches the registered redirect_uri.
     """
     if request_object is None:
         return None

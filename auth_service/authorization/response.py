@@ -1,13 +1,13 @@
-"""How the answer goes back to the client: to its redirect_uri, with `state` and `iss` (RFC 6749 §4.1.2, RFC 9207)."""
+"""The authorization response: a code or an error, with `state` and `iss` (RFC 6749 §4.1.2, RFC 9207)."""
 
 import hashlib
 import secrets
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
-from auth_service.authorization.interaction import scopes_of_stored_consent
+from auth_service.authorization.consent_rules import required_stored_consent
+from auth_service.authorization.pending import CheckedAuthorization
 from auth_service.authorization.request import AuthorizationRequest
-from auth_service.store.clients.clients import Client
+from auth_service.http.redirects import add_query
 from auth_service.store.tokens import authorization_codes
 from auth_service.store.tokens.authorization import Authorization
 from auth_service.store.tokens.authorization_codes import AuthorizationCode, NotIssued
@@ -18,7 +18,7 @@ from tallystick_service.store import Store
 
 @dataclass(frozen=True)
 class AuthorizationResponse:
-    """`parameters` on their way to `redirect_uri`: in its query, or by a form that the browser posts there."""
+    """`parameters` for the client: in the query of `redirect_uri`, or in a form that the browser posts to it."""
 
     redirect_uri: str
     parameters: dict[str, str]
@@ -26,14 +26,18 @@ class AuthorizationResponse:
 
     @property
     def url(self) -> str:
-        """The redirect_uri with the parameters behind what was registered."""
-        return f"{self.redirect_uri}{'&' if '?' in self.redirect_uri else '?'}{urlencode(self.parameters)}"
+        """The redirect_uri with the parameters in its query."""
+        return add_query(self.redirect_uri, self.parameters)
 
 
 async def issue_code(
-    request: AuthorizationRequest, client: Client, login_session: LoginSession, store: Store, *, now: int, lifetime: int
+    authorization: CheckedAuthorization, login_session: LoginSession, store: Store, *, now: int, lifetime: int
 ) -> str | NotIssued:
-    """A new code: 256 random bits. NotIssued: what was decided with this client and login session has changed since."""
+    """Store a new code of 256 random bits, which expires after `lifetime` seconds.
+
+    NotIssued: the client, the consent or the login session has changed since the request was decided.
+    """
+    request, client = authorization.request, authorization.client
     code = secrets.token_urlsafe(32)
     not_issued = await store.write(
         authorization_codes.store_code,
@@ -55,19 +59,17 @@ async def issue_code(
             expires_at=now + lifetime,
         ),
         client=client,
-        needs_consent_to=scopes_of_stored_consent(request, client),
+        needs_consent_to=required_stored_consent(authorization),
         now=now,
     )
     return not_issued or code
 
 
 def with_code(request: AuthorizationRequest, code: str, *, issuer: str) -> AuthorizationResponse:
-    """The browser goes back with the code."""
     return _response(request, {"code": code}, issuer=issuer)
 
 
 def with_error(request: AuthorizationRequest, refusal: OAuthError, *, issuer: str) -> AuthorizationResponse:
-    """The browser goes back with a refusal."""
     return _response(request, {"error": refusal.error, "error_description": refusal.description}, issuer=issuer)
 
 

@@ -6,7 +6,10 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from auth_service.authentication.login_sessions import LoginSessions
+from auth_service.authentication.users.device_cookie import DeviceCookie
 from auth_service.authentication.users.sign_in import SignIn
+from auth_service.authorization.authorizer import Authorizer
+from auth_service.authorization.redirect_trust import RedirectTrust
 from auth_service.backchannel_logout.delivery_task import LogoutDelivery
 from auth_service.clients.logos import Logos
 from auth_service.clients.registry import ClientRegistry
@@ -33,9 +36,11 @@ def _part(read: Callable[[Provider], object]) -> Any:
     return Depends(part)
 
 
+AuthorizerDep = Annotated[Authorizer, _part(lambda provider: provider.authorizer)]
 ClientFamiliesDep = Annotated[ClientFamilies, _part(lambda provider: provider.client_families)]
 ClockDep = Annotated[Clock, _part(lambda provider: provider.clock)]
 StateSignerDep = Annotated[StateSigner, _part(lambda provider: provider.state_signer)]
+DeviceCookieDep = Annotated[DeviceCookie, _part(lambda provider: provider.device_cookie)]
 GrantContextDep = Annotated[GrantContext, _part(lambda provider: provider.grant_context)]
 IssuerUrl = Annotated[str, _part(lambda provider: provider.issuer)]
 KeyRingDep = Annotated[KeyRing, _part(lambda provider: provider.key_ring)]
@@ -43,6 +48,7 @@ LoginSessionsDep = Annotated[LoginSessions, _part(lambda provider: provider.logi
 LogosDep = Annotated[Logos, _part(lambda provider: provider.logos)]
 LogoutDeliveryDep = Annotated[LogoutDelivery, _part(lambda provider: provider.logout_delivery)]
 MetricsDep = Annotated[AuthMetrics, _part(lambda provider: provider.metrics)]
+RedirectTrustDep = Annotated[RedirectTrust, _part(lambda provider: provider.redirect_trust)]
 RegistrationsDep = Annotated[Registrations, _part(lambda provider: provider.registrations)]
 RegistryDep = Annotated[ClientRegistry, _part(lambda provider: provider.registry)]
 SettingsDep = Annotated[Settings, _part(lambda provider: provider.settings)]

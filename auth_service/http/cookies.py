@@ -1,13 +1,13 @@
-"""A cookie of ours in a browser: out of reach for scripts, and for every host but this one."""
+"""A cookie that scripts cannot read and that belongs to one host."""
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 
 class Cookie:
-    """`lifetime` is seconds. Under https the name has the prefix `__Host-`, which no other host can set or overwrite.
+    """`lifetime` is seconds. Under https the name has the prefix `__Host-`, so that no other host can set the cookie.
 
-    Lax, because the user comes to /authorize by a link from another site.
+    SameSite is Lax, because users come to /authorize by a link on another site.
     """
 
     def __init__(self, name: str, *, lifetime: int, is_https: bool) -> None:
@@ -16,7 +16,7 @@ class Cookie:
         self._is_https = is_https
 
     def read(self, request: Request) -> str | None:
-        """The value; None when the browser sends none, and when it sends two, for one of them is not ours."""
+        """The value. None if the browser sends no such cookie, or several, because one of them is not ours."""
         pairs = (pair.partition("=") for header in request.headers.getlist("cookie") for pair in header.split(";"))
         values = [value.strip() for name, _, value in pairs if name.strip() == self.name]
         return values[0] if len(values) == 1 else None

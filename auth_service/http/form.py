@@ -1,11 +1,11 @@
-"""`application/x-www-form-urlencoded`, as the RFCs want it read: each parameter once, an empty value as if left out.
+"""`application/x-www-form-urlencoded` as the RFCs define it: each parameter once, and an empty value counts as absent.
 
-A web framework's own form parsing answers 422 to what must be `invalid_request`, and takes the last of two values.
+FastAPI's form parsing answers 422 where the RFCs require `invalid_request`, and takes the last of two values.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -18,15 +18,22 @@ _NAME = re.compile(r"[a-z_]{1,40}")
 
 
 class RepeatedParameter(InvalidRequest):
-    """A parameter that may be sent once was sent more often (RFC 6749 §3.1)."""
+    """A parameter was sent more than once (RFC 6749 §3.1).
+
+    The description names the first of `names`, unless it is not a name that this service could define.
+    """
 
     reason: Reason = "parameter_repeated"
 
+    def __init__(self, names: Collection[str]) -> None:
+        name = min(names)
+        super().__init__(f"{name if _NAME.fullmatch(name) else 'a parameter'} is repeated")
+
 
 class Form(Mapping[str, str]):
-    """The parameters of one request. `resource` may repeat (RFC 8707 §2): `resources` has all of them.
+    """The parameters of one request. Only `resource` may be repeated (RFC 8707 §2); `resources` has all its values.
 
-    Any other that does is in `repeated` and has no value, for there is no telling which one was meant.
+    `repeated` names the other parameters that were sent more than once. They have no value.
     """
 
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
@@ -42,7 +49,7 @@ class Form(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         return self._values[name]
 
-    def __contains__(self, name: object) -> bool:  # Mapping's own raises and catches for each name that is not there
+    def __contains__(self, name: object) -> bool:  # faster than Mapping's, which catches a KeyError for an absent name
         return name in self._values
 
     def __iter__(self) -> Iterator[str]:
@@ -52,7 +59,7 @@ class Form(Mapping[str, str]):
         return len(self._values)
 
     def require(self, name: str) -> str:
-        """Raises InvalidRequest when the parameter is missing. `name` is one of ours, never the caller's text."""
+        """Raises InvalidRequest when the parameter is missing. The error names `name`, so it must be a constant."""
         value = self._values.get(name)
         if value is None:
             raise InvalidRequest(f"{name} is missing", reason="parameter_missing")
@@ -60,7 +67,7 @@ class Form(Mapping[str, str]):
 
 
 def parse_form(text: str) -> Form:
-    """Raises InvalidRequest for what is not UTF-8, holds a NUL or has too many fields."""
+    """Raises InvalidRequest for text that is not form-encoded UTF-8, has a NUL character, or has too many fields."""
     if "%00" in text or "\0" in text:
         raise InvalidRequest("a parameter holds a NUL character", reason="form_malformed")
     if text.count("&") >= _MAX_FIELDS:
@@ -72,16 +79,10 @@ def parse_form(text: str) -> Form:
     return Form(pairs)
 
 
-def which_is_repeated(form: Form) -> str:
-    """For the `description` of a refusal; a name that is not made as ours are is not shown."""
-    name = min(form.repeated)
-    return f"{name} is repeated" if _NAME.fullmatch(name) else "a parameter is repeated"
-
-
 async def read_form(request: Request) -> Form:
     """The form in a request's body.
 
-    Raises InvalidRequest for another content type, malformed contents, or a parameter that is named twice.
+    Raises InvalidRequest for another content type, malformed content, or a parameter that is sent twice.
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/x-www-form-urlencoded":
@@ -91,5 +92,5 @@ async def read_form(request: Request) -> Form:
     except UnicodeDecodeError:
         raise InvalidRequest("the parameters are not form-encoded UTF-8", reason="form_malformed") from None
     if form.repeated:
-        raise RepeatedParameter(which_is_repeated(form))
+        raise RepeatedParameter(form.repeated)
     return form

@@ -1,4 +1,4 @@
-"""JSON answers that must not be stored anywhere, because tokens are in them (RFC 6749 §5.1)."""
+"""JSON responses that no cache may store, because tokens are in them (RFC 6749 §5.1)."""
 
 import json
 from collections.abc import Mapping

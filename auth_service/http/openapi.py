@@ -1,37 +1,39 @@
-"""OpenAPI for endpoints that read their forms themselves."""
+"""OpenAPI descriptions for endpoints that read their query or form themselves."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
-_REFUSALS = {
+from starlette.responses import Response
+
+_ERROR_DESCRIPTIONS = {
     400: "The request was refused (RFC 6749 §5.2).",
     401: "The client, or the access token, could not be authenticated.",
-    403: "The access token does not have the scope that this needs, or the configuration does not allow this.",
+    403: "The access token does not have the required scope, or the configuration does not allow this.",
     404: "There is nothing here.",
     413: "The body is too large.",
-    429: "Too many attempts; Retry-After says when to come back.",
+    429: "Too many attempts; Retry-After gives the seconds to wait.",
     501: "This is not offered.",
-    503: "Something that we need is away for a moment; Retry-After says when to come back.",
+    503: "A part of the service does not answer; Retry-After gives the seconds to wait.",
 }
 
 
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """`responses=` for JSON endpoints; every refusal has RFC 6749's form.
+    """`responses=` for JSON endpoints. Every error has the form of RFC 6749 §5.2.
 
-    `error` is not required: who brings no access token gets none (RFC 6750 §3.1).
+    `error` is not required: a request without an access token gets none (RFC 6750 §3.1).
     """
     schema = {
         "type": "object",
         "properties": {"error": {"type": "string"}, "error_description": {"type": "string"}},
     }
     return {
-        status: {"description": _REFUSALS[status], "content": {"application/json": {"schema": schema}}}
+        status: {"description": _ERROR_DESCRIPTIONS[status], "content": {"application/json": {"schema": schema}}}
         for status in statuses
     }
 
 
 def form_body(*, required: list[str], **fields: str) -> dict[str, Any]:
-    """`openapi_extra=` for a form of text fields, each with its description."""
+    """`openapi_extra=` for a form of text fields. Each field has its description."""
     schema = {
         "type": "object",
         "required": required,
@@ -41,31 +43,33 @@ def form_body(*, required: list[str], **fields: str) -> dict[str, Any]:
 
 
 def json_body(description: str) -> dict[str, Any]:
-    """`openapi_extra=` for one JSON object, whose members the RFC names."""
+    """`openapi_extra=` for one JSON object whose members an RFC defines."""
     schema = {"type": "object", "description": description}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def query_parameters(descriptions: Mapping[str, str], *, required: Collection[str] = ()) -> dict[str, Any]:
-    """`openapi_extra=` for an endpoint that reads its query itself; `descriptions` by the parameters' names."""
-    return {
-        "parameters": [
-            {
-                "name": name,
-                "in": "query",
-                "required": name in required,
-                "description": text,
-                "schema": {"type": "string"},
-            }
-            for name, text in descriptions.items()
-        ]
-    }
+def browser_endpoint(
+    *, pages: Mapping[int, str], redirect: str, parameters: Mapping[str, str], required: Collection[str] = ()
+) -> dict[str, Any]:
+    """Keyword arguments for the route of an endpoint that a client sends the browser to.
 
-
-def page_responses(pages: Mapping[int, str], *, redirect: str) -> dict[int | str, dict[str, Any]]:
-    """`responses=` for an endpoint that a browser visits: its pages by status, and the target of its 303."""
+    `pages` describes the HTML pages by status, `redirect` the target of a 303, and `parameters` the parameters of the
+    query by name.
+    """
     content = {"text/html": {"schema": {"type": "string"}}}
-    documented: dict[int | str, dict[str, Any]] = {
-        status: {"description": text, "content": content} for status, text in pages.items()
+    documented = {status: {"description": text, "content": content} for status, text in pages.items()}
+    query = [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "description": text,
+            "schema": {"type": "string"},
+        }
+        for name, text in parameters.items()
+    ]
+    return {
+        "response_class": Response,
+        "responses": documented | {303: {"description": redirect}},
+        "openapi_extra": {"parameters": query},
     }
-    return documented | {303: {"description": redirect}}

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.async_api import BrowserContext, Page, Route, expect
 
+from auth_service.http.signed_state import SignedState
 from deploy.local.client_secrets import Account
 from tallystick.clock import system_clock
 from tests.browser.conftest import OpenBrowser
@@ -60,7 +61,7 @@ async def test_after_many_mistakes_one_is_told_how_long_to_wait(page: Page, demo
 
 async def test_a_form_left_open_for_too_long_is_shown_anew_and_says_so(page: Page, demo: Demo, person: Account) -> None:
     signer = await demo.state_signer(lambda: system_clock() - TWO_HOURS)
-    old = signer.sign("", started=system_clock() - TWO_HOURS)
+    old = signer.sign(SignedState("", system_clock() - TWO_HOURS))
     await page.goto(f"{demo.auth}/login")
     await page.locator("input[name=request]").evaluate("(field, old) => { field.value = old }", old)
     await fill_in(page, person)
@@ -82,7 +83,7 @@ async def test_a_form_of_another_site_signs_nobody_in(
     browser: BrowserContext, page: Page, demo: Demo, person: Account, watch: Watch
 ) -> None:
     watch.origins.add(STRANGER)
-    sealed = (await demo.state_signer(system_clock)).sign("", started=system_clock())
+    sealed = (await demo.state_signer(system_clock)).sign(SignedState("", system_clock()))
     fields = {"request": sealed, "username": person.email, "password": person.password}
     inputs = "".join(f'<input name="{name}" value="{value}">' for name, value in fields.items())
 

@@ -346,7 +346,7 @@ async def test_the_documented_steps_after_a_theft_leave_the_thief_no_usable_secr
         jwks = (await auth.http().get("/jwks")).json()["keys"]
         assert jwks
         assert stolen_keys.keys().isdisjoint(key["kid"] for key in jwks)
-        signer = StateSigner(lambda: list(stolen_form_keys.values()), auth.settings.issuer, clock)
+        signer = StateSigner(lambda: list(stolen_form_keys.values()), clock)
         forged = signer.csrf_token("sid", "consent", "subject")
         assert signer.check_csrf_token(forged, "sid", "consent", "subject")
         assert not provider_of(auth).state_signer.check_csrf_token(forged, "sid", "consent", "subject")

@@ -86,7 +86,7 @@ class Demo:
         async with self._store() as store:
             settings = read_config(self.files.auth_toml)
             form_keys = await load_secret(store, MasterKey.load(settings.master_key, may_create=False), "form_key")
-        return StateSigner(lambda: [form_keys[max(form_keys)]], self.auth, clock)
+        return StateSigner(lambda: [form_keys[max(form_keys)]], clock)
 
     @asynccontextmanager
     async def _store(self) -> AsyncIterator[Store]:

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from auth_service.pages.refusal_hints import HINTS
+from auth_service.pages.developer_hints import HINTS
 from tallystick.refusal_reasons import REASONS
 
 OPERATION = Path(__file__).parents[2] / "docs/operation.md"

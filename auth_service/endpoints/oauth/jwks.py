@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from auth_service.endpoints.dependencies import KeyRingDep
 from auth_service.http.entity_tag import matches_if_none_match
 from auth_service.http.raw_route import RawRoute
+from auth_service.http.route_traits import ANY_ORIGIN
 from tallystick_service.asgi.request_id import POLLED
 
 router = APIRouter(tags=["Metadata"], route_class=RawRoute)
@@ -18,6 +19,7 @@ _CACHE_CONTROL = "public, max-age=1"
 
 @router.get("/jwks", response_class=Response, responses={304: {"description": "Not changed"}})
 @POLLED
+@ANY_ORIGIN
 async def jwks(request: Request, key_ring: KeyRingDep) -> Response:
     """The keys that tokens are verified with. A key is here before it signs, and until its last token has expired."""
     document = await key_ring.jwks()

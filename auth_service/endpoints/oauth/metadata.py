@@ -8,6 +8,7 @@ from auth_service.authorization.request import PROMPTS, RESPONSE_MODES
 from auth_service.composition import Provided
 from auth_service.grants import GRANTS
 from auth_service.http.json_response import json_response
+from auth_service.http.route_traits import ANY_ORIGIN
 from auth_service.vocabulary.acr import ACR_VALUES
 from auth_service.vocabulary.algorithms import SIGNING_ALGS
 from auth_service.vocabulary.auth_methods import AUTH_METHODS, CONFIDENTIAL_METHODS
@@ -21,12 +22,14 @@ ASSERTION_ALGORITHMS = sorted(CLIENT_ASSERTION.algorithms)
 
 
 @router.get("/.well-known/openid-configuration", response_class=Response)
+@ANY_ORIGIN
 async def openid_configuration(provider: Provided) -> Response:
     """OpenID Connect Discovery 1.0 §4."""
     return await _metadata(provider)
 
 
 @router.get("/.well-known/oauth-authorization-server", response_class=Response)
+@ANY_ORIGIN
 async def oauth_authorization_server(provider: Provided) -> Response:
     """RFC 8414 §3: the same document, for clients that know no OpenID Connect."""
     return await _metadata(provider)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from auth_service.composition import Provided
 from auth_service.http.json_response import json_response
 from auth_service.http.openapi import error_responses, json_body
+from auth_service.http.route_traits import REGISTRATION
 from auth_service.registration.request import RegistrationClosed, parse_registration
 from tallystick.access_token_request import bearer_token
 from tallystick.errors import InvalidClientMetadata, MissingToken
@@ -23,6 +24,7 @@ _BODY = json_body("client metadata (RFC 7591 §2)")
     responses=error_responses(400, 401, 403, 413, 429, 503),
     openapi_extra=_BODY,
 )
+@REGISTRATION
 async def register(request: Request, provider: Provided) -> Response:
     """Register a client. Depending on the configuration this needs the initial access token, or takes it: an operator
     vouches for clients that are registered with it."""
@@ -47,6 +49,7 @@ async def register(request: Request, provider: Provided) -> Response:
 
 
 @router.get("/register/{client_id}", response_class=Response, responses=error_responses(400, 401, 429, 503))
+@REGISTRATION
 async def read(client_id: str, request: Request, provider: Provided) -> Response:
     """What is registered, for the client itself by its registration access token."""
     token = bearer_token(request.headers.getlist("authorization"))
@@ -59,6 +62,7 @@ async def read(client_id: str, request: Request, provider: Provided) -> Response
     responses=error_responses(400, 401, 413, 429, 503),
     openapi_extra=_BODY,
 )
+@REGISTRATION
 async def replace(client_id: str, request: Request, provider: Provided) -> Response:
     """Put other metadata in place of all that was registered."""
     token = bearer_token(request.headers.getlist("authorization"))
@@ -70,6 +74,7 @@ async def replace(client_id: str, request: Request, provider: Provided) -> Respo
 @router.delete(
     "/register/{client_id}", status_code=204, response_class=Response, responses=error_responses(400, 401, 429, 503)
 )
+@REGISTRATION
 async def remove(client_id: str, request: Request, provider: Provided) -> Response:
     """End the registration, and all that the client holds."""
     token = bearer_token(request.headers.getlist("authorization"))

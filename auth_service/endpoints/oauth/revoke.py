@@ -13,6 +13,7 @@ from auth_service.endpoints.dependencies import (
 )
 from auth_service.http.openapi import error_responses, form_body
 from auth_service.http.raw_route import RawRoute
+from auth_service.http.route_traits import CLIENT_ORIGINS
 from auth_service.store.tokens import refresh_tokens, revocations
 from auth_service.tokens.lookup import IssuedAccessToken
 from tallystick.errors import InvalidGrant
@@ -26,6 +27,7 @@ router = APIRouter(tags=["OAuth 2.1"], route_class=RawRoute)
     responses=error_responses(400, 401, 413, 429, 503),
     openapi_extra=form_body(required=["token"], token="an access token or a refresh token", token_type_hint="ignored"),  # noqa: S106
 )
+@CLIENT_ORIGINS
 async def revoke(
     form: FormBody,
     client: AuthenticatedClient,

@@ -9,6 +9,7 @@ from auth_service.http.entity_tag import matches_if_none_match
 from auth_service.http.json_response import json_response
 from auth_service.http.openapi import error_responses
 from auth_service.http.raw_route import RawRoute
+from auth_service.http.route_traits import ANY_ORIGIN
 from auth_service.status_list.status_list_token import MEDIA_TYPE, status_list_uri
 from tallystick_service.asgi.request_id import POLLED
 
@@ -19,6 +20,7 @@ _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "The list th
 
 @router.get("/status-lists", response_class=Response)
 @POLLED
+@ANY_ORIGIN
 async def status_lists(issuer: IssuerUrl) -> Response:
     """Where the status lists are (Token Status List §9.3)."""
     return json_response({"status_lists": [status_list_uri(issuer)]}, headers={"Cache-Control": "public, max-age=60"})
@@ -26,6 +28,7 @@ async def status_lists(issuer: IssuerUrl) -> Response:
 
 @router.get("/status-lists/1", response_class=Response, responses=_UNCHANGED | error_responses(501, 503))
 @POLLED
+@ANY_ORIGIN
 async def status_list(request: Request, publisher: StatusListPublishingDep) -> Response:
     """The status list: signed, compressed, and one for all. A revocation is in it within a second.
 

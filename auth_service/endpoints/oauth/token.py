@@ -7,6 +7,7 @@ from auth_service.grants import GRANTS
 from auth_service.http.json_response import json_response
 from auth_service.http.openapi import error_responses, form_body
 from auth_service.http.raw_route import RawRoute
+from auth_service.http.route_traits import CLIENT_ORIGINS
 from tallystick.errors import UnauthorizedClient, UnsupportedGrantType
 
 router = APIRouter(tags=["OAuth 2.1"], route_class=RawRoute)
@@ -31,6 +32,7 @@ router = APIRouter(tags=["OAuth 2.1"], route_class=RawRoute)
         client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
     ),
 )
+@CLIENT_ORIGINS
 async def token(form: FormBody, client: AuthenticatedClient, context: GrantContextDep, metrics: MetricsDep) -> Response:
     """Trade an authorization code, a refresh token or a client's own credentials for tokens (RFC 6749 §3.2)."""
     grant_type = form.require("grant_type")

@@ -10,6 +10,7 @@ from auth_service.http.form import read_form
 from auth_service.http.json_response import json_response
 from auth_service.http.openapi import error_responses
 from auth_service.http.raw_route import RawRoute
+from auth_service.http.route_traits import ANY_ORIGIN
 from auth_service.store.clients.clients import Client
 from auth_service.store.users import users
 from auth_service.tokens.user_claims import claims_of_userinfo, user_claims
@@ -78,12 +79,14 @@ UserinfoResponse = Annotated[Response, Depends(_response)]
 
 
 @router.get("/userinfo", response_class=Response, responses=error_responses(400, 401, 403, 503))
+@ANY_ORIGIN
 async def userinfo(response: UserinfoResponse) -> Response:
     """The claims of the user who is behind an access token (OIDC Core §5.3.1)."""
     return response
 
 
 @router.post("/userinfo", response_class=Response, responses=error_responses(400, 401, 403, 413, 503))
+@ANY_ORIGIN
 async def userinfo_by_post(response: UserinfoResponse) -> Response:
     """The same; the token may be in the form (RFC 6750 §2.2)."""
     return response

@@ -1,18 +1,20 @@
-"""/: a front page for people who come without an app, and the stylesheet of all pages."""
+"""/, the home page of the service, and the stylesheet of all pages."""
 
 from fastapi import APIRouter, Request, Response
 
-from auth_service.composition import Provided
+from auth_service.endpoints.dependencies import IssuerUrl, LoginSessionsDep
+from auth_service.http.route_traits import PAGE
 from auth_service.pages import STYLESHEET, page
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/", response_class=Response)
-async def home(request: Request, provider: Provided) -> Response:
-    login_session = await provider.login_sessions.current(request)
+@PAGE
+async def home(request: Request, login_sessions: LoginSessionsDep, issuer: IssuerUrl) -> Response:
+    login_session = await login_sessions.current(request)
     if login_session is None:
-        return page("index", issuer=provider.issuer)
+        return page("index", issuer=issuer)
     name = login_session.claims.get("name") or login_session.email
     return page("signed_in", user_name=name, user_email=login_session.email)
 

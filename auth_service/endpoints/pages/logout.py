@@ -1,169 +1,169 @@
 """/logout, the end_session_endpoint: OpenID Connect RP-Initiated Logout 1.0."""
 
-from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
+from auth_service.authentication.login_sessions import LoginSessions
+from auth_service.authorization.redirect_trust import RedirectTrust
+from auth_service.backchannel_logout.delivery_task import LogoutDelivery
 from auth_service.client_metadata.redirect_uris import shown_target
-from auth_service.composition import Provided, Provider
-from auth_service.endpoints.oauth.authorize import query_of
-from auth_service.endpoints.pages.client_redirects import is_vouched_for, redirect, signed_out_page
-from auth_service.endpoints.pages.interaction_form import InteractionForm, read_interaction_form, require_form_session
-from auth_service.http.form import RepeatedParameter, parse_form, read_form, which_is_repeated
-from auth_service.http.openapi import page_responses, query_parameters
+from auth_service.endpoints.dependencies import (
+    ClockDep,
+    FormBody,
+    LoginSessionsDep,
+    LogoutDeliveryDep,
+    MetricsDep,
+    RedirectTrustDep,
+    StateSignerDep,
+)
+from auth_service.endpoints.pages.interaction_form import InteractionFormsDep
+from auth_service.endpoints.pages.logout_request import LogoutRequest, LogoutRequestParserDep
+from auth_service.http.openapi import browser_endpoint
+from auth_service.http.query import raw_query
+from auth_service.http.raw_route import RawRoute
+from auth_service.http.redirects import redirect
+from auth_service.http.route_traits import PAGE, POPUP
+from auth_service.http.signed_state import SignedState
 from auth_service.pages import page
-from auth_service.pages.errors import DifferentClients, MalformedRequest, ParameterRepeated
-from auth_service.store.clients.clients import Client
-from auth_service.store.users.login_sessions import LoginSession
+from auth_service.telemetry.metrics import AuthMetrics
 from auth_service.telemetry.refusal_log import log_refusal
-from auth_service.tokens import id_token
-from auth_service.tokens.id_token import IDTokenHint
 from tallystick.errors import InvalidRequest
-from tallystick_service.asgi.request_facts import note_client, note_refused_address
+from tallystick_service.asgi.request_facts import note_refused_address
 
-router = APIRouter(tags=["OpenID Connect"])
+router = APIRouter(tags=["OpenID Connect"], route_class=RawRoute)
 
-PARAMETERS = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state")
-"""Of §2; `logout_hint` and `ui_locales` are passed over."""
+PARAMETERS = {
+    "id_token_hint": "An ID Token of the login that ends.",
+    "client_id": "The client that sends the request.",
+    "post_logout_redirect_uri": "Where the browser goes afterwards: one of the client's registered ones.",
+    "state": "Added to the post_logout_redirect_uri.",
+}
+"""Those of §2, with their descriptions. `logout_hint` and `ui_locales` are ignored."""
 
 
-@dataclass(frozen=True)
-class LogoutRequest:
-    """RP-Initiated Logout §2.
+class SignOut:
+    """Ends the login of a browser."""
 
-    `client` is the one that a genuine `hint` was issued to; without a hint, the one that `client_id` names. `address`
-    is the post_logout_redirect_uri as it was sent, `continue_url` the same with `state` where it is registered for
-    `client`.
-    """
+    def __init__(
+        self,
+        login_sessions: LoginSessions,
+        logout_delivery: LogoutDelivery,
+        redirect_trust: RedirectTrust,
+        metrics: AuthMetrics,
+    ) -> None:
+        self._login_sessions = login_sessions
+        self._logout_delivery = logout_delivery
+        self._redirect_trust = redirect_trust
+        self._metrics = metrics
 
-    hint: IDTokenHint | None
-    client: Client | None
-    address: str | None
-    continue_url: str | None
+    async def complete(self, request: Request, logout_request: LogoutRequest, *, may_redirect: bool) -> Response:
+        """End the login session, and lead back to the client: by a redirect (§3), or by a link on a page."""
+        if await self._login_sessions.end(self._login_sessions.cookie.read(request)):
+            self._metrics.revocations.inc("logout")
+        self._logout_delivery.wake()
+        response = self._response(logout_request, may_redirect=may_redirect)
+        self._login_sessions.expire_cookie(response)
+        return response
 
-    @property
-    def is_address_refused(self) -> bool:
-        return self.address is not None and self.continue_url is None
+    def _response(self, logout_request: LogoutRequest, *, may_redirect: bool) -> Response:
+        url, client = logout_request.return_url, logout_request.client
+        if url is not None and may_redirect:
+            return redirect(url)
+        if url is not None and client is not None and not self._redirect_trust.is_vouched_for(client, url):
+            return page("leaving", client=client, target=shown_target(url), url=url, error=None, is_signed_out=True)
+        if logout_request.is_return_refused:
+            note_refused_address(logout_request.post_logout_redirect_uri or "")
+            log_refusal(InvalidRequest(reason="post_logout_redirect_uri_unregistered"), status=200)
+        return page(
+            "logged_out",
+            client_name=client.client_name if client else None,
+            return_url=url,
+            is_return_refused=logout_request.is_return_refused,
+        )
+
+
+async def _sign_out(
+    login_sessions: LoginSessionsDep,
+    logout_delivery: LogoutDeliveryDep,
+    redirect_trust: RedirectTrustDep,
+    metrics: MetricsDep,
+) -> SignOut:
+    return SignOut(login_sessions, logout_delivery, redirect_trust, metrics)
+
+
+SignOutDep = Annotated[SignOut, Depends(_sign_out)]
 
 
 @router.get(
     "/logout",
-    response_class=Response,
-    responses=page_responses(
-        {
+    **browser_endpoint(
+        pages={
             200: "The question whether to sign out, or the page that says that the user is signed out.",
             400: "The request is malformed, or its post_logout_redirect_uri is not registered for the client.",
             503: "The database does not answer; Retry-After gives the seconds to wait.",
         },
         redirect="To the post_logout_redirect_uri.",
-    ),
-    openapi_extra=query_parameters(
-        {
-            "id_token_hint": "An ID Token of the login that ends.",
-            "client_id": "The client that sends the request.",
-            "post_logout_redirect_uri": "Where the browser goes afterwards: one of the client's registered ones.",
-            "state": "Added to the post_logout_redirect_uri.",
-        }
+        parameters=PARAMETERS,
     ),
 )
-async def logout(request: Request, provider: Provided) -> Response:
-    """Sign the user out at once if the hint belongs to this login; otherwise ask first (RP-Initiated Logout §2)."""
-    return await _logout(request, query_of(request), provider)
+@PAGE
+@POPUP
+async def logout(
+    request: Request,
+    parser: LogoutRequestParserDep,
+    sign_out: SignOutDep,
+    login_sessions: LoginSessionsDep,
+    redirect_trust: RedirectTrustDep,
+    state_signer: StateSignerDep,
+    clock: ClockDep,
+) -> Response:
+    """Sign the user out if the hint belongs to this login; otherwise ask first (RP-Initiated Logout §2)."""
+    query = raw_query(request)
+    logout_request = await parser.parse(query)
+    login_session = await login_sessions.current(request)
+    client, url = logout_request.client, logout_request.return_url
+    if login_session is None:
+        # Without a genuine hint, an attacker may have written the link.
+        is_trusted = (
+            logout_request.hint is not None and client is not None and redirect_trust.is_vouched_for(client, url or "")
+        )
+        return await sign_out.complete(request, logout_request, may_redirect=is_trusted)
+    if logout_request.names_login(login_session):
+        return await sign_out.complete(request, logout_request, may_redirect=True)
+    state = state_signer.sign(SignedState(query, clock()))
+    return page(
+        "logout",
+        action="/logout/confirm",
+        hidden={"request": state, "csrf": state_signer.csrf_token(login_session.sid, "logout", state)},
+        client=client,
+        user_email=login_session.email,
+        return_host=url and shown_target(url),
+    )
 
 
 @router.post("/logout", response_class=Response, include_in_schema=False)
-async def logout_by_post(request: Request, provider: Provided) -> Response:
-    """A client may send its request as a form, too; a GET to ourselves then, on which the Lax cookie arrives."""
-    try:
-        form = await read_form(request)
-    except RepeatedParameter as refusal:
-        raise ParameterRepeated(refusal.description) from None
-    except InvalidRequest as refusal:
-        raise MalformedRequest(reason=refusal.reason) from None
+@PAGE
+@POPUP
+async def logout_by_post(form: FormBody) -> Response:
+    """The same request as a form. Redirects to GET /logout, to which the browser sends the SameSite=Lax cookie."""
     return redirect(f"/logout?{urlencode({name: form[name] for name in PARAMETERS if name in form})}")
 
 
 @router.post("/logout/confirm", response_class=Response, include_in_schema=False)
-async def logout_confirmed(request: Request, provider: Provided) -> Response:
-    form: InteractionForm = await read_interaction_form(request, provider, restart="/logout")
-    asked = await _parse(form.sealed.query, provider)
-    if await provider.login_sessions.current(request) is not None:
-        await require_form_session(request, form, provider, purpose="logout", subject=form["request"])
-    return await _signed_out(request, asked, provider, may_redirect=True)  # the page has named the target
-
-
-async def _logout(request: Request, query: str, provider: Provider) -> Response:
-    asked = await _parse(query, provider)
-    login_session = await provider.login_sessions.current(request)
-    if login_session is None or _is_of(asked.hint, login_session):
-        # With the hint of another login, or none, an attacker may have written the link.
-        client, url = asked.client, asked.continue_url or ""
-        is_trusted = asked.hint is not None and client is not None and is_vouched_for(client, url, provider)
-        return await _signed_out(request, asked, provider, may_redirect=login_session is not None or is_trusted)
-    sealed = provider.state_signer.sign(query, started=provider.clock())
-    return page(
-        "logout",
-        action="/logout/confirm",
-        hidden={"request": sealed, "csrf": provider.state_signer.csrf_token(login_session.sid, "logout", sealed)},
-        client=asked.client,
-        user_email=login_session.email,
-        continue_host=asked.continue_url and shown_target(asked.continue_url),
-    )
-
-
-async def _signed_out(request: Request, asked: LogoutRequest, provider: Provider, *, may_redirect: bool) -> Response:
-    """End the login, and go back to the client where its address is registered (§3); else by a link on our page."""
-    if await provider.login_sessions.end(provider.login_sessions.cookie.read(request)):
-        provider.metrics.revocations.inc("logout")
-    provider.logout_delivery.wake()
-    url, client = asked.continue_url, asked.client
-    if url is not None and may_redirect:
-        response = redirect(url)
-    elif url is not None and client is not None and not is_vouched_for(client, url, provider):
-        response = signed_out_page(client, url)
-    else:
-        if asked.is_address_refused:
-            note_refused_address(asked.address or "")
-            log_refusal(InvalidRequest(reason="post_logout_redirect_uri_unregistered"), status=200)
-        response = page(
-            "logged_out",
-            client_name=asked.client.client_name if asked.client else None,
-            continue_url=asked.continue_url,
-            is_address_refused=asked.is_address_refused,
-        )
-    provider.login_sessions.expire_cookie(response)
-    return response
-
-
-async def _parse(query: str, provider: Provider) -> LogoutRequest:
-    """Raises a PageRefusal for a request that cannot be understood; nothing has been ended by then."""
-    try:
-        form = parse_form(query)
-    except InvalidRequest as refusal:
-        raise MalformedRequest(reason=refusal.reason) from None
-    if form.repeated:
-        raise ParameterRepeated(which_is_repeated(form))
-    hint, client_id = None, form.get("client_id")
-    if "id_token_hint" in form:
-        keys = await provider.key_ring.hint_keys()
-        hint = id_token.read_id_token_hint(form["id_token_hint"], issuer=provider.issuer, keys=keys)
-        if hint is not None and client_id not in (None, hint.aud):
-            raise DifferentClients("client_id is not the client that the id_token_hint was issued to")
-        client_id = hint.aud if hint else None  # a hint that is not genuine makes the whole request doubtful
-    client = None if client_id is None else await provider.registry.client(client_id)
-    if client is not None:
-        note_client(client.client_id)
-    address = form.get("post_logout_redirect_uri")
-    return LogoutRequest(hint, client, address, _continue_url(address, form.get("state"), client))
-
-
-def _is_of(hint: IDTokenHint | None, login_session: LoginSession) -> bool:
-    """Not of an earlier one by the same user: whoever holds such a hint has no say in this login."""
-    return hint is not None and (hint.sub, hint.sid) == (login_session.sub, login_session.sid)
-
-
-def _continue_url(address: str | None, state: str | None, client: Client | None) -> str | None:
-    if address is None or client is None or address not in client.post_logout_redirect_uris:
-        return None
-    return address if state is None else f"{address}{'&' if '?' in address else '?'}{urlencode({'state': state})}"
+@PAGE
+@POPUP
+async def logout_confirmed(
+    request: Request,
+    forms: InteractionFormsDep,
+    parser: LogoutRequestParserDep,
+    sign_out: SignOutDep,
+    login_sessions: LoginSessionsDep,
+) -> Response:
+    """Sign the user out. The page has named the target, so the redirect to it is allowed."""
+    form = await forms.read(request, restart="/logout")
+    logout_request = await parser.parse(form.state.query)
+    if await login_sessions.current(request) is not None:
+        await forms.require_session(request, form, purpose="logout", subject=form["request"])
+    return await sign_out.complete(request, logout_request, may_redirect=True)

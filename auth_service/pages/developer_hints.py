@@ -36,6 +36,6 @@ HINTS: dict[Reason, str] = {
 _UNKNOWN = "Compare the request with the metadata of the client, and look for the request id in the log."
 
 
-def hint_for(refusal: OAuthError) -> str:
+def developer_hint(refusal: OAuthError) -> str:
     """One or more sentences. It holds no text of the request."""
     return HINTS.get(refusal.reason, _UNKNOWN)
