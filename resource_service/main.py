@@ -18,6 +18,7 @@ from resource_service.problems import render_problems
 from resource_service.settings import Settings
 from tallystick.clock import Clock, system_clock
 from tallystick.fastapi import Tallystick
+from tallystick.remote.issuer import FOLLOW_EVERY
 from tallystick_service.asgi import Head, MetricsEndpoint, RequestId, SecurityHeaders
 from tallystick_service.asgi.docs_page import add_docs_page
 from tallystick_service.asgi.endpoints import endpoints_of
@@ -33,13 +34,15 @@ def create_app(
     clock: Clock = system_clock,
     transport: httpx.AsyncBaseTransport | None = None,
     *,
+    follow_every: float = FOLLOW_EVERY,
     counters: SharedCounters | None = None,
     metrics_port: int | None = None,
 ) -> FastAPI:
     """`transport` is how the issuer is reached, when not by the network. The database has been migrated.
 
-    `counters` is where it counts, together with other processes of it; `metrics_port` the only port that answers
-    /metrics; None: any, to callers on this machine.
+    `follow_every`: seconds between two fetches of the issuer's keys and status lists. `counters` is where it counts,
+    together with other processes of it; `metrics_port` the only port that answers /metrics; None: any, to callers on
+    this machine.
     """
 
     auth = Tallystick(
@@ -52,6 +55,7 @@ def create_app(
         status_policy=settings.status_policy,
         status_max_age=settings.status_max_age,
         status_file=settings.status_file,
+        follow_every=follow_every,
         clock=clock,
         transport=transport,
         on_verdict=lambda verdict: metrics.verdicts.inc(verdict),

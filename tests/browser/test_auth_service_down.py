@@ -14,7 +14,8 @@ from deploy.demo.servers import demo_servers
 from deploy.local.client_secrets import Account
 from deploy.local.supervisor import Server, wait_until_ready
 from tests.browser.steps import add_note, expect_signed_in, sign_in
-from tests.support.demo import Demo, free_ports
+from tests.support.demo import Demo
+from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

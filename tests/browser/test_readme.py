@@ -15,8 +15,9 @@ from playwright.async_api import Page, Request
 
 from deploy.demo.demo_files import APP_ONE, APP_TWO, DEFAULT_PORTS
 from tests.browser.steps import expect_signed_in
-from tests.support.demo import Demo, free_ports
+from tests.support.demo import Demo
 from tests.support.patience import PATIENCE
+from tests.support.ports import free_ports
 from tests.support.processes import ROOT
 from tests.support.readme import README, blocks, browser_trace, commands, section
 

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from deploy.tls.servers import find_nginx
-from tests.support.demo import free_ports
 from tests.support.foreign_clients import APP
 from tests.support.front import Front
+from tests.support.ports import free_ports
 from tests.support.processes import ROOT
 from tests.support.relying_party import CODE_CHALLENGE, Browser, answer_of
 

@@ -1,4 +1,4 @@
-"""Faults, done for real to real processes, and what held meanwhile: `make reliability`.
+"""Fault scenarios against real processes. `make reliability` runs them; one module in `scenarios` is one scenario.
 
-One file for each scenario, with `async def run(site, size) -> Outcome`. `tests/faults` runs the same functions, small.
+`make test` runs the short form of some of them (test_scenarios.py).
 """

@@ -1,7 +1,7 @@
-"""Attackers at the login page, in a process of their own.
+"""Attackers at the login page, simulated by another process.
 
-`python -m tests.reliability.login_attackers PORT ISSUER ATTACK CONNECTIONS` says "ready" on stdout when the attack has
-its effect, goes on until stdin is closed, and then prints the statuses that it got as JSON.
+`python -m tests.reliability.login_attackers PORT ISSUER ATTACK CONNECTIONS` prints "ready" when the attack has its
+effect, continues until stdin is closed, and then prints the statuses that it received as JSON.
 """
 
 import asyncio
@@ -16,47 +16,47 @@ from typing import Self
 
 import uvloop
 
-from tests.reliability.declared import PEOPLE
-from tests.reliability.person import Person
-from tests.reliability.service import PATIENCE, ROOT
-from tests.reliability.site import Site
-from tests.reliability.wire import Unanswered, Wire
+from tests.reliability.configuration import EMAILS
+from tests.reliability.deployment import Deployment
+from tests.reliability.raw_http import NoResponse, RawHTTPClient
+from tests.reliability.service import ROOT, WAIT_TIMEOUT
+from tests.reliability.user_agent import UserAgent
 
 ADDRESSES = [f"127.0.0.{number}" for number in range(2, 14)]
-"""Twelve, none of which is the address of the honest callers."""
-PER_SECOND = 5
-"""Tries of each address at one account."""
+"""Twelve attacking addresses. Other clients use 127.0.0.1."""
+ATTEMPTS_PER_SECOND = 5
+"""Attempts of each address at one account."""
 ACCOUNT_BURST = 100
-"""Tries at one account that are admitted from wherever they come."""
+"""Attempts at one account, over all addresses, that the auth service admits."""
 BYTES_PER_SECOND = 109_000
-"""Of all connections that send hostile usernames together."""
+"""Sent by all connections with hostile usernames together."""
 
-_UNTIL_READY = 3 * PATIENCE
-_HOSTILE = "\u0315" * 5200 + "\u0334" * 5200
-"""Combining marks that canonical ordering (Unicode §3.11) has to swap all with one another: it costs the square."""
-_HOSTILE_BYTES = 6 * len(_HOSTILE)  # as a form sends it
+_READY_TIMEOUT = 3 * WAIT_TIMEOUT
+_HOSTILE_USERNAME = "\u0315" * 5200 + "\u0334" * 5200
+"""Combining marks in an order that makes canonical ordering (Unicode §3.11) swap all of them: quadratic cost."""
+_HOSTILE_BYTES = 6 * len(_HOSTILE_USERNAME)  # form-encoded
 
 
 class LoginAttackers:
-    """The process, for the one that started it."""
+    """The process, for its parent."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     @classmethod
     @asynccontextmanager
-    async def of(cls, site: Site, attack: str, connections: int = len(ADDRESSES)) -> AsyncIterator[Self]:
-        """Yields when the attack has its effect."""
+    async def start(cls, deployment: Deployment, attack: str, connections: int = len(ADDRESSES)) -> AsyncIterator[Self]:
+        """Yield when the attack has its effect."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.reliability.login_attackers"),
-            *(str(site.port), site.issuer, attack, str(connections)),
+            *(str(deployment.port), deployment.issuer, attack, str(connections)),
             cwd=ROOT,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
         try:
             assert process.stdout is not None
-            if await asyncio.wait_for(process.stdout.readline(), _UNTIL_READY) != b"ready\n":
+            if await asyncio.wait_for(process.stdout.readline(), _READY_TIMEOUT) != b"ready\n":
                 raise RuntimeError(f"the attack {attack} did not begin")
             yield cls(process)
         finally:
@@ -65,7 +65,7 @@ class LoginAttackers:
             await process.wait()
 
     async def stop(self) -> Counter[int]:
-        """How many answers of which status they got; 0 stands for none."""
+        """Return the number of responses by status; 0 counts requests without a response."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
@@ -80,59 +80,59 @@ class _Attack:
         self._port = port
         self._issuer = issuer
 
-    async def run(self, names: Iterator[str], addresses: list[str], *, interval: float, is_ready: str) -> None:
-        """One connection from each of `addresses`; each sends another try `interval` seconds after the last one."""
-        attackers = [
-            asyncio.create_task(self._attack(names, address, interval, delay=interval * number / len(addresses)))
+    async def run(self, names: Iterator[str], addresses: list[str], *, interval: float, ready: str) -> None:
+        """Open one connection from each of `addresses`. Each waits `interval` seconds between two attempts."""
+        tasks = [
+            asyncio.create_task(
+                self._attempt_logins(names, address, interval, delay=interval * number / len(addresses))
+            )
             for number, address in enumerate(addresses)
         ]
-        ready = _READY[is_ready]
-        while not ready(self):  # noqa: ASYNC110 - a condition on numbers, which tell nobody when they rise
+        is_ready = _READY[ready]
+        while not is_ready(self):  # noqa: ASYNC110 - the counters send no event
             await asyncio.sleep(0.05)
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.read)
-        for attacker in attackers:
-            attacker.cancel()
-        await asyncio.gather(*attackers, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    @property
-    def answers(self) -> int:
-        return self.statuses.total()
-
-    async def _attack(self, names: Iterator[str], address: str, interval: float, *, delay: float) -> None:
-        person = Person(Wire(self._port, patience=PATIENCE, address=address), self._issuer, PEOPLE[0])
-        while (page := await person.authorize()).status != 200:  # noqa: ASYNC110 - a retry
+    async def _attempt_logins(self, names: Iterator[str], address: str, interval: float, *, delay: float) -> None:
+        http = RawHTTPClient(self._port, timeout=WAIT_TIMEOUT, address=address)
+        user_agent = UserAgent(http, self._issuer, EMAILS[0])
+        while (page := await user_agent.authorize()).status != 200:  # noqa: ASYNC110 - a retry
             await asyncio.sleep(1)
         await asyncio.sleep(delay)
         while True:
             try:
-                status = (await person.submit(page, username=next(names), password="a wrong password")).status
-            except Unanswered:
+                status = (await user_agent.submit(page, username=next(names), password="a wrong password")).status
+            except NoResponse:
                 status = 0
             self.statuses[status] += 1
             await asyncio.sleep(interval)
 
 
 _READY: dict[str, Callable[[_Attack], bool]] = {
-    "at once": lambda attack: attack.answers > 0,
-    "when the account is full": lambda attack: attack.statuses[401] >= ACCOUNT_BURST and attack.statuses[429] > 0,
-    "when all wait": lambda attack: attack.answers >= attack.connections,
+    "after the first response": lambda attack: attack.statuses.total() > 0,
+    "when the account is limited": lambda attack: attack.statuses[401] >= ACCOUNT_BURST and attack.statuses[429] > 0,
+    "when all connections wait": lambda attack: attack.statuses.total() >= attack.connections,
 }
 
 
 async def _hostile_usernames(attack: _Attack) -> None:
     interval = len(ADDRESSES) * _HOSTILE_BYTES / BYTES_PER_SECOND
-    await attack.run(itertools.repeat(_HOSTILE), ADDRESSES, interval=interval, is_ready="at once")
+    names = itertools.repeat(_HOSTILE_USERNAME)
+    await attack.run(names, ADDRESSES, interval=interval, ready="after the first response")
 
 
 async def _one_account(attack: _Attack) -> None:
-    names = itertools.repeat(PEOPLE[0])
-    await attack.run(names, ADDRESSES, interval=1 / PER_SECOND, is_ready="when the account is full")
+    names = itertools.repeat(EMAILS[0])
+    await attack.run(names, ADDRESSES, interval=1 / ATTEMPTS_PER_SECOND, ready="when the account is limited")
 
 
 async def _many_connections(attack: _Attack) -> None:
-    names = (f"nobody-{number}@example.com" for number in itertools.count())
-    await attack.run(names, ADDRESSES[:1] * attack.connections, interval=0, is_ready="when all wait")
+    names = (f"unknown-{number}@example.com" for number in itertools.count())
+    await attack.run(names, ADDRESSES[:1] * attack.connections, interval=0, ready="when all connections wait")
 
 
 ATTACKS = {
@@ -149,5 +149,5 @@ async def _main(port: int, issuer: str, name: str, connections: int) -> None:
 
 
 if __name__ == "__main__":
-    os.nice(10)  # they would have a machine of their own
+    os.nice(10)  # real attackers do not take CPU time from the services
     uvloop.run(_main(int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])))

@@ -1,59 +1,45 @@
-"""The table of faults: for a terminal, and for the document that keeps it."""
+"""What a scenario checked and measured."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-
-from tests.reliability.outcome import Outcome
-
-BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
-"""In the document; between them stands what `--write` replaces."""
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Row:
-    """`minutes` that the scenario took on `engine`; or why it was `skipped` there, or what ended it before its end."""
+class Outcome:
+    """One row of the table.
 
-    engine: str
-    outcome: Outcome | None
-    minutes: float = 0.0
-    skipped: str = ""
-    broke_off: str = ""
+    `action` says what the scenario did. `passed`: every check passed. `checks` are sentences, each with the number of
+    times that it was checked, or with the first failure. `figures` were measured and are not judged.
+    """
 
-    @property
-    def missing(self) -> str:
-        return f"broke off: {self.broke_off}" if self.broke_off else f"skipped: {self.skipped}"
-
-
-def as_text(row: Row) -> str:
-    if row.outcome is None:
-        return f"NOT DONE  on {row.engine}, {row.missing}\n"
-    outcome = row.outcome
-    lines = [f"{'held' if outcome.held else 'NOT HELD'}  {outcome.name}, on {row.engine} ({row.minutes:.1f} min)"]
-    lines += [f"      {outcome.done}"]
-    lines += [f"    - {words}" for words in outcome.words]
-    lines += [f"    = {figure}" for figure in outcome.figures]
-    return "\n".join([*lines, ""])
+    name: str
+    action: str
+    passed: bool
+    checks: tuple[str, ...]
+    figures: tuple[str, ...]
 
 
-def as_markdown(rows: Iterable[Row]) -> str:
-    lines = ["| fault | store | what was done | what held | figures |", "|---|---|---|---|---|"]
-    for row in rows:
-        outcome = row.outcome
-        if outcome is None:
-            lines.append(f"| | {row.engine} | {row.missing} | | |")
-            continue
-        words = "<br>".join(outcome.words)
-        figures = "<br>".join(outcome.figures)
-        verdict = "" if outcome.held else "**did not hold**<br>"
-        lines.append(f"| {outcome.name} | {row.engine} | {outcome.done} | {verdict}{words} | {figures} |")
-    return "\n".join(lines)
+@dataclass
+class Report:
+    """Collects checks and figures while a scenario runs."""
 
+    figures: list[str] = field(default_factory=list)
+    _passes: dict[str, int] = field(default_factory=dict)
+    _failures: dict[str, list[str]] = field(default_factory=dict)
 
-def rewrite(document: Path, rows: Iterable[Row]) -> None:
-    """Put the table of `rows` between the two marks. Raises ValueError when the document has none."""
-    before, begin, rest = document.read_text("utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"{document} has no place for a table between {BEGIN} and {END}")
-    document.write_text(f"{before}{BEGIN}\n{as_markdown(rows)}\n{END}{after}", "utf-8")
+    def check(self, sentence: str, passed: bool, observed: object = "") -> None:
+        """Count one check of `sentence`. `observed` is reported when the check failed."""
+        self._passes[sentence] = self._passes.get(sentence, 0) + passed
+        if not passed:
+            self._failures.setdefault(sentence, []).append(" ".join(str(observed).split())[:300])
+
+    def outcome(self, name: str, action: str) -> Outcome:
+        """A scenario without any check has not passed."""
+        passed = bool(self._passes) and not self._failures
+        return Outcome(name, action, passed, tuple(map(self._summary, self._passes)), tuple(self.figures))
+
+    def _summary(self, sentence: str) -> str:
+        failures = self._failures.get(sentence, [])
+        total = self._passes[sentence] + len(failures)
+        if failures:
+            return f"FAILED: {sentence}: {len(failures)} of {total} times, first: {failures[0] or 'no details'}"
+        return sentence if total == 1 else f"{sentence} ({total:,}×)"

@@ -1,18 +1,18 @@
-"""What every scenario file offers."""
+"""The interface of a scenario module."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from tests.reliability.outcome import Outcome
-from tests.reliability.site import Site
+from tests.reliability.deployment import Deployment
+from tests.reliability.report import Outcome
 
 
-class Impossible(Exception):
-    """This machine does not allow what the scenario needs; `str()` says what."""
+class Unsupported(Exception):
+    """This machine cannot run the scenario; the text is the reason."""
 
 
 class Scenario(Protocol):
-    """A module: the stores for which it makes a difference, and sizes of its own kind."""
+    """A module. `ENGINES`: the stores for which the scenario differs. `QUICK` and `FULL`: its two sizes."""
 
     __name__: str
 
@@ -25,4 +25,4 @@ class Scenario(Protocol):
     @property
     def FULL(self) -> Any: ...  # noqa: N802
 
-    async def run(self, site: Site, size: Any) -> Outcome: ...
+    async def run(self, deployment: Deployment, size: Any) -> Outcome: ...

@@ -1,36 +1,39 @@
-"""One of the two services as a group of processes, which can be killed without a word and started on the same port."""
+"""One service as a process group that can be killed and started again on the same port."""
 
 import asyncio
 import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-PATIENCE = 60.0
-"""Seconds after which a scenario would rather fail than hang."""
+WAIT_TIMEOUT = 60.0
+"""Seconds after which a scenario stops waiting and fails."""
 ROOT = Path(__file__).parents[2]
 
 
-def skewed(module: str, seconds: int) -> tuple[str, ...]:
-    """To start `module` by, with its clock so many seconds ahead of ours."""
-    return ("tests.reliability.launch", "--skew", str(seconds), module)
-
-
 class Service:
-    """`python -m module …` on `port`. What it writes to stderr is in `log`."""
+    """`python -m package …` on `port`; its stderr goes to `log`."""
 
-    def __init__(self, module: str, arguments: list[str], *, port: int, log: Path) -> None:
+    def __init__(self, package: str, arguments: Sequence[str], *, port: int, log: Path, skew: int = 0) -> None:
+        """`skew`: seconds that the process's clock is ahead of the machine's."""
+        self.package = package
         self.port = port
         self.log = log
-        self._command = ["-m", module, *arguments, "--port", str(port)]
+        launcher = ("tests.reliability.launcher", "--skew", str(skew)) if skew else ()
+        self._command = ["-m", *launcher, package, *arguments, "--port", str(port)]
         self._process: asyncio.subprocess.Process | None = None
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
     async def start(self) -> float:
-        """Return when it says that it listens: the seconds that this took. Raises RuntimeError when it does not."""
+        """Return the seconds until it listens. Raises RuntimeError when it does not start."""
         begin = time.perf_counter()
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -39,43 +42,28 @@ class Service:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 cwd=ROOT,
-                preexec_fn=os.setpgrp,  # to be killed as one; not a session, within which alone niceness would count
+                preexec_fn=os.setpgrp,  # a group to kill; not a session, because niceness counts within a session only
             )
         assert self._process.stdout is not None
         line = b""
         with suppress(TimeoutError):
-            line = await asyncio.wait_for(self._process.stdout.readline(), PATIENCE)
+            line = await asyncio.wait_for(self._process.stdout.readline(), WAIT_TIMEOUT)
         if b"listens on" not in line:
-            raise RuntimeError(f"{self._command[1]} did not start; {self.log} says: {self.log.read_text()[-2000:]}")
+            raise RuntimeError(f"{self.package} did not start; {self.log} says: {self.log.read_text()[-2000:]}")
         return time.perf_counter() - begin
 
     async def kill(self) -> None:
-        """SIGKILL to the process and all its workers at once; return when the last of them is gone."""
+        """Send SIGKILL to the process and all its workers; return when all of them are gone."""
         if self._process is None:
             return
         processes = self.processes
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
-        async with asyncio.timeout(PATIENCE):
-            while any(map(_is_alive, processes)):  # noqa: ASYNC110 - orphans tell nobody when they die
+        async with asyncio.timeout(WAIT_TIMEOUT):
+            while any(map(_is_alive, processes)):  # noqa: ASYNC110 - orphans send no event when they exit
                 await asyncio.sleep(0.005)
         self._process = None
-
-    async def stop(self) -> int:
-        """SIGTERM; the exit status."""
-        if self._process is None:
-            return 0
-        with suppress(ProcessLookupError):
-            self._process.terminate()
-        async with asyncio.timeout(PATIENCE):
-            status = await self._process.wait()
-        self._process = None
-        return status
-
-    @property
-    def is_auth(self) -> bool:
-        return "auth_service" in self._command
 
     @property
     def processes(self) -> list[psutil.Process]:
@@ -89,12 +77,16 @@ class Service:
 
     @property
     def resident_mb(self) -> float:
-        """Of all its processes together; pages that they share count for each."""
+        """The sum over all its processes; shared pages count for each."""
         return float(sum(process.memory_info().rss for process in self.processes)) / 1e6
 
-    def logged(self, *words: str) -> int:
-        """In how many lines all these words stand."""
-        return sum(all(word in line for word in words) for line in self.log.read_text().splitlines())
+    @property
+    def open_files(self) -> int:
+        return sum(process.num_fds() for process in self.processes)
+
+    def count_log_lines(self, *parts: str) -> int:
+        """Count the lines that contain all `parts`."""
+        return sum(all(part in line for part in parts) for line in self.log.read_text().splitlines())
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -1,8 +1,6 @@
 """What `make run` starts, on ports and in a folder of its own: real processes, and people made for one test each."""
 
-import random
 import secrets
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from deploy.local.client_secrets import Account
 from tallystick.clock import Clock, system_clock
 from tallystick_service.store import Store
 from tests.support.patience import patient_store
+from tests.support.ports import free_ports
 from tests.support.processes import in_the_foreground
 
 PASSWORD = "correct horse battery staple"
@@ -110,17 +109,3 @@ def running_demo(folder: Path, **environment: str) -> Iterator[Demo]:
     options = ["--var", str(files.var), "--ports", ",".join(map(str, files.ports))]
     with in_the_foreground("deploy.demo", *options, **environment):
         yield Demo(files)
-
-
-def free_ports(count: int) -> tuple[int, ...]:
-    """Below those that systems give to outgoing connections, so that none is taken before it is used."""
-    found: set[int] = set()
-    while len(found) < count:
-        port = random.SystemRandom().randrange(20_000, 32_000)
-        with socket.socket() as listener:
-            try:
-                listener.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        found.add(port)
-    return tuple(found)

@@ -15,9 +15,9 @@ from joserfc.jwk import ECKey
 from deploy.local.client_secrets import Account
 from deploy.tls.certificates import make_certificates
 from deploy.tls.front_files import FrontFiles
-from tests.support.demo import free_ports
 from tests.support.foreign_clients import APP, APP_LEFT, as_toml, foreign_clients
 from tests.support.patience import PATIENCE
+from tests.support.ports import free_ports
 from tests.support.processes import ROOT, in_the_foreground
 from tests.support.relying_party import Browser
 
