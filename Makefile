@@ -38,7 +38,7 @@ format: install ## put the code into its canonical form
 bench: install ## the benchmarks; prints tables, judges nothing
 	@$(PYTHON) -m bench
 
-reliability: install ## faults, done for real to real processes; prints a table, fails when something did not hold
+reliability: install ## fault scenarios against real processes; prints a table, fails when a check fails
 	@$(PYTHON) -m tests.reliability $(ARGS)
 
 front: install ## the pair behind TLS on loopback, for a certification run (docs/conformance.md); Ctrl-C stops it

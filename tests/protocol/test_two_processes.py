@@ -15,19 +15,19 @@ import pytest
 
 from tests.support.auth_process import auth_process
 from tests.support.declared import declared_settings, declared_toml
-from tests.support.relying_party import Browser, RelyingParty, answered, error_of
+from tests.support.relying_party import Browser, RelyingParty, error_of
 
 ISSUER = "http://localhost:8000"
 """A name only: nobody listens there, and every process is called by its own port."""
 
 
 @pytest.fixture
-def ports(auth_postgresql_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[int]]:
-    """Where the processes listen; `request.param` has the options of each."""
+def ports(auth_postgresql_url: str, tmp_path: Path) -> Iterator[list[int]]:
+    """The ports of two processes."""
     config = tmp_path / "tallystick.toml"
     config.write_text(declared_toml(auth_postgresql_url, issuer=ISSUER))
     with ExitStack() as stack:
-        yield [stack.enter_context(auth_process(config, *options)) for options in request.param]
+        yield [stack.enter_context(auth_process(config)) for _ in range(2)]
 
 
 @pytest.fixture
@@ -43,26 +43,6 @@ async def rps(ports: list[int]) -> AsyncIterator[list[RelyingParty]]:
     await asyncio.gather(*(http.aclose() for http in clients))
 
 
-TWO_PROCESSES = pytest.param([(), ()], id="two processes")
-TWO_WORKERS = pytest.param([("--workers", "2")], id="two workers")
-
-
-@pytest.mark.parametrize("ports", [TWO_PROCESSES, TWO_WORKERS], indirect=True)
-async def test_a_code_works_once_and_a_refresh_token_has_one_successor(rps: list[RelyingParty]) -> None:
-    sixty = rps * (60 // len(rps))
-    for _ in range(3):
-        code = await rps[0].authorization_code()
-        redeemed = answered(await asyncio.gather(*(rp.token(code) for rp in sixty)))
-        assert Counter(response.status_code for response in redeemed) == {200: 1, 400: len(redeemed) - 1}
-
-        token = (await rps[-1].tokens())["refresh_token"]
-        refreshed = answered(await asyncio.gather(*(rp.refresh(token) for rp in sixty)))
-        assert {response.status_code for response in refreshed} == {200}
-        (successor,) = {response.json()["refresh_token"] for response in refreshed}
-        assert (await rps[0].refresh(successor)).status_code == 200
-
-
-@pytest.mark.parametrize("ports", [TWO_PROCESSES], indirect=True)
 async def test_what_one_process_began_the_other_ends(rps: list[RelyingParty]) -> None:
     here, there = rps
     page = await here.authorize()
@@ -75,7 +55,6 @@ async def test_what_one_process_began_the_other_ends(rps: list[RelyingParty]) ->
     assert error_of(await here.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
 
 
-@pytest.mark.parametrize("ports", [TWO_PROCESSES], indirect=True)
 async def test_guesses_are_counted_together(rps: list[RelyingParty]) -> None:
     page = await rps[0].authorize()
     statuses = [(await rp.browser.sign_in(page, password="wrong")).status_code for rp in rps * 6]

@@ -11,7 +11,7 @@ import pytest
 SHARED_DEPLOYMENTS = {"tests/browser/": "browser", "tests/foreign/": "foreign"}
 """Folder to group. Each group has one deployment and one Chromium, so one process runs all of it."""
 
-LONGEST_FIRST = ("tests/browser/", "tests/foreign/", "tests/faults/", "tests/protocol/", "tests/unit/")
+LONGEST_FIRST = ("tests/browser/", "tests/foreign/", "tests/reliability/", "tests/protocol/", "tests/unit/")
 """The order in which groups are handed out: the longest first, so that no process is left with a long one at the end.
 Folders that are not listed run last."""
 
