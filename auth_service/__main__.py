@@ -2,7 +2,7 @@
 
 import typer
 
-from auth_service.commands import audit, clients, keys, serving, users
+from auth_service.commands import apply, audit, client, keys, serve, users
 
 app = typer.Typer(
     help="The auth service of Tallystick.",
@@ -11,13 +11,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (serving.serve, serving.plan, serving.apply):
+for command in (serve.serve, apply.plan, apply.apply):
     app.command()(command)
 app.command()(audit.audit)
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="user")
-app.add_typer(clients.client, name="client")
-app.add_typer(clients.consent, name="consent")
+app.add_typer(client.client, name="client")
+app.add_typer(client.consent, name="consent")
 
 if __name__ == "__main__":
     app(prog_name="python -m auth_service")

@@ -1,4 +1,4 @@
-"""audit: what happened, from the store."""
+"""audit: print the audit trail."""
 
 import json
 import re
@@ -10,16 +10,17 @@ from typing import Annotated, Any
 import typer
 
 from auth_service.commands import users
-from auth_service.commands.service import Config, Service, note, refuse, run, say
+from auth_service.commands.context import CommandContext, Config, run
+from auth_service.commands.output import note, refuse, say
 from auth_service.store.audit import audit_reader
 from auth_service.store.audit.audit_reader import Entry, Selection
 from auth_service.store.audit.audit_trail import EVENTS, Event
 from tallystick.clock import system_clock
 
-_PAGE = 500
-"""Rows in memory at once."""
-_WIDEST = 32
-"""Characters to which a column is filled up, at most: one long name does not push all the others away."""
+_PAGE_SIZE = 500
+"""Rows that are in memory at the same time."""
+_MAX_COLUMN_WIDTH = 32
+"""Characters up to which a column is padded. A longer cell shifts the rest of its own line only."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 Instant = typer.Option(metavar="TIME", help="1h ago (s, m, h, d, w), or 2026-11-25T12:00:00, in UTC unless it says so.")
@@ -36,14 +37,14 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show the audit trail, the newest last."""
-    asked = Selection(_instant(since), _instant(until), tuple(map(_event, event or ())), client_id=client)
-    if asked.since is not None and asked.until is not None and asked.since > asked.until:
+    selection = Selection(_instant(since), _instant(until), tuple(map(_event, event or ())), client_id=client)
+    if selection.since is not None and selection.until is not None and selection.since > selection.until:
         refuse("nothing is both since and until: --since is the later one")
 
-    async def command(service: Service) -> bool:
-        selection = asked if user is None else replace(asked, sub=await users.require_sub(service, user))
+    async def command(context: CommandContext) -> bool:
+        by_user = selection if user is None else replace(selection, sub=await users.require_sub(context, user))
         has_found = False
-        async for page in _pages(service, selection, limit):
+        async for page in _pages(context, by_user, limit):
             say(*(map(_json, page) if as_json else _lines(page)))
             has_found = True
         return has_found
@@ -52,10 +53,10 @@ def audit(
         note("nothing was found")
 
 
-async def _pages(service: Service, selection: Selection, limit: int | None) -> AsyncIterator[list[Entry]]:
-    read = service.store.read
-    after = None if limit is None else await read(audit_reader.before_last, selection, limit)
-    while page := await read(audit_reader.page, selection, after, size=_PAGE):
+async def _pages(context: CommandContext, selection: Selection, limit: int | None) -> AsyncIterator[list[Entry]]:
+    read = context.store.read
+    after = None if limit is None else await read(audit_reader.position_before_last, selection, limit)
+    while page := await read(audit_reader.read_page, selection, after, size=_PAGE_SIZE):
         yield page
         after = page[-1].position
 
@@ -64,7 +65,7 @@ def _event(name: str) -> Event:
     for event in EVENTS:
         if event == name:
             return event
-    return refuse(f"there is no event {_shown(name)}; there are {', '.join(EVENTS)}")
+    return refuse(f"there is no event {_cell(name)}; there are {', '.join(EVENTS)}")
 
 
 def _instant(text: str | None) -> int | None:
@@ -77,7 +78,7 @@ def _instant(text: str | None) -> int | None:
         moment = datetime.fromisoformat(text)
         return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError):
-        refuse(f"{_shown(text)} is no time; say 90m, 24h, 7d, or 2026-11-25T12:00:00")
+        refuse(f"{_cell(text)} is not a time; use 90m, 24h, 7d, or 2026-11-25T12:00:00")
 
 
 def _json(entry: Entry) -> str:
@@ -86,9 +87,9 @@ def _json(entry: Entry) -> str:
 
 
 def _lines(page: list[Entry]) -> list[str]:
-    """In columns, which are as wide as this page needs them."""
+    """Columns as wide as the rows of this page need."""
     rows = [_columns(entry) for entry in page]
-    widths = [min(_WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)]
+    widths = [min(_MAX_COLUMN_WIDTH, max(map(len, column))) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
@@ -97,10 +98,10 @@ def _columns(entry: Entry) -> tuple[str, ...]:
     return (
         _time(entry.at),
         entry.event,
-        _shown(entry.email or entry.sub or "-"),
-        _shown(entry.client_id or "-"),
-        _shown(entry.address or "-"),
-        "  ".join(f"{name}={_shown(value)}" for name, value in more.items() if value is not None),
+        _cell(entry.email or entry.sub or "-"),
+        _cell(entry.client_id or "-"),
+        _cell(entry.address or "-"),
+        "  ".join(f"{name}={_cell(value)}" for name, value in more.items() if value is not None),
     )
 
 
@@ -108,8 +109,8 @@ def _detail(entry: Entry) -> dict[str, Any]:
     return {name: _time(value) if name == "signs_from" else value for name, value in entry.detail.items()}
 
 
-def _shown(value: Any) -> str:
-    """As one cell: text of unauthenticated callers must not look like another column."""
+def _cell(value: Any) -> str:
+    """One cell. Text from unauthenticated callers must not look like another column."""
     text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if text.isprintable() and not set(' "\\').intersection(text) else json.dumps(text)
 

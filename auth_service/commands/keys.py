@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from auth_service.commands.service import Config, Service, refuse, run, say
+from auth_service.commands.context import CommandContext, Config, run
+from auth_service.commands.output import refuse, say
 from auth_service.keys import master_key_rotation, service_secrets
 from auth_service.keys.lifecycle import KeyStates, key_states
 from auth_service.keys.service_secrets import SECRETS
@@ -27,7 +28,7 @@ def list_keys(config: Config) -> None:
 @app.command()
 def rotate(config: Config) -> None:
     """Publish a new key for each algorithm. It signs once every verifier has had the time to fetch it."""
-    for alg, kid in run(config, _rotate, may_begin=True).items():
+    for alg, kid in run(config, _rotate, may_create=True).items():
         say(f"published {kid} for {alg}" if kid else f"a new key for {alg} waits already")
 
 
@@ -67,19 +68,19 @@ def reencrypt(config: Config) -> None:
 app.command("reseal", hidden=True)(reencrypt)  # the name of this command in earlier releases
 
 
-async def _reencrypt(service: Service) -> str:
-    master_key = await service.master_key()
-    done = await master_key_rotation.reencrypt(service.store, master_key, service.clock)
+async def _reencrypt(context: CommandContext) -> str:
+    master_key = await context.master_key()
+    done = await master_key_rotation.reencrypt(context.store, master_key, context.clock)
     which = "the only master key" if len(master_key) == 1 else f"the first of {len(master_key)} master keys"
     if not done.count:
         return f"nothing to do: {done.total} keys and secrets are encrypted with {which}"
     return f"encrypted {done.count} keys and secrets with {which}"
 
 
-async def _list(service: Service) -> list[str]:
-    rows = await service.store.read(signing_keys.load_all)
-    states = key_states(rows, {}, now=service.clock())
-    lifetime = service.settings.lifetimes.signing_key
+async def _list(context: CommandContext) -> list[str]:
+    rows = await context.store.read(signing_keys.load_all)
+    states = key_states(rows, {}, now=context.clock())
+    lifetime = context.settings.lifetimes.signing_key
     return [
         f"{row.kid}  {row.alg}  {states.state(row):<9}  {_time(row.signs_from)}{_until(row, states, lifetime)}"
         for row in rows
@@ -93,12 +94,12 @@ def _until(row: StoredKey, states: KeyStates, lifetime: int) -> str:
     return f"  until {_time(due_at)}" if due_at is not None else "  until somebody rotates"
 
 
-async def _withdraw(kid: str | None, service: Service) -> list[str]:
+async def _withdraw(kid: str | None, context: CommandContext) -> list[str]:
     """`kid` None means all keys. Those that sign are withdrawn last, so that each algorithm gets one replacement."""
-    key_ring = await service.key_ring()
-    rows = await service.store.read(signing_keys.load_all)
+    key_ring = await context.key_ring()
+    rows = await context.store.read(signing_keys.load_all)
     if kid is None:
-        states = key_states(rows, {}, now=service.clock())
+        states = key_states(rows, {}, now=context.clock())
         signing = {keys.signing.kid for keys in states.by_alg.values() if keys.signing is not None}
         chosen = sorted((row for row in rows if row.withdrawn_at is None), key=lambda row: row.kid in signing)
         return [f"withdrew {row.kid}" for row in chosen if await key_ring.withdraw(row.kid)]
@@ -109,14 +110,14 @@ async def _withdraw(kid: str | None, service: Service) -> list[str]:
     return refuse(f"there is no key {kid}")
 
 
-async def _rotate_secrets(is_stolen: bool, service: Service) -> int | None:
+async def _rotate_secrets(is_stolen: bool, context: CommandContext) -> int | None:
     return await service_secrets.rotate_secrets(
-        service.store, await service.master_key(), service.clock, is_stolen=is_stolen
+        context.store, await context.master_key(), context.clock, is_stolen=is_stolen
     )
 
 
-async def _rotate(service: Service) -> dict[str, str | None]:
-    key_ring = await service.key_ring()
+async def _rotate(context: CommandContext) -> dict[str, str | None]:
+    key_ring = await context.key_ring()
     return {alg: await key_ring.rotate(alg) for alg in SIGNING_ALGS}
 
 

@@ -7,7 +7,8 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from auth_service.authentication.users.password_rules import hash_new_password
-from auth_service.commands.service import Config, Service, refuse, run, say
+from auth_service.commands.context import CommandContext, Config, run
+from auth_service.commands.output import refuse, say
 from auth_service.settings.declarations import Email
 from auth_service.store.users import users
 
@@ -25,22 +26,22 @@ def add(email: EmailArgument, config: Config, password_stdin: PasswordStdin = Fa
     except ValidationError:
         refuse(f"{email} is not an email address")
 
-    async def command(service: Service) -> None:
-        if await service.store.read(users.find_sub, checked) is not None:
+    async def command(context: CommandContext) -> None:
+        if await context.store.read(users.find_sub, checked) is not None:
             raise users.EmailTaken
         password_hash = _new_password_hash(password_stdin)
-        await service.store.write(
+        await context.store.write(
             users.add_user,
             email=checked,
             password_hash=password_hash,
             claims={},
             roles=[],
             origin="command",
-            now=service.clock(),
+            now=context.clock(),
         )
 
     try:
-        run(config, command, may_begin=True)
+        run(config, command, may_create=True)
     except users.EmailTaken:
         refuse(f"there is a user {email} already")
     say(f"added {email}")
@@ -50,9 +51,9 @@ def add(email: EmailArgument, config: Config, password_stdin: PasswordStdin = Fa
 def disable(email: EmailArgument, config: Config) -> None:
     """Let a user sign in no more, and sign them out everywhere."""
 
-    async def command(service: Service) -> None:
-        await service.store.write(
-            users.disable_user, await require_sub(service, email), by="command", now=service.clock()
+    async def command(context: CommandContext) -> None:
+        await context.store.write(
+            users.disable_user, await require_sub(context, email), by="command", now=context.clock()
         )
 
     run(config, command)
@@ -63,9 +64,9 @@ def disable(email: EmailArgument, config: Config) -> None:
 def enable(email: EmailArgument, config: Config) -> None:
     """Let a user sign in again."""
 
-    async def command(service: Service) -> None:
-        await service.store.write(
-            users.enable_user, await require_sub(service, email), by="command", now=service.clock()
+    async def command(context: CommandContext) -> None:
+        await context.store.write(
+            users.enable_user, await require_sub(context, email), by="command", now=context.clock()
         )
 
     run(config, command)
@@ -76,10 +77,10 @@ def enable(email: EmailArgument, config: Config) -> None:
 def set_password(email: EmailArgument, config: Config, password_stdin: PasswordStdin = False) -> None:
     """Give a user a new password, and sign them out everywhere."""
 
-    async def command(service: Service) -> None:
-        sub = await require_sub(service, email)
+    async def command(context: CommandContext) -> None:
+        sub = await require_sub(context, email)
         password_hash = _new_password_hash(password_stdin)
-        await service.store.write(users.set_password_hash, sub, password_hash, now=service.clock())
+        await context.store.write(users.set_password_hash, sub, password_hash, now=context.clock())
 
     run(config, command)
     say(f"set the password of {email}")
@@ -89,16 +90,16 @@ def set_password(email: EmailArgument, config: Config, password_stdin: PasswordS
 def sign_out(email: EmailArgument, config: Config) -> None:
     """End all of a user's login sessions and token families."""
 
-    async def command(service: Service) -> None:
-        await service.store.write(users.sign_out_user, await require_sub(service, email), now=service.clock())
+    async def command(context: CommandContext) -> None:
+        await context.store.write(users.sign_out_user, await require_sub(context, email), now=context.clock())
 
     run(config, command)
     say(f"signed out {email}")
 
 
-async def require_sub(service: Service, email: str) -> str:
+async def require_sub(context: CommandContext, email: str) -> str:
     """The user's sub. Ends the program when there is none."""
-    return await service.store.read(users.find_sub, email) or refuse(f"there is no user {email}")
+    return await context.store.read(users.find_sub, email) or refuse(f"there is no user {email}")
 
 
 def _new_password_hash(password_stdin: bool) -> str:

@@ -1,4 +1,4 @@
-"""`tallystick.toml`: read, compared with the store, and applied to it."""
+"""The configuration file `tallystick.toml`: read it, plan the changes to the store, and apply them."""
 
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
@@ -16,8 +16,8 @@ from tallystick.clock import Clock
 from tallystick_service.settings import Misconfigured, read_settings, resolve_secret
 from tallystick_service.store import Store
 
-_SECRET_CHARACTERS = 32
-"""At least. SHA-256 is enough to store a secret that nobody can guess, and only for such a one."""
+_MIN_SECRET_LENGTH = 32
+"""A secret is stored as its SHA-256, which is safe only for a secret that cannot be guessed."""
 
 T = TypeVar("T")
 
@@ -25,33 +25,33 @@ T = TypeVar("T")
 def read_config(file: Path) -> Settings:
     """The settings in `file`, overridden by `AUTH_…` in the environment. Raises Misconfigured."""
     settings = read_settings(Settings, file, env_prefix="AUTH_")
-    initial_access_token(settings.registration)  # a weak one stops every command, as any other mistake does
+    initial_access_token(settings.registration)  # so that a weak one stops every command
     return settings
 
 
 def initial_access_token(settings: Registration) -> str | None:
-    """The one that was configured. Raises Misconfigured for one that could be guessed."""
+    """The configured token, or None. Raises Misconfigured when it is too short."""
     if settings.initial_access_token is None:
         return None
     try:
         token = resolve_secret(settings.initial_access_token)
     except Misconfigured as reason:
         raise Misconfigured(f"registration.initial_access_token: {reason}") from reason
-    if len(token) < _SECRET_CHARACTERS:
-        raise Misconfigured(f"registration.initial_access_token needs at least {_SECRET_CHARACTERS} characters")
+    if len(token) < _MIN_SECRET_LENGTH:
+        raise Misconfigured(f"registration.initial_access_token needs at least {_MIN_SECRET_LENGTH} characters")
     return token
 
 
 async def plan(store: Store, settings: Settings) -> list[Change]:
     """What `apply` would change. Raises Misconfigured."""
-    changes = await _refusing_conflicts(store.read(reconciliation.compare, _declaration(settings)))
+    changes = await _reporting_conflicts(store.read(reconciliation.compare, _declaration(settings)))
     for user in _new_users(settings, changes).values():
         _check_password(user)
     return changes
 
 
-async def refuses_to_disable(store: Store, settings: Settings) -> str | None:
-    """Why `apply` would refuse unless it were allowed to disable most of what is declared, or None. One line."""
+async def refusal_to_disable(store: Store, settings: Settings) -> str | None:
+    """One line with the reason why `apply` without `allow_disable` would refuse to disable rows, or None."""
     try:
         await store.read(reconciliation.check_disabled, _declaration(settings))
     except DisablesMost as refusal:
@@ -60,29 +60,29 @@ async def refuses_to_disable(store: Store, settings: Settings) -> str | None:
 
 
 async def apply(store: Store, settings: Settings, clock: Clock, *, allow_disable: bool = False) -> list[Change]:
-    """Make the store as declared, in one unit of work; twice is the same as once. Returns what changed.
+    """Make the store as declared, in one unit of work, and return the changes. A second call changes nothing.
 
-    Raises Misconfigured, and has changed nothing then; also when it would disable more of what was declared before
-    than it keeps, unless `allow_disable`: that is a sign of the wrong file or the wrong database.
+    Raises Misconfigured and changes nothing when the declaration is invalid. Without `allow_disable` also when it would
+    disable more rows than it keeps, because then the file or the database is probably the wrong one.
     """
     declaration = _declaration(settings)
-    planned = await _refusing_conflicts(store.read(reconciliation.compare, declaration))
-    # A password acts at creation only, so only then it is looked up and hashed.
+    planned = await _reporting_conflicts(store.read(reconciliation.compare, declaration))
+    # A password has an effect at creation only, so only that of a new user is read and hashed.
     hashes = {key: _password_hash(user) for key, user in _new_users(settings, planned).items()}
-    apply_it = store.write(reconciliation.apply, declaration, hashes, allow_disable=allow_disable, now=clock())
+    unit = store.write(reconciliation.apply, declaration, hashes, allow_disable=allow_disable, now=clock())
     try:
-        return await _refusing_conflicts(apply_it)
+        return await _reporting_conflicts(unit)
     except DisablesMost as refusal:
         raise Misconfigured(str(refusal)) from None
 
 
 def _new_users(settings: Settings, changes: list[Change]) -> dict[str, DeclaredUser]:
-    """By `email_key`: those that are not in the store yet."""
+    """The users that are not in the store yet, by `email_key`."""
     new = {change.key for change in changes if (change.verb, change.kind) == ("create", "user")}
     return {key: user for user in settings.user if (key := email_key(user.email)) in new}
 
 
-async def _refusing_conflicts(unit: Awaitable[T]) -> T:
+async def _reporting_conflicts(unit: Awaitable[T]) -> T:
     try:
         return await unit
     except Conflict as conflict:
@@ -113,7 +113,7 @@ def _api(api: DeclaredApi) -> Values:
 def _client(client: DeclaredClient) -> Values:
     return {
         "secret_hash": _secret_hash(client),
-        # The origins are rows of their own, in client_origins.
+        # The origins have rows of their own, in client_origins.
         "metadata": client.model_dump(exclude={"client_id", "client_secret", "allowed_origins"}),
     }
 
@@ -129,29 +129,29 @@ def _secret_hash(client: DeclaredClient) -> bytes | None:
         secret = resolve_secret(client.client_secret)
     except Misconfigured as reason:
         raise Misconfigured(f"the client_secret of {client.client_id}: {reason}") from reason
-    if len(secret) < _SECRET_CHARACTERS or not (secret.isascii() and secret.isprintable()):
+    if len(secret) < _MIN_SECRET_LENGTH or not (secret.isascii() and secret.isprintable()):
         raise Misconfigured(
-            f"the client_secret of {client.client_id} needs at least {_SECRET_CHARACTERS} printable ASCII characters"
+            f"the client_secret of {client.client_id} needs at least {_MIN_SECRET_LENGTH} printable ASCII characters"
         )
     return sha256(secret.encode()).digest()
 
 
 def _password_hash(user: DeclaredUser) -> str:
     """Raises Misconfigured."""
-    return _declared_hash(user) if user.password is None else _of_password(user, hash_new_password)
+    return _declared_hash(user) if user.password is None else _use_password(user, hash_new_password)
 
 
 def _check_password(user: DeclaredUser) -> None:
-    """That `_password_hash` will succeed, without the time that a hash takes. Raises Misconfigured."""
+    """Check that `_password_hash` will succeed, without hashing. Raises Misconfigured."""
     if user.password is None:
         _declared_hash(user)
     else:
-        _of_password(user, check_new_password)
+        _use_password(user, check_new_password)
 
 
-def _of_password(user: DeclaredUser, made_of_it: Callable[[str], str]) -> str:
+def _use_password(user: DeclaredUser, function: Callable[[str], str]) -> str:
     try:
-        return made_of_it(resolve_secret(user.password or ""))
+        return function(resolve_secret(user.password or ""))
     except (Misconfigured, ValueError) as reason:
         raise Misconfigured(f"the password of {user.email}: {reason}") from None
 
@@ -162,5 +162,5 @@ def _declared_hash(user: DeclaredUser) -> str:
     except Misconfigured as reason:
         raise Misconfigured(f"the password_hash of {user.email}: {reason}") from None
     if not Passwords.identify(password_hash):
-        raise Misconfigured(f"the password_hash of {user.email} is of no form that passlib reads")
+        raise Misconfigured(f"the password_hash of {user.email} is in no format that passlib reads")
     return password_hash

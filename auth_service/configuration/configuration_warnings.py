@@ -1,4 +1,4 @@
-"""Declarations that are valid but do not do what they seem to: `plan`, `apply` and `serve` tell the operator."""
+"""Warnings about settings that are valid but misleading. `plan`, `apply` and `serve` print them."""
 
 from collections.abc import Iterator
 
@@ -8,8 +8,8 @@ from auth_service.settings.settings import Settings
 from tallystick_service.settings import Misconfigured, resolve_secret
 from tallystick_service.settings.secrets import exposed_mode
 
-SEEN_BY_ALL = 60
-"""Seconds after which common JWT libraries have seen a new signing key: some wait for 30 between two look-ups."""
+SAFE_KEY_AHEAD = 60
+"""Seconds after which common JWT libraries have fetched a new signing key: some wait 30 between two requests."""
 
 _TOO_SHORT_AHEAD = (
     "lifetimes.signing_key_ahead is {}: APIs that use PyJWT or jose refuse the tokens of a new key for up to 20 s,"
@@ -18,16 +18,16 @@ _TOO_SHORT_AHEAD = (
 
 
 def config_warnings(settings: Settings) -> list[str]:
-    """One line for each, without secrets."""
+    """One line for each warning, without secrets."""
     ahead = settings.lifetimes.signing_key_ahead
     return [
-        *([] if ahead >= SEEN_BY_ALL else [_TOO_SHORT_AHEAD.format(ahead)]),
-        *_of_files(settings),
-        *(warning for client in settings.client for warning in _of_client(client)),
+        *([] if ahead >= SAFE_KEY_AHEAD else [_TOO_SHORT_AHEAD.format(ahead)]),
+        *_file_warnings(settings),
+        *(warning for client in settings.client for warning in _client_warnings(client)),
     ]
 
 
-def _of_files(settings: Settings) -> Iterator[str]:
+def _file_warnings(settings: Settings) -> Iterator[str]:
     references = {
         "master_key": settings.master_key,
         "database_url": settings.database_url,
@@ -41,7 +41,7 @@ def _of_files(settings: Settings) -> Iterator[str]:
             yield f"{name}: others than its owner can read or change the file {path} (mode {mode}); chmod 600 {path}"
 
 
-def _of_client(client: DeclaredClient) -> Iterator[str]:
+def _client_warnings(client: DeclaredClient) -> Iterator[str]:
     on_the_device = [uri for uri in client.redirect_uris if runs_on_the_device(uri)]
     if client.first_party and client.is_public and on_the_device:
         yield (
@@ -49,15 +49,15 @@ def _of_client(client: DeclaredClient) -> Iterator[str]:
             "because any program on the device could impersonate a public client (RFC 8252 §8.6); a client with a "
             "secret is not asked about"
         )
-    if client.token_endpoint_auth_method == "client_secret_basic" and _must_be_encoded(client.client_secret or ""):  # noqa: S105
+    if client.token_endpoint_auth_method == "client_secret_basic" and _needs_form_encoding(client.client_secret or ""):  # noqa: S105
         yield (
             f"client {client.client_id}: the client_secret contains + or %, which must be form-encoded in HTTP Basic "
             "(RFC 6749 §2.3.1); this service accepts it unencoded as well, others may not; safe are A-Z a-z 0-9 - _ ."
         )
 
 
-def _must_be_encoded(reference: str) -> bool:
+def _needs_form_encoding(reference: str) -> bool:
     try:
         return not {"+", "%"}.isdisjoint(resolve_secret(reference))
-    except Misconfigured:  # reported where the secret is needed
+    except Misconfigured:  # reported when the secret is used
         return False

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from auth_service.authentication.users.passwords import Passwords
-from auth_service.configuration.configuration_file import apply, plan, refuses_to_disable
+from auth_service.configuration.configuration_file import apply, plan, refusal_to_disable
 from auth_service.settings.settings import Settings
 from auth_service.store.clients import apis, clients
 from auth_service.store.schema import tables
@@ -254,19 +254,19 @@ async def test_configuration_that_disables_more_than_it_keeps_is_refused_unless_
 ) -> None:
     await apply(store, settings(), clock)
     wrong_file = settings(api=[], client=[BOT | {"client_id": "another"}], user=[])
-    assert "APIs: 1, clients: 2, users: 2; kept: 0" in (await refuses_to_disable(store, wrong_file) or "")
+    assert "APIs: 1, clients: 2, users: 2; kept: 0" in (await refusal_to_disable(store, wrong_file) or "")
     with pytest.raises(Misconfigured, match=r"more than it keeps .* --allow-disable"):
         await apply(store, wrong_file, clock)
     assert await plan(store, settings()) == [], "nothing was changed"
     assert len(await apply(store, wrong_file, clock, allow_disable=True)) == 6
-    assert await refuses_to_disable(store, wrong_file) is None
+    assert await refusal_to_disable(store, wrong_file) is None
 
 
 async def test_configuration_that_disables_as_much_as_it_keeps_is_applied(store: Store, clock: MovableClock) -> None:
     declared = settings(user=[ADA])
     await apply(store, declared, clock)
     half = settings(client=[BOT], user=[])
-    assert await refuses_to_disable(store, half) is None
+    assert await refusal_to_disable(store, half) is None
     assert await applied(store, half, clock) == ["disable client app", "disable user ada@example.com"]
 
 
@@ -285,7 +285,7 @@ async def test_disabled_and_hand_made_rows_do_not_count_as_disabled_by_the_confi
             origin="command",
             now=clock(),
         )
-    assert await refuses_to_disable(store, settings(client=[BOT], user=[ADA])) is None
+    assert await refusal_to_disable(store, settings(client=[BOT], user=[ADA])) is None
 
 
 async def test_secrets_may_stand_elsewhere(

@@ -1,8 +1,8 @@
-"""The audit trail as tests read it."""
+"""Tests read the audit trail with this fixture."""
 
 import pytest
 
-from auth_service.store.audit.audit_reader import Entry, Position, Selection, page
+from auth_service.store.audit.audit_reader import Entry, Position, Selection, read_page
 from tallystick_service.store import Store
 from tests.support.auth_service import AuthService
 
@@ -15,7 +15,7 @@ class Trail:
         self._after: Position | None = None
 
     async def new(self) -> list[Entry]:
-        entries = await self._store.read(page, Selection(), self._after, size=10_000)
+        entries = await self._store.read(read_page, Selection(), self._after, size=10_000)
         if entries:
             self._after = entries[-1].position
         return entries

@@ -1,1 +1,1 @@
-"""The audit trail."""
+"""The audit trail: written, limited, and read."""

@@ -1,7 +1,8 @@
 """Limits on audit rows that unauthenticated callers can trigger.
 
-Leaky buckets, for each kind of event apart, so that a flood of one kind hides no other: one for each caller, and one
-for all callers together. When a row is left out, one row says so, at most once in ten minutes for each kind.
+Each kind of event has its own leaky buckets, so that a flood of one kind does not suppress the others: one bucket per
+caller, and one for all callers together. When a row is left out, a row `left_out` is written, at most once in ten
+minutes for each kind.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from auth_service.store.limits import rate_limits
 from auth_service.store.limits.rate_limits import Bucket
 
 _ALL = Bucket(hashlib.sha256(b"audited of all").digest(), burst=10_000, interval_ms=10_000)
-"""For each kind of event 8,640 rows a day in the long run: less than a million in ninety days."""
+"""In the long run 8,640 rows a day for each kind of event, which is less than a million in ninety days."""
 _LEFT_OUT = Bucket(hashlib.sha256(b"audited as left out").digest(), burst=1, interval_ms=600_000)
 
 
@@ -30,10 +31,10 @@ def record(
     address: str | None = None,
     detail: Detail | None = None,
 ) -> None:
-    """Write the row if there is room in its `own` bucket and in the one of all callers.
+    """Record the event if its `own` bucket and the bucket of all callers have room.
 
-    Last in a unit, for the sake of the buckets; and behind whatever else the unit counts, or two could each wait for
-    the other.
+    Call this last in a unit: it locks rows of buckets, and after everything else that the unit counts, so that two
+    units lock them in the same order.
     """
     now = now_ms // 1000
     if rate_limits.charge(connection, [_of_kind(event, own), _of_kind(event, _ALL)], now_ms=now_ms) == 0:

@@ -1,4 +1,4 @@
-"""The audit trail, read in pages: however long it is, only one of them is in memory."""
+"""The audit trail, read in pages, so that memory does not grow with its length."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +9,12 @@ from auth_service.store.audit.audit_trail import Event
 from auth_service.store.schema.tables import audit, users
 
 Position = tuple[int, int]
-"""Of a row: its `at` and `id`, by which the trail is ordered."""
+"""The `at` and `id` of a row, by which the trail is ordered."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What is asked for; None and () are anything. `since` and `until` are Unix seconds, `until` not included."""
+    """Which rows to read. None and () select all. `since` and `until` are Unix seconds, `until` is exclusive."""
 
     since: int | None = None
     until: int | None = None
@@ -25,8 +25,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Entry:
-    """`email` is the user's of today. `detail` may have `by`: who did it, where the
-    request does not tell."""
+    """`email` is the user's current one. `detail` has `by`, the cause, where no request caused the event."""
 
     id: int
     at: int
@@ -44,7 +43,7 @@ class Entry:
         return self.at, self.id
 
 
-def page(connection: Connection, selection: Selection, after: Position | None, *, size: int) -> list[Entry]:
+def read_page(connection: Connection, selection: Selection, after: Position | None, *, size: int) -> list[Entry]:
     """The next `size` rows, oldest first."""
     rows = connection.execute(
         select(*audit.c, users.c.email)
@@ -57,8 +56,8 @@ def page(connection: Connection, selection: Selection, after: Position | None, *
     return [Entry(**row) for row in rows.mappings()]
 
 
-def before_last(connection: Connection, selection: Selection, count: int) -> Position | None:
-    """Behind which the last `count` rows begin; None when there are no more than so many."""
+def position_before_last(connection: Connection, selection: Selection, count: int) -> Position | None:
+    """The position after which the last `count` rows follow; None when there are not more rows than that."""
     row = connection.execute(
         select(audit.c.at, audit.c.id)
         .where(*_conditions(selection))

@@ -1,7 +1,8 @@
-"""The audit trail: what matters to those who run the service, written in the unit of work that does it.
+"""The audit trail: security events for the operator, each recorded by the unit of work that causes it.
 
-So neither is there without the other. What is busiest and says nothing, a token issued or refreshed, is not written.
-No secret is, either: no code, token, password or cookie, nor what somebody typed where an email address belongs.
+An event and its row are committed together. Issued and refreshed tokens are not recorded, because they are frequent and
+tell nothing. No row has a secret: no code, token, password or cookie, and no text that was typed as an email address of
+an unknown user.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,22 +52,22 @@ Event = Literal[
 EVENTS: tuple[Event, ...] = get_args(Event)
 
 Detail = Mapping[str, str | int | bool | Sequence[str] | None]
-"""What else is to be said; a value of None is left out. Names of things, and never what is secret."""
+"""Further facts, never secret. A value of None is left out."""
 
 RETENTION = "audit_retention"
-"""The option of the store (`Store.open`) that holds the seconds for which a row is kept; 0 writes none."""
+"""The option of `Store.open` with the seconds for which a row is kept. With 0 no row is written."""
 
 DEFAULT_RETENTION = 7_776_000
 
 actor: ContextVar[str] = ContextVar("actor", default="service")
-"""Who does what no request asked for: `service` itself, or a `command`."""
+"""The cause of an event outside a request: the `service` itself, or a `command`."""
 
-_CHARACTERS = 200
-"""Of one value. What is longer was not meant to be read."""
-_VALUES = 50
+_MAX_CHARACTERS = 200
+"""Of one value."""
+_MAX_ITEMS = 50
 """Of one list."""
-_ADDRESS = 45
-"""Characters of the longest IPv6 address."""
+_MAX_ADDRESS_CHARACTERS = 45
+"""The length of the longest IPv6 address."""
 
 _INSERT = insert(audit).inline()
 
@@ -83,16 +84,16 @@ def record(
     by: str | None = None,
     detail: Detail | None = None,
 ) -> None:
-    """Write down what this unit has done. `by` is who did it, where that is neither the request nor the `actor`.
+    """Record an event of this unit of work. `by` overrides the `actor` for an event that no request caused.
 
-    It may stand anywhere in a unit, prune and all: nothing refers to these rows, and of the old ones each is locked
-    only by whoever deletes it, so nobody ever waits for one.
+    A unit may call this at any point without a risk of deadlock. Nothing refers to these rows, and pruning skips
+    rows that another unit has locked.
     """
     retention: int = connection.get_execution_options().get(RETENTION, DEFAULT_RETENTION)
     if retention:
-        asked = request_id.get()
-        who = by or (None if asked else actor.get())
-        said = {name: _bounded(value) for name, value in {"by": who, **(detail or {})}.items() if value is not None}
+        request = request_id.get()
+        by = by or (None if request else actor.get())
+        facts = {name: _bounded(value) for name, value in {"by": by, **(detail or {})}.items() if value is not None}
         connection.execute(
             _INSERT,
             {
@@ -101,9 +102,9 @@ def record(
                 "sub": sub,
                 "client_id": client_id,
                 "sid": sid,
-                "request_id": asked or None,
-                "address": address[:_ADDRESS] if address else None,
-                "detail": said,
+                "request_id": request or None,
+                "address": address[:_MAX_ADDRESS_CHARACTERS] if address else None,
+                "detail": facts,
             },
         )
     prune(connection, audit.c.at, now=now - retention)
@@ -111,7 +112,7 @@ def record(
 
 def _bounded(value: str | int | bool | Sequence[str]) -> str | int | bool | list[str]:
     if isinstance(value, str):
-        return value[:_CHARACTERS]
+        return value[:_MAX_CHARACTERS]
     if isinstance(value, int):
         return value
-    return [item[:_CHARACTERS] for item in value[:_VALUES]]
+    return [item[:_MAX_CHARACTERS] for item in value[:_MAX_ITEMS]]

@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 from auth_service.commands import users
-from auth_service.commands.service import Config, Service, refuse, run, say
+from auth_service.commands.context import CommandContext, Config, run
+from auth_service.commands.output import refuse, say
 from auth_service.store.clients import clients, registrations
 from auth_service.store.users import consents
 
-client = typer.Typer(help="Registered clients.", no_args_is_help=True)
+client = typer.Typer(help="Clients.", no_args_is_help=True)
 consent = typer.Typer(help="What users allowed clients.", no_args_is_help=True)
 
 ClientId = Annotated[str, typer.Argument(metavar="CLIENT_ID")]
@@ -17,18 +18,18 @@ ClientId = Annotated[str, typer.Argument(metavar="CLIENT_ID")]
 
 @client.command("list")
 def list_clients(config: Config) -> None:
-    """One line for each client: its id, who made it, whether it is disabled, its name."""
-    for row in run(config, lambda service: service.store.read(clients.list_clients)):
+    """One line for each client: client_id, origin, enabled or disabled, name."""
+    for row in run(config, lambda context: context.store.read(clients.list_clients)):
         state = "disabled" if row.is_disabled else "enabled"
         say(f"{row.client_id}  {row.origin}  {state}  {row.client_name}")
 
 
 @client.command()
 def disable(client_id: ClientId, config: Config) -> None:
-    """Refuse a client from now on, and end all that it holds."""
+    """Refuse a client from now on, and revoke its codes and tokens."""
 
-    async def command(service: Service) -> bool:
-        return await service.store.write(clients.disable_client, client_id, by="command", now=service.clock())
+    async def command(context: CommandContext) -> bool:
+        return await context.store.write(clients.disable_client, client_id, by="command", now=context.clock())
 
     if not run(config, command):
         refuse(f"there is no client {client_id}")
@@ -37,10 +38,10 @@ def disable(client_id: ClientId, config: Config) -> None:
 
 @client.command()
 def enable(client_id: ClientId, config: Config) -> None:
-    """Serve a client again."""
+    """Accept a client again."""
 
-    async def command(service: Service) -> bool:
-        return await service.store.write(clients.enable_client, client_id, by="command", now=service.clock())
+    async def command(context: CommandContext) -> bool:
+        return await context.store.write(clients.enable_client, client_id, by="command", now=context.clock())
 
     if not run(config, command):
         refuse(f"there is no client {client_id}")
@@ -49,10 +50,10 @@ def enable(client_id: ClientId, config: Config) -> None:
 
 @client.command()
 def delete(client_id: ClientId, config: Config) -> None:
-    """Forget a client that registered itself, and all that it holds. A declared one leaves by the file."""
+    """Delete a client that registered itself and revoke its tokens. To delete a declared client, edit the file."""
 
-    async def command(service: Service) -> bool:
-        return await service.store.write(registrations.delete_client, client_id, now=service.clock())
+    async def command(context: CommandContext) -> bool:
+        return await context.store.write(registrations.delete_client, client_id, now=context.clock())
 
     if not run(config, command):
         refuse(f"there is no client {client_id} that registered itself")
@@ -61,13 +62,13 @@ def delete(client_id: ClientId, config: Config) -> None:
 
 @consent.command()
 def withdraw(email: users.EmailArgument, client_id: ClientId, config: Config) -> None:
-    """Forget what a user allowed a client, and end what was given under it."""
+    """Delete what a user allowed a client, and revoke the tokens that it allowed."""
 
-    async def command(service: Service) -> bool:
-        sub = await users.require_sub(service, email)
-        if client_id not in {row.client_id for row in await service.store.read(clients.list_clients)}:
+    async def command(context: CommandContext) -> bool:
+        sub = await users.require_sub(context, email)
+        if client_id not in {row.client_id for row in await context.store.read(clients.list_clients)}:
             refuse(f"there is no client {client_id}")
-        return await service.store.write(consents.withdraw_consent, sub, client_id, now=service.clock())
+        return await context.store.write(consents.withdraw_consent, sub, client_id, now=context.clock())
 
     was_withdrawn = run(config, command)
     say(
