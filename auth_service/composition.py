@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI, Request
 
 from auth_service.authentication.clients.client_keys import ClientKeys
 from auth_service.authentication.clients.methods import ClientAuthentication
-from auth_service.authentication.clients.private_key_jwt import ClientAssertions
+from auth_service.authentication.clients.private_key_jwt import PrivateKeyJWT
 from auth_service.authentication.login_sessions import LoginSessions
 from auth_service.authentication.users.device_cookie import DeviceCookie
 from auth_service.authentication.users.password_login import PasswordLogin
@@ -185,7 +185,7 @@ async def _provider(
         metrics=metrics,
         clock=clock,
     )
-    assertions = ClientAssertions(issuer=settings.issuer, store=store, registry=registry, keys=client_keys, clock=clock)
+    assertions = PrivateKeyJWT(issuer=settings.issuer, store=store, registry=registry, keys=client_keys, clock=clock)
     failures = CredentialFailureLimit(store, clock)
     status_list_publishing = StatusListPublishing(
         issuer=settings.issuer, store=store, key_ring=key_ring, clock=clock, lifetime=lifetimes.status_list

@@ -16,6 +16,7 @@ from auth_service.clients.registry import ClientRegistry
 from auth_service.composition import Provider, provider_of
 from auth_service.grants.context import GrantContext
 from auth_service.http.form import Form, read_form
+from auth_service.http.peer_address import peer_address
 from auth_service.http.signed_state import StateSigner
 from auth_service.keys.key_ring import KeyRing
 from auth_service.registration.service import Registrations
@@ -62,7 +63,9 @@ FormBody = Annotated[Form, Depends(read_form)]
 
 
 async def _authenticated_client(request: Request, form: FormBody) -> Client:
-    return await provider_of(request.app).client_authentication.authenticate(request, form)
+    return await provider_of(request.app).client_authentication.authenticate(
+        form, authorization=request.headers.getlist("authorization"), address=peer_address(request)
+    )
 
 
 AuthenticatedClient = Annotated[Client, Depends(_authenticated_client)]

@@ -1,4 +1,4 @@
-"""What is counted of a stranger, and whom one stranger's address stands for."""
+"""Buckets for rate limits, and the networks and sites that an IP address belongs to."""
 
 import hashlib
 import ipaddress
@@ -8,25 +8,24 @@ from auth_service.store.limits.rate_limits import Bucket
 
 
 def bucket(kind: str, *counted: str, burst: int, interval: int, order: int = 0) -> Bucket:
-    """A leaky bucket for what is `counted`: `burst` are free, then one in `interval` seconds. `order`: see Bucket."""
+    """A leaky bucket for `counted`: `burst` attempts are free, then one in `interval` seconds. `order`: see Bucket."""
     key = hashlib.sha256(encode_parts(kind, *counted)).digest()
     return Bucket(key, burst=burst, interval_ms=interval * 1000, order=order)
 
 
 def audited_failures(address: str) -> Bucket:
-    """How often it is written down that something failed which came from there: 200 times, then once a minute, of each
-    kind."""
+    """The limit on audit rows of failures from one network: for each kind of event 200, then one a minute."""
     return bucket("audited failures", network_of(address), burst=200, interval=60)
 
 
 def site_of(address: str) -> str:
-    """What one customer of a provider may have: an IPv4 address, or the 65,536 networks of an IPv6 /48."""
+    """The address space of one customer of a provider: an IPv4 address, or the 65,536 networks of an IPv6 /48."""
     network = network_of(address)
     return str(ipaddress.ip_network(network).supernet(new_prefix=48)) if ":" in network else network
 
 
 def network_of(address: str) -> str:
-    """What one subscriber has of the address space: an IPv4 address, or the 2^64 addresses of an IPv6 network."""
+    """The address space of one subscriber: an IPv4 address, or an IPv6 /64. "unknown" for text that is no address."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

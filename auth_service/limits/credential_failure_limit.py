@@ -17,7 +17,7 @@ from typing import Literal
 
 from auth_service.limits.buckets import bucket, network_of, site_of
 from auth_service.store.limits import credential_failures
-from auth_service.store.limits.credential_failures import Failure
+from auth_service.store.limits.credential_failures import CredentialFailure
 from auth_service.store.limits.rate_limits import Bucket
 from tallystick.clock import Clock
 from tallystick.errors import InvalidClient, TooManyRequests
@@ -25,15 +25,15 @@ from tallystick.refusal_reasons import Reason
 from tallystick_service.store import Store
 
 Kind = Literal["client_authentication_failed", "registration_refused"]
-"""The audit event of the failure; each kind has buckets of its own."""
+"""The audit event of the failure. Each kind has its own buckets."""
 
-MAX_REMEMBERED = 10_000
-"""Buckets that this process remembers as full. The oldest goes first; the store then says so again."""
+MAX_CACHED = 10_000
+"""Full buckets that this process remembers. The oldest is forgotten first, and then read from the store again."""
 
 
 class AuthenticationFailed(InvalidClient):
-    """`named` is the client_id of the request, as sent and therefore not to be logged; `client_id` is the registered
-    one, or None."""
+    """`named` is the client_id of the request. It is not logged, because any caller can choose it. `client_id` is that
+    of a registered client, or None."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class AuthenticationFailed(InvalidClient):
 
 
 class CredentialFailureLimit:
-    """Counts failures in the store, which all processes share. A success costs nothing here.
+    """Counts failures in the store, which all processes share. Successful authentication costs nothing here.
 
     A bucket that the store has reported as full is remembered until it has room, so a caller over the limit costs no
     store access either.
@@ -58,56 +58,53 @@ class CredentialFailureLimit:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._full_until: OrderedDict[bytes, int] = OrderedDict()
+        self._full_until_ms: OrderedDict[bytes, int] = OrderedDict()
 
     async def count(
         self, kind: Kind, *, named: str, address: str, reason: Reason, client_id: str | None = None
     ) -> None:
         """Count one failure and write it to the audit trail.
 
-        `named` is the client_id of the request; unknown ones are counted like registered ones, so the answer does not
-        tell which exist. Raises TooManyRequests over the limit, StoreUnavailable when the store is away.
+        `named` is the client_id of the request. Unknown clients are counted like registered ones, so that the response
+        does not tell which exist. Raises TooManyRequests over the limit, StoreUnavailable if the store is unavailable.
         """
         network = network_of(address)
-        of_network = tuple(
+        network_buckets = tuple(
             bucket(f"{kind} of a network", part, burst=100, interval=1) for part in {network, site_of(address)}
         )
-        of_client = bucket(f"{kind} of a client", named, network, burst=60, interval=10)
+        client_bucket = bucket(f"{kind} of a client", named, network, burst=60, interval=10)
         now_ms = self._clock() * 1000
-        self._refuse(self._remembered((*of_network, of_client), now_ms))
+        self._refuse_for(max(self._cached_waits((*network_buckets, client_bucket), now_ms), default=0))
         waits = await self._store.write(
-            credential_failures.count,
-            Failure(
+            credential_failures.count_failure,
+            CredentialFailure(
                 event=kind,
-                of_network=of_network,
-                of_client=of_client,
-                noted=bucket(f"audited {kind}", client_id or "", network, burst=20, interval=60),
+                network_buckets=network_buckets,
+                client_bucket=client_bucket,
+                audit_limit=bucket(f"audited {kind}", client_id or "", network, burst=20, interval=60),
                 client_id=client_id,
                 address=address,
                 reason=reason,
             ),
             now_ms=now_ms,
         )
-        for key, wait in waits.items():
-            self._full_until[key] = now_ms + wait
-            self._full_until.move_to_end(key)
-        while len(self._full_until) > MAX_REMEMBERED:
-            self._full_until.popitem(last=False)
-        self._refuse(max(waits.values(), default=0))
+        for key, wait_ms in waits.items():
+            self._full_until_ms[key] = now_ms + wait_ms
+            self._full_until_ms.move_to_end(key)
+        while len(self._full_until_ms) > MAX_CACHED:
+            self._full_until_ms.popitem(last=False)
+        self._refuse_for(max(waits.values(), default=0))
 
-    def _remembered(self, buckets: tuple[Bucket, ...], now_ms: int) -> int:
-        """Milliseconds until all of `buckets` have room, as far as this process knows."""
-        return max(self._waits(buckets, now_ms), default=0)
-
-    def _waits(self, buckets: tuple[Bucket, ...], now_ms: int) -> Iterator[int]:
+    def _cached_waits(self, buckets: tuple[Bucket, ...], now_ms: int) -> Iterator[int]:
+        """Milliseconds until each bucket that this process knows to be full has room."""
         for one in buckets:
-            until = self._full_until.get(one.key, now_ms)
+            until = self._full_until_ms.get(one.key, now_ms)
             if until > now_ms:
                 yield until - now_ms
             else:
-                self._full_until.pop(one.key, None)
+                self._full_until_ms.pop(one.key, None)
 
-    def _refuse(self, wait_ms: int) -> None:
+    def _refuse_for(self, wait_ms: int) -> None:
         if wait_ms:
             raise TooManyRequests(
                 "too many failed attempts from this address",

@@ -342,14 +342,22 @@ async def test_a_refused_assertion_uses_nothing_up(auth: AuthService, signer: As
     assert await present(auth, signer, signer.assertion(jti="mine")) == (200, "")
 
 
-async def test_what_nobody_believes_any_more_is_forgotten(auth: AuthService, signer: AssertingClient) -> None:
+async def test_jti_is_remembered_until_the_assertion_expires(auth: AuthService) -> None:
     now = auth.clock()
-    assert await auth.store.write(client_assertions.spend, "signer", b"a" * 32, expires_at=now + 10, now=now)
-    assert not await auth.store.write(client_assertions.spend, "signer", b"a" * 32, expires_at=now + 10, now=now + 9)
-    assert await auth.store.write(client_assertions.spend, "signer", b"b" * 32, expires_at=now + 99, now=now + 10)
-    assert await auth.store.write(client_assertions.spend, "signer", b"a" * 32, expires_at=now + 99, now=now + 10)
+
+    async def spend(jti: bytes, *, at: int, expires_at: int) -> bool:
+        return await auth.store.write(
+            client_assertions.spend_assertion, "signer", jti * 32, expires_at=expires_at, now=at
+        )
+
+    assert await spend(b"a", at=now, expires_at=now + 10)
+    assert not await spend(b"a", at=now + 9, expires_at=now + 10)
+    assert await spend(b"b", at=now + 10, expires_at=now + 99)
+    assert await spend(b"a", at=now + 10, expires_at=now + 99)
 
 
-async def test_nothing_is_spent_for_a_client_that_is_gone(auth: AuthService) -> None:
+async def test_assertion_of_a_client_that_is_gone_is_not_spent(auth: AuthService) -> None:
     now = auth.clock()
-    assert not await auth.store.write(client_assertions.spend, "nobody", b"a" * 32, expires_at=now + 10, now=now)
+    assert not await auth.store.write(
+        client_assertions.spend_assertion, "nobody", b"a" * 32, expires_at=now + 10, now=now
+    )

@@ -31,29 +31,29 @@ def registered(name: str) -> Client:
 @pytest.mark.parametrize("is_proven", [False, True])
 def test_registered_clients_evict_no_keys_of_a_declared_one(is_proven: bool) -> None:
     cache = KeyCache()
-    known = cache.recall(declared("app"))
+    known = cache.entry(declared("app"))
     for number in range(MAX_CLIENTS + 5):
-        cache.recall(registered(f"stranger-{number}"))
+        cache.entry(registered(f"stranger-{number}"))
         if is_proven:
-            cache.prove(registered(f"stranger-{number}"))
-    assert cache.recall(declared("app")) is known
+            cache.mark_proven(registered(f"stranger-{number}"))
+    assert cache.entry(declared("app")) is known
 
 
 @pytest.mark.parametrize("kind", [declared, registered])
 def test_clients_without_a_good_signature_evict_no_keys_of_one_that_had_it(kind: Callable[[str], Client]) -> None:
     cache = KeyCache()
-    known = cache.recall(kind("app"))
-    cache.prove(kind("app"))
+    known = cache.entry(kind("app"))
+    cache.mark_proven(kind("app"))
     for number in range(MAX_CLIENTS + 5):
-        cache.recall(kind(f"other-{number}"))
-    assert cache.recall(kind("app")) is known
+        cache.entry(kind(f"other-{number}"))
+    assert cache.entry(kind("app")) is known
 
 
 def test_a_client_with_other_metadata_has_other_keys_that_are_not_proven() -> None:
     cache = KeyCache()
-    known = cache.recall(registered("app"))
-    cache.prove(registered("app"))
-    changed = cache.recall(dataclasses.replace(registered("app"), jwks=None, jwks_uri="https://other.example/keys"))
+    known = cache.entry(registered("app"))
+    cache.mark_proven(registered("app"))
+    changed = cache.entry(dataclasses.replace(registered("app"), jwks=None, jwks_uri="https://other.example/keys"))
     assert changed is not known
     assert not changed.is_proven
 

@@ -1,4 +1,4 @@
-"""The public keys of clients, from what they registered: their `jwks`, or what is at their `jwks_uri`."""
+"""The public keys of clients: their registered `jwks`, or the document at their `jwks_uri`."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from auth_service.authentication.clients.key_cache import KeyCache, Keys, KnownKeys, usable
+from auth_service.authentication.clients.key_cache import CachedKeys, KeyCache, Keys, select_usable_keys
 from auth_service.outgoing import OutgoingFailed, OutgoingRequests
 from auth_service.outgoing.domains import domain_of
 from auth_service.store.clients.clients import Client
@@ -14,138 +14,140 @@ from tallystick.clock import Clock
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.strict_json import parse_object
 
-FRESH = 300
-"""Seconds for which fetched keys are taken as they are; older ones are still used, while they are fetched again."""
-STALE = 900
-"""Seconds after which they are not used before they have been fetched again, if they can be."""
-COOLDOWN = 4
-"""Seconds, by the clock, during which assertions that no key fits cannot make us ask a client a second time."""
+FRESH_SECONDS = 300
+"""Fetched keys are used without a new fetch for so long. Older ones are used while a fetch runs in the background."""
+STALE_SECONDS = 900
+"""From this age on, keys are used only after an attempt to fetch them again."""
+FETCH_COOLDOWN_SECONDS = 4
+"""After a fetch, assertions that match no key cause no second fetch of the same client for so long."""
 MAX_FETCHES = {"proven": 4, "new": 4, "failing": 2}
-"""At once for clients that registered themselves: with a key that has verified an assertion; not asked before; with a
-last answer of no use. None of these kinds keeps another waiting. In all they are fewer than the connections that there
-are for such clients, which logout tokens and logos need, too."""
+"""Concurrent fetches for self-registered clients, by kind: with a key that has verified an assertion; not fetched
+before; last fetch failed. No kind delays another. Their sum is less than the outgoing connections for such clients,
+because logout tokens and logos need connections, too."""
 MAX_FETCHES_PER_DOMAIN = 2
-"""Of these, to the hosts of one owner."""
+"""Of these, the fetches from the hosts of one owner."""
 MAX_BYTES = 64 * 1024
-_BUSY_FOR = 5
-"""Seconds after which a client shall come again when all places are taken: as long as a fetch may last."""
+_RETRY_AFTER_SECONDS = 5
+"""Sent when no fetch can start: a running fetch ends within this time."""
 
 _log = logging.getLogger(__name__)
 
 
 class ClientKeys:
-    """One fetch at a time for each client; a fetch that fails changes nothing: the last good keys stay.
+    """Fetches the keys of each client at most once at a time. After a failed fetch the last good keys stay.
 
-    A client whose address does not answer has no keys, and the caller's answer is `invalid_client`. A client that could
-    not be asked, because others take all places, is told to come again.
+    A client whose keys cannot be fetched has none, so the response is `invalid_client`. If too many fetches for other
+    clients are running, the response is 503 with Retry-After.
     """
 
     def __init__(self, outgoing: OutgoingRequests, clock: Clock) -> None:
         self._outgoing = outgoing
         self._clock = clock
         self._cache = KeyCache()
-        self._fetches: dict[asyncio.Task[None], _Place | None] = {}
+        self._fetches: dict[asyncio.Task[None], _FetchSlot | None] = {}
 
-    async def of(self, client: Client) -> Keys:
-        """The keys of the client, which for a `jwks_uri` may be a few minutes old.
+    async def cached(self, client: Client) -> Keys:
+        """The keys of the client, fetched now if none are cached or they are older than STALE_SECONDS.
 
-        Raises TemporarilyUnavailable when none are known, and too many others are being asked for theirs.
+        Raises TemporarilyUnavailable if none are cached and too many other fetches are running.
         """
-        known = self._cache.recall(client)
-        age = self._age(known.fetched_at)
-        if client.jwks_uri is not None and age >= FRESH and self._is_due(known):
-            self._begin(client, known, must=not known.keys)
-        if known.fetching is not None and age >= STALE and not (known.keys and known.is_away):
-            await asyncio.shield(known.fetching)  # one caller may give up without taking the others' fetch along
-        return known.keys
+        cached = self._cache.entry(client)
+        age = self._age(cached.fetched_at)
+        if client.jwks_uri is not None and age >= FRESH_SECONDS and self._may_fetch(cached):
+            self._start_fetch(client, cached, is_required=not cached.keys)
+        if cached.fetching is not None and age >= STALE_SECONDS and not (cached.keys and cached.is_failing):
+            await asyncio.shield(cached.fetching)  # a cancelled caller must not cancel the shared fetch
+        return cached.keys
 
-    async def newer(self, client: Client) -> Keys | None:
-        """The keys after the client was asked for others; None when it was asked a moment ago.
+    async def refetched(self, client: Client) -> Keys | None:
+        """The keys after a new fetch. None if the client has no `jwks_uri`, or the last fetch was a moment ago.
 
-        Raises TemporarilyUnavailable when too many others are being asked for theirs.
+        Raises TemporarilyUnavailable if too many other fetches are running.
         """
-        known = self._cache.recall(client)
+        cached = self._cache.entry(client)
         if client.jwks_uri is None:
             return None
-        if known.fetching is None:
-            if not self._is_due(known):
+        if cached.fetching is None:
+            if not self._may_fetch(cached):
                 return None
-            self._begin(client, known, must=True)
-        if known.fetching is not None:
-            await asyncio.shield(known.fetching)
-        return known.keys
+            self._start_fetch(client, cached, is_required=True)
+        if cached.fetching is not None:
+            await asyncio.shield(cached.fetching)
+        return cached.keys
 
     async def aclose(self) -> None:
         for fetch in self._fetches:
             fetch.cancel()
         await asyncio.gather(*self._fetches, return_exceptions=True)
 
-    def prove(self, client: Client) -> None:
-        """An assertion was signed with a key of the client's: from now on its keys are kept before those of others."""
-        self._cache.prove(client)
+    def mark_proven(self, client: Client) -> None:
+        """Record that an assertion was signed with one of the client's keys, so that they stay cached longer."""
+        self._cache.mark_proven(client)
 
     def _age(self, since: int | None) -> float:
-        """Seconds; of what never was, or will be when a clock that was set back comes there, more than any."""
+        """Seconds. Infinite for None, and for a time in the future, which a clock that was set back leaves."""
         age = float("inf") if since is None else self._clock() - since
         return age if age >= 0 else float("inf")
 
-    def _is_due(self, known: KnownKeys) -> bool:
-        return known.fetching is None and self._age(known.asked_at) >= COOLDOWN
+    def _may_fetch(self, cached: CachedKeys) -> bool:
+        return cached.fetching is None and self._age(cached.asked_at) >= FETCH_COOLDOWN_SECONDS
 
-    def _begin(self, client: Client, known: KnownKeys, *, must: bool) -> None:
-        """Raises TemporarilyUnavailable when it `must` begin and there is no place."""
-        place = None if client.is_declared else _place_of(client, known)
-        if place is not None and not self._is_free(place):
-            if must:
-                raise TemporarilyUnavailable("the keys of too many clients are being fetched", retry_after=_BUSY_FOR)
+    def _start_fetch(self, client: Client, cached: CachedKeys, *, is_required: bool) -> None:
+        """Start a fetch, if a slot is free. Raises TemporarilyUnavailable if it is required and no slot is free."""
+        slot = None if client.is_declared else _slot_for(client, cached)
+        if slot is not None and not self._is_free(slot):
+            if is_required:
+                raise TemporarilyUnavailable(
+                    "the keys of too many clients are being fetched", retry_after=_RETRY_AFTER_SECONDS
+                )
             return
-        known.asked_at = self._clock()
-        known.fetching = asyncio.create_task(self._fetch(client, known))
-        self._fetches[known.fetching] = place
-        known.fetching.add_done_callback(self._fetches.pop)
+        cached.asked_at = self._clock()
+        cached.fetching = asyncio.create_task(self._fetch(client, cached))
+        self._fetches[cached.fetching] = slot
+        cached.fetching.add_done_callback(self._fetches.pop)
 
-    def _is_free(self, place: "_Place") -> bool:
+    def _is_free(self, slot: "_FetchSlot") -> bool:
         taken = [other for other in self._fetches.values() if other is not None]
         return (
-            sum(other.kind == place.kind for other in taken) < MAX_FETCHES[place.kind]
-            and sum(other.domain == place.domain for other in taken) < MAX_FETCHES_PER_DOMAIN
+            sum(other.kind == slot.kind for other in taken) < MAX_FETCHES[slot.kind]
+            and sum(other.domain == slot.domain for other in taken) < MAX_FETCHES_PER_DOMAIN
         )
 
-    async def _fetch(self, client: Client, known: KnownKeys) -> None:
+    async def _fetch(self, client: Client, cached: CachedKeys) -> None:
         try:
-            answer = await self._outgoing.get(
+            response = await self._outgoing.get(
                 client.jwks_uri or "",
                 is_trusted=client.is_declared,
                 accept="application/jwk-set+json, application/json",
                 max_bytes=MAX_BYTES,
             )
-            if answer.status != 200:
-                raise ValueError(f"the answer is {answer.status}")
-            known.keys = usable(parse_object(answer.body))
-            known.fetched_at = self._clock()
-            known.is_away = False
+            if response.status != 200:
+                raise ValueError(f"the answer is {response.status}")
+            cached.keys = select_usable_keys(parse_object(response.body))
+            cached.fetched_at = self._clock()
+            cached.is_failing = False
         except (OutgoingFailed, ValueError) as failure:
-            if not known.is_away:  # said once, not every few seconds of a long night
-                known.is_away = True
+            if not cached.is_failing:  # log only the first of several failures
+                cached.is_failing = True
                 reason = failure if isinstance(failure, OutgoingFailed) else f"no JWK Set, {type(failure).__name__}"
                 _log.warning(
-                    "cannot fetch the keys of client %s, keeping %d: %s", client.client_id, len(known.keys), reason
+                    "cannot fetch the keys of client %s, keeping %d: %s", client.client_id, len(cached.keys), reason
                 )
         finally:
-            known.fetching = None
-            known.asked_at = self._clock()  # from its end: a fetch that came to nothing may have taken longer than that
+            cached.fetching = None
+            cached.asked_at = self._clock()  # the cooldown counts from the end, because a fetch may take longer than it
 
 
 @dataclass(frozen=True)
-class _Place:
-    """What a fetch for a client that registered itself takes up."""
+class _FetchSlot:
+    """What a running fetch for a self-registered client counts as."""
 
     kind: Literal["proven", "new", "failing"]
     domain: str
 
 
-def _place_of(client: Client, known: KnownKeys) -> _Place:
+def _slot_for(client: Client, cached: CachedKeys) -> _FetchSlot:
     domain = domain_of(urlsplit(client.jwks_uri or "").hostname or "")
-    if known.is_proven:
-        return _Place("proven", domain)
-    return _Place("failing" if known.is_away else "new", domain)
+    if cached.is_proven:
+        return _FetchSlot("proven", domain)
+    return _FetchSlot("failing" if cached.is_failing else "new", domain)

@@ -1,4 +1,4 @@
-"""What is known of clients' keys, in parts that do not push each other's entries out."""
+"""A cache of clients' public keys, in partitions that do not evict each other's entries."""
 
 import asyncio
 from collections import OrderedDict
@@ -11,72 +11,73 @@ from auth_service.store.clients.clients import Client
 from tallystick.jwk import PublicKey, usable_keys
 
 MAX_CLIENTS = 500
-"""In each part; the least recently used go first."""
+"""Entries in each partition. The least recently used is evicted first."""
 MAX_KEYS = 20
-"""Of one client, and the first ones: no more than MAX_ENTRIES of its JWK Set are looked at."""
+"""Usable keys of one client, of the first MAX_ENTRIES in its JWK Set."""
 MAX_ENTRIES = 100
 
 Keys = tuple[PublicKey, ...]
 
 
 @dataclass
-class KnownKeys:
-    """What is known of one client's keys. Another `source` makes it worthless: the client has changed its metadata."""
+class CachedKeys:
+    """The keys of one client. `source` is the metadata that they come from. Times are Unix seconds."""
 
     source: object
     keys: Keys = ()
     fetched_at: int | None = None
     asked_at: int | None = None
     fetching: asyncio.Task[None] | None = None
-    is_away: bool = False
+    is_failing: bool = False
+    """The last fetch failed."""
     is_proven: bool = False
     """One of the keys has verified an assertion."""
 
 
 class KeyCache:
-    """Four parts: declared clients and those that registered themselves, each proven or not.
+    """Four partitions: declared and self-registered clients, each proven or not.
 
-    Every caller can make us look up any client's keys, by an assertion that names the client. Only a good signature
-    makes an entry proven, so callers without a key evict none of those, and self-registered clients none of the
-    declared.
+    Any caller can make this service look up the keys of any client, by an assertion that names the client. Only a valid
+    signature makes an entry proven. So callers without a key evict no proven entry, and self-registered clients evict
+    no entry of a declared client.
     """
 
     def __init__(self) -> None:
-        self._parts: dict[tuple[bool, bool], OrderedDict[str, KnownKeys]] = {
+        self._partitions: dict[tuple[bool, bool], OrderedDict[str, CachedKeys]] = {
             (is_declared, is_proven): OrderedDict() for is_declared in (True, False) for is_proven in (True, False)
         }
 
-    def recall(self, client: Client) -> KnownKeys:
-        """The entry of the client, a new one if there is none for its present metadata."""
+    def entry(self, client: Client) -> CachedKeys:
+        """The entry of the client. A new one if there is none for its current metadata."""
         source = client.jwks, client.jwks_uri
         for is_proven in (True, False):
-            part = self._parts[client.is_declared, is_proven]
-            known = part.get(client.client_id)
-            if known is not None and known.source == source:
-                part.move_to_end(client.client_id)
-                return known
-        known = KnownKeys(source, usable(client.jwks) if client.jwks else ())
-        self._put(client, known)
-        return known
+            partition = self._partitions[client.is_declared, is_proven]
+            cached = partition.get(client.client_id)
+            if cached is not None and cached.source == source:
+                partition.move_to_end(client.client_id)
+                return cached
+        cached = CachedKeys(source, select_usable_keys(client.jwks) if client.jwks else ())
+        self._put(client, cached)
+        return cached
 
-    def prove(self, client: Client) -> None:
-        """An assertion of the client was signed with one of its keys."""
-        known = self.recall(client)
-        if not known.is_proven:
-            self._parts[client.is_declared, False].pop(client.client_id, None)
-            known.is_proven = True
-            self._put(client, known)
+    def mark_proven(self, client: Client) -> None:
+        """Record that an assertion of the client was signed with one of its keys."""
+        cached = self.entry(client)
+        if not cached.is_proven:
+            self._partitions[client.is_declared, False].pop(client.client_id, None)
+            cached.is_proven = True
+            self._put(client, cached)
 
-    def _put(self, client: Client, known: KnownKeys) -> None:
-        part = self._parts[client.is_declared, known.is_proven]
-        part[client.client_id] = known
-        part.move_to_end(client.client_id)
-        if len(part) > MAX_CLIENTS:
-            part.popitem(last=False)
+    def _put(self, client: Client, cached: CachedKeys) -> None:
+        partition = self._partitions[client.is_declared, cached.is_proven]
+        partition[client.client_id] = cached
+        partition.move_to_end(client.client_id)
+        if len(partition) > MAX_CLIENTS:
+            partition.popitem(last=False)
 
 
-def usable(jwk_set: Mapping[str, object]) -> Keys:
-    """The keys that we can use, at most MAX_KEYS. Raises ValueError for what is no JWK Set."""
+def select_usable_keys(jwk_set: Mapping[str, object]) -> Keys:
+    """The keys that this service can verify with, at most MAX_KEYS. Raises ValueError for a malformed JWK Set."""
     entries = jwk_set.get("keys")
     if isinstance(entries, list):
         jwk_set = {"keys": entries[:MAX_ENTRIES]}

@@ -31,7 +31,7 @@ async def register(request: Request, provider: Provided) -> Response:
     registrations = provider.registrations
     if not registrations.is_offered:
         raise RegistrationClosed("clients cannot register themselves here: the setting [registration] mode is off")
-    address = _address(request)
+    address = peer_address(request)
     sent = request.headers.getlist("authorization")
     with_initial_token = registrations.needs_token or (registrations.takes_token and bool(sent))
     if with_initial_token:
@@ -53,7 +53,7 @@ async def register(request: Request, provider: Provided) -> Response:
 async def read(client_id: str, request: Request, provider: Provided) -> Response:
     """What is registered, for the client itself by its registration access token."""
     token = bearer_token(request.headers.getlist("authorization"))
-    return json_response(await provider.registrations.read(client_id, token, address=_address(request)))
+    return json_response(await provider.registrations.read(client_id, token, address=peer_address(request)))
 
 
 @router.put(
@@ -67,7 +67,7 @@ async def replace(client_id: str, request: Request, provider: Provided) -> Respo
     """Put other metadata in place of all that was registered."""
     token = bearer_token(request.headers.getlist("authorization"))
     return json_response(
-        await provider.registrations.replace(client_id, token, await _metadata(request), address=_address(request))
+        await provider.registrations.replace(client_id, token, await _metadata(request), address=peer_address(request))
     )
 
 
@@ -78,13 +78,9 @@ async def replace(client_id: str, request: Request, provider: Provided) -> Respo
 async def remove(client_id: str, request: Request, provider: Provided) -> Response:
     """End the registration, and all that the client holds."""
     token = bearer_token(request.headers.getlist("authorization"))
-    await provider.registrations.remove(client_id, token, address=_address(request))
+    await provider.registrations.remove(client_id, token, address=peer_address(request))
     provider.metrics.revocations.inc("registration_deleted")
     return Response(status_code=204, headers={"Cache-Control": "no-store"})
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
 
 
 async def _metadata(request: Request) -> dict[str, Any]:

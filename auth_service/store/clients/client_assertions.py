@@ -1,4 +1,4 @@
-"""Each `jti` of a client counts once, over all processes (RFC 7523 §3)."""
+"""The `jti` values of clients that were accepted, in all processes (RFC 7523 §3)."""
 
 from sqlalchemy import Connection
 
@@ -7,11 +7,11 @@ from auth_service.store.tokens.owners import lock_active_owners
 from tallystick_service.store import insert_on_conflict, prune
 
 
-def spend(connection: Connection, client_id: str, jti_hash: bytes, *, expires_at: int, now: int) -> bool:
-    """Whether the assertion is used for the first time, which this use ends. False for a client that is gone, too.
+def spend_assertion(connection: Connection, client_id: str, jti_hash: bytes, *, expires_at: int, now: int) -> bool:
+    """Record the use of an assertion. False if it was used before, or if the client is gone.
 
-    `jti_hash` is SHA-256. One statement decides, so of many at the same instant one wins. `expires_at` is when nobody
-    believes the assertion any more; until then it is remembered.
+    `jti_hash` is the SHA-256 of `jti`. One statement decides, so that only one of several concurrent uses succeeds.
+    `expires_at` is the time from which no verifier accepts the assertion any more; it is remembered until then.
     """
     if not lock_active_owners(connection, client_id=client_id, sub=None, sid=None, now=now):
         return False

@@ -1,4 +1,4 @@
-"""Failed authentications of clients and of registration tokens: counted, and written to the audit trail."""
+"""Failed authentication of clients and of registration tokens: counted, and written to the audit trail."""
 
 from dataclasses import dataclass
 
@@ -11,33 +11,33 @@ from auth_service.store.limits.rate_limits import Bucket
 
 
 @dataclass(frozen=True)
-class Failure:
-    """`client_id` is None for a client that is not registered; `noted` bounds the audit rows."""
+class CredentialFailure:
+    """`client_id` is None for a client that is not registered. `audit_limit` bounds the audit rows."""
 
     event: Event
-    of_network: tuple[Bucket, ...]
-    of_client: Bucket
-    noted: Bucket
+    network_buckets: tuple[Bucket, ...]
+    client_bucket: Bucket
+    audit_limit: Bucket
     client_id: str | None
     address: str
     reason: str
 
 
-def count(connection: Connection, failure: Failure, *, now_ms: int) -> dict[bytes, int]:
-    """Count the failure. Returns the buckets that are full: key, and milliseconds until there is room.
+def count_failure(connection: Connection, failure: CredentialFailure, *, now_ms: int) -> dict[bytes, int]:
+    """Count the failure. Returns the full buckets: the key, and the milliseconds until there is room.
 
-    Always in one order, the network first, so that two units cannot each wait for the other's row.
+    The buckets are always locked in one order, the networks first, so that two units of work cannot deadlock.
     """
     full: dict[bytes, int] = {}
-    for bucket in (*sorted(failure.of_network, key=lambda bucket: bucket.key), failure.of_client):
-        wait = rate_limits.charge(connection, [bucket], now_ms=now_ms)
-        if wait:
-            full[bucket.key] = wait
+    for bucket in (*sorted(failure.network_buckets, key=lambda bucket: bucket.key), failure.client_bucket):
+        wait_ms = rate_limits.charge(connection, [bucket], now_ms=now_ms)
+        if wait_ms:
+            full[bucket.key] = wait_ms
             break
     audit_limits.record(
         connection,
         failure.event,
-        failure.noted,
+        failure.audit_limit,
         now_ms=now_ms,
         client_id=failure.client_id,
         address=failure.address,
