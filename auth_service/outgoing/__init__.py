@@ -1,4 +1,4 @@
-"""Requests that we make, to addresses that clients gave us."""
+"""HTTP requests to URLs that clients registered."""
 
 from auth_service.outgoing.requests import OutgoingFailed, OutgoingRequests, OutgoingResponse
 

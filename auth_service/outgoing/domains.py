@@ -1,4 +1,4 @@
-"""Which hosts belong to one owner, so that one owner cannot take every place by having many host names."""
+"""The domain that a host belongs to, so that one owner cannot take all slots by using many host names."""
 
 from ipaddress import ip_address
 
@@ -6,7 +6,7 @@ from ipaddress import ip_address
 def domain_of(host: str) -> str:
     """The last two labels of a host name, or an IP address as it is; in lower case.
 
-    Coarser than the owner below some suffixes (`co.uk`): then several owners have one share.
+    Below some suffixes (`co.uk`) several owners share one domain in this sense, and so one share of the slots.
     """
     bare = host.strip("[]").rstrip(".").lower()
     try:

@@ -1,4 +1,4 @@
-"""Name look-ups that can be given up, though the system's resolver knows no end."""
+"""Host name lookups that callers can give up, although the system's resolver has no timeout."""
 
 import asyncio
 import threading
@@ -10,54 +10,55 @@ from auth_service.outgoing.domains import domain_of
 from auth_service.outgoing.public_addresses import Address
 
 Resolve = Callable[[str], list[Address]]
-"""The addresses of a host, the best first; called in a thread. Raises OSError or ValueError when it has none."""
+"""Returns the addresses of a host, the preferred ones first. Called in a thread. Raises OSError or ValueError."""
 
 MAX_LOOKUPS = 64
-"""Hosts that are looked up at once."""
+"""Hosts that are looked up at the same time."""
 MAX_LOOKUPS_PER_DOMAIN = 8
-"""Of these, the hosts of one owner: one whose name server hangs can have many names."""
+"""Of these, the hosts of one domain: the owner of a name server that hangs can have many names."""
 LOOKUP_TIMEOUT = 1.0
-"""Seconds after which nobody joins a look-up that goes on: its name server is taken to be away."""
+"""Seconds after which no further caller joins a running lookup, because its name server is probably unavailable."""
 
 
 class NameLookups:
-    """One look-up for all who ask for a host; who asks for one that hangs is refused at once, and holds nobody up.
+    """Concurrent callers for one host share one lookup. Callers for a host whose lookup hangs are refused immediately.
 
-    Its threads are daemons: one that hangs in the system's resolver must not keep the process from ending.
+    The threads are daemons, because a thread that hangs in the system's resolver must not keep the process from ending.
     """
 
     def __init__(self, resolve: Resolve) -> None:
         self._resolve = resolve
-        self._under_way: dict[str, tuple[asyncio.Future[list[Address]], float]] = {}
+        self._running: dict[str, tuple[asyncio.Future[list[Address]], float]] = {}
 
-    async def of(self, host: str) -> list[Address]:
-        """Raises OSError or ValueError for a host that has no address, or whose look-up hangs."""
-        looking, begun = self._under_way.get(host, (None, 0.0))
-        if looking is None:
+    async def resolve(self, host: str) -> list[Address]:
+        """Raises OSError or ValueError for a host that has no address, or whose lookup hangs."""
+        future, started_at = self._running.get(host, (None, 0.0))
+        if future is None:
             domain = domain_of(host)
-            in_domain = sum(domain_of(other) == domain for other in self._under_way)
-            if len(self._under_way) >= MAX_LOOKUPS or in_domain >= MAX_LOOKUPS_PER_DOMAIN:
+            in_domain = sum(domain_of(other) == domain for other in self._running)
+            if len(self._running) >= MAX_LOOKUPS or in_domain >= MAX_LOOKUPS_PER_DOMAIN:
                 raise OSError("too many names are being looked up")
-            looking = asyncio.get_running_loop().create_future()
-            self._under_way[host] = looking, time.monotonic()
-            threading.Thread(target=self._look, args=(host, looking), name="resolve", daemon=True).start()
-        elif time.monotonic() - begun > LOOKUP_TIMEOUT:
+            future = asyncio.get_running_loop().create_future()
+            self._running[host] = future, time.monotonic()
+            threading.Thread(target=self._look_up, args=(host, future), name="resolve", daemon=True).start()
+        elif time.monotonic() - started_at > LOOKUP_TIMEOUT:
             raise OSError("its name server does not answer")
-        return await asyncio.shield(looking)  # one caller may give up without taking the others' look-up along
+        return await asyncio.shield(future)  # a cancelled caller must not cancel the shared lookup
 
-    def _look(self, host: str, looking: asyncio.Future[list[Address]]) -> None:
-        found: list[Address] | Exception
+    def _look_up(self, host: str, future: asyncio.Future[list[Address]]) -> None:
+        """Runs in its own thread."""
+        outcome: list[Address] | Exception
         try:
-            found = self._resolve(host)
+            outcome = self._resolve(host)
         except Exception as failure:
-            found = failure
-        with suppress(RuntimeError):  # the event loop has ended meanwhile
-            looking.get_loop().call_soon_threadsafe(self._tell, host, looking, found)
+            outcome = failure
+        with suppress(RuntimeError):  # the event loop has been closed meanwhile
+            future.get_loop().call_soon_threadsafe(self._finish, host, future, outcome)
 
-    def _tell(self, host: str, looking: asyncio.Future[list[Address]], found: list[Address] | Exception) -> None:
-        del self._under_way[host]
-        if isinstance(found, Exception):
-            looking.set_exception(found)
-            looking.exception()  # all who waited may have given up
+    def _finish(self, host: str, future: asyncio.Future[list[Address]], outcome: list[Address] | Exception) -> None:
+        del self._running[host]
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+            future.exception()  # marks it as retrieved, because all callers may have been cancelled
         else:
-            looking.set_result(found)
+            future.set_result(outcome)

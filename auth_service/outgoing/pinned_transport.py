@@ -1,8 +1,8 @@
-"""HTTP to the very address that was checked.
+"""HTTP to exactly the address that was checked.
 
-A name that is looked up once to be checked and again to connect may have changed in between, by the will of whoever
-owns it (DNS rebinding). Here it is looked up once, all its addresses are judged, and the connection goes to one of them
-by number; the Host header, SNI and the certificate are still the name's.
+A host name that is looked up once for the check and again for the connection can change in between (DNS rebinding).
+This transport looks the name up once, checks all its addresses, and connects to one of them by number. The Host header,
+SNI and the certificate check still use the name.
 """
 
 import socket
@@ -17,12 +17,13 @@ from auth_service.outgoing.public_addresses import Address, is_public
 from tallystick.urls import is_loopback
 
 _MAX_ADDRESSES = 4
+"""Addresses of one host that are tried."""
 
 
 class PinnedTransport(httpx.AsyncBaseTransport):
-    """Raises httpx.ConnectError for a host that may not be reached, as for one that cannot be.
+    """Raises httpx.ConnectError for a host that is not allowed, and for one that cannot be reached.
 
-    `may_be_private` says of a URL whether it may lead into our own network.
+    `may_be_private` tells whether a URL may lead to an address that is not public.
     """
 
     def __init__(
@@ -33,11 +34,12 @@ class PinnedTransport(httpx.AsyncBaseTransport):
         resolve: Resolve | None = None,
         inner: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """`resolve` and `inner` stand in for the system's resolver and the network."""
+        """`resolve` and `inner` replace the system's resolver and the network."""
         self._may_be_private = may_be_private
         self._names = NameLookups(resolve or system_addresses)
-        # No connection outlives its request: an idle one is known by its number, and may be another name's. The caller
-        # bounds how many there are: httpcore's own bound loses a place when a request is given up as its turn comes.
+        # No connection is reused: the pool knows a connection by its address, which may belong to another name, too.
+        # The caller bounds the connections: httpcore's own bound loses a slot when a waiting request is cancelled as it
+        # gets one.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         self._inner = inner or httpx.AsyncHTTPTransport(verify=tls, trust_env=False, limits=limits)
 
@@ -49,34 +51,35 @@ class PinnedTransport(httpx.AsyncBaseTransport):
         reasons = []
         for address in addresses[:_MAX_ADDRESSES]:
             try:
-                return await self._inner.handle_async_request(_pinned(request, host, address))
-            except (httpx.ConnectError, httpx.ConnectTimeout) as refused:  # nothing was sent yet
-                reasons.append(str(refused) or type(refused).__name__)
+                return await self._inner.handle_async_request(_pin(request, host, address))
+            except (httpx.ConnectError, httpx.ConnectTimeout) as failure:  # nothing has been sent yet
+                reasons.append(str(failure) or type(failure).__name__)
         raise httpx.ConnectError("; ".join(dict.fromkeys(reasons)) or "the host has no address")
 
     async def _addresses(self, host: str) -> list[Address]:
         try:
-            return await self._names.of(host)
-        except (OSError, ValueError) as unknown:
-            raise httpx.ConnectError("the host cannot be looked up") from unknown
+            return await self._names.resolve(host)
+        except (OSError, ValueError) as failure:
+            raise httpx.ConnectError("the host cannot be looked up") from failure
 
     async def aclose(self) -> None:
         await self._inner.aclose()
 
 
 def system_addresses(host: str) -> list[Address]:
-    """As the system's resolver has it; what ends in `.localhost` is asked of nobody (RFC 6761 §6.3)."""
+    """The addresses from the system's resolver. Names below `.localhost` are not looked up (RFC 6761 §6.3)."""
     if is_loopback(host) and host.endswith("localhost"):
         return [ip_address("127.0.0.1"), ip_address("::1")]
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(ip_address(sockaddr[0]) for *_, sockaddr in found))
 
 
-def _pinned(request: httpx.Request, host: str, address: Address) -> httpx.Request:
+def _pin(request: httpx.Request, host: str, address: Address) -> httpx.Request:
+    """The same request to `address`, with the Host header and the SNI of `host`."""
     return httpx.Request(
         request.method,
         request.url.copy_with(host=str(address)),
-        headers=request.headers,  # Host among them
+        headers=request.headers,
         stream=request.stream,
         extensions={**request.extensions, "sni_hostname": host},
     )

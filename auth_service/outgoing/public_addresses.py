@@ -1,7 +1,6 @@
-"""Which IP addresses are out in the open internet, where anybody could have asked without us (RFC 6890 and its kin).
+"""The IP addresses that are on the public internet (the special-purpose registries of RFC 6890).
 
-Named by what is allowed, not by what is forbidden, as far as IPv6 goes: the registry grows, and an unknown range is no
-stranger's web server.
+For IPv6 the allowed range is listed, because the registry of forbidden ranges grows.
 """
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -12,20 +11,20 @@ _IPV4_NOT_PUBLIC = tuple(
     map(
         IPv4Network,
         (
-            "192.0.0.0/24",  # protocol assignments; a cloud's metadata service among them
+            "192.0.0.0/24",  # protocol assignments, including the metadata service of a cloud provider
             "192.88.99.0/24",  # relays to 6to4
-            "168.63.129.16/32",  # public by its number, but inside Azure it is the machine's own host
+            "168.63.129.16/32",  # a public number, but in Azure it is the host of the virtual machine
         ),
     )
 )
-_IPV6_PUBLIC = IPv6Network("2000::/3")  # the only part that is given to anybody
+_IPV6_PUBLIC = IPv6Network("2000::/3")  # the only range that is assigned to users
 _IPV6_NOT_PUBLIC = tuple(
     map(
         IPv6Network,
         (
             "2001::/23",  # protocol assignments: Teredo, ORCHID, benchmarks
             "2001:db8::/32",  # documentation
-            "2002::/16",  # 6to4: an IPv4 address of whatever kind, behind a relay
+            "2002::/16",  # 6to4: any IPv4 address, through a relay
             "3fff::/20",  # documentation
         ),
     )
@@ -36,7 +35,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")  # how a network without IPv4 writes IPv4 a
 def is_public(address: Address) -> bool:
     """False for loopback, private, link-local, shared (CGNAT), multicast, reserved and documentation addresses.
 
-    An IPv6 address that stands for an IPv4 one, by mapping or NAT64, is as public as that.
+    An IPv6 address that maps an IPv4 address (IPv4-mapped, NAT64) is judged by that address.
     """
     if isinstance(address, IPv4Address):
         if address.is_multicast or not address.is_global:

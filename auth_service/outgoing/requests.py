@@ -1,8 +1,8 @@
-"""Requests to the addresses that clients gave us: their keys, logos and logout endpoints.
+"""HTTP requests to URLs that clients registered: their keys, logos and logout endpoints.
 
-An address from the configuration file is trusted. One that a stranger registered must not become our hand inside our
-own network, so it is https and leads to public addresses only, unless `[outgoing] allow_hosts` names its host.
-Either kind gets little time and few bytes, and neither is followed to where it redirects.
+A URL from the configuration file is trusted. A URL of a self-registered client must not reach into the operator's own
+network (SSRF), so it must be https and lead to public addresses only, unless `[outgoing] allow_hosts` names its host.
+Both kinds have a short timeout and a small size limit, and redirects are not followed.
 """
 
 import asyncio
@@ -19,30 +19,31 @@ from tallystick.request_id import outgoing_headers
 from tallystick.urls import is_loopback
 
 REQUEST_TIMEOUT = 5.0
-"""For one request from its first byte to its last, the wait for a connection included."""
+"""Seconds for one request and its whole response, including the wait for a connection."""
 CONNECT_TIMEOUT = 2.0
 MAX_CONNECTIONS = 32
-"""At once to addresses of clients that registered themselves, and as many to trusted ones: neither kind waits for
-the other. More than keys, logos and logout tokens may have together, so that none of these waits for another."""
+"""Concurrent connections to URLs of self-registered clients, and as many to trusted URLs, so that neither kind delays
+the other. More than keys, logos and logout tokens use together, so that none of these delays another."""
 MAX_POST_RESPONSE_BYTES = 4096
-"""Kept of the answer to a POST, which is told by its status."""
+"""Bytes kept of the response to a POST, whose outcome is its status."""
 
 _PORTS = {"http": 80, "https": 443}
 _TIMEOUT = httpx.Timeout(REQUEST_TIMEOUT, connect=CONNECT_TIMEOUT).as_dict()
 _HEADERS = {
     "User-Agent": "tallystick",
-    "Accept-Encoding": "identity",  # the bytes on the wire are the bytes held
+    "Accept-Encoding": "identity",  # so that the size limit counts the bytes on the wire
     "Connection": "close",
 }
 
 
 class OutgoingFailed(Exception):
-    """For every reason. `str()` is one line for the log: of the address it has the origin, for a path may be secret."""
+    """The request failed, for any reason. `str()` is one line for the log. Of the URL it contains only the origin,
+    because the path may be secret."""
 
 
 @dataclass(frozen=True)
 class OutgoingResponse:
-    """Any answer, a refusal or redirect included. `media_type` is in lower case, without parameters; "" for none."""
+    """A response of any status. `media_type` is in lower case and without parameters; "" if absent."""
 
     status: int
     media_type: str
@@ -50,33 +51,33 @@ class OutgoingResponse:
 
 
 class OutgoingRequests:
-    """Speaks through transports, without an HTTP client around them: no cookies, no redirects, no proxies."""
+    """Uses httpx transports without an httpx client, so that there are no cookies, redirects or proxies."""
 
     def __init__(self, settings: OutgoingSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        """`transport` stands in for the network, name look-ups included. `settings` have been checked."""
+        """`transport` replaces the network, including name lookups. `settings` have been checked."""
         self._settings = settings
-        self._trusted, self._strangers = (transport, transport) if transport else self._transports()
-        self._places = {is_trusted: asyncio.Semaphore(MAX_CONNECTIONS) for is_trusted in (True, False)}
+        self._trusted, self._untrusted = (transport, transport) if transport else self._transports()
+        self._slots = {is_trusted: asyncio.Semaphore(MAX_CONNECTIONS) for is_trusted in (True, False)}
 
     async def get(self, url: str, *, is_trusted: bool, accept: str, max_bytes: int) -> OutgoingResponse:
-        """The answer to a GET. Raises OutgoingFailed, for a body of more than `max_bytes` or encoded, too."""
-        return await self._ask("GET", url, is_trusted=is_trusted, accept=accept, max_bytes=max_bytes)
+        """GET. Raises OutgoingFailed, also for a response with more than `max_bytes` or with a Content-Encoding."""
+        return await self._send("GET", url, is_trusted=is_trusted, accept=accept, max_bytes=max_bytes)
 
     async def post(self, url: str, form: Mapping[str, str], *, is_trusted: bool) -> OutgoingResponse:
-        """The answer to a form. Of its body the beginning is kept, as it came. Raises OutgoingFailed."""
-        return await self._ask("POST", url, is_trusted=is_trusted, accept="*/*", form=form)
+        """POST a form. Keeps at most the first MAX_POST_RESPONSE_BYTES of the response. Raises OutgoingFailed."""
+        return await self._send("POST", url, is_trusted=is_trusted, accept="*/*", form=form)
 
     async def aclose(self) -> None:
         await self._trusted.aclose()
-        await self._strangers.aclose()
+        await self._untrusted.aclose()
 
     def _transports(self) -> tuple[httpx.AsyncBaseTransport, httpx.AsyncBaseTransport]:
         tls = tls_context(self._settings.ca_file)
         trusted = PinnedTransport(tls, may_be_private=lambda url: True)
-        strangers = PinnedTransport(tls, may_be_private=self._is_allowed)
-        return trusted, strangers
+        untrusted = PinnedTransport(tls, may_be_private=self._is_allowed)
+        return trusted, untrusted
 
-    async def _ask(
+    async def _send(
         self,
         method: str,
         url: str,
@@ -92,8 +93,8 @@ class OutgoingRequests:
             request = httpx.Request(method, url, headers=headers, data=form, extensions={"timeout": _TIMEOUT})
             origin = _origin(request.url)
             self._check(request.url, is_trusted=is_trusted)
-            async with asyncio.timeout(REQUEST_TIMEOUT), self._places[is_trusted]:
-                transport = self._trusted if is_trusted else self._strangers
+            async with asyncio.timeout(REQUEST_TIMEOUT), self._slots[is_trusted]:
+                transport = self._trusted if is_trusted else self._untrusted
                 response = await transport.handle_async_request(request)
                 try:
                     return await _read(response, max_bytes)
@@ -105,10 +106,10 @@ class OutgoingRequests:
             raise OutgoingFailed(f"{origin}: {_one_line(failure)}") from failure
 
     def _check(self, url: httpx.URL, *, is_trusted: bool) -> None:
-        """Raises ValueError for an address that is refused before anybody is asked for its number.
+        """Raises ValueError for a URL that is refused before its host is looked up.
 
-        Of a stranger's ports only 443 and those above 1023: the others belong to services that are not the web's, and
-        to knock there with a stranger's name for a greeting is to be taken for an attacker.
+        Self-registered clients may use port 443 and those above 1023. The other ports belong to services that are not
+        HTTP, whose operators could take the request for an attack by this service.
         """
         if (
             url.scheme not in _PORTS
@@ -130,34 +131,34 @@ class OutgoingRequests:
 
 @cache
 def tls_context(ca_file: str) -> ssl.SSLContext:
-    """What certificates are judged by: the system's authorities, and those in `ca_file` besides."""
+    """Trusts the system's certificate authorities, and those in `ca_file`."""
     context = ssl.create_default_context()  # reads hundreds of certificates
-    context.minimum_version = ssl.TLSVersion.TLSv1_2  # 1.3 is taken wherever the other side has it
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # 1.3 is used if the server supports it
     if ca_file:
         context.load_verify_locations(cafile=ca_file)
     return context
 
 
 async def _read(response: httpx.Response, max_bytes: int | None) -> OutgoingResponse:
-    """Raises ValueError for more than `max_bytes`; without such a bound the beginning is all that is read."""
+    """Raises ValueError for more than `max_bytes`. If `max_bytes` is None, the body is cut off without an error."""
     if max_bytes is not None and response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise ValueError("the answer is encoded, which was not asked for")
-    most = MAX_POST_RESPONSE_BYTES if max_bytes is None else max_bytes
+        raise ValueError("the answer is encoded, although identity was requested")
+    limit = MAX_POST_RESPONSE_BYTES if max_bytes is None else max_bytes
     body = bytearray()
     if not isinstance(response.stream, httpx.AsyncByteStream):
-        raise TypeError("the transport is not an asynchronous one")
-    async for chunk in response.stream:  # as it came: nothing is ever decompressed
+        raise TypeError("the transport must be asynchronous")
+    async for chunk in response.stream:  # the raw bytes: nothing is decompressed
         body += chunk
-        if len(body) > most:
+        if len(body) > limit:
             if max_bytes is not None:
-                raise ValueError(f"the answer has more than {most} bytes")
+                raise ValueError(f"the answer has more than {limit} bytes")
             break
     media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    return OutgoingResponse(response.status_code, media_type, bytes(body[:most]))
+    return OutgoingResponse(response.status_code, media_type, bytes(body[:limit]))
 
 
 def _host(url: httpx.URL) -> str:
-    """As a URL writes it: an IPv6 address in brackets."""
+    """As in a URL: an IPv6 address has brackets."""
     host = url.raw_host.decode("ascii")
     return f"[{host}]" if ":" in host else host
 
@@ -167,6 +168,6 @@ def _origin(url: httpx.URL) -> str:
 
 
 def _one_line(failure: Exception) -> str:
-    """The other side has a say in some of these texts, and the log is ours."""
+    """Printable text of at most 200 characters: the server controls parts of some messages, which go into the log."""
     text = str(failure) or type(failure).__name__
     return "".join(character if character.isprintable() else " " for character in text)[:200]

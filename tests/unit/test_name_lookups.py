@@ -39,12 +39,12 @@ def server() -> NameServer:
 async def test_many_who_ask_at_once_are_one_look_up(server: NameServer) -> None:
     server.end.clear()
     names = NameLookups(server)
-    asking = [asyncio.create_task(names.of("dead.example")) for _ in range(20)]
+    asking = [asyncio.create_task(names.resolve("dead.example")) for _ in range(20)]
     await asyncio.sleep(0)
     server.end.set()
     assert await asyncio.gather(*asking) == [HERE] * 20
     assert server.asked == ["dead.example"]
-    assert await names.of("dead.example") == HERE  # asked anew
+    assert await names.resolve("dead.example") == HERE  # asked anew
     assert len(server.asked) == 2
 
 
@@ -52,7 +52,7 @@ async def test_a_failure_is_told_to_all_and_not_remembered(server: NameServer) -
     names = NameLookups(server)
     for _ in range(2):
         with pytest.raises(OSError, match="no such host"):
-            await names.of("unknown.example")
+            await names.resolve("unknown.example")
     assert len(server.asked) == 2
 
 
@@ -60,31 +60,31 @@ async def test_one_that_hangs_is_not_waited_for_again_and_others_go_on(
     server: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = NameLookups(server)
-    hanging = [asyncio.create_task(names.of(f"dead-{n}.example")) for n in range(MAX_LOOKUPS - 1)]
+    hanging = [asyncio.create_task(names.resolve(f"dead-{n}.example")) for n in range(MAX_LOOKUPS - 1)]
     await asyncio.sleep(0)
-    assert await names.of("alive.example") == HERE
+    assert await names.resolve("alive.example") == HERE
     monkeypatch.setattr(name_lookups, "LOOKUP_TIMEOUT", -1.0)
     with pytest.raises(OSError, match="does not answer"):
-        await names.of("dead-1.example")
+        await names.resolve("dead-1.example")
     server.end.set()
     await asyncio.gather(*hanging)
-    assert await names.of("dead-1.example") == HERE
+    assert await names.resolve("dead-1.example") == HERE
 
 
 async def test_there_are_never_more_than_so_many(server: NameServer) -> None:
     names = NameLookups(server)
-    hanging = [asyncio.create_task(names.of(f"dead-{n}.example")) for n in range(MAX_LOOKUPS)]
+    hanging = [asyncio.create_task(names.resolve(f"dead-{n}.example")) for n in range(MAX_LOOKUPS)]
     await asyncio.sleep(0)
     with pytest.raises(OSError, match="too many"):
-        await names.of("alive.example")
+        await names.resolve("alive.example")
     server.end.set()
     await asyncio.gather(*hanging)
-    assert await names.of("alive.example") == HERE
+    assert await names.resolve("alive.example") == HERE
 
 
 async def test_who_gives_up_takes_nobody_along(server: NameServer) -> None:
     names = NameLookups(server)
-    one, other = (asyncio.create_task(names.of("dead.example")) for _ in range(2))
+    one, other = (asyncio.create_task(names.resolve("dead.example")) for _ in range(2))
     await asyncio.sleep(0)
     one.cancel()
     await asyncio.sleep(0)
@@ -99,7 +99,7 @@ from auth_service.outgoing.name_lookups import NameLookups
 async def main():
     try:
         async with asyncio.timeout(0.1):
-            await NameLookups(lambda host: threading.Event().wait()).of("dead.example")
+            await NameLookups(lambda host: threading.Event().wait()).resolve("dead.example")
     except TimeoutError:
         print("left")
 asyncio.run(main())
