@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from auth_service.composition import Provided
 from auth_service.http.json_response import json_response
 from auth_service.http.openapi import error_responses, json_body
+from auth_service.http.peer_address import peer_address
 from auth_service.http.route_traits import REGISTRATION
 from auth_service.registration.request import RegistrationClosed, parse_registration
 from tallystick.access_token_request import bearer_token
