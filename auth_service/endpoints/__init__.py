@@ -1,1 +1,1 @@
-"""One file per URL. Here HTTP begins and ends."""
+"""One module per URL. The rooms below know neither requests nor responses, except for cookies and forms."""

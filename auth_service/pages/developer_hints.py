@@ -1,4 +1,4 @@
-"""What the developers of an app can change after a refusal: one sentence for each reason, for the error page."""
+"""What the error page tells the app's developers: for each reason, what they can change."""
 
 from tallystick.errors import OAuthError
 from tallystick.refusal_reasons import Reason
@@ -8,8 +8,8 @@ HINTS: dict[Reason, str] = {
     "redirect_uri_missing": "Send exactly one redirect_uri parameter.",
     "redirect_uri_unregistered": (
         "Register this redirect_uri for the client, or send one that is registered. The two are compared character by "
-        "character, with scheme, port, path and a trailing slash; only for a native or public client may the port of "
-        "http://127.0.0.1 and http://[::1] differ."
+        "character, including scheme, port, path and a trailing slash. Only for a native or public client may the "
+        "port of http://127.0.0.1 and http://[::1] differ."
     ),
     "post_logout_redirect_uri_unregistered": (
         "Register this address in the client's post_logout_redirect_uris. The two are compared character by character."
@@ -26,16 +26,16 @@ HINTS: dict[Reason, str] = {
     ),
     "csrf_token_wrong": "Start a new authorization request: the form belongs to another page or another login.",
     "client_changed": "Start a new authorization request: the client's registration changed while the page was open.",
-    "login_session_ended": "Start a new authorization request: the login ended meanwhile.",
+    "login_session_ended": "Start a new authorization request: the login ended while the page was open.",
     "too_busy": "Nothing in the request is wrong. Send it again after the seconds in the Retry-After header.",
     "too_many_requests": "Send fewer requests; the Retry-After header has the seconds to wait.",
     "unavailable": "Nothing in the request is wrong. Send it again after the seconds in the Retry-After header.",
     "store_unavailable": "Nothing in the request is wrong: the database did not answer. Send it again later.",
 }
 
-_UNKNOWN = "Compare the request with the metadata of the client, and look for the request id in the log."
+_UNKNOWN = "Compare the request with the metadata of the client, and search the log for the request id."
 
 
 def developer_hint(refusal: OAuthError) -> str:
-    """One or more sentences. It holds no text of the request."""
+    """One or more sentences, without any text of the request."""
     return HINTS.get(refusal.reason, _UNKNOWN)

@@ -1,7 +1,7 @@
-"""How users are authenticated, as `acr` tells it (OIDC Core §2): absolute URIs that others know, too."""
+"""The values of the `acr` claim (OIDC Core §2): absolute URIs from a public standard."""
 
 PASSWORD = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"  # noqa: S105
-"""By a password, over a protected connection."""
+"""A password over a protected connection."""
 
 ACR_VALUES = (PASSWORD,)
-"""All that we can answer with, the strongest last."""
+"""All values that this service can reach, the strongest last."""

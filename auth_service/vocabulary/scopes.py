@@ -1,4 +1,4 @@
-"""The scopes that are OpenID Connect's own, and no API's, and the claims they tell (OIDC Core §3.1.2.1, §5.4, §11)."""
+"""The scopes that OpenID Connect defines, and the claims of each (OIDC Core §3.1.2.1, §5.4, §11)."""
 
 OIDC_SCOPE_DESCRIPTIONS = {
     "openid": "Know that it is you",
@@ -8,7 +8,7 @@ OIDC_SCOPE_DESCRIPTIONS = {
     "phone": "See your phone number",
     "offline_access": "Stay signed in after you sign out here",
 }
-"""With what the user is told that each of them allows."""
+"""What the consent page says that each scope allows."""
 
 OIDC_SCOPES = frozenset(OIDC_SCOPE_DESCRIPTIONS)
 
@@ -21,13 +21,13 @@ SCOPE_CLAIMS = {
     "address": ("address",),
     "phone": ("phone_number", "phone_number_verified"),
 }
-"""What is known of a user, by the scope that a user is asked for before it is told."""
+"""The claims about a user, by the scope that releases them."""
 
 CLAIM_SCOPES = {name: scope for scope, names in SCOPE_CLAIMS.items() for name in names}
-"""The same from the other side: the scope to which each claim belongs."""
+"""The scope that releases each claim."""
 
 ROLES = "roles"
 """The claim with a user's roles (RFC 9068 §2.2.3.1); it belongs to no scope."""
 
 ID_TOKEN_CLAIMS = frozenset({*CLAIM_SCOPES, ROLES})
-"""What a declared client's ID Tokens can hold besides the protocol's claims."""
+"""The claims about the user that a declared client's ID Tokens can have."""

@@ -83,8 +83,8 @@ async def test_a_form_of_another_site_signs_nobody_in(
     browser: BrowserContext, page: Page, demo: Demo, person: Account, watch: Watch
 ) -> None:
     watch.origins.add(STRANGER)
-    sealed = (await demo.state_signer(system_clock)).sign(SignedState("", system_clock()))
-    fields = {"request": sealed, "username": person.email, "password": person.password}
+    signed_state = (await demo.state_signer(system_clock)).sign(SignedState("", system_clock()))
+    fields = {"request": signed_state, "username": person.email, "password": person.password}
     inputs = "".join(f'<input name="{name}" value="{value}">' for name, value in fields.items())
 
     async def answer(route: Route) -> None:

@@ -1,8 +1,8 @@
-"""/healthz: the process runs. /readyz: it can do its work."""
+"""/healthz: the process answers. /readyz: it can issue tokens and revoke them."""
 
 from fastapi import APIRouter, Response
 
-from auth_service.composition import Provided
+from auth_service.endpoints.dependencies import KeyRingDep, RegistryDep, StatusListPublishingDep, StoreDep
 from auth_service.http.json_response import json_response
 from auth_service.http.openapi import error_responses
 from tallystick.errors import TemporarilyUnavailable
@@ -14,21 +14,23 @@ router = APIRouter(tags=["Operation"])
 @router.get("/healthz", response_class=Response)
 @POLLED
 async def healthz() -> Response:
-    """Says nothing of what we lean on: restarting this process would not mend a database."""
+    """Does not check the database, because restarting this process would not repair it."""
     return json_response({"status": "ok"})
 
 
 @router.get("/readyz", response_class=Response, responses=error_responses(503))
 @POLLED
-async def readyz(provider: Provided) -> Response:
-    """The store answers and can be written to, there is a key to sign with, and a status list that counts."""
+async def readyz(
+    registry: RegistryDep, store: StoreDep, key_ring: KeyRingDep, publisher: StatusListPublishingDep
+) -> Response:
+    """The store can be read and written, there is a signing key, and the status list is current."""
     try:
-        await provider.registry.reload()
-        await provider.store.check_writing()
-        await provider.key_ring.signing_key()
-        if not provider.status_list_publishing.is_current:
-            await provider.status_list_publishing.look()
-        if not provider.status_list_publishing.is_current:
+        await registry.reload()
+        await store.check_writing()
+        await key_ring.signing_key()
+        if not publisher.is_current:
+            await publisher.look()
+        if not publisher.is_current:
             raise TemporarilyUnavailable("the status list is out of date")
     except TemporarilyUnavailable:
         return json_response({"error": "temporarily_unavailable"}, 503, {"Retry-After": "1"})
