@@ -19,7 +19,7 @@ from auth_service.authentication.users.passwords import Passwords
 from auth_service.authentication.users.sign_in import SignIn
 from auth_service.authorization.authorizer import Authorizer
 from auth_service.authorization.redirect_trust import RedirectTrust
-from auth_service.backchannel_logout.delivery_task import LogoutDelivery
+from auth_service.backchannel_logout.delivery_task import LogoutDeliveryTask
 from auth_service.clients.logos import Logos
 from auth_service.clients.registry import ClientRegistry
 from auth_service.configuration.configuration_file import initial_access_token
@@ -34,7 +34,7 @@ from auth_service.outgoing import OutgoingRequests
 from auth_service.registration.service import Registrations
 from auth_service.settings.settings import Settings
 from auth_service.status_list.index_pool import StatusIndexPool
-from auth_service.status_list.publisher import StatusListPublishing
+from auth_service.status_list.publisher import StatusListPublisher
 from auth_service.store.audit import audit_trail
 from auth_service.store.schema import timestamps
 from auth_service.store.tokens.token_families import FamilyLifetime
@@ -70,9 +70,9 @@ class Provider:
     redirect_trust: RedirectTrust
     authorizer: Authorizer
     outgoing: OutgoingRequests
-    logout_delivery: LogoutDelivery
+    logout_delivery: LogoutDeliveryTask
     logos: Logos
-    status_list_publishing: StatusListPublishing
+    status_list_publisher: StatusListPublisher
     metrics: AuthMetrics
     clock: Clock
 
@@ -123,7 +123,7 @@ def lifespan(
             )
             async with (
                 KeyRotationTask(provider.key_ring, provider.secrets).running(),
-                provider.status_list_publishing.running(),
+                provider.status_list_publisher.running(),
                 provider.logout_delivery.running(),
                 metrics.published(),
             ):
@@ -187,10 +187,10 @@ async def _provider(
     )
     assertions = PrivateKeyJWT(issuer=settings.issuer, store=store, registry=registry, keys=client_keys, clock=clock)
     failures = CredentialFailureLimit(store, clock)
-    status_list_publishing = StatusListPublishing(
+    status_list_publisher = StatusListPublisher(
         issuer=settings.issuer, store=store, key_ring=key_ring, clock=clock, lifetime=lifetimes.status_list
     )
-    metrics.watch_status_list(status_list_publishing.facts, clock)
+    metrics.watch_status_list(status_list_publisher.facts, clock)
     login_sessions = LoginSessions(
         store,
         clock,
@@ -246,7 +246,7 @@ async def _provider(
         ),
         state_signer=StateSigner(form_keys, clock),
         outgoing=outgoing,
-        logout_delivery=LogoutDelivery(
+        logout_delivery=LogoutDeliveryTask(
             issuer=settings.issuer,
             store=store,
             registry=registry,
@@ -256,7 +256,7 @@ async def _provider(
             clock=clock,
         ),
         logos=logos,
-        status_list_publishing=status_list_publishing,
+        status_list_publisher=status_list_publisher,
         metrics=metrics,
         clock=clock,
     )

@@ -84,7 +84,9 @@ def the_list(living: int, revoked_share: float) -> None:
     uri = status_list_token.status_list_uri(ISSUER)
 
     def build() -> str:
-        return status_list_token.write(revoked, size=size, issuer=ISSUER, iat=NOW, lifetime=360, key=signing_key)
+        return status_list_token.sign_status_list(
+            revoked, size=size, issuer=ISSUER, iat=NOW, lifetime=360, key=signing_key
+        )
 
     token = build()
     tracemalloc.start()
@@ -118,14 +120,14 @@ async def the_store(living: int, revoked_share: float, url: str) -> None:
     revoked = round(living * revoked_share)
     await store.write(_revoked, _order(living, size)[:revoked])
     show("the store was filled in", f"{time.perf_counter() - begin:.0f} s")
-    await store.write(revoked_indexes.count_in)
-    known = await store.read(status_lists.load)
+    await store.write(revoked_indexes.assign_revision)
+    known = await store.read(status_lists.load_list)
     show(
         "to look whether anything has changed",
-        f"{await milliseconds_of(lambda: store.read(status_lists.look, known)):.2f} ms",
+        f"{await milliseconds_of(lambda: store.read(status_lists.read_changes, known)):.2f} ms",
     )
     page = await milliseconds_of(
-        lambda: store.read(revoked_indexes.page, after=-1, revision=known.revision, now=NOW, limit=20_000)
+        lambda: store.read(revoked_indexes.read_page, after=-1, revision=known.revision, now=NOW, limit=20_000)
     )
     show("to read what is revoked", f"{page:.1f} ms")
 

@@ -14,9 +14,9 @@ from typing import Generic, TypeVar
 from auth_service.store.clients import apis, clients
 from auth_service.store.clients.apis import Apis
 from auth_service.store.clients.clients import Client
+from auth_service.vocabulary.timing import CLIENT_CACHE_SECONDS
 from tallystick_service.store import Store, StoreUnavailable
 
-_CACHE_SECONDS = 1.0
 _RETRY_INTERVAL = 5.0
 """Seconds between two reads of the APIs while the store is unavailable, so that most callers do not wait for it."""
 _MAX_CACHED = 2_000
@@ -93,7 +93,7 @@ class _Cache(Generic[K, V]):
 
     async def get(self, key: K) -> V:
         entry = self._entries.get(key)
-        if entry is not None and time.monotonic() - entry[1] < _CACHE_SECONDS:
+        if entry is not None and time.monotonic() - entry[1] < CLIENT_CACHE_SECONDS:
             return entry[0]
         loading = self._loading.get(key)
         if loading is None:
@@ -119,7 +119,7 @@ class _Cache(Generic[K, V]):
 
     def _drop_old_entries(self) -> None:
         """Drop expired entries, and the oldest ones beyond _MAX_CACHED. Entries are in the order of their reads."""
-        expired = time.monotonic() - _CACHE_SECONDS
+        expired = time.monotonic() - CLIENT_CACHE_SECONDS
         while self._entries:
             _, read_at = next(iter(self._entries.values()))
             if read_at > expired and len(self._entries) <= _MAX_CACHED:

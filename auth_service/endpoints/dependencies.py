@@ -10,7 +10,7 @@ from auth_service.authentication.users.device_cookie import DeviceCookie
 from auth_service.authentication.users.sign_in import SignIn
 from auth_service.authorization.authorizer import Authorizer
 from auth_service.authorization.redirect_trust import RedirectTrust
-from auth_service.backchannel_logout.delivery_task import LogoutDelivery
+from auth_service.backchannel_logout.delivery_task import LogoutDeliveryTask
 from auth_service.clients.logos import Logos
 from auth_service.clients.registry import ClientRegistry
 from auth_service.composition import Provider, provider_of
@@ -21,7 +21,7 @@ from auth_service.http.signed_state import StateSigner
 from auth_service.keys.key_ring import KeyRing
 from auth_service.registration.service import Registrations
 from auth_service.settings.settings import Settings
-from auth_service.status_list.publisher import StatusListPublishing
+from auth_service.status_list.publisher import StatusListPublisher
 from auth_service.store.clients.clients import Client
 from auth_service.telemetry.metrics import AuthMetrics
 from auth_service.tokens.client_families import ClientFamilies
@@ -47,14 +47,14 @@ IssuerUrl = Annotated[str, _part(lambda provider: provider.issuer)]
 KeyRingDep = Annotated[KeyRing, _part(lambda provider: provider.key_ring)]
 LoginSessionsDep = Annotated[LoginSessions, _part(lambda provider: provider.login_sessions)]
 LogosDep = Annotated[Logos, _part(lambda provider: provider.logos)]
-LogoutDeliveryDep = Annotated[LogoutDelivery, _part(lambda provider: provider.logout_delivery)]
+LogoutDeliveryDep = Annotated[LogoutDeliveryTask, _part(lambda provider: provider.logout_delivery)]
 MetricsDep = Annotated[AuthMetrics, _part(lambda provider: provider.metrics)]
 RedirectTrustDep = Annotated[RedirectTrust, _part(lambda provider: provider.redirect_trust)]
 RegistrationsDep = Annotated[Registrations, _part(lambda provider: provider.registrations)]
 RegistryDep = Annotated[ClientRegistry, _part(lambda provider: provider.registry)]
 SettingsDep = Annotated[Settings, _part(lambda provider: provider.settings)]
 SignInDep = Annotated[SignIn, _part(lambda provider: provider.sign_in)]
-StatusListPublishingDep = Annotated[StatusListPublishing, _part(lambda provider: provider.status_list_publishing)]
+StatusListPublisherDep = Annotated[StatusListPublisher, _part(lambda provider: provider.status_list_publisher)]
 StoreDep = Annotated[Store, _part(lambda provider: provider.store)]
 TokenLookupDep = Annotated[TokenLookup, _part(lambda provider: provider.token_lookup)]
 

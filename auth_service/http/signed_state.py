@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from auth_service.http.mac import mac
+from auth_service.vocabulary.timing import FORM_LIFETIME
 from tallystick import base64url
 from tallystick.clock import Clock
 
-_LIFETIME = 3600
 _MIN_COMPRESSED_LENGTH = 1000
 """Characters of a query. Most queries are shorter, and are not compressed."""
 _MAX_LENGTH = 65_536
@@ -85,7 +85,7 @@ class StateSigner:
         state = SignedState(*json.loads(document))
         if compressed:  # the MAC was right, so the size is one that this service made
             state = replace(state, query=zlib.decompress(base64url.decode(compressed)).decode())
-        if self._clock() - state.started > _LIFETIME:
+        if self._clock() - state.started > FORM_LIFETIME:
             raise SignedStateExpired(state)
         return state
 

@@ -15,6 +15,7 @@ from auth_service.settings.settings import Lifetimes
 from auth_service.store.keys import signing_keys
 from auth_service.store.keys.signing_keys import DESTROYED, StoredKey
 from auth_service.vocabulary.algorithms import SIGNING_ALGS
+from auth_service.vocabulary.timing import KEY_CACHE_SECONDS, KEY_SEEN_SECONDS, MAX_CLOCK_SKEW
 from tallystick.clock import Clock
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.jwk import PublicKey, SigningKey
@@ -22,15 +23,8 @@ from tallystick_service.store import Store, StoreUnavailable
 
 _log = logging.getLogger(__name__)
 
-_CACHE_SECONDS = 1
-"""Seconds for which the states are used after the keys were read."""
 _RETRY_INTERVAL = 5
-"""The same while the store is unavailable, so that most requests do not wait for it."""
-_SEEN_SECONDS = 8
-"""Seconds for which this process must have seen a key before it signs with it, as long as the previous key may sign.
-Every API has fetched the key by then, whatever the clock of the process that published it."""
-_MAX_SKEW = 60
-"""Seconds between the clocks of two processes, each at most half of that from the right time."""
+"""Seconds for which the states are used while the store is unavailable, so that most requests do not wait for it."""
 
 
 class KeyRing:
@@ -185,7 +179,7 @@ class KeyRing:
         if previous.kid not in states.published or previous.private_key == DESTROYED:
             return row
         seen_for = self._clock() - self._seen_since.get(row.kid, 0)
-        return previous if 0 <= seen_for < _SEEN_SECONDS else row
+        return previous if 0 <= seen_for < KEY_SEEN_SECONDS else row
 
     async def _decrypt(self, row: StoredKey, states: KeyStates) -> SigningKey:
         try:
@@ -215,7 +209,7 @@ class KeyRing:
                 await self._read()
 
     async def _read(self) -> None:
-        valid_for = _CACHE_SECONDS
+        valid_for = KEY_CACHE_SECONDS
         try:
             self._rows = await self._store.read(signing_keys.load_all)
             self._is_failing = False
@@ -235,5 +229,7 @@ class KeyRing:
         """Clocks differ, so at the first read the age of a young key is unknown. An old key is old by any clock."""
         seen_since = {row.kid: self._seen_since.get(row.kid, now) for row in self._rows}
         if self._states is None:
-            seen_since |= {row.kid: 0 for row in self._rows if now - row.published_at > _SEEN_SECONDS + _MAX_SKEW}
+            seen_since |= {
+                row.kid: 0 for row in self._rows if now - row.published_at > KEY_SEEN_SECONDS + MAX_CLOCK_SKEW
+            }
         self._seen_since = seen_since

@@ -10,6 +10,7 @@ from auth_service.keys.master_key import MasterKey, WrongMasterKey
 from auth_service.keys.master_key_rotation import ReloadingMasterKey, with_active_master_key
 from auth_service.store.keys import stored_secrets
 from auth_service.store.keys.stored_secrets import Secrets
+from auth_service.vocabulary.timing import FORM_KEY_KEPT
 from tallystick.clock import Clock
 from tallystick_service.store import Store
 
@@ -21,8 +22,6 @@ FORM_KEY = "form_key"
 """For the MAC of the signed state in forms."""
 SECRETS = (REFRESH_KEY, FORM_KEY)
 SECRET_BYTES = 32
-FORM_KEY_KEPT = 3600 + 60
-"""Seconds for which a replaced form key is kept: a form is valid for an hour."""
 _RELOAD_INTERVAL = 1.0
 """Seconds between two reads that a token with an unknown version can cause."""
 

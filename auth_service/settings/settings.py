@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from auth_service.client_metadata.redirect_uris import check_private_use_scheme, check_web_url
 from auth_service.settings.declarations import DeclaredApi, DeclaredClient, DeclaredUser
 from auth_service.vocabulary.scopes import OIDC_SCOPES
+from auth_service.vocabulary.timing import MIN_SIGNING_KEY_AHEAD
 from tallystick.clock import LEEWAY
 from tallystick.urls import is_loopback
 from tallystick_service.settings.database_url import DatabaseTimeout, DatabaseUrl
@@ -96,7 +97,7 @@ class Lifetimes(_Frozen):
     login_session_absolute: Seconds = 2_592_000
     signing_key: Annotated[int, Field(ge=0, le=10 * 365 * 86400)] = 7_776_000
     """Seconds for which a key signs before its successor takes over; 0: until somebody commands it."""
-    signing_key_ahead: Annotated[int, Field(ge=10, le=86400)] = 60
+    signing_key_ahead: Annotated[int, Field(ge=MIN_SIGNING_KEY_AHEAD, le=86400)] = 60
 
     def grace_of(self, *, is_public: bool) -> int:
         """How long after a rotation the refresh token that was spent gets the same answer again."""

@@ -1,7 +1,7 @@
-"""The status list is kept true: a background task of each process (Token Status List §5, §8).
+"""The background task of each process that signs and stores the status list (Token Status List §5, §8).
 
-Whichever process looks first after a revocation signs the next list and puts it into the store, from which all serve
-the same bytes. So there is one sequence of lists, each dated after the one before, however many processes there are.
+The first process that sees a revocation signs the next list and stores it, and all processes serve the stored bytes. So
+there is one sequence of lists, however many processes there are, and each list is dated later than the one before.
 """
 
 import asyncio
@@ -12,11 +12,18 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from auth_service.keys.key_ring import KeyRing
-from auth_service.status_list import status_list_token
+from auth_service.status_list.status_list_token import sign_status_list
 from auth_service.store.status_list import revoked_indexes, status_lists
 from auth_service.store.status_list.status_lists import StoredList
 from auth_service.telemetry.metrics import StatusListFacts
 from auth_service.vocabulary.non_decreasing_clock import NonDecreasingClock
+from auth_service.vocabulary.timing import (
+    CLEAR_MARGIN,
+    STATUS_LIST_INTERVAL,
+    STATUS_LIST_POLL_INTERVAL,
+    STATUS_LIST_POLL_JITTER,
+    STATUS_LIST_RESIGN_INTERVAL,
+)
 from tallystick.clock import LEEWAY
 from tallystick.errors import TemporarilyUnavailable
 from tallystick_service.store import Store
@@ -24,26 +31,23 @@ from tallystick_service.tasks.background_task import background_task
 
 _log = logging.getLogger(__name__)
 
-_LOOK_EVERY = 0.4
-"""Seconds, about, so that with the signing a change is published within one."""
-_WHEN_WAITING = 0.1
-"""Seconds while a change waits because there was a list in this second already."""
-_WHEN_AWAY = 1.0
-_MARGIN = 70
-"""Seconds: ten for a process that goes on issuing under a revoked family until it has heard of it, and a minute by
-which the clocks of two machines may be apart."""
+_BEHIND_INTERVAL = 0.1
+"""Seconds between two looks while a change waits because a list was signed in this second already."""
+_RETRY_INTERVAL = 1.0
 _PAGE = 20_000
-"""Revoked indexes that one unit reads: some milliseconds' worth."""
+"""Revoked indexes that one unit reads, which takes some milliseconds."""
 
 
-class StatusListPublishing:
-    """Let it go on within `running()`; `published` is what the store had a moment ago."""
+class StatusListPublisher:
+    """Publishes within `running()`. `published` is the list as this process last read it from the store."""
 
     def __init__(
         self, *, issuer: str, store: Store, key_ring: KeyRing, clock: NonDecreasingClock, lifetime: int
     ) -> None:
-        """`lifetime` of a list: seconds, after which no token that was issued before it is believed. Where it was
-        longer under an earlier configuration, that one counts."""
+        """`lifetime` is seconds. A list is valid for it, or for the longest one that any configuration ever had.
+
+        No access token lives longer than the lists that were signed after it was issued.
+        """
         self._issuer = issuer
         self._store = store
         self._key_ring = key_ring
@@ -53,19 +57,22 @@ class StatusListPublishing:
 
     @property
     def published(self) -> StoredList:
-        """The newest list that this process knows, also while the store is away. Raises TemporarilyUnavailable."""
+        """The newest list that this process knows, also while the store is unavailable.
+
+        Raises TemporarilyUnavailable before the first list.
+        """
         if self._stored is None or not self._stored.token:
             raise TemporarilyUnavailable("no status list has been published yet")
         return self._stored
 
     @property
     def is_current(self) -> bool:
-        """Whether there is a list that may be believed: if not, nobody is told of revocations."""
+        """Whether there is a list that has not expired. Without one, APIs do not hear of revocations."""
         known = self._stored
         return known is not None and bool(known.token) and self._clock() - known.iat < self._lifetime
 
     def facts(self) -> StatusListFacts | None:
-        """For those who watch."""
+        """For the metrics; None before the first list."""
         known = self._stored
         if known is None or not known.token:
             return None
@@ -73,52 +80,54 @@ class StatusListPublishing:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """From the first list on. Without a store there is none, and the task goes on trying."""
+        """Publish once, then go on in the background. While the store is unavailable, the task tries again."""
         try:
-            await self.look()
+            await self.publish_if_due()
         except TemporarilyUnavailable:
             _log.warning("the status list cannot be published yet")
-        async with background_task(self._go_on()):
+        async with background_task(self._run()):
             yield
 
-    async def look(self) -> None:
-        """Take over what the store has, and sign the next list if it is time. Raises TemporarilyUnavailable."""
+    async def publish_if_due(self) -> None:
+        """Read the stored list, and sign and store the next one if it is due. Raises TemporarilyUnavailable."""
         known = self._stored
-        seen = await self._store.read(status_lists.look, known)
-        self._clock.note(seen.iat - 1)  # a list may be dated one second ahead
-        if seen.some_await_listing:
-            while await self._store.write(revoked_indexes.count_in):
+        changes = await self._store.read(status_lists.read_changes, known)
+        self._clock.note(changes.iat - 1)  # a list may be dated one second ahead
+        if changes.has_unlisted:
+            while await self._store.write(revoked_indexes.assign_revision):
                 pass
-        stored = seen.stored or known
-        if stored is None or seen.some_await_listing:
-            stored = await self._store.read(status_lists.load)
+        stored = changes.stored or known
+        if stored is None or changes.has_unlisted:
+            stored = await self._store.read(status_lists.load_list)
         if stored.lifetime < self._lifetime:
-            await self._store.write(status_lists.keep_longer, self._lifetime)
-            stored = await self._store.read(status_lists.load)
+            await self._store.write(status_lists.extend_lifetime, self._lifetime)
+            stored = await self._store.read(status_lists.load_list)
         self._stored = stored
         if await self._is_due(stored):
             await self._publish_next(stored)
 
-    async def _go_on(self) -> None:
+    async def _run(self) -> None:
         while True:
-            pause = _WHEN_WAITING if self._stored is not None and self._stored.is_behind else _LOOK_EVERY
-            await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - processes need not keep step
+            is_behind = self._stored is not None and self._stored.is_behind
+            interval = _BEHIND_INTERVAL if is_behind else STATUS_LIST_POLL_INTERVAL
+            jitter = random.uniform(1 - STATUS_LIST_POLL_JITTER, 1 + STATUS_LIST_POLL_JITTER)  # noqa: S311
+            await asyncio.sleep(interval * jitter)
             try:
-                await self.look()
-            except TemporarilyUnavailable:  # of that the store has told
-                await asyncio.sleep(_WHEN_AWAY)
+                await self.publish_if_due()
+            except TemporarilyUnavailable:  # already logged by the store
+                await asyncio.sleep(_RETRY_INTERVAL)
             except Exception:
                 _log.exception("could not publish the status list")
-                await asyncio.sleep(_WHEN_AWAY)
+                await asyncio.sleep(_RETRY_INTERVAL)
 
     async def _is_due(self, stored: StoredList) -> bool:
         now = self._clock()
         if stored.iat > now:
-            return False  # at most one list a second, or their dates would run away from the clock
+            return False  # at most one list a second, or their dates would run ahead of the clock
         return (
             stored.is_behind
             or stored.size < stored.wanted_size
-            or now - stored.iat >= status_list_token.RESIGN_EVERY
+            or now - stored.iat >= STATUS_LIST_RESIGN_INTERVAL
             or stored.kid not in await self._key_ring.verification_keys()
         )
 
@@ -126,9 +135,9 @@ class StatusListPublishing:
         now = self._clock()
         key = await self._key_ring.signing_key()
         revoked = await self._revoked(stored.revision, now=now)
-        iat = max(now, stored.iat + 1)
+        iat = max(now, stored.iat + STATUS_LIST_INTERVAL)
         token = await asyncio.to_thread(
-            status_list_token.write,
+            sign_status_list,
             revoked,
             size=stored.wanted_size,
             issuer=self._issuer,
@@ -145,20 +154,20 @@ class StatusListPublishing:
             kid=key.kid,
             token=token,
         )
-        if not await self._store.write(status_lists.publish, following, instead_of=stored.iat, now=now):
-            self._stored = await self._store.read(status_lists.load)  # another process was first
+        if not await self._store.write(status_lists.replace_list, following, previous_iat=stored.iat, now=now):
+            self._stored = await self._store.read(status_lists.load_list)  # another process was first
             return
         self._stored = following
-        clear_at = now + stored.lifetime + _MARGIN
-        while await self._store.write(revoked_indexes.note_listed, revision=stored.revision, clear_at=clear_at):
+        clear_at = now + stored.lifetime + CLEAR_MARGIN
+        while await self._store.write(revoked_indexes.set_clear_at, revision=stored.revision, clear_at=clear_at):
             pass
-        await self._store.write(revoked_indexes.free, cleared_before=now - stored.lifetime - LEEWAY)
+        await self._store.write(revoked_indexes.free_indexes, cleared_before=now - stored.lifetime - LEEWAY)
 
     async def _revoked(self, revision: int, *, now: int) -> list[int]:
         revoked: list[int] = []
         while True:
             page = await self._store.read(
-                revoked_indexes.page,
+                revoked_indexes.read_page,
                 after=revoked[-1] if revoked else -1,
                 revision=revision,
                 now=now,

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from auth_service.status_list.index_pool import StatusIndexPool
 from auth_service.store.tokens import client_families
 from auth_service.store.tokens.token_families import Family, FamilyLifetime
+from auth_service.vocabulary.timing import FAMILY_CACHE_SECONDS
 from tallystick.clock import Clock
 from tallystick_service.store import Store
 
-_CACHE_SECONDS = 1
 _MAX_CACHED = 10_000
 
 
@@ -34,7 +34,9 @@ class ClientFamilies:
     async def get_or_create(self, client_id: str) -> Family | None:
         """The client's family, begun if it has none; None when the client is disabled. Raises StoreUnavailable."""
         cached, now = self._cached.get(client_id), self._clock()
-        if cached is not None and 0 <= now - cached.since < _CACHE_SECONDS:  # negative when the clock was set back
+        if (
+            cached is not None and 0 <= now - cached.since < FAMILY_CACHE_SECONDS
+        ):  # negative when the clock was set back
             return cached.family
         forgotten = self._forgotten
         family = await self._status_indexes.begin_family(

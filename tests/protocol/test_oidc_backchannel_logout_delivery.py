@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Connection
 
 from auth_service.store.logout import logout_deliveries
-from auth_service.store.logout.logout_deliveries import LEASE
 from auth_service.store.users import users
+from auth_service.vocabulary.timing import LOGOUT_DELIVERY_LEASE
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import EMAIL
@@ -168,10 +168,10 @@ async def test_what_a_killed_process_was_at_is_tried_again(
 
     def taken_by_another(connection: Connection) -> None:
         users.sign_out_user(connection, str(sub), now=clock())
-        assert logout_deliveries.take_due(connection, {"app-one": 2}, now=clock())
+        assert logout_deliveries.take_due_deliveries(connection, {"app-one": 2}, now=clock())
 
     await auth.store.write(taken_by_another)
-    clock.advance(seconds=LEASE - 1)
+    clock.advance(seconds=LOGOUT_DELIVERY_LEASE - 1)
     wake(auth)
     await asyncio.sleep(0.2)
     assert not receivers.requests

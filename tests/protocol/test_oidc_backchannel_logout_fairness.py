@@ -125,7 +125,7 @@ async def test_a_look_costs_the_same_however_much_waits(auth: AuthService, clock
     def plan(connection: Connection) -> str:
         connection.exec_driver_sql("ANALYZE logout_deliveries")
         explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
-        look = logout_deliveries._WAITING.compile(connection)
+        look = logout_deliveries._QUEUE.compile(connection)
         return "\n".join(str(row) for row in connection.exec_driver_sql(f"{explain} {look}"))
 
     await auth.store.write(add_clients, ["dead"], "file")

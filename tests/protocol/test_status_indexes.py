@@ -11,8 +11,8 @@ from auth_service.status_list.index_pool import StatusIndexPool
 from auth_service.store.schema.tables import revoked_indexes as revoked
 from auth_service.store.schema.tables import status_lists, token_families, users
 from auth_service.store.status_list import status_indexes
-from auth_service.store.status_list.status_indexes import BLOCK, SEEN_AFTER, Reserved
-from auth_service.vocabulary.timing import KEEP_ENDED_SECONDS
+from auth_service.store.status_list.status_indexes import BLOCK, Reserved
+from auth_service.vocabulary.timing import KEEP_ENDED_SECONDS, LARGER_LIST_DELAY
 from tallystick.errors import TemporarilyUnavailable
 from tests.support.auth_service import AuthService
 from tests.support.status_lists import fetch, look, provider_of, reference_of
@@ -146,7 +146,7 @@ async def test_the_list_doubles_before_it_is_full_and_the_new_half_waits_until_i
     auth.clock.advance(seconds=1)
     await look(auth)
     assert (await fetch(auth)).size == 2 * SMALL  # and not four times, before anyone has seen the half that is new
-    auth.clock.advance(seconds=SEEN_AFTER - 1)
+    auth.clock.advance(seconds=LARGER_LIST_DELAY - 1)
     late = await reserve(auth, *range(4, 8))
     assert late is not None
     assert min(late.indexes) >= SMALL
@@ -163,7 +163,7 @@ async def test_without_a_free_index_a_code_is_not_spent(auth: AuthService) -> No
     auth.clock.advance(seconds=1)
     await look(auth)
     await look(auth)
-    auth.clock.advance(seconds=SEEN_AFTER)
+    auth.clock.advance(seconds=LARGER_LIST_DELAY)
     assert (await rp.token(code)).status_code == 200
 
 

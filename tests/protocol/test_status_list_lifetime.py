@@ -80,7 +80,7 @@ async def test_a_family_that_ended_under_a_shorter_configuration_is_still_listed
 async def test_a_crowd_is_listed_whole_though_no_unit_takes_it_at_once(
     auth: AuthService, rp: RelyingParty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_AT_ONCE", 2)
+    monkeypatch.setattr(module, "_MAX_CHANGED", 2)
     tokens = [await access_token(rp) for _ in range(5)]
     for token in tokens:
         await rp.revoke(token)

@@ -91,7 +91,7 @@ async def test_any_cache_may_keep_it_for_a_second_and_any_page_may_read_it(auth:
 async def test_lists_of_the_past_are_not_kept(auth: AuthService) -> None:
     past = await auth.http().get("/status-lists/1?time=1700000000")
     assert past.status_code == 501
-    assert past.json() == {"error": "invalid_request", "error_description": "lists of the past are not kept"}
+    assert past.json() == {"error": "invalid_request", "error_description": "earlier lists are not kept"}
     assert (await auth.http().get("/status-lists/2")).status_code == 404
 
 

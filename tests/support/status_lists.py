@@ -60,7 +60,7 @@ def provider_of(auth: AuthService) -> Provider:
 
 async def look(auth: AuthService) -> None:
     """What each process does several times a second."""
-    await provider_of(auth).status_list_publishing.look()
+    await provider_of(auth).status_list_publisher.publish_if_due()
 
 
 async def next_list(auth: AuthService) -> ReadList:

@@ -1,4 +1,4 @@
-"""GET /jwks: the public halves (RFC 7517 §5)."""
+"""GET /jwks: the public signing keys (RFC 7517 §5)."""
 
 from hashlib import sha256
 
@@ -8,23 +8,20 @@ from auth_service.endpoints.dependencies import KeyRingDep
 from auth_service.http.entity_tag import matches_if_none_match
 from auth_service.http.raw_route import RawRoute
 from auth_service.http.route_traits import ANY_ORIGIN
+from auth_service.vocabulary.timing import JWKS_MAX_AGE
 from tallystick_service.asgi.request_id import POLLED
 
 router = APIRouter(tags=["Metadata"], route_class=RawRoute)
-
-# Much shorter than a key is published ahead, so that no cache hides a key that has begun to sign; and so short that one
-# that was withdrawn is gone from every API within five seconds, whatever cache stands between.
-_CACHE_CONTROL = "public, max-age=1"
 
 
 @router.get("/jwks", response_class=Response, responses={304: {"description": "Not changed"}})
 @POLLED
 @ANY_ORIGIN
 async def jwks(request: Request, key_ring: KeyRingDep) -> Response:
-    """The keys that tokens are verified with. A key is here before it signs, and until its last token has expired."""
+    """The keys to verify tokens with. A key is published before it signs, and until its last token has expired."""
     document = await key_ring.jwks()
-    tag = f'"{sha256(document).hexdigest()[:32]}"'  # alike in all processes, because the document is
-    headers = {"Cache-Control": _CACHE_CONTROL, "ETag": tag}
+    tag = f'"{sha256(document).hexdigest()[:32]}"'  # the same in all processes, as the document is
+    headers = {"Cache-Control": f"public, max-age={JWKS_MAX_AGE}", "ETag": tag}
     if matches_if_none_match(tag, request.headers.getlist("if-none-match")):
         return Response(status_code=304, headers=headers)
     return Response(document, headers=headers, media_type="application/jwk-set+json")

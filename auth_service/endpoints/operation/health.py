@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from auth_service.endpoints.dependencies import KeyRingDep, RegistryDep, StatusListPublishingDep, StoreDep
+from auth_service.endpoints.dependencies import KeyRingDep, RegistryDep, StatusListPublisherDep, StoreDep
 from auth_service.http.json_response import json_response
 from auth_service.http.openapi import error_responses
 from tallystick.errors import TemporarilyUnavailable
@@ -21,7 +21,7 @@ async def healthz() -> Response:
 @router.get("/readyz", response_class=Response, responses=error_responses(503))
 @POLLED
 async def readyz(
-    registry: RegistryDep, store: StoreDep, key_ring: KeyRingDep, publisher: StatusListPublishingDep
+    registry: RegistryDep, store: StoreDep, key_ring: KeyRingDep, publisher: StatusListPublisherDep
 ) -> Response:
     """The store can be read and written, there is a signing key, and the status list is current."""
     try:
@@ -29,7 +29,7 @@ async def readyz(
         await store.check_writing()
         await key_ring.signing_key()
         if not publisher.is_current:
-            await publisher.look()
+            await publisher.publish_if_due()
         if not publisher.is_current:
             raise TemporarilyUnavailable("the status list is out of date")
     except TemporarilyUnavailable:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from auth_service.authentication.login_sessions import LoginSessions
 from auth_service.authorization.redirect_trust import RedirectTrust
-from auth_service.backchannel_logout.delivery_task import LogoutDelivery
+from auth_service.backchannel_logout.delivery_task import LogoutDeliveryTask
 from auth_service.client_metadata.redirect_uris import shown_target
 from auth_service.endpoints.dependencies import (
     ClockDep,
@@ -49,7 +49,7 @@ class SignOut:
     def __init__(
         self,
         login_sessions: LoginSessions,
-        logout_delivery: LogoutDelivery,
+        logout_delivery: LogoutDeliveryTask,
         redirect_trust: RedirectTrust,
         metrics: AuthMetrics,
     ) -> None:

@@ -156,7 +156,7 @@ def disable_client(connection: Connection, client_id: str, *, by: str, now: int)
         .returning(clients.c.client_id)
     ).one_or_none()
     void_codes(connection, client_id)
-    logout_deliveries.drop(connection, client_id)
+    logout_deliveries.drop_deliveries(connection, client_id)
     revocations.revoke_families_of_client(connection, client_id, now=now)
     if found is not None:
         audit_trail.record(connection, "client_disabled", now=now, client_id=client_id, by=by)

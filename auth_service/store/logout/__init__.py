@@ -1,1 +1,1 @@
-"""Logout tokens that wait for their delivery."""
+"""The queue of logout tokens to deliver."""

@@ -1,7 +1,7 @@
-"""The bits that are set in the status list: who sets them, and when they are cleared again.
+"""The indexes whose bits are set in the status list, from the revocation until the bit is cleared.
 
-A row lives on when its token family is gone, because the tokens do. It is taken into the list in three steps, so that
-whatever order units commit in, none is overlooked: written (no revision), counted into a revision, listed.
+A row stays when its token family is deleted, because access tokens may still be valid. It passes three steps, so that
+none is overlooked whatever order units commit in: written without a revision, assigned to a revision, listed.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from auth_service.store.schema.locks import Lock
 from auth_service.store.schema.tables import revoked_indexes, status_lists, token_families
 from tallystick_service.store import advisory_lock
 
-_AT_ONCE = 10_000
-"""Rows that one unit changes: of a crowd, some at a time, or no unit would end within its deadline."""
-_FREED_AT_ONCE = 1000
+_MAX_CHANGED = 10_000
+"""Rows that one unit changes. A mass revocation takes several units, so that each ends within its deadline."""
+_MAX_FREED = 1000
 
 
 def add_indexes(connection: Connection, indexes: Select[tuple[int]]) -> None:
-    """What `indexes` selects is to be set in the next list. In the same unit as what revoked it."""
+    """Set the bits of the selected indexes in the next list. Called in the unit that revokes their families."""
     insert: Any = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}[connection.dialect.name]
     connection.execute(
         insert(revoked_indexes)
@@ -29,26 +29,29 @@ def add_indexes(connection: Connection, indexes: Select[tuple[int]]) -> None:
     )
 
 
-def await_listing(connection: Connection) -> bool:
-    """Whether there are some that no list can have yet."""
+def has_unlisted(connection: Connection) -> bool:
+    """Whether there are indexes without a revision, which no list can contain yet."""
     return connection.execute(select(exists().where(revoked_indexes.c.revision.is_(None)))).scalar_one()
 
 
-def count_in(connection: Connection) -> bool:
-    """Some that are committed by now are of a new revision, which the next list has whole; True: there may be more."""
-    # The list is locked first, as whoever publishes it does, or each could wait for the other.
+def assign_revision(connection: Connection) -> bool:
+    """Assign a new revision to indexes that are committed by now. The next list contains all of a revision.
+
+    True: there may be more of them.
+    """
+    # The list's row is locked first, as when a list is published; in another order two units could wait for each other.
     revision = connection.execute(select(status_lists.c.revision + 1).with_for_update()).scalar_one()
-    waiting = select(revoked_indexes.c.status_index).where(revoked_indexes.c.revision.is_(None)).limit(_AT_ONCE)
+    waiting = select(revoked_indexes.c.status_index).where(revoked_indexes.c.revision.is_(None)).limit(_MAX_CHANGED)
     counted = connection.execute(
         update(revoked_indexes).where(revoked_indexes.c.status_index.in_(waiting)).values(revision=revision)
     )
     if counted.rowcount:
         connection.execute(update(status_lists).values(revision=revision))
-    return counted.rowcount == _AT_ONCE
+    return counted.rowcount == _MAX_CHANGED
 
 
-def page(connection: Connection, *, after: int, revision: int, now: int, limit: int) -> Sequence[int]:
-    """At most `limit` of the indexes whose bits are set in this revision, in order, from `after` on."""
+def read_page(connection: Connection, *, after: int, revision: int, now: int, limit: int) -> Sequence[int]:
+    """At most `limit` of the indexes whose bits are set in this revision, in order, and greater than `after`."""
     return (
         connection.execute(
             select(revoked_indexes.c.status_index)
@@ -65,25 +68,28 @@ def page(connection: Connection, *, after: int, revision: int, now: int, limit: 
     )
 
 
-def note_listed(connection: Connection, *, revision: int, clear_at: int) -> bool:
-    """Some that are in a published list: no token of theirs is believed after `clear_at`. Whether there may be more."""
+def set_clear_at(connection: Connection, *, revision: int, clear_at: int) -> bool:
+    """Record, for indexes in a published list, that their tokens are all invalid after `clear_at` (Unix seconds).
+
+    True: there may be more of them.
+    """
     listed = select(revoked_indexes.c.status_index).where(
         revoked_indexes.c.revision <= revision, revoked_indexes.c.clear_at.is_(None)
     )
     noted = connection.execute(
         update(revoked_indexes)
-        .where(revoked_indexes.c.status_index.in_(listed.limit(_AT_ONCE)))
+        .where(revoked_indexes.c.status_index.in_(listed.limit(_MAX_CHANGED)))
         .values(clear_at=clear_at)
     )
-    return noted.rowcount == _AT_ONCE
+    return noted.rowcount == _MAX_CHANGED
 
 
-def free(connection: Connection, *, cleared_before: int) -> None:
-    """Give back indexes whose bits were cleared so long ago that no list has them; those of a crowd in several goes."""
-    # In turn with `reserve`: else what another process has freed and given away meanwhile would be freed once more.
+def free_indexes(connection: Connection, *, cleared_before: int) -> None:
+    """Free some of the indexes whose bits were cleared so long ago that no valid list contains them."""
+    # Under the lock of `reserve_block`, or this could free an index that another process has freed and given away.
     advisory_lock(connection, Lock.STATUS_BLOCKS)
     old = select(revoked_indexes.c.status_index).where(revoked_indexes.c.clear_at <= cleared_before)
-    gone = list(connection.execute(old.order_by(revoked_indexes.c.clear_at).limit(_FREED_AT_ONCE)).scalars())
+    gone = list(connection.execute(old.order_by(revoked_indexes.c.clear_at).limit(_MAX_FREED)).scalars())
     if gone:
         mine = token_families.c.status_index.in_(gone)
         connection.execute(update(token_families).where(mine).values(status_index=None))

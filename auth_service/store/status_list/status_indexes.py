@@ -1,7 +1,7 @@
-"""Which bits of the status list may be given to new token families.
+"""Reservation of status list indexes for new token families.
 
-Processes reserve whole blocks and hand out what is free in them at random, so that an index costs no write of its own
-and tells nothing about its neighbours.
+A process reserves a whole block and hands out its free indexes in random order. So an index costs no write of its own,
+and does not show which tokens were issued next to each other.
 """
 
 from collections.abc import Sequence
@@ -11,37 +11,36 @@ from sqlalchemy import Connection, bindparam, case, select, update
 
 from auth_service.store.schema.locks import Lock
 from auth_service.store.schema.tables import revoked_indexes, status_blocks, status_lists, token_families
-from auth_service.vocabulary.timing import KEEP_ENDED_SECONDS
+from auth_service.vocabulary.timing import KEEP_ENDED_SECONDS, LARGER_LIST_DELAY
 from tallystick.clock import LEEWAY
 from tallystick_service.store import advisory_lock, insert_on_conflict
 
 BLOCK = 1024
-"""Indexes."""
+"""Indexes in a block."""
 MAX_SIZE = 2**26
-"""Bits of the list, 8 MiB: beyond it there are no new families until old ones have died."""
-SEEN_AFTER = 10
-"""Seconds from the publication of a larger list until its new indexes are handed out."""
-_LOOK_AT = 4
+"""Bits of the list (8 MiB). When a list of this size is full, no new family begins until old ones have expired."""
+_MAX_LOOKED_AT = 4
 """Blocks with little room to look into before the best of them is taken."""
-_ROOM = BLOCK // 4
-"""A list in which no block looked at has so many free indexes is to grow."""
+_ENOUGH_ROOM = BLOCK // 4
+"""Free indexes in a block. When no block looked at has as many, the list grows."""
 
 
 @dataclass(frozen=True)
 class Reserved:
-    """Free indexes that nobody else gives away before `until` (Unix seconds)."""
+    """Free indexes of one block that no other process hands out before `until` (Unix seconds)."""
 
     indexes: Sequence[int]
     until: int
 
 
 def reserve_block(connection: Connection, anywhere: Sequence[int], *, now: int, until: int) -> Reserved | None:
-    """Reserve a block for this process; `anywhere` are large random numbers, a place to look at for each.
+    """Reserve a block for this process. Each of the large random numbers in `anywhere` names a block to look at.
 
-    None when nothing is free, or no list has been published yet. When room runs short, the list is asked to grow.
+    None when no index is free, or no list has been published yet. When room runs short, this also asks the next
+    publication for a larger list.
     """
     advisory_lock(connection, Lock.STATUS_BLOCKS)
-    status_list = connection.execute(_LIST, {"seen": now - SEEN_AFTER}).one()
+    status_list = connection.execute(_LIST, {"seen": now - LARGER_LIST_DELAY}).one()
     if not status_list.is_published:
         return None
     blocks = list(dict.fromkeys(number % (status_list.usable // BLOCK) for number in anywhere))
@@ -49,26 +48,29 @@ def reserve_block(connection: Connection, anywhere: Sequence[int], *, now: int, 
     not_taken = [block for block in blocks if block not in taken]
     block, indexes = 0, list[int]()
     for looked, candidate in enumerate(not_taken):
-        # A list is believed for its lifetime: until then, an index may not mean another family.
-        free = _free_in(connection, candidate, dead_by=now + KEEP_ENDED_SECONDS - LEEWAY - status_list.lifetime)
+        # A verifier may use a list for its whole lifetime; until then an index must not mean another family.
+        free = _free_in(connection, candidate, ended_by=now + KEEP_ENDED_SECONDS - LEEWAY - status_list.lifetime)
         if len(free) > len(indexes):
             block, indexes = candidate, free
-        if len(indexes) >= _ROOM or (indexes and looked >= _LOOK_AT):
+        if len(indexes) >= _ENOUGH_ROOM or (indexes and looked >= _MAX_LOOKED_AT):
             break
-    if len(indexes) < _ROOM:
-        connection.execute(_GROW, {"seen": now - SEEN_AFTER})
+    if len(indexes) < _ENOUGH_ROOM:
+        connection.execute(_GROW, {"seen": now - LARGER_LIST_DELAY})
     if not indexes:
         return None
     connection.execute(_RESERVE[connection.dialect.name], {"block": block, "reserved_until": until})
     return Reserved(indexes, until)
 
 
-def _free_in(connection: Connection, block: int, *, dead_by: int) -> list[int]:
-    """Families that ended by themselves give theirs back when they may be pruned at `dead_by`, since they have no bit
-    set; what was revoked is free when its bit has gone."""
+def _free_in(connection: Connection, block: int, *, ended_by: int) -> list[int]:
+    """The free indexes of a block.
+
+    Takes the index from families that expired without a revocation, when their `prune_at` is `ended_by` or earlier:
+    their bits are not set. The index of a revoked family is freed when its bit has been cleared (`free_indexes`).
+    """
     indexes = range(block * BLOCK, (block + 1) * BLOCK)
     bounds = {"first": indexes[0], "last": indexes[-1]}
-    connection.execute(_FREE, {**bounds, "dead_by": dead_by})
+    connection.execute(_FREE, {**bounds, "ended_by": ended_by})
     used = {*connection.execute(_USED, bounds).scalars(), *connection.execute(_REVOKED, bounds).scalars()}
     return [index for index in indexes if index not in used]
 
@@ -85,7 +87,8 @@ _GROW = (
     .where(
         status_lists.c.wanted_size == status_lists.c.size,
         status_lists.c.size < MAX_SIZE,
-        status_lists.c.grown_at <= bindparam("seen"),  # else it would be a third size before the second was seen
+        status_lists.c.grown_at
+        <= bindparam("seen"),  # else verifiers could meet indexes of a list two sizes larger than theirs
     )
     .values(wanted_size=status_lists.c.size * 2)
 )
@@ -99,7 +102,7 @@ _REVOKED = select(revoked_indexes.c.status_index).where(
 )
 _FREE = (
     update(token_families)
-    .where(_IN_BLOCK, token_families.c.revoked_at.is_(None), token_families.c.prune_at <= bindparam("dead_by"))
+    .where(_IN_BLOCK, token_families.c.revoked_at.is_(None), token_families.c.prune_at <= bindparam("ended_by"))
     .values(status_index=None)
 )
 

@@ -1,4 +1,4 @@
-"""The status list as it is published: one signed token, which all processes serve."""
+"""The published status list: one row with the signed token, which all processes serve."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,10 @@ from auth_service.store.status_list import revoked_indexes
 
 @dataclass(frozen=True)
 class StoredList:
-    """`token` is "" before the first list; `revoked` of its `size` bits are set. `revision` is that of the revoked
-    indexes, `listed_revision` that of those in it."""
+    """`token` is "" before the first list. `revoked` of its `size` bits are set.
+
+    `revision` is the newest one of the revoked indexes, `listed_revision` the newest one that the list contains.
+    """
 
     size: int
     wanted_size: int
@@ -25,27 +27,30 @@ class StoredList:
 
     @property
     def is_behind(self) -> bool:
-        """Whether something was revoked that is not in it."""
+        """Whether the list lacks a revocation."""
         return self.listed_revision < self.revision
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a process must know several times a second; `stored` is None when it has that list already."""
+class Changes:
+    """What each process polls. `stored` is None when the process knows the stored list already.
+
+    `has_unlisted`: there are revoked indexes without a revision.
+    """
 
     iat: int
-    some_await_listing: bool
+    has_unlisted: bool
     stored: StoredList | None
 
 
-def look(connection: Connection, known: StoredList | None) -> Look:
-    """The list, if it or what it should have is not as it was known."""
+def read_changes(connection: Connection, known: StoredList | None) -> Changes:
+    """The stored list if it, its wanted size or its revision differ from what the process knows."""
     row = connection.execute(select(status_lists.c.iat, status_lists.c.revision, status_lists.c.wanted_size)).one()
-    is_news = known is None or tuple(row) != (known.iat, known.revision, known.wanted_size)
-    return Look(row.iat, revoked_indexes.await_listing(connection), load(connection) if is_news else None)
+    has_changed = known is None or tuple(row) != (known.iat, known.revision, known.wanted_size)
+    return Changes(row.iat, revoked_indexes.has_unlisted(connection), load_list(connection) if has_changed else None)
 
 
-def load(connection: Connection) -> StoredList:
+def load_list(connection: Connection) -> StoredList:
     row = connection.execute(select(status_lists)).one()
     return StoredList(
         row.size,
@@ -60,18 +65,21 @@ def load(connection: Connection) -> StoredList:
     )
 
 
-def keep_longer(connection: Connection, lifetime: int) -> None:
-    """From now on lists are believed for so many seconds, if that is longer than it ever was: tokens that were issued
-    under an earlier configuration live as long as they were to."""
+def extend_lifetime(connection: Connection, lifetime: int) -> None:
+    """Make later lists valid for `lifetime` seconds, if that is longer than before.
+
+    The lifetime never shrinks, because tokens from an earlier configuration keep the lifetime that they were issued
+    with.
+    """
     connection.execute(update(status_lists).where(status_lists.c.lifetime < lifetime).values(lifetime=lifetime))
 
 
-def publish(connection: Connection, stored: StoredList, *, instead_of: int, now: int) -> bool:
-    """Serve this list from now on in the place of the one with the `iat` `instead_of`; False when that has gone."""
+def replace_list(connection: Connection, stored: StoredList, *, previous_iat: int, now: int) -> bool:
+    """Store the next list in place of the one with `previous_iat`. False when another process has replaced that one."""
     published = connection.execute(
         _PUBLISH,
         {
-            "before": instead_of,
+            "before": previous_iat,
             "the_size": stored.size,
             "the_revision": stored.listed_revision,
             "the_revoked": stored.revoked,

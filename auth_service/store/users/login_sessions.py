@@ -162,7 +162,7 @@ def end_login_session(connection: Connection, cookie_hash: bytes, *, now: int) -
     ).one_or_none()
     if ended is not None:
         # The deliveries come first: they wait for a concurrent deletion of a client.
-        logout_deliveries.enqueue(connection, [ended.sid], now=now)
+        logout_deliveries.enqueue_deliveries(connection, [ended.sid], now=now)
         revocations.revoke_families_of_login_session(connection, ended.sid, now=now)
         audit_trail.record(connection, "logout", now=now, sub=ended.sub, sid=ended.sid)
     return ended is not None

@@ -160,7 +160,7 @@ def _end_all(connection: Connection, sub: str, *, now: int) -> None:
         .values(ended_at=now)
         .returning(login_sessions.c.sid)
     ).scalars()
-    logout_deliveries.enqueue(connection, list(ended), now=now)  # first: it waits for who deletes a client
+    logout_deliveries.enqueue_deliveries(connection, list(ended), now=now)  # first: it waits for who deletes a client
     revocations.revoke_families_of_user(connection, sub, now=now)
 
 
