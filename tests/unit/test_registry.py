@@ -37,7 +37,7 @@ async def test_malformed_client_ids_and_long_origins_are_neither_looked_up_nor_c
 
 async def test_expired_entries_are_dropped(auth: AuthService, monkeypatch: pytest.MonkeyPatch) -> None:
     registry = auth.app.state.provider.registry
-    monkeypatch.setattr("auth_service.clients.registry._CACHE_SECONDS", 0.0)
+    monkeypatch.setattr("auth_service.clients.registry.CLIENT_CACHE_SECONDS", 0.0)
     for number in range(50):
         await registry.client(f"unknown-{number}")
     assert len(registry._clients._entries) <= 1
