@@ -149,7 +149,7 @@ def test_it_is_read_in_pages_in_order(command_line: CommandLine, monkeypatch: py
     many = [row | {"at": 1000 + number // 7, "sid": str(number)} for number in range(50)]
     write(command_line, lambda connection: connection.execute(insert(audit_table), many))
     for size in (1, 3, 7, 50, 51):
-        monkeypatch.setattr(command, "_PAGE", size)
+        monkeypatch.setattr(command, "_PAGE_SIZE", size)
         assert [entry["sid"] for entry in shown(command_line)] == [str(number) for number in range(50)]
         assert [entry["sid"] for entry in shown(command_line, "--limit", "9")] == [str(n) for n in range(41, 50)]
     assert all(earlier["at"] <= later["at"] for earlier, later in pairwise(shown(command_line)))
