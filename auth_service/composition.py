@@ -31,7 +31,7 @@ from auth_service.keys.rotation_task import KeyRotationTask
 from auth_service.keys.service_secrets import FORM_KEY, ServiceSecrets
 from auth_service.limits.credential_failure_limit import CredentialFailureLimit
 from auth_service.outgoing import OutgoingRequests
-from auth_service.registration.service import Registrations
+from auth_service.registration.service import RegistrationService
 from auth_service.settings.settings import Settings
 from auth_service.status_list.index_pool import StatusIndexPool
 from auth_service.status_list.publisher import StatusListPublisher
@@ -56,7 +56,7 @@ class Provider:
     settings: Settings
     store: Store
     registry: ClientRegistry
-    registrations: Registrations
+    registrations: RegistrationService
     key_ring: KeyRing
     secrets: ServiceSecrets
     token_lookup: TokenLookup
@@ -204,7 +204,7 @@ async def _provider(
         settings=settings,
         store=store,
         registry=registry,
-        registrations=Registrations(
+        registrations=RegistrationService(
             settings.registration,
             store,
             registry,

@@ -1,7 +1,7 @@
 """When the user is asked for consent, and to what."""
 
 from auth_service.authorization.pending import CheckedAuthorization
-from auth_service.client_metadata.redirect_uris import has_private_use_scheme, runs_on_the_device
+from auth_service.client_metadata.redirect_uris import has_private_use_scheme, leads_to_the_device
 
 
 def is_consent_due(authorization: CheckedAuthorization, consented: frozenset[str]) -> bool:
@@ -22,7 +22,7 @@ def is_local_program(authorization: CheckedAuthorization) -> bool:
     scheme it can, because the real app passes the code on to the server that has the secret, and so can the program.
     """
     uri = authorization.request.redirect_uri or ""
-    return has_private_use_scheme(uri) or (authorization.client.is_public and runs_on_the_device(uri))
+    return has_private_use_scheme(uri) or (authorization.client.is_public and leads_to_the_device(uri))
 
 
 def scopes_to_consent(authorization: CheckedAuthorization) -> tuple[str, ...]:

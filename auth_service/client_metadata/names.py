@@ -1,11 +1,11 @@
-"""Names that clients register for themselves: after RFC 8266, and stricter where a name could deceive a person."""
+"""Names of self-registered clients: RFC 8266, with stricter rules where a name could deceive a user."""
 
 import unicodedata
 from collections.abc import Iterable
 
 MAX_LENGTH = 60
 MAX_MARKS = 3
-"""Combining marks on one letter. Hebrew and the Indic scripts need three; more only overprint other lines."""
+"""Combining marks on one letter. Hebrew and the Indic scripts need three; more than that cover other lines of text."""
 
 _PUNCTUATION = frozenset("!#&'()+,-./:;?@[]_|·‐–—‘’“”・「」『』、。")
 _INVISIBLE = frozenset(
@@ -16,9 +16,10 @@ _INVISIBLE = frozenset(
     )
     for code in range(first, last + 1)
 )
-"""Letters and marks that are Default_Ignorable_Code_Point (Unicode 16). All others are in categories not allowed."""
+"""Letters and marks with the property Default_Ignorable_Code_Point (Unicode 16). All other characters with it are in
+categories that are refused."""
 _MIXABLE_SCRIPTS = frozenset({"LATIN", "GREEK", "CYRILLIC"})
-"""Scripts whose letters look alike."""
+"""Scripts with letters that look alike."""
 _GREEK_CAPITALS = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX")
 _LOOKALIKES = str.maketrans(
     "авеікмнорстухјѕһԁԛԝ" + "αβγεηικνορτυχ" + "ı015|!",
@@ -29,8 +30,8 @@ _LOOKALIKES = str.maketrans(
 def check_client_name(name: str) -> str:
     """Return `name` with its characters composed and its spaces collapsed (RFC 8266 §2.1).
 
-    Letters, digits, spaces and simple punctuation, at most MAX_LENGTH characters. Raises ValueError with the reason,
-    which repeats nothing of `name`. The caller has bounded the length of `name`.
+    Allowed are letters, digits, spaces and simple punctuation, at most MAX_LENGTH characters. Raises ValueError with a
+    reason that does not quote `name`. The caller has bounded the length of `name`.
     """
     name = unicodedata.normalize("NFKC", name)
     name = "".join(" " if unicodedata.category(character) == "Zs" else character for character in name)
@@ -49,8 +50,8 @@ def check_client_name(name: str) -> str:
     return name
 
 
-def is_one_of(name: str, others: Iterable[str]) -> bool:
-    """Whether a person could take `name` for one of `others`: alike but for case, accents, spaces and lookalikes."""
+def looks_like_one_of(name: str, others: Iterable[str]) -> bool:
+    """Whether `name` differs from one of `others` only by case, accents, spaces or lookalike letters."""
     own = _skeleton(name)
     return any(_skeleton(other) == own for other in others)
 
@@ -64,7 +65,7 @@ def _is_allowed(character: str) -> bool:
 
 
 def _check_marks(name: str) -> None:
-    in_a_row = MAX_MARKS  # none may come first
+    in_a_row = MAX_MARKS  # so that a mark cannot come first
     before = ""
     for character in name:
         if unicodedata.category(character) in ("Mn", "Mc"):

@@ -1,4 +1,4 @@
-"""Which URIs a client may register, and when two of them are one (RFC 6749 §3.1.2, RFC 8252 §7, RFC 9700 §4.1)."""
+"""The URIs that a client may register, and their comparison (RFC 6749 §3.1.2, RFC 8252 §7, RFC 9700 §4.1)."""
 
 import ipaddress
 import re
@@ -7,29 +7,29 @@ from urllib.parse import urlsplit
 from tallystick.urls import is_loopback
 
 _PRIVATE_USE_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
-"""RFC 3986 §3.1 in lower case, as a browser writes it."""
+"""RFC 3986 §3.1, in lower case as browsers send it."""
 _HANDLED_BY_BROWSERS = frozenset(
     {
         *("about", "blob", "chrome", "content", "data", "file", "filesystem", "ftp", "http", "https", "intent", "jar"),
         *("javascript", "mailto", "sms", "tel", "vbscript", "view-source", "ws", "wss"),
     }
 )
-"""Schemes with a meaning of their own, which no app can own."""
+"""Schemes that a browser handles itself, so that no app can own them."""
 
-_URI = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+")  # RFC 3986: nothing to be encoded first
+_URI = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+")  # RFC 3986: characters that need no encoding
 _WEB_URL = re.compile(r"(https?)://([^/?:\[\]]*|\[[^/?\]]*\])(?::([^/?]*))?(/[^?]*)?(?:\?(.*))?")
 _HOST_LABEL = re.compile(r"[a-z0-9_-]{1,63}")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
-_ENDS_IN_A_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")  # WHATWG URL §3.5: then it is an IPv4 address
+_ENDS_IN_A_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")  # WHATWG URL §3.5 parses these as IPv4
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LOOPBACK_WITH_PORT = re.compile(r"http://(?:127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?(?=/|\?|\Z)")
 
 
 def check_redirect_uri(uri: str, *, is_native: bool) -> str:
-    """Return `uri` if a client may register it. Raises ValueError with the reason, which repeats nothing of `uri`.
+    """Return `uri` if a client may register it. Raises ValueError with a reason that does not quote `uri`.
 
-    https anywhere; http on loopback hosts only; a private-use scheme (RFC 8252 §7.1) for native clients only. Never a
-    fragment, user information or a wildcard.
+    Allowed are https for any host, http for loopback hosts, and a private-use scheme (RFC 8252 §7.1) for native
+    clients. Fragments, user information and wildcards are refused.
     """
     scheme = _scheme_of(uri)
     if "*" in uri:
@@ -41,16 +41,16 @@ def check_redirect_uri(uri: str, *, is_native: bool) -> str:
     check_private_use_scheme(scheme)
     try:
         urlsplit(uri)
-    except ValueError:  # brackets that hold no IP address
+    except ValueError:  # brackets without an IP address
         raise ValueError("is not a URI") from None
     return uri
 
 
 def check_web_url(url: str) -> str:
-    """Return an http(s) `url` that a browser uses exactly as it is written. Raises ValueError as above.
+    """Return an http(s) `url` that browsers send exactly as it is written. Raises ValueError as above.
 
-    It must equal its serialization by the WHATWG URL standard, except that "/" may be left out when it is the whole
-    path. Two such URLs that differ in their text lead to different places, so that comparing text is safe.
+    It must equal its serialization by the WHATWG URL standard, except that the path "/" may be left out. Two such URLs
+    with different text are different targets, so URLs can be compared as text.
     """
     scheme = _scheme_of(url)
     parts = _WEB_URL.fullmatch(url)
@@ -79,10 +79,10 @@ def check_private_use_scheme(scheme: str) -> str:
 
 
 def is_registered(uri: str, registered: list[str], *, any_loopback_port: bool) -> bool:
-    """Compare exactly; with `any_loopback_port` the port may differ on 127.0.0.1 and [::1] (RFC 8252 §7.3).
+    """Compare exactly. With `any_loopback_port`, the port of 127.0.0.1 and [::1] may differ (RFC 8252 §7.3).
 
-    That is for native and public clients: a program picks a free port at each sign-in. A web client's server has one
-    port, and at any other another program on the machine may listen.
+    Native and public clients need that, because a program picks a free port at each sign-in. A web client has a fixed
+    port, and another program on the same machine may listen at any other.
     """
     if uri in registered:
         return True
@@ -92,25 +92,25 @@ def is_registered(uri: str, registered: list[str], *, any_loopback_port: bool) -
 
 
 def has_private_use_scheme(uri: str) -> bool:
-    """Any program on the user's device may claim such a scheme (RFC 8252 §8.1)."""
+    """Such a scheme can be claimed by any program on the user's device (RFC 8252 §8.1)."""
     return uri.partition(":")[0] not in _DEFAULT_PORTS
 
 
-def runs_on_the_device(uri: str) -> bool:
-    """Whether the code goes to a program on the user's device, which any other could impersonate (RFC 8252 §8.6)."""
+def leads_to_the_device(uri: str) -> bool:
+    """Whether the code goes to a program on the user's device. Other programs can impersonate it (RFC 8252 §8.6)."""
     return has_private_use_scheme(uri) or is_loopback(urlsplit(uri).hostname or "")
 
 
 def shown_target(uri: str) -> str:
-    """What a person is told about where `uri` leads: the host and port, or the private-use scheme.
+    """What pages show as the target of `uri`: the host and port, or the private-use scheme.
 
-    The host of a private-use URI means nothing: com.evil.app://accounts.example/ leads to the app that owns the scheme.
+    The host of a private-use URI has no meaning: com.evil.app://accounts.example/ opens the app that owns the scheme.
     """
     return uri.partition(":")[0] if has_private_use_scheme(uri) else urlsplit(uri).netloc
 
 
 def web_origin(uri: str) -> str | None:
-    """The web origin as a browser writes it, without the scheme's own port (RFC 6454 §6.2); None for other schemes."""
+    """The origin as browsers send it, without the default port (RFC 6454 §6.2); None for other schemes than http(s)."""
     url = urlsplit(uri)
     if url.scheme not in _DEFAULT_PORTS:
         return None
@@ -118,7 +118,7 @@ def web_origin(uri: str) -> str | None:
 
 
 def _scheme_of(uri: str) -> str:
-    """As written, after the checks that hold for every scheme."""
+    """The scheme as written, after the checks that apply to every scheme."""
     if not _URI.fullmatch(uri):
         raise ValueError("holds characters that no URI has")
     if "#" in uri:
@@ -134,7 +134,7 @@ def _check_host(host: str) -> None:
         try:
             address = ipaddress.IPv6Address(host[1:-1])
         except ValueError:
-            raise ValueError("is not a URL") from None  # Python's own words repeat what was sent
+            raise ValueError("is not a URL") from None  # Python's message quotes the input
         if host != f"[{address.compressed}]" or address.ipv4_mapped is not None or address.scope_id is not None:
             raise ValueError("must name an IPv6 address in its shortest form")
         return

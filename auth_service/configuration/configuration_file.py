@@ -8,7 +8,7 @@ from typing import TypeVar
 from auth_service.authentication.users.password_rules import check_new_password, hash_new_password
 from auth_service.authentication.users.passwords import Passwords
 from auth_service.settings.declarations import DeclaredApi, DeclaredClient, DeclaredUser
-from auth_service.settings.settings import Registration, Settings
+from auth_service.settings.settings import RegistrationSettings, Settings
 from auth_service.store.configuration import reconciliation
 from auth_service.store.configuration.reconciliation import Change, Conflict, Declaration, DisablesMost, Values
 from auth_service.store.users.users import email_key
@@ -29,7 +29,7 @@ def read_config(file: Path) -> Settings:
     return settings
 
 
-def initial_access_token(settings: Registration) -> str | None:
+def initial_access_token(settings: RegistrationSettings) -> str | None:
     """The configured token, or None. Raises Misconfigured when it is too short."""
     if settings.initial_access_token is None:
         return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from auth_service.client_metadata.redirect_uris import runs_on_the_device
+from auth_service.client_metadata.redirect_uris import leads_to_the_device
 from auth_service.settings.declarations import DeclaredClient
 from auth_service.settings.settings import Settings
 from tallystick_service.settings import Misconfigured, resolve_secret
@@ -42,7 +42,7 @@ def _file_warnings(settings: Settings) -> Iterator[str]:
 
 
 def _client_warnings(client: DeclaredClient) -> Iterator[str]:
-    on_the_device = [uri for uri in client.redirect_uris if runs_on_the_device(uri)]
+    on_the_device = [uri for uri in client.redirect_uris if leads_to_the_device(uri)]
     if client.first_party and client.is_public and on_the_device:
         yield (
             f"client {client.client_id}: first_party has no effect at {on_the_device[0]}: the user is asked each time, "

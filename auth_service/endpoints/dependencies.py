@@ -19,7 +19,7 @@ from auth_service.http.form import Form, read_form
 from auth_service.http.peer_address import peer_address
 from auth_service.http.signed_state import StateSigner
 from auth_service.keys.key_ring import KeyRing
-from auth_service.registration.service import Registrations
+from auth_service.registration.service import RegistrationService
 from auth_service.settings.settings import Settings
 from auth_service.status_list.publisher import StatusListPublisher
 from auth_service.store.clients.clients import Client
@@ -50,7 +50,7 @@ LogosDep = Annotated[Logos, _part(lambda provider: provider.logos)]
 LogoutDeliveryDep = Annotated[LogoutDeliveryTask, _part(lambda provider: provider.logout_delivery)]
 MetricsDep = Annotated[AuthMetrics, _part(lambda provider: provider.metrics)]
 RedirectTrustDep = Annotated[RedirectTrust, _part(lambda provider: provider.redirect_trust)]
-RegistrationsDep = Annotated[Registrations, _part(lambda provider: provider.registrations)]
+RegistrationsDep = Annotated[RegistrationService, _part(lambda provider: provider.registrations)]
 RegistryDep = Annotated[ClientRegistry, _part(lambda provider: provider.registry)]
 SettingsDep = Annotated[Settings, _part(lambda provider: provider.settings)]
 SignInDep = Annotated[SignIn, _part(lambda provider: provider.sign_in)]

@@ -1,4 +1,4 @@
-"""What a client says of itself, judged (RFC 7591 §2, §3.1; OIDC Registration §2)."""
+"""The metadata in a registration request (RFC 7591 §2, §3.1; OIDC Registration §2)."""
 
 from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self
@@ -17,36 +17,36 @@ from tallystick.scope import parse_scope
 from tallystick.strict_json import parse_object
 
 MAX_BYTES = 16_384
-"""Of one registration. All of it is remembered, by each process, for as long as the client is busy."""
+"""Of one registration. Each process caches all of it while the client is in use."""
 
-_OF_THE_SERVER = frozenset(
+_SERVER_FIELDS = frozenset(
     {"client_id_issued_at", "client_secret_expires_at", "registration_access_token", "registration_client_uri"}
 )
-"""What only we may say; an update must not hold it (RFC 7592 §2.2)."""
+"""Set by the server only; an update must not have them (RFC 7592 §2.2)."""
 
-_NOT_DONE_HERE = (
+_UNSUPPORTED_FIELDS = (
     *("id_token_encrypted_response_alg", "userinfo_encrypted_response_alg", "authorization_signed_response_alg"),
     *("require_signed_request_object", "require_pushed_authorization_requests"),
     *("dpop_bound_access_tokens", "tls_client_certificate_bound_access_tokens"),
 )
-"""What a client may count on for its safety. Other fields that we do not know are ignored, as RFC 7591 §2 asks."""
+"""Refused, because a client may rely on them for its security. Other unknown fields are ignored (RFC 7591 §2)."""
 
-_KNOWN_ENTRIES = {"grant_types": SELF_REGISTERED_GRANT_TYPES, "response_types": ("code",)}
+_SUPPORTED_VALUES = {"grant_types": SELF_REGISTERED_GRANT_TYPES, "response_types": ("code",)}
 
-_ADDRESSES = ("client_uri", "logo_uri", "policy_uri", "tos_uri", "initiate_login_uri", "jwks_uri")
-_OURS_TO_EXPLAIN = frozenset(
+_URL_FIELDS = ("client_uri", "logo_uri", "policy_uri", "tos_uri", "initiate_login_uri", "jwks_uri")
+_QUOTABLE_ERRORS = frozenset(
     {"literal_error", "missing", "string_type", "bool_type", "int_type", "list_type", "dict_type", "too_long"}
 )
-"""Kinds of mistakes whose text repeats nothing of what was sent."""
+"""Error types of pydantic with a message that does not quote the input."""
 
 
 RegisteredName = Annotated[Name, checked_by(check_client_name, "client_name")]
 
 
 class RegisteredMetadata(ClientMetadata):
-    """ClientMetadata from a stranger: each field of its own type, and nothing that only we may grant.
+    """The metadata of a self-registered client, validated without type conversions.
 
-    Without an algorithm it is RS256 (OIDC Registration §2).
+    The default of `id_token_signed_response_alg` is RS256 (OIDC Registration §2).
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
@@ -59,15 +59,15 @@ class RegisteredMetadata(ClientMetadata):
     id_token_signed_response_alg: SigningAlg = "RS256"  # noqa: S105
 
     @model_validator(mode="after")
-    def _addresses_are_https(self) -> Self:
-        for field in (*_ADDRESSES, "backchannel_logout_uri"):
+    def _check_https(self) -> Self:
+        for field in (*_URL_FIELDS, "backchannel_logout_uri"):
             if not (getattr(self, field) or "https:").startswith("https:"):
                 raise PydanticCustomError("plain_http", "{field} must be an https URL", {"field": field})
         return self
 
     @model_validator(mode="after")
-    def _private_use_schemes_are_allowed(self, info: ValidationInfo) -> Self:
-        """A scheme with a dot is a domain name backwards (RFC 8252 §7.1); the configuration lists the others."""
+    def _check_private_use_schemes(self, info: ValidationInfo) -> Self:
+        """A scheme with a dot is a reversed domain name (RFC 8252 §7.1). Others need an entry in the configuration."""
         listed: Collection[str] = info.context or ()
         for field in ("redirect_uris", "post_logout_redirect_uris"):
             for uri in getattr(self, field):
@@ -80,23 +80,23 @@ class RegisteredMetadata(ClientMetadata):
         return self
 
     @model_validator(mode="after")
-    def _asks_for_users_only(self) -> Self:
+    def _check_grants(self) -> Self:
         if "client_credentials" in self.grant_types:
             raise ValueError("the grant client_credentials is for clients that the configuration declares")
         return self
 
 
 class RegistrationClosed(AccessDenied):
-    """No client may register itself. RFC 7591 §3.2.2 defines no code for it; this one is RFC 6749's."""
+    """Registration is turned off. RFC 7591 §3.2.2 defines no error code for this, so it is one of RFC 6749."""
 
     status = 403
     reason = "registration_closed"
 
 
 def parse_registration(body: bytes) -> dict[str, Any]:
-    """The members of a request without those that are null or an empty string: they count as left out (RFC 7592 §2.2).
+    """The members of a request. Null and the empty string count as omitted (RFC 7592 §2.2).
 
-    Raises InvalidClientMetadata for what is not one JSON object, or longer than MAX_BYTES.
+    Raises InvalidClientMetadata for a body that is not one JSON object, or has more than MAX_BYTES.
     """
     if len(body) > MAX_BYTES:
         raise InvalidClientMetadata(f"the body has more than {MAX_BYTES} bytes", reason="body_too_large")
@@ -106,73 +106,74 @@ def parse_registration(body: bytes) -> dict[str, Any]:
         raise InvalidClientMetadata("the body must be one JSON object", reason="body_not_json") from None
 
 
-def judge(
+def validate_metadata(
     request: dict[str, Any],
     *,
     require_pkce: bool,
     known_scopes: frozenset[str],
     private_use_schemes: Collection[str] = (),
 ) -> RegisteredMetadata:
-    """The metadata to register.
+    """The metadata to register, with defaults for omitted fields.
 
-    `known_scopes` are those of the APIs; `private_use_schemes` are the allowed ones that have no dot.
-    Raises InvalidRedirectURI or InvalidClientMetadata; the description names the field, and none of its contents.
+    `known_scopes` are those of the APIs. `private_use_schemes` are the allowed schemes without a dot.
+    Raises InvalidRedirectURI or InvalidClientMetadata with a description that names the field and does not quote it.
     """
-    for name in _NOT_DONE_HERE:
+    for name in _UNSUPPORTED_FIELDS:
         if request.get(name):
             raise InvalidClientMetadata(f"{name} is not supported")
     try:
         metadata = RegisteredMetadata.model_validate(
             _with_defaults(request, known_scopes) | {"require_pkce": require_pkce}, context=private_use_schemes
         )
-    except ValidationError as mistakes:
-        raise _refusal(mistakes.errors(include_url=False)[0]) from None
+    except ValidationError as invalid:
+        raise _refusal(invalid.errors(include_url=False)[0]) from None
     if not (OIDC_SCOPES | known_scopes).issuperset(parse_scope(metadata.scope)):
-        raise InvalidClientMetadata("scope names one that no API here understands")
+        raise InvalidClientMetadata("scope has a value that no API here has")
     return metadata
 
 
 def _with_defaults(request: dict[str, Any], known_scopes: frozenset[str]) -> dict[str, Any]:
-    """The request as we take it (RFC 7591 §2). What differs from the client's own words is told in the answer.
+    """The request with defaults (RFC 7591 §2). The response tells the client what was changed.
 
-    Without `scope`, the client may ask for every scope that a client of its kind may have. Unknown entries of
-    grant_types and response_types are left out, unless nothing remains: then the refusal says which ones there are.
-    RFC 7591 has no application_type, so a client that names none is native if one of its redirect URIs is.
+    Without `scope`, the client is registered for every scope that a client of its kind may have. Unsupported values of
+    grant_types and response_types are left out, unless no value remains: then the refusal lists the supported ones.
+    RFC 7591 has no application_type, so a client without it is native if it has a redirect URI with a private-use
+    scheme.
     """
     defaults: dict[str, Any] = {"scope": " ".join(sorted(OIDC_SCOPES | known_scopes))}
     uris = request.get("redirect_uris")
     if isinstance(uris, list) and any(isinstance(uri, str) and has_private_use_scheme(uri) for uri in uris):
         defaults["application_type"] = "native"
-    known_entries: dict[str, Any] = {}
-    for field, known in _KNOWN_ENTRIES.items():
-        asked = request.get(field)
-        if isinstance(asked, list) and all(isinstance(entry, str) for entry in asked):
-            kept = [entry for entry in dict.fromkeys(asked) if entry in known]
-            known_entries |= {field: kept} if kept else {}
-    return defaults | request | known_entries
+    supported: dict[str, Any] = {}
+    for field, values in _SUPPORTED_VALUES.items():
+        requested = request.get(field)
+        if isinstance(requested, list) and all(isinstance(value, str) for value in requested):
+            kept = [value for value in dict.fromkeys(requested) if value in values]
+            supported |= {field: kept} if kept else {}
+    return defaults | request | supported
 
 
 def check_update(request: dict[str, Any], *, client_id: str) -> None:
-    """An update names its client and nothing that is ours to say (RFC 7592 §2.2). Raises InvalidClientMetadata."""
+    """An update has the client_id, and no field that the server sets (RFC 7592 §2.2). Raises InvalidClientMetadata."""
     if request.get("client_id") != client_id:
-        raise InvalidClientMetadata("client_id must be the client's own")
-    if not _OF_THE_SERVER.isdisjoint(request):
-        raise InvalidClientMetadata(f"an update must not hold any of {', '.join(sorted(_OF_THE_SERVER))}")
+        raise InvalidClientMetadata("client_id must be the one in the URL")
+    if not _SERVER_FIELDS.isdisjoint(request):
+        raise InvalidClientMetadata(f"an update must not hold any of {', '.join(sorted(_SERVER_FIELDS))}")
 
 
-def _refusal(mistake: ErrorDetails) -> InvalidClientMetadata | InvalidRedirectURI:
-    field = str(mistake["loc"][0]) if mistake["loc"] else ""
-    match mistake["type"]:
+def _refusal(error: ErrorDetails) -> InvalidClientMetadata | InvalidRedirectURI:
+    field = str(error["loc"][0]) if error["loc"] else ""
+    match error["type"]:
         case "redirect_uri":
-            context = mistake["ctx"]
+            context = error["ctx"]
             kind = InvalidRedirectURI if context["field"] == "redirect_uris" else InvalidClientMetadata
             return kind(f"{context['field']}: one of them {context['reason']}")
         case "plain_http":
-            return InvalidClientMetadata(mistake["msg"])
+            return InvalidClientMetadata(error["msg"])
         case "url" | "client_name":
-            return InvalidClientMetadata(f"{field}: {mistake['msg']}")
-        case "value_error" if not field:  # of a validator over all fields, in words of ours
-            return InvalidClientMetadata(mistake["msg"].removeprefix("Value error, "))
-        case kind_of_mistake if kind_of_mistake in _OURS_TO_EXPLAIN:
-            return InvalidClientMetadata(f"{field}: {mistake['msg']}")
+            return InvalidClientMetadata(f"{field}: {error['msg']}")
+        case "value_error" if not field:  # from one of the validators over all fields, above
+            return InvalidClientMetadata(error["msg"].removeprefix("Value error, "))
+        case error_type if error_type in _QUOTABLE_ERRORS:
+            return InvalidClientMetadata(f"{field}: {error['msg']}")
     return InvalidClientMetadata(f"{field} is malformed")

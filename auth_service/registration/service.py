@@ -1,17 +1,17 @@
-"""From what a client says of itself to a client, and back."""
+"""Dynamic client registration (RFC 7591) and its management (RFC 7592)."""
 
 import hashlib
 import hmac
 import secrets
 from typing import Any
 
-from auth_service.client_metadata.names import is_one_of
+from auth_service.client_metadata.names import looks_like_one_of
 from auth_service.client_metadata.redirect_uris import web_origin
 from auth_service.clients.registry import ClientRegistry
 from auth_service.limits.buckets import bucket, network_of, site_of
 from auth_service.limits.credential_failure_limit import CredentialFailureLimit
-from auth_service.registration.request import RegisteredMetadata, check_update, judge
-from auth_service.settings.settings import Registration as RegistrationSettings
+from auth_service.registration.request import RegisteredMetadata, check_update, validate_metadata
+from auth_service.settings.settings import RegistrationSettings
 from auth_service.store.clients import clients, registrations
 from auth_service.store.clients.registrations import Registration
 from auth_service.store.limits import rate_limits
@@ -28,14 +28,14 @@ from tallystick_service.asgi.request_facts import note_client
 from tallystick_service.store import Store
 
 KEEP_UNUSED = 86_400
-"""Seconds after which a client goes that was never used."""
+"""Seconds after which a client that was never used may be pruned."""
 
 ClientInformation = dict[str, Any]
-"""RFC 7591 §3.2.1."""
+"""The client information response of RFC 7591 §3.2.1."""
 
 
-class Registrations:
-    """Raises StoreUnavailable when the store is away. A `token` is what stands behind Bearer."""
+class RegistrationService:
+    """Every method raises StoreUnavailable. A `token` is the value after `Bearer` in the request."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Registrations:
         issuer: str,
         initial_access_token: str | None,
     ) -> None:
-        """`initial_access_token` is the text to which that of the settings leads."""
+        """`initial_access_token` is the token itself, also if the settings have it as `env:` or `file:`."""
         self._require_pkce = settings.require_pkce
         self._max_clients = settings.max_clients
         self._private_use_schemes = frozenset(settings.private_use_schemes)
@@ -60,10 +60,11 @@ class Registrations:
         self._clock = clock
         self._issuer = issuer
         self.is_offered = settings.mode != "off"
-        """Whether the metadata name the endpoint.
+        """Whether the server metadata have a `registration_endpoint`.
 
-        Also when no initial access token is configured and every registration is refused: a client then learns which
-        setting is missing. Without the name, the MCP SDK guesses an address at the resource server and reports its 404.
+        They do even if no initial access token is configured and every registration is refused, because the refusal
+        names the missing setting. Without the endpoint, the MCP SDK guesses a URL at the resource server and reports
+        its 404.
         """
 
     @property
@@ -72,11 +73,11 @@ class Registrations:
 
     @property
     def takes_token(self) -> bool:
-        """Whether an initial access token is looked at: in open mode it is optional, and vouches for the client."""
+        """Whether an initial access token is checked. In open mode it is optional, and marks a vouched client."""
         return self.needs_token or self._initial_access_token is not None
 
     async def check_initial_access_token(self, token: str, *, address: str) -> None:
-        """RFC 7591 §3. Raises InvalidToken, for every token when none was configured; TooManyRequests after too many
+        """RFC 7591 §3. Raises InvalidToken, for every token if none is configured, and TooManyRequests after too many
         failures from this address."""
         expected = self._initial_access_token
         if expected is None or not hmac.compare_digest(_hash(token), _hash(expected)):
@@ -87,11 +88,11 @@ class Registrations:
     async def register(
         self, request: dict[str, Any], *, address: str, with_initial_token: bool = False
     ) -> ClientInformation:
-        """A new client. `with_initial_token`: the initial access token has been checked.
+        """Register a client. `with_initial_token`: the request had the initial access token, and it was checked.
 
         Raises InvalidRedirectURI, InvalidClientMetadata, TooManyRequests or TemporarilyUnavailable.
         """
-        metadata = await self._judge(request)
+        metadata = await self._validate(request)
         if self._is_open_to_all:
             await self._charge(address)
         await self._check_name_is_free(metadata)
@@ -123,21 +124,24 @@ class Registrations:
         return self._information(registration, token=token, secret=secret)
 
     async def read(self, client_id: str, token: str, *, address: str) -> ClientInformation:
-        """RFC 7592 §2.1, without the secret, of which only a hash is stored. Raises InvalidToken or TooManyRequests."""
-        return self._information(await self._find(client_id, token, address=address), token=token)
+        """RFC 7592 §2.1. The secret is left out, because only its hash is stored.
+
+        Raises InvalidToken or TooManyRequests.
+        """
+        return self._information(await self._authenticate(client_id, token, address=address), token=token)
 
     async def replace(self, client_id: str, token: str, request: dict[str, Any], *, address: str) -> ClientInformation:
-        """RFC 7592 §2.2. A client that had no secret and now needs one gets one; any other keeps what it has.
+        """RFC 7592 §2.2. A client that now needs a secret and has none gets one. Otherwise the secret does not change.
 
         Raises InvalidToken, InvalidRedirectURI, InvalidClientMetadata, TooManyRequests, or TemporarilyUnavailable when
         two updates run at the same time.
         """
-        before = await self._find(client_id, token, address=address)
+        before = await self._authenticate(client_id, token, address=address)
         check_update(request, client_id=client_id)
         claimed = request.get("client_secret")
         if claimed is not None and not (isinstance(claimed, str) and _is_secret(claimed, before.secret_hash)):
-            raise InvalidClientMetadata("client_secret must be the client's own")
-        metadata = await self._judge(request)
+            raise InvalidClientMetadata("client_secret must be the client's current one")
+        metadata = await self._validate(request)
         await self._check_name_is_free(metadata)
         secret = None
         secret_hash = before.secret_hash if metadata.has_secret else None
@@ -156,7 +160,7 @@ class Registrations:
             registrations.replace_registration,
             after,
             secret_before=before.secret_hash,
-            differs=_differing(before, after),
+            differs=_changed_fields(before, after),
             audit_bucket=bucket("audited changes", client_id, burst=20, interval=3600),
             now=self._clock(),
         )
@@ -166,17 +170,17 @@ class Registrations:
         return self._information(after, token=token, secret=secret)
 
     async def remove(self, client_id: str, token: str, *, address: str) -> None:
-        """RFC 7592 §2.3: delete the client with all its data and revoke its access tokens.
+        """RFC 7592 §2.3: delete the client with all its data, and revoke its access tokens.
 
         Raises InvalidToken or TooManyRequests.
         """
-        await self._find(client_id, token, address=address)
+        await self._authenticate(client_id, token, address=address)
         await self._store.write(registrations.delete_client, client_id, now=self._clock())
         self._registry.forget(client_id)
 
-    async def _find(self, client_id: str, token: str, *, address: str) -> Registration:
+    async def _authenticate(self, client_id: str, token: str, *, address: str) -> Registration:
         found = await self._store.read(registrations.find_registration, client_id)
-        # Compared in either case, so that the time does not tell whether the client exists.
+        # The comparison is made in either case, so that the response time does not tell whether the client exists.
         matches = hmac.compare_digest(_hash(token), found.token_hash if found else _hash(""))
         if found is not None:
             note_client(client_id)
@@ -192,27 +196,27 @@ class Registrations:
             raise refusal
         return found
 
-    async def _judge(self, request: dict[str, Any]) -> RegisteredMetadata:
+    async def _validate(self, request: dict[str, Any]) -> RegisteredMetadata:
         known_scopes = frozenset((await self._registry.apis()).owner)
-        metadata = judge(
+        metadata = validate_metadata(
             request,
             require_pkce=self._require_pkce,
             known_scopes=known_scopes,
             private_use_schemes=self._private_use_schemes,
         )
         if any(web_origin(uri) == web_origin(self._issuer) for uri in metadata.redirect_uris):
-            # With form_post, such a client could make our own page send forms to our own endpoints.
+            # With response_mode form_post, our own page would send its form to one of our own endpoints.
             raise InvalidRedirectURI("redirect_uris: one of them is this server's own")
         return metadata
 
     async def _check_name_is_free(self, metadata: RegisteredMetadata) -> None:
-        """Raises InvalidClientMetadata for a name that people could take for that of a declared client."""
+        """Raises InvalidClientMetadata for a name that looks like that of a declared client."""
         name = metadata.client_name
-        if name is not None and is_one_of(name, await self._store.read(clients.declared_names)):
+        if name is not None and looks_like_one_of(name, await self._store.read(clients.declared_names)):
             raise InvalidClientMetadata("client_name is that of a client which the configuration declares, or like it")
 
     async def _charge(self, address: str) -> None:
-        """Of one address 200 registrations are free, then one in 20 seconds: less than go again because unused."""
+        """Allow 200 registrations per address, then one in 20 seconds. Unused ones are pruned faster than that."""
         counted = [
             bucket("registration", network, burst=200, interval=20)
             for network in {network_of(address), site_of(address)}
@@ -223,7 +227,7 @@ class Registrations:
 
     def _information(self, registration: Registration, *, token: str, secret: str | None = None) -> ClientInformation:
         information = {name: value for name, value in registration.metadata.items() if value is not None}
-        del information["require_pkce"]  # ours, and no name that is registered
+        del information["require_pkce"]  # our own, not a registered name
         information |= {
             "client_id": registration.client_id,
             "client_id_issued_at": registration.created_at,
@@ -237,11 +241,10 @@ class Registrations:
         return information
 
 
-def _differing(before: Registration, after: Registration) -> set[str]:
-    """Names of what a client may say of itself."""
+def _changed_fields(before: Registration, after: Registration) -> set[str]:
     names = before.metadata.keys() | after.metadata.keys()
-    differs = {name for name in names if before.metadata.get(name) != after.metadata.get(name)}
-    return differs if before.secret_hash == after.secret_hash else differs | {"client_secret"}
+    changed = {name for name in names if before.metadata.get(name) != after.metadata.get(name)}
+    return changed if before.secret_hash == after.secret_hash else changed | {"client_secret"}
 
 
 def _hash(secret: str) -> bytes:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from auth_service.client_metadata.names import MAX_LENGTH, check_client_name, is_one_of
+from auth_service.client_metadata.names import MAX_LENGTH, check_client_name, looks_like_one_of
 
 
 @pytest.mark.parametrize(
@@ -110,16 +110,16 @@ def test_a_name_that_could_deceive_is_refused(name: str) -> None:
     ["Notes", "notes", "N O T E S", "Nótes", "Ｎotes", "N0tes", "Notes.", "[Notes]", "Νоtеs", "Nοtes"],
 )
 def test_a_name_like_that_of_another_client_is_noticed(name: str) -> None:
-    assert is_one_of(name, ["The Calendar", "Notes"])
+    assert looks_like_one_of(name, ["The Calendar", "Notes"])
 
 
 @pytest.mark.parametrize(
     ("name", "others"), [("Notes 2", ["Notes"]), ("Notes", []), ("ノート", ["カレンダー"]), ("Not", ["Notes"])]
 )
 def test_a_name_of_its_own_is_not_taken_for_another(name: str, others: list[str]) -> None:
-    assert not is_one_of(name, others)
+    assert not looks_like_one_of(name, others)
 
 
 def test_one_and_l_and_i_look_alike() -> None:
-    assert is_one_of("BiIIing", ["Billing"])
-    assert is_one_of("8i11ing", ["8illing"])
+    assert looks_like_one_of("BiIIing", ["Billing"])
+    assert looks_like_one_of("8i11ing", ["8illing"])

@@ -10,7 +10,7 @@ from auth_service.client_metadata.redirect_uris import (
     check_redirect_uri,
     check_web_url,
     is_registered,
-    runs_on_the_device,
+    leads_to_the_device,
     shown_target,
     web_origin,
 )
@@ -291,7 +291,7 @@ def test_the_port_does_not_vary_on_a_name() -> None:
     ],
 )
 def test_a_program_on_the_device_is_told_by_its_redirect_uri(uri: str, expected: bool) -> None:
-    assert runs_on_the_device(uri) == expected
+    assert leads_to_the_device(uri) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a client finds out by itself: RFC 8414 and OpenID Connect Discovery 1.0, from one description."""
+"""The server metadata of RFC 8414 and OpenID Connect Discovery 1.0, which are one document."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ async def openid_configuration(provider: Provided) -> Response:
 @router.get("/.well-known/oauth-authorization-server", response_class=Response)
 @ANY_ORIGIN
 async def oauth_authorization_server(provider: Provided) -> Response:
-    """RFC 8414 §3: the same document, for clients that know no OpenID Connect."""
+    """RFC 8414 §3: the same document, for clients without OpenID Connect."""
     return await _metadata(provider)
 
 
@@ -46,7 +46,7 @@ async def _metadata(provider: Provided) -> Response:
 
 
 def metadata_document(issuer: str, *, scopes: list[str], offers_registration: bool) -> dict[str, Any]:
-    """Registered names only, and only what is true."""
+    """Only registered names, and only features that exist."""
     registration = {"registration_endpoint": f"{issuer}/register"} if offers_registration else {}
     return registration | {
         "issuer": issuer,
@@ -82,8 +82,7 @@ def metadata_document(issuer: str, *, scopes: list[str], offers_registration: bo
         "claims_parameter_supported": True,
         "display_values_supported": ["page"],
         "ui_locales_supported": ["en"],
-        # Request objects are refused. The list says that unsigned ones are, too: without it clients, and the
-        # conformance suite, try `none`.
+        # Request objects are refused. Without this list, clients and the conformance suite try the algorithm `none`.
         "request_object_signing_alg_values_supported": ASSERTION_ALGORITHMS,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,

@@ -1,4 +1,4 @@
-"""/register: clients register themselves (RFC 7591) and look after their registration (RFC 7592)."""
+"""/register: dynamic client registration (RFC 7591) and its management (RFC 7592)."""
 
 from typing import Any
 
@@ -27,17 +27,17 @@ _BODY = json_body("client metadata (RFC 7591 §2)")
 )
 @REGISTRATION
 async def register(request: Request, provider: Provided) -> Response:
-    """Register a client. Depending on the configuration this needs the initial access token, or takes it: an operator
-    vouches for clients that are registered with it."""
+    """Register a client. Depending on the configuration, the initial access token is required or optional. The operator
+    vouches for a client that is registered with it."""
     registrations = provider.registrations
     if not registrations.is_offered:
         raise RegistrationClosed("clients cannot register themselves here: the setting [registration] mode is off")
     address = peer_address(request)
-    sent = request.headers.getlist("authorization")
-    with_initial_token = registrations.needs_token or (registrations.takes_token and bool(sent))
+    authorization = request.headers.getlist("authorization")
+    with_initial_token = registrations.needs_token or (registrations.takes_token and bool(authorization))
     if with_initial_token:
         try:
-            token = bearer_token(sent)
+            token = bearer_token(authorization)
         except MissingToken:
             raise MissingToken(
                 "registration needs the initial access token: the settings are [registration] mode and"
@@ -52,7 +52,7 @@ async def register(request: Request, provider: Provided) -> Response:
 @router.get("/register/{client_id}", response_class=Response, responses=error_responses(400, 401, 429, 503))
 @REGISTRATION
 async def read(client_id: str, request: Request, provider: Provided) -> Response:
-    """What is registered, for the client itself by its registration access token."""
+    """Return the registration to the client, which sends its registration access token."""
     token = bearer_token(request.headers.getlist("authorization"))
     return json_response(await provider.registrations.read(client_id, token, address=peer_address(request)))
 
@@ -65,7 +65,7 @@ async def read(client_id: str, request: Request, provider: Provided) -> Response
 )
 @REGISTRATION
 async def replace(client_id: str, request: Request, provider: Provided) -> Response:
-    """Put other metadata in place of all that was registered."""
+    """Replace all of the registered metadata."""
     token = bearer_token(request.headers.getlist("authorization"))
     return json_response(
         await provider.registrations.replace(client_id, token, await _metadata(request), address=peer_address(request))
@@ -77,7 +77,7 @@ async def replace(client_id: str, request: Request, provider: Provided) -> Respo
 )
 @REGISTRATION
 async def remove(client_id: str, request: Request, provider: Provided) -> Response:
-    """End the registration, and all that the client holds."""
+    """Delete the registration with all of the client's tokens and consents."""
     token = bearer_token(request.headers.getlist("authorization"))
     await provider.registrations.remove(client_id, token, address=peer_address(request))
     provider.metrics.revocations.inc("registration_deleted")

@@ -1,4 +1,4 @@
-"""What the configuration file declares against what the store holds: the difference, and how it is made good."""
+"""The difference between the configuration file and the store, and the unit of work that removes it."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from auth_service.store.users import users
 from tallystick_service.store import advisory_lock
 
 ORIGIN = "file"
-"""As the origin of a row, or as what disabled it: this is the configuration file's to change."""
+"""As `origin` or `disabled_by` of a row: the configuration file made or disabled it, and may change it."""
 
 Values = Mapping[str, Any]
 """Column values of one row, without its key."""
@@ -31,9 +31,9 @@ _API_EVENTS: Mapping[str, Event] = {
 
 @dataclass(frozen=True)
 class Declaration:
-    """The rows that shall be there: APIs by audience, clients by client_id, users by `email_key`.
+    """The declared rows: APIs by audience, clients by client_id, users by `email_key`.
 
-    `origins` are the web origins of the clients' pages that may call us from a script, by client_id.
+    `origins` are the web origins whose scripts may call /token and /revoke, by client_id.
     """
 
     apis: Mapping[str, Values]
@@ -44,7 +44,7 @@ class Declaration:
 
 @dataclass(frozen=True)
 class Change:
-    """`key` as in Declaration, `name` for people; `differs` are the fields that an update changes, without values."""
+    """`key` is as in Declaration, `name` is for display, `differs` has the names of the fields that are updated."""
 
     verb: Literal["create", "update", "enable", "disable"]
     kind: Literal["api", "client", "user"]
@@ -58,32 +58,40 @@ class Change:
 
 
 class Conflict(Exception):
-    """What is declared cannot be: something of the same name was not made by the file. `str()` is one line."""
+    """A row with the declared name exists, and the file did not make it. `str()` is one line."""
 
 
 class DisablesMost(Exception):
-    """More of what was declared before would be disabled than is still declared. `str()` is one line."""
+    """The file would disable more rows than it keeps. `str()` is one line."""
 
 
 def compare(connection: Connection, declaration: Declaration) -> list[Change]:
-    """What has to change; nothing, once it was applied. Raises Conflict.
+    """The changes that make the store as declared. Raises Conflict.
 
-    What was declared once and is no more is disabled. What was not made by the file is left alone, and what a person
-    disabled by command stays so.
+    A row that was declared once and is not any more is disabled. Rows that the file did not make are not changed, and
+    rows that a command disabled stay disabled.
     """
-    named_like_a_user = connection.execute(select(t.users.c.sub).where(t.users.c.sub.in_(declaration.clients))).first()
-    if named_like_a_user is not None:
-        raise Conflict(f"the client_id {named_like_a_user.sub!r} is the sub of a user")
+    user_with_client_id = connection.execute(
+        select(t.users.c.sub).where(t.users.c.sub.in_(declaration.clients))
+    ).first()
+    if user_with_client_id is not None:
+        raise Conflict(f"the client_id {user_with_client_id.sub!r} is the sub of a user")
     return [
         *_compare(connection, "api", t.apis.c.audience, declaration.apis),
-        *_compare(connection, "client", t.clients.c.client_id, declaration.clients, _moved(connection, declaration)),
+        *_compare(
+            connection,
+            "client",
+            t.clients.c.client_id,
+            declaration.clients,
+            _clients_with_other_origins(connection, declaration),
+        ),
         *_compare(connection, "user", t.users.c.email_key, declaration.users),
     ]
 
 
 def check_disabled(connection: Connection, declaration: Declaration) -> None:
-    """Raises DisablesMost when `declaration` disables more of the enabled rows that the file made than it keeps."""
-    kept, lost = 0, {}
+    """Raises DisablesMost when the declaration disables more of the enabled rows of the file than it keeps."""
+    kept, disabled = 0, {}
     for kind, column, declared, is_declared in (
         ("APIs", t.apis.c.audience, declaration.apis, true()),
         ("clients", t.clients.c.client_id, declaration.clients, t.clients.c.origin == ORIGIN),
@@ -92,9 +100,9 @@ def check_disabled(connection: Connection, declaration: Declaration) -> None:
         enabled = select(column).where(is_declared, column.table.c.disabled_at.is_(None))
         names = set(connection.execute(enabled).scalars())
         kept += len(names & declared.keys())
-        lost[kind] = len(names - declared.keys())
-    if sum(lost.values()) > kept:
-        counts = ", ".join(f"{kind}: {count}" for kind, count in lost.items() if count)
+        disabled[kind] = len(names - declared.keys())
+    if sum(disabled.values()) > kept:
+        counts = ", ".join(f"{kind}: {count}" for kind, count in disabled.items() if count)
         raise DisablesMost(
             f"the configuration would disable more than it keeps ({counts}; kept: {kept}). Check the file and its "
             "database_url. If this is meant, use --allow-disable"
@@ -109,10 +117,10 @@ def apply(
     allow_disable: bool,
     now: int,
 ) -> list[Change]:
-    """Make the store as declared, all of it or nothing, and return what changed. Raises Conflict.
+    """Make the store as declared, and return the changes.
 
-    `password_hashes`, by `email_key`, are for the users that are not there yet. Two processes that apply at once take
-    turns, and the second finds nothing left to do. Raises DisablesMost unless `allow_disable`.
+    `password_hashes`, by `email_key`, are for new users. Of two processes that apply the same file concurrently, the
+    second changes nothing. Raises Conflict, and DisablesMost unless `allow_disable`.
     """
     advisory_lock(connection, Lock.APPLY_CONFIGURATION)
     changes = compare(connection, declaration)
@@ -131,8 +139,8 @@ def apply(
     return changes
 
 
-def _moved(connection: Connection, declaration: Declaration) -> set[str]:
-    """Clients whose stored origins differ: allowed_origins changed, or an older release stored none."""
+def _clients_with_other_origins(connection: Connection, declaration: Declaration) -> set[str]:
+    """The clients with other stored origins: allowed_origins changed, or an older release stored none."""
     stored: dict[str, set[str]] = {client_id: set() for client_id in declaration.origins}
     for row in connection.execute(select(t.client_origins)):
         stored.setdefault(row.client_id, set()).add(row.origin)
@@ -144,11 +152,11 @@ def _compare(
     kind: Literal["api", "client", "user"],
     key: Column[str],
     declared: Mapping[str, Values],
-    moved: Collection[str] = (),
+    other_origins: Collection[str] = (),
 ) -> Iterator[Change]:
-    # An API has neither origin nor disabled_by: nothing but the file makes or disables one.
-    always = {"origin": ORIGIN, "disabled_by": ORIGIN}
-    rows = {row[key]: always | dict(row) for row in connection.execute(select(key.table).order_by(key)).mappings()}
+    # An API has no columns origin and disabled_by, because only the file makes or disables one.
+    defaults = {"origin": ORIGIN, "disabled_by": ORIGIN}
+    rows = {row[key]: defaults | dict(row) for row in connection.execute(select(key.table).order_by(key)).mappings()}
     for name, values in declared.items():
         row = rows.get(name)
         shown = values.get("email", name)
@@ -157,7 +165,7 @@ def _compare(
             continue
         if row["origin"] != ORIGIN:
             raise Conflict(f"the {kind} {shown!r} exists already, and was not made by the configuration file")
-        if differs := tuple(_differing(row, values)) or (("allowed_origins",) if name in moved else ()):
+        if differs := tuple(_differing(row, values)) or (("allowed_origins",) if name in other_origins else ()):
             yield Change("update", kind, name, shown, differs)
         if row["disabled_at"] is not None and row["disabled_by"] == ORIGIN:
             yield Change("enable", kind, name, shown)
@@ -167,7 +175,7 @@ def _compare(
 
 
 def _differing(row: Values, values: Values) -> Iterator[str]:
-    """Names of fields, as the file spells them."""
+    """Names of the fields that differ, as in the file."""
     for column, value in values.items():
         stored = row[column]
         if column in ("metadata", "claims"):
@@ -201,12 +209,12 @@ def _change_client(
             clients.set_origins(connection, change.key, origins)
             audit_trail.record(connection, "client_added", now=now, client_id=change.key, by=ORIGIN)
         case "update":
-            is_decided_anew = not set(clients.DECISION_FIELDS).isdisjoint(change.differs)
-            if is_decided_anew:
-                clients.void_codes(connection, change.key)  # before the client is locked, in the order of a redemption
+            changes_decision = not set(clients.DECISION_FIELDS).isdisjoint(change.differs)
+            if changes_decision:
+                clients.void_codes(connection, change.key)  # before the client is locked, as a redemption does
             connection.execute(update(t.clients).where(t.clients.c.client_id == change.key).values(**values))
-            if is_decided_anew:
-                clients.void_codes(connection, change.key)  # those issued before the lock was there
+            if changes_decision:
+                clients.void_codes(connection, change.key)  # codes that were issued before the lock
             clients.set_origins(connection, change.key, origins)
             differs = {"differs": change.differs}
             audit_trail.record(connection, "client_changed", now=now, client_id=change.key, by=ORIGIN, detail=differs)
