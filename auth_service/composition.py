@@ -151,7 +151,7 @@ async def _provider(
     lifetimes = settings.lifetimes
     master_key = MasterKey.load(settings.master_key, may_create=False)
     registry = ClientRegistry(store)
-    clock.note(await store.read(timestamps.latest_timestamp))
+    clock.observe(await store.read(timestamps.latest_timestamp))
     await registry.apis()  # known from the beginning, the metadata can be told whatever becomes of the store
     key_ring = KeyRing.from_lifetimes(store, master_key, clock, lifetimes)
     metrics.watch_signing_keys(lambda: key_ring.signing_since, clock)

@@ -131,7 +131,7 @@ def run_with(settings: Settings, command: Callable[[CommandContext], Awaitable[T
         )
         try:
             clock = NonDecreasingClock(system_clock)
-            clock.note(await store.read(timestamps.latest_timestamp))
+            clock.observe(await store.read(timestamps.latest_timestamp))
             return await command(CommandContext(settings, store, clock))
         finally:
             await store.close()

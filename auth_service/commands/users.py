@@ -12,7 +12,7 @@ from auth_service.commands.output import refuse, say
 from auth_service.settings.declarations import Email
 from auth_service.store.users import users
 
-app = typer.Typer(help="People who can sign in.", no_args_is_help=True)
+app = typer.Typer(help="Manage users.", no_args_is_help=True)
 
 EmailArgument = Annotated[str, typer.Argument(metavar="EMAIL")]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
@@ -20,7 +20,7 @@ PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the 
 
 @app.command()
 def add(email: EmailArgument, config: Config, password_stdin: PasswordStdin = False) -> None:
-    """Make a user."""
+    """Add a user."""
     try:
         checked = TypeAdapter(Email).validate_python(email)
     except ValidationError:
@@ -49,7 +49,7 @@ def add(email: EmailArgument, config: Config, password_stdin: PasswordStdin = Fa
 
 @app.command()
 def disable(email: EmailArgument, config: Config) -> None:
-    """Let a user sign in no more, and sign them out everywhere."""
+    """Disable a user and sign them out everywhere."""
 
     async def command(context: CommandContext) -> None:
         await context.store.write(
@@ -62,7 +62,7 @@ def disable(email: EmailArgument, config: Config) -> None:
 
 @app.command()
 def enable(email: EmailArgument, config: Config) -> None:
-    """Let a user sign in again."""
+    """Enable a disabled user."""
 
     async def command(context: CommandContext) -> None:
         await context.store.write(
@@ -75,7 +75,7 @@ def enable(email: EmailArgument, config: Config) -> None:
 
 @app.command()
 def set_password(email: EmailArgument, config: Config, password_stdin: PasswordStdin = False) -> None:
-    """Give a user a new password, and sign them out everywhere."""
+    """Set a user's password and sign them out everywhere."""
 
     async def command(context: CommandContext) -> None:
         sub = await require_sub(context, email)
@@ -88,7 +88,7 @@ def set_password(email: EmailArgument, config: Config, password_stdin: PasswordS
 
 @app.command()
 def sign_out(email: EmailArgument, config: Config) -> None:
-    """End all of a user's login sessions and token families."""
+    """End all of a user's login sessions and revoke their tokens."""
 
     async def command(context: CommandContext) -> None:
         await context.store.write(users.sign_out_user, await require_sub(context, email), now=context.clock())
@@ -98,7 +98,7 @@ def sign_out(email: EmailArgument, config: Config) -> None:
 
 
 async def require_sub(context: CommandContext, email: str) -> str:
-    """The user's sub. Ends the program when there is none."""
+    """The `sub` of the user with this email. Ends the program with an error if there is none."""
     return await context.store.read(users.find_sub, email) or refuse(f"there is no user {email}")
 
 

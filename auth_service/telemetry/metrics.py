@@ -1,4 +1,4 @@
-"""The auth service's own numbers, beside those that both services have."""
+"""The metrics of the auth service, in addition to those that both services have."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ LOGOUT_TOKEN_OUTCOMES = ("taken", "refused", "failed", "given_up")
 
 @dataclass(frozen=True)
 class StatusListFacts:
-    """The list that is published: when it was signed (Unix seconds), its bytes on the wire, and its bits."""
+    """The published status list: when it was signed (Unix seconds), its bytes on the wire, and its bits."""
 
     issued_at: int
     compressed_bytes: int
@@ -62,7 +62,7 @@ class AuthMetrics(ServiceMetrics):
         self._key_age = gauge(
             "tallystick_signing_key_age_seconds",
             "Since the current signing key began to sign.",
-            merged="min",  # who has not looked lately still sees an older one
+            merged="min",  # a process that has not read the keys lately reports an older one
             alg=SIGNING_ALGS,
         )
         self.logout_tokens = counter(
@@ -88,19 +88,19 @@ class AuthMetrics(ServiceMetrics):
         )
 
     def watch_signing_keys(self, signing_since: Callable[[], Mapping[str, int]], clock: Clock) -> None:
-        """`signing_since` tells for each algorithm since when its key signs, in Unix seconds, asking nobody."""
+        """`signing_since` returns, without I/O, the Unix time from which the key of each algorithm signs."""
 
-        def look() -> None:
+        def collect() -> None:
             since = signing_since()
             for alg in SIGNING_ALGS:
                 self._key_age.set(clock() - since[alg] if alg in since else None, alg)
 
-        self.metrics.add_collector(look)
+        self.metrics.add_collector(collect)
 
     def watch_status_list(self, facts: Callable[[], StatusListFacts | None], clock: Clock) -> None:
-        """`facts` tells of the list that is published, asking nobody; None while there is none."""
+        """`facts` returns, without I/O, the facts of the published list; None while there is none."""
 
-        def look() -> None:
+        def collect() -> None:
             published = facts()
             if published is not None:
                 self._list_age.set(clock() - published.issued_at)
@@ -108,7 +108,7 @@ class AuthMetrics(ServiceMetrics):
                 self._list_bits.set(published.bits)
                 self._list_set_bits.set(published.set_bits)
 
-        self.metrics.add_collector(look)
+        self.metrics.add_collector(collect)
 
 
 def _errors(parent: type[OAuthError]) -> Iterator[str]:

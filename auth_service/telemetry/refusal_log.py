@@ -1,4 +1,4 @@
-"""One log line for each refused request, with the exact reason, and a bound on how many an attacker can cause."""
+"""One log line for each refused request, with the exact reason. A limit bounds the lines that callers can cause."""
 
 import logging
 import time
@@ -19,7 +19,7 @@ Monotonic = Callable[[], float]
 
 
 class LineLimit:
-    """How many lines callers may cause, in one process.
+    """A limit on the log lines that callers can cause, in one process.
 
     An address (IPv4, or IPv6 /48) gets `BURST` lines, then `RATE` a second; all addresses together `TOTAL_BURST`, then
     `TOTAL_RATE` a second. So one address cannot hide the refusals of another, and the sum of all lines is bounded.
@@ -28,7 +28,7 @@ class LineLimit:
     BURST, RATE = 60, 1.0
     TOTAL_BURST, TOTAL_RATE = 600, 10.0
     MAX_SITES = 4096
-    """Addresses remembered; the least recently refused goes first, and begins again with a full burst."""
+    """Addresses remembered. The least recently refused is forgotten first, and starts with a full burst again."""
 
     def __init__(self, clock: Monotonic = time.monotonic) -> None:
         self._clock = clock
@@ -51,32 +51,32 @@ class LineLimit:
 
 
 class RefusalLog:
-    """Writes the lines of one process. Lines that were left out are counted, and reported once a minute."""
+    """Writes the lines of one process. Lines over the limit are counted, and their number is logged once a minute."""
 
-    REPORT_EVERY = 60.0
+    REPORT_INTERVAL = 60.0
 
     def __init__(self, metrics: AuthMetrics, clock: Monotonic = time.monotonic) -> None:
         self._metrics = metrics
         self._clock = clock
         self._limit = LineLimit(clock)
-        self._left_out = 0
+        self._suppressed = 0
         self._report_at = 0.0
 
     def write(self, scope: Scope, refusal: OAuthError, *, status: int) -> None:
-        """`status` is that of the response: 303 where the refusal goes back to the client by a redirect.
+        """`status` is that of the response: 303 if the refusal is sent to the client by a redirect.
 
-        Logs words of our own, the names of registered clients, and a refused address without its query; never any other
-        text of the caller.
+        The line contains fixed words, the client_ids of registered clients, and a refused address without its query. It
+        contains no other text of the caller.
         """
         now = self._clock()
-        if self._left_out and now >= self._report_at:
-            logger.info("refusals left out of the log", extra={"fields": {"count": self._left_out}})
-            self._left_out, self._report_at = 0, now + self.REPORT_EVERY
+        if self._suppressed and now >= self._report_at:
+            logger.info("refusals left out of the log", extra={"fields": {"count": self._suppressed}})
+            self._suppressed, self._report_at = 0, now + self.REPORT_INTERVAL
         client = scope.get("client")
         if not self._limit.allows(_site(client[0] if client else "")):
-            if not self._left_out:
-                self._report_at = max(self._report_at, now + self.REPORT_EVERY)
-            self._left_out += 1
+            if not self._suppressed:
+                self._report_at = max(self._report_at, now + self.REPORT_INTERVAL)
+            self._suppressed += 1
             return
         facts = request_facts.get()
         fields: dict[str, object] = {
@@ -96,7 +96,7 @@ class RefusalLog:
 
 
 def log_refusal(refusal: OAuthError, *, status: int) -> None:
-    """For a refusal that no exception handler sees, because it goes back to the client. Only within a request."""
+    """Log a refusal that is sent by a redirect, which no exception handler sees. Only within a request."""
     facts = request_facts.get()
     if facts is not None:
         log: RefusalLog = facts.scope["app"].state.refusal_log

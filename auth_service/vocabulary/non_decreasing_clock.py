@@ -1,4 +1,4 @@
-"""A clock that never shows less than what the store has seen, so that nothing is dated before what it follows."""
+"""A clock that never shows less than the latest timestamp in the store, so that nothing is dated before its cause."""
 
 import logging
 import time
@@ -7,47 +7,47 @@ from tallystick.clock import Clock
 
 _log = logging.getLogger(__name__)
 
-RATE = 0.9
-"""Seconds that pass for one, while the clock behind is waited for: so two that differ come together again."""
-_TELL_EVERY = 60.0
+CATCH_UP_RATE = 0.9
+"""Seconds that this clock advances in one second while the system clock is behind, so that the two meet again."""
+_WARNING_INTERVAL = 60.0
 
 
 class NonDecreasingClock:
-    """`tallystick.clock.Clock` over another one, which a person or a time server may set back.
+    """A `tallystick.clock.Clock` over the system clock, which an operator or a time server may set back.
 
-    While that shows less than the newest instant that is known, time goes on from there, a little slower than it
-    should: whichever of the two was wrong, they meet.
+    While the system clock shows less than the latest known timestamp, this clock continues from that timestamp at
+    CATCH_UP_RATE until the system clock has caught up. ADR 24 gives the reasons.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._newest = 0
-        self._since: float | None = None
-        """When, by no clock that anybody sets, `_newest` was seen to be ahead."""
-        self._told_at = -_TELL_EVERY
+        self._latest = 0
+        self._ahead_since: float | None = None
+        """When, by the monotonic clock, `_latest` was seen to be ahead of the system clock."""
+        self._warned_at = -_WARNING_INTERVAL
 
     def __call__(self) -> int:
-        now, shown = self._clock(), self._shown()
+        now, shown = self._clock(), self._extrapolated()
         if now >= shown:
-            self._newest, self._since = now, None
+            self._latest, self._ahead_since = now, None
             return now
-        if self._since is None:
-            self._since = time.monotonic()
+        if self._ahead_since is None:
+            self._ahead_since = time.monotonic()
         return shown
 
-    def note(self, instant: int) -> None:
-        """Something in the store is dated so: nothing of ours may be dated before."""
-        if instant > self():
-            self._newest, self._since = instant, time.monotonic()
-        if self.behind > 1 and time.monotonic() - self._told_at >= _TELL_EVERY:
-            self._told_at = time.monotonic()
-            _log.warning("the clock of this machine is %d s behind the newest instant in the store", self.behind)
+    def observe(self, timestamp: int) -> None:
+        """A timestamp from the store, in Unix seconds: from now on this clock shows no less."""
+        if timestamp > self():
+            self._latest, self._ahead_since = timestamp, time.monotonic()
+        if self.seconds_ahead > 1 and time.monotonic() - self._warned_at >= _WARNING_INTERVAL:
+            self._warned_at = time.monotonic()
+            _log.warning("the clock of this machine is %d s behind the newest instant in the store", self.seconds_ahead)
 
     @property
-    def behind(self) -> int:
-        """Seconds by which the clock behind shows less than this one."""
+    def seconds_ahead(self) -> int:
+        """Seconds by which this clock is ahead of the system clock."""
         return self() - self._clock()
 
-    def _shown(self) -> int:
-        passed = 0 if self._since is None else int((time.monotonic() - self._since) * RATE)
-        return self._newest + passed
+    def _extrapolated(self) -> int:
+        passed = 0 if self._ahead_since is None else int((time.monotonic() - self._ahead_since) * CATCH_UP_RATE)
+        return self._latest + passed

@@ -1,4 +1,4 @@
-"""The work that checking a password against a stored hash takes, read from the text of the hash."""
+"""The work of checking a password against a stored hash, read from the text of the hash."""
 
 import re
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ _MAX_ARGON2_KIB = 1_048_576
 _MAX_ARGON2_TIME = 16
 _MAX_BCRYPT_ROUNDS = 16
 _MAX_PBKDF2_ROUNDS = 10_000_000
-"""Hashes that take longer, some seconds, would keep every other login waiting."""
+"""Costlier hashes take seconds, and would delay all other logins."""
 
 
 @dataclass(frozen=True)
 class PasswordCost:
-    """`amount` hash computations of one `family`: PBKDF2 iterations with one digest, 2^rounds of bcrypt, or 1 of argon2
-    with the parameters that the family names. Costs of one family can be added.
+    """`amount` is the work within one `family`: PBKDF2 iterations with one digest, 2^rounds of bcrypt, or 1 for
+    argon2 with the parameters that the family names. Costs of one family can be added.
     """
 
     family: str
@@ -35,7 +35,7 @@ class PasswordCost:
 
 
 def cost_of(password_hash: str) -> PasswordCost | None:
-    """None for a hash that cannot be read, or is too costly to be used."""
+    """The cost of a hash. None for a malformed one, or one that is too costly to be used."""
     text = without_prefix(password_hash)
     if match := _ARGON2.fullmatch(text):
         is_usable = 0 < int(match[2]) <= _MAX_ARGON2_KIB and 0 < int(match[3]) <= _MAX_ARGON2_TIME
@@ -51,7 +51,7 @@ def cost_of(password_hash: str) -> PasswordCost | None:
 
 
 def without_prefix(password_hash: str) -> str:
-    """Django puts a word before two well-known forms: `argon2$argon2id$…` and `bcrypt$$2b$…`."""
+    """The hash without the prefix that Django adds to two common forms: `argon2$argon2id$…`, `bcrypt$$2b$…`."""
     if password_hash.startswith("argon2$argon2"):
         return password_hash.removeprefix("argon2")
     return password_hash.removeprefix("bcrypt$")

@@ -1,4 +1,4 @@
-"""A clock that is set back, and a store that is ahead of it."""
+"""The non-decreasing clock: a system clock that is set back, and a store with later timestamps."""
 
 import time
 
@@ -9,71 +9,73 @@ from tests.support.clock import MovableClock
 
 
 @pytest.fixture
-def passing(monkeypatch: pytest.MonkeyPatch) -> MovableClock:
-    """Time as it passes, whatever the clocks show."""
-    passing = MovableClock(1000)
-    monkeypatch.setattr(time, "monotonic", lambda: float(passing()))
-    return passing
+def monotonic(monkeypatch: pytest.MonkeyPatch) -> MovableClock:
+    """Stands in for the monotonic clock."""
+    monotonic = MovableClock(1000)
+    monkeypatch.setattr(time, "monotonic", lambda: float(monotonic()))
+    return monotonic
 
 
-def test_it_shows_what_the_clock_shows() -> None:
-    clock = MovableClock()
-    steady = NonDecreasingClock(clock)
-    assert [steady(), steady()] == [clock.now] * 2
-    clock.advance(seconds=5)
-    assert (steady(), steady.behind) == (clock.now, 0)
+def test_clock_shows_the_system_time() -> None:
+    system = MovableClock()
+    clock = NonDecreasingClock(system)
+    assert [clock(), clock()] == [system.now] * 2
+    system.advance(seconds=5)
+    assert (clock(), clock.seconds_ahead) == (system.now, 0)
 
 
-def test_time_goes_on_while_a_clock_that_was_set_back_catches_up(passing: MovableClock) -> None:
-    clock = MovableClock()
-    steady, start = NonDecreasingClock(clock), clock.now
-    assert steady() == start
-    clock.now -= 3600
-    assert (steady(), steady.behind) == (start, 3600)
+def test_clock_continues_at_nine_tenths_while_the_system_clock_is_behind(monotonic: MovableClock) -> None:
+    system = MovableClock()
+    clock, start = NonDecreasingClock(system), system.now
+    assert clock() == start
+    system.now -= 3600
+    assert (clock(), clock.seconds_ahead) == (start, 3600)
     for _ in range(1000):
-        passing.advance(seconds=1)
-        clock.advance(seconds=1)
-        steady()
-    assert steady() == start + 900
+        monotonic.advance(seconds=1)
+        system.advance(seconds=1)
+        clock()
+    assert clock() == start + 900
 
 
-def test_two_that_differ_meet_again(passing: MovableClock) -> None:
-    clock = MovableClock()
-    steady = NonDecreasingClock(clock)
-    steady.note(clock.now + 30)
+def test_clock_and_system_clock_meet_again(monotonic: MovableClock) -> None:
+    system = MovableClock()
+    clock = NonDecreasingClock(system)
+    clock.observe(system.now + 30)
     shown = []
     for _ in range(400):
-        passing.advance(seconds=1)
-        clock.advance(seconds=1)
-        shown.append(steady())
+        monotonic.advance(seconds=1)
+        system.advance(seconds=1)
+        shown.append(clock())
     assert shown == sorted(shown)
-    assert steady() == clock.now
+    assert clock() == system.now
 
 
-def test_it_never_goes_back_while_they_meet(passing: MovableClock) -> None:
-    clock = MovableClock()
-    steady = NonDecreasingClock(clock)
-    before = steady()
+def test_clock_never_goes_back_while_the_system_clock_jumps(monotonic: MovableClock) -> None:
+    system = MovableClock()
+    clock = NonDecreasingClock(system)
+    before = clock()
     for step in (-50, 20, 7, -10, 45, 3):
-        clock.now += step
-        passing.advance(seconds=2)
-        assert steady() >= before
-        before = steady()
+        system.now += step
+        monotonic.advance(seconds=2)
+        assert clock() >= before
+        before = clock()
 
 
-def test_what_the_store_has_seen_is_the_least_it_shows(passing: MovableClock) -> None:
-    clock = MovableClock()
-    steady = NonDecreasingClock(clock)
-    steady.note(clock.now - 100)
-    assert steady() == clock.now
-    steady.note(clock.now + 100)
-    assert (steady(), steady.behind) == (clock.now + 100, 100)
+def test_clock_shows_no_less_than_an_observed_timestamp(monotonic: MovableClock) -> None:
+    system = MovableClock()
+    clock = NonDecreasingClock(system)
+    clock.observe(system.now - 100)
+    assert clock() == system.now
+    clock.observe(system.now + 100)
+    assert (clock(), clock.seconds_ahead) == (system.now + 100, 100)
 
 
-def test_that_a_clock_is_behind_is_told_once_a_minute(passing: MovableClock, caplog: pytest.LogCaptureFixture) -> None:
-    clock = MovableClock()
-    steady = NonDecreasingClock(clock)
+def test_system_clock_that_is_behind_is_logged_once_a_minute(
+    monotonic: MovableClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    system = MovableClock()
+    clock = NonDecreasingClock(system)
     for _ in range(90):
-        passing.advance(seconds=1)
-        steady.note(clock.now + 3600)
+        monotonic.advance(seconds=1)
+        clock.observe(system.now + 3600)
     assert len(caplog.records) == 2

@@ -96,7 +96,7 @@ def test_lines_that_were_left_out_are_counted_in_a_line_of_their_own(refusal_log
     with logging_as_served("INFO") as log:
         for _ in range(LineLimit.BURST + 7):
             refusal_log.write(scope_from("192.0.2.1"), InvalidClient(), status=401)
-        clock.now += RefusalLog.REPORT_EVERY
+        clock.now += RefusalLog.REPORT_INTERVAL
         refusal_log.write(scope_from("192.0.2.2"), InvalidClient(), status=401)
     (report,) = [line for line in log.parsed if line["message"] == "refusals left out of the log"]
     assert report["count"] == 7

@@ -1,4 +1,4 @@
-"""What a new password must be, wherever it is set: by a command, by the configuration file, by a page."""
+"""The rules for a new password, wherever it is set: by a command, in the configuration file, or on a page."""
 
 from auth_service.authentication.users.passwords import Passwords
 

@@ -1,4 +1,4 @@
-"""What a user allowed a client; remembered, so that it is asked once."""
+"""Consents: the scopes that a user has allowed a client."""
 
 from enum import Enum, auto
 
@@ -19,7 +19,7 @@ class NotGiven(Enum):
 
 
 def find_consented_scopes(connection: Connection, sub: str, client_id: str) -> frozenset[str]:
-    """The scopes allowed so far."""
+    """The scopes that the user has allowed this client. Empty without a consent."""
     scope = connection.execute(
         select(consents.c.scope).where(consents.c.sub == sub, consents.c.client_id == client_id)
     ).scalar_one_or_none()
@@ -29,11 +29,12 @@ def find_consented_scopes(connection: Connection, sub: str, client_id: str) -> f
 def give_consent(
     connection: Connection, sub: str, client: Client, scopes: frozenset[str], *, now: int
 ) -> NotGiven | None:
-    """Add to what is allowed. None when that is stored.
+    """Add `scopes` to the consent. None if they are stored.
 
-    Otherwise nothing is: the client's row is not as in `client`, which the user decided about, or one of them is gone.
+    Nothing is stored if the client was changed or deleted since `client` was read, which the user has decided about, or
+    if the user is disabled.
     """
-    # The client first, as everywhere; the user's row is the lock under which two windows add to one consent.
+    # Every unit of work locks the client before the user. The user's row serializes two windows with one consent.
     if not clients.lock_unchanged(connection, client):
         return NotGiven.CLIENT_CHANGED
     client_id = client.client_id
@@ -56,9 +57,9 @@ def give_consent(
 
 
 def withdraw_consent(connection: Connection, sub: str, client_id: str, *, now: int) -> bool:
-    """Forget the consent and end what was given under it; False when there was neither."""
-    # The codes first, as a redemption beside this does: it is waited for, and its family is found below. Codes that
-    # were issued until the user's row was locked are found after it.
+    """Delete the consent and revoke the codes and token families under it. False if there were none."""
+    # The codes are locked first, in the order of a redemption: a concurrent one is waited for, and its family is found
+    # below. A second search finds codes that were issued before the user's row was locked.
     authorization_codes.void_codes(connection, sub, client_id)
     connection.execute(select(users.c.sub).where(users.c.sub == sub).with_for_update())
     authorization_codes.void_codes(connection, sub, client_id)

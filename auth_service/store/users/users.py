@@ -1,4 +1,4 @@
-"""People who can sign in. `sub` is generated; nothing about a person is in it."""
+"""Users. `sub` is random and contains no personal data."""
 
 import secrets
 import unicodedata
@@ -20,7 +20,7 @@ _FIND_CREDENTIALS = select(users.c.sub, users.c.password_hash, users.c.password_
     users.c.email_key == bindparam("email_key"), users.c.disabled_at.is_(None)
 )
 
-# The distinct values of an indexed column, each found from the one before it: DISTINCT would read the whole index.
+# Finds each distinct value of an indexed column from the one before it. DISTINCT would read the whole index.
 _COSTS = select(func.min(users.c.password_cost).label("cost")).cte("costs", recursive=True)
 _NEXT_COST = select(func.min(users.c.password_cost)).where(users.c.password_cost > _COSTS.c.cost).scalar_subquery()
 _COSTS = _COSTS.union_all(select(_NEXT_COST).where(_COSTS.c.cost.is_not(None)))
@@ -38,7 +38,7 @@ class User:
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a login is checked against. `password_hash` is None when the user has no password.
+    """The stored credentials of a user. `password_hash` is None if the user has no password.
 
     `password_generation` rises with every change of the password.
     """
@@ -49,14 +49,14 @@ class Credentials:
 
 
 class EmailTaken(Exception):
-    """A user of that email exists already."""
+    """Another user has this email."""
 
 
 def email_key(email: str) -> str:
-    """The form in which an address is looked up, so that all its spellings are one.
+    """The form of an email address that is stored for lookups, the same for all its spellings.
 
-    NFC and case-folded, the labels of its domain in Unicode instead of their xn-- form. Raises ValueError for more
-    than MAX_EMAIL_CHARACTERS.
+    It is in NFC and case-folded, with the labels of the domain in Unicode instead of their xn-- form. Raises ValueError
+    for more than MAX_EMAIL_CHARACTERS.
     """
     if len(email) > MAX_EMAIL_CHARACTERS:
         raise ValueError(f"an email address has at most {MAX_EMAIL_CHARACTERS} characters")
@@ -76,7 +76,7 @@ def add_user(
     origin: str,
     now: int,
 ) -> str:
-    """Make a user and return the new `sub`. Raises EmailTaken."""
+    """Add a user and return the new `sub`. Raises EmailTaken."""
     sub = secrets.token_urlsafe(16)
     try:
         with connection.begin_nested():
@@ -105,7 +105,7 @@ def _password_values(password_hash: str | None) -> dict[str, str | None]:
 
 
 def password_costs(connection: Connection) -> tuple[PasswordCost, ...]:
-    """What checking a password costs, of all users: each cost that occurs, once."""
+    """The distinct password costs of all users."""
     return tuple(map(PasswordCost.parse, connection.execute(_PASSWORD_COSTS).scalars()))
 
 
@@ -129,30 +129,33 @@ def find_sub(connection: Connection, email: str) -> str | None:
 
 
 def upgrade_password_hash(connection: Connection, sub: str, *, old: str, new: str) -> None:
-    """Put a better hash of the same password in place of `old`, unless somebody has set another password meanwhile."""
+    """Replace `old` by a better hash of the same password, unless the password was changed meanwhile."""
     is_current = (users.c.sub == sub, users.c.password_hash == old)
     connection.execute(update(users).where(*is_current).values(**_password_values(new)))
 
 
 def set_password_hash(connection: Connection, sub: str, password_hash: str, *, now: int) -> None:
-    """Set a new password, sign the user out everywhere, and forget in which browsers they have signed in before."""
+    """Set a new password, sign the user out everywhere, and invalidate all device cookies."""
     connection.execute(
         update(users)
         .where(users.c.sub == sub)
         .values(**_password_values(password_hash), password_generation=users.c.password_generation + 1)
     )
-    _end_all(connection, sub, now=now)
+    _end_all_sessions(connection, sub, now=now)
     audit_trail.record(connection, "password_set", now=now, sub=sub)
 
 
 def sign_out_user(connection: Connection, sub: str, *, now: int) -> None:
-    """End all of a user's login sessions and token families, offline ones included; the sessions' clients are told."""
-    _end_all(connection, sub, now=now)
+    """End all login sessions and revoke all token families of a user, also those with offline_access.
+
+    Logout tokens for the sessions' clients are enqueued.
+    """
+    _end_all_sessions(connection, sub, now=now)
     audit_trail.record(connection, "user_signed_out", now=now, sub=sub)
 
 
-def _end_all(connection: Connection, sub: str, *, now: int) -> None:
-    # The row is locked first, so that a login or a redemption beside this either is seen here or sees this.
+def _end_all_sessions(connection: Connection, sub: str, *, now: int) -> None:
+    # The user's row is locked first. A concurrent login or redemption commits before this, or sees its outcome.
     connection.execute(select(users.c.sub).where(users.c.sub == sub).with_for_update())
     ended = connection.execute(
         update(login_sessions)
@@ -165,12 +168,13 @@ def _end_all(connection: Connection, sub: str, *, now: int) -> None:
 
 
 def disable_user(connection: Connection, sub: str, *, by: str, now: int) -> None:
-    """No more logins; what is signed in is signed out. Who was disabled before is now so `by` somebody else."""
+    """Disable a user and sign them out everywhere. `by` also replaces the name of an earlier disabling."""
     connection.execute(update(users).where(users.c.sub == sub).values(disabled_at=now, disabled_by=by))
-    _end_all(connection, sub, now=now)
+    _end_all_sessions(connection, sub, now=now)
     audit_trail.record(connection, "user_disabled", now=now, sub=sub, by=by)
 
 
 def enable_user(connection: Connection, sub: str, *, by: str, now: int) -> None:
+    """Let a disabled user sign in again."""
     connection.execute(update(users).where(users.c.sub == sub).values(disabled_at=None, disabled_by=None))
     audit_trail.record(connection, "user_enabled", now=now, sub=sub, by=by)
