@@ -92,7 +92,7 @@ class StatusListPublisher:
         """Read the stored list, and sign and store the next one if it is due. Raises TemporarilyUnavailable."""
         known = self._stored
         changes = await self._store.read(status_lists.read_changes, known)
-        self._clock.note(changes.iat - 1)  # a list may be dated one second ahead
+        self._clock.observe(changes.iat - 1)  # a list may be dated one second ahead
         if changes.has_unlisted:
             while await self._store.write(revoked_indexes.assign_revision):
                 pass
