@@ -1,4 +1,4 @@
-"""Who waits for the database is put off after `database_timeout`, and no sooner."""
+"""A request that waits for the database is answered 503 after `database_timeout`, and not before."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -27,7 +27,7 @@ def locked(url: str, table: str) -> Iterator[None]:
 
 
 async def waits(ask: Ask, url: str, table: str) -> int:
-    """What became of a request when the database took longer than it may by default."""
+    """The response to a request when the database is slower than the default timeout."""
     with locked(url, table):
         asking = asyncio.ensure_future(ask())
         await asyncio.sleep(DEADLINE + 0.5)
@@ -35,7 +35,9 @@ async def waits(ask: Ask, url: str, table: str) -> int:
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(SHORT, 503), (PATIENCE, 200)])
-async def test_the_auth_service(auth_postgresql_url: str, seconds: float, status: int) -> None:
+async def test_the_auth_service_waits_for_its_configured_timeout(
+    auth_postgresql_url: str, seconds: float, status: int
+) -> None:
     async with running_auth_service(auth_postgresql_url, database_timeout=seconds) as auth:
         app = auth.relying_party("app-one")
         token = (await app.tokens())["refresh_token"]
@@ -44,7 +46,7 @@ async def test_the_auth_service(auth_postgresql_url: str, seconds: float, status
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(SHORT, 503), (PATIENCE, 200)])
-async def test_the_notes_api(postgresql_url: str, seconds: float, status: int) -> None:
+async def test_the_notes_api_waits_for_its_configured_timeout(postgresql_url: str, seconds: float, status: int) -> None:
     async with running_notes_api(postgresql_url, database_timeout=seconds) as api:
         caller = api.caller()
         assert await waits(lambda: caller.get("/notes"), postgresql_url, "notes") == status
@@ -52,7 +54,7 @@ async def test_the_notes_api(postgresql_url: str, seconds: float, status: int) -
 
 
 @pytest.mark.parametrize("seconds", [0.49, 61, "inf", "nan"])
-async def test_it_has_bounds(tmp_path: Path, seconds: object) -> None:
+async def test_the_timeout_has_bounds(tmp_path: Path, seconds: object) -> None:
     with pytest.raises(ValueError, match="database_timeout"):
         async with running_auth_service(f"sqlite:///{tmp_path}/unused.db", database_timeout=seconds):
             pass

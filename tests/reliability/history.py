@@ -106,7 +106,7 @@ async def _is_refused(attempt: Awaitable[object]) -> bool:
 
 def check_store(deployment: Deployment, report: Report) -> None:
     """Compare the tables: each family of a user has one code, and each redeemed code has one family."""
-    engine = engine_for(deployment.database_url, patience=10)
+    engine = engine_for(deployment.database_url, statement_timeout=10)
     with engine.connect() as connection:
         families = connection.execute(select(token_families.c.family_id).where(token_families.c.sub.is_not(None)))
         codes = connection.execute(

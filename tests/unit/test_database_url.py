@@ -1,4 +1,4 @@
-"""A database URL may stand in a file, because it holds a password."""
+"""A database URL can be read from a file, because it may hold a password."""
 
 from pathlib import Path
 
@@ -12,22 +12,22 @@ URL = TypeAdapter(DatabaseUrl)
 
 
 @pytest.mark.parametrize("url", ["sqlite:///var/auth.db", "sqlite:////srv/auth.db", "postgresql:///auth?host=/run/db"])
-def test_a_url_stands_for_itself(url: str) -> None:
+def test_a_url_is_taken_literally(url: str) -> None:
     assert URL.validate_python(url) == url
 
 
-def test_a_file_stands_for_the_url_in_it(tmp_path: Path) -> None:
+def test_a_url_is_read_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "url").write_text("postgresql://auth:secret@auth-db/auth\n")
     assert URL.validate_python(f"file:{tmp_path}/url") == "postgresql://auth:secret@auth-db/auth"
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=f"{tmp_path}/url cannot be read"):
         URL.validate_python(f"file:{tmp_path}/url")
 
 
 @pytest.mark.parametrize("url", ["mysql://auth-db/auth", "sqlite://auth.db", "auth.db", ""])
-def test_another_kind_of_database_is_refused(url: str) -> None:
+def test_the_url_of_another_database_is_refused(url: str) -> None:
     with pytest.raises((ValidationError, Misconfigured)):
         URL.validate_python(url)
 
@@ -53,7 +53,7 @@ def test_another_kind_of_database_is_refused(url: str) -> None:
         "postgres://127.0.0.1/db?password=SECRET%",
     ],
 )
-def test_of_a_malformed_url_nothing_is_quoted(url: str) -> None:
+def test_the_error_for_a_malformed_url_quotes_nothing(url: str) -> None:
     with pytest.raises(ValidationError) as refused:
         URL.validate_python(url)
     (error,) = refused.value.errors()
@@ -72,5 +72,5 @@ def test_of_a_malformed_url_nothing_is_quoted(url: str) -> None:
         "postgresql://",
     ],
 )
-def test_what_libpq_reads_passes(url: str) -> None:
+def test_every_form_of_a_libpq_url_is_accepted(url: str) -> None:
     assert URL.validate_python(url) == url

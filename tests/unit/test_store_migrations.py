@@ -1,4 +1,4 @@
-"""A database is brought to the newest schema once, however many processes begin at once, or is left as it was."""
+"""A database is upgraded to the newest schema once, also by concurrent processes, or is left unchanged."""
 
 import asyncio
 import multiprocessing
@@ -26,11 +26,11 @@ revision = "0001"
 down_revision = None
 
 def upgrade():
-    op.create_table("sheep", sa.Column("name", sa.String, primary_key=True))
-    parent = sa.ForeignKey("sheep.name", ondelete="CASCADE")
-    op.create_table("bells", sa.Column("of", sa.String, parent, primary_key=True))
-    op.execute("INSERT INTO sheep VALUES ('dolly')")
-    op.execute("INSERT INTO bells VALUES ('dolly')")
+    op.create_table("items", sa.Column("name", sa.String, primary_key=True))
+    parent = sa.ForeignKey("items.name", ondelete="CASCADE")
+    op.create_table("labels", sa.Column("of", sa.String, parent, primary_key=True))
+    op.execute("INSERT INTO items VALUES ('first')")
+    op.execute("INSERT INTO labels VALUES ('first')")
 """
 
 SECOND = """
@@ -41,8 +41,8 @@ revision = "0002"
 down_revision = "0001"
 
 def upgrade():
-    with op.batch_alter_table("sheep", recreate="auto") as sheep:
-        sheep.add_column(sa.Column("weight", sa.BigInteger, nullable=False, server_default="40"))
+    with op.batch_alter_table("items", recreate="auto") as items:
+        items.add_column(sa.Column("amount", sa.BigInteger, nullable=False, server_default="40"))
 """
 
 REBUILD = """
@@ -53,8 +53,8 @@ revision = "0003"
 down_revision = "0002"
 
 def upgrade():
-    with op.batch_alter_table("sheep") as sheep:
-        sheep.alter_column("weight", type_=sa.Integer)
+    with op.batch_alter_table("items") as items:
+        items.alter_column("amount", type_=sa.Integer)
 """
 
 BROKEN = """
@@ -64,14 +64,14 @@ revision = "0003"
 down_revision = "0002"
 
 def upgrade():
-    op.execute("INSERT INTO sheep VALUES ('molly', 1)")
+    op.execute("INSERT INTO items VALUES ('second', 1)")
     op.execute("INSERT INTO nowhere VALUES (1)")
 """
 
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An importable package with two steps."""
+    """An importable package with two migrations."""
     name = f"steps_{tmp_path.name.replace('-', '_')}"
     versions = tmp_path / name / "versions"
     versions.mkdir(parents=True)
@@ -98,67 +98,66 @@ def rows(database_url: str, query: str) -> list[tuple[object, ...]]:
     return asyncio.run(fetch())
 
 
-def test_every_step_is_made_once(database_url: str, package: str) -> None:
+def test_each_migration_runs_once(database_url: str, package: str) -> None:
     migrate(database_url, package)
     migrate(database_url, package)
-    assert rows(database_url, "SELECT name, weight FROM sheep") == [("dolly", 40)]
+    assert rows(database_url, "SELECT name, amount FROM items") == [("first", 40)]
     assert rows(database_url, "SELECT version_num FROM alembic_version") == [("0002",)]
 
 
-def test_a_table_that_is_rebuilt_keeps_what_refers_to_it(database_url: str, package: str, versions: Path) -> None:
+def test_rebuilding_a_table_keeps_the_rows_that_refer_to_it(database_url: str, package: str, versions: Path) -> None:
     migrate(database_url, package)
     (versions / "0003_rebuild.py").write_text(REBUILD)
     migrate(database_url, package)
-    assert rows(database_url, 'SELECT "of" FROM bells') == [("dolly",)]
+    assert rows(database_url, 'SELECT "of" FROM labels') == [("first",)]
 
 
-def test_a_step_that_fails_leaves_nothing_behind(database_url: str, package: str, versions: Path) -> None:
+def test_a_failed_migration_changes_nothing(database_url: str, package: str, versions: Path) -> None:
     migrate(database_url, package)
     (versions / "0003_broken.py").write_text(BROKEN)
     with pytest.raises(Exception, match="nowhere"):
         migrate(database_url, package)
-    assert rows(database_url, "SELECT name FROM sheep") == [("dolly",)]
+    assert rows(database_url, "SELECT name FROM items") == [("first",)]
     assert rows(database_url, "SELECT version_num FROM alembic_version") == [("0002",)]
 
 
-def test_processes_that_begin_at_once_make_each_step_once(database_url: str, package: str, tmp_path: Path) -> None:
+def test_concurrent_processes_run_each_migration_once(database_url: str, package: str, tmp_path: Path) -> None:
     assert begun_at_once(4, [database_url], package, tmp_path) == [0] * 4
-    assert rows(database_url, "SELECT name FROM sheep") == [("dolly",)]
+    assert rows(database_url, "SELECT name FROM items") == [("first",)]
 
 
-def test_where_no_step_is_left_nobody_is_waited_for(tmp_path: Path, package: str) -> None:
+def test_a_current_database_is_not_locked(tmp_path: Path, package: str) -> None:
     url = f"sqlite:///{tmp_path}/held.db"
     migrate(url, package)
     with closing(sqlite3.connect(tmp_path / "held.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        other.execute("INSERT INTO sheep VALUES ('molly', 1)")
-        migrate(url, package)  # and not StoreUnavailable after a minute
+        other.execute("INSERT INTO items VALUES ('second', 1)")
+        migrate(url, package)  # it does not wait for the lock
         other.execute("COMMIT")
-    assert rows(url, "SELECT count(*) FROM sheep") == [(2,)]
+    assert rows(url, "SELECT count(*) FROM items") == [(2,)]
 
 
-def test_a_step_that_is_left_waits_for_its_turn(
-    tmp_path: Path, package: str, versions: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pending_migration_waits_for_the_lock(tmp_path: Path, package: str, versions: Path) -> None:
     url = f"sqlite:///{tmp_path}/held.db"
     migrate(url, package)
     (versions / "0003_rebuild.py").write_text(REBUILD)
-    monkeypatch.setattr("tallystick_service.store.migrations._PATIENCE", 0.1)
     with closing(sqlite3.connect(tmp_path / "held.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable, match="cannot be migrated") as held:
-            migrate(url, package)
+            migrate(url, package, timeout=0.1)
         assert held.value.with_cause.endswith("database is locked")
     migrate(url, package)
     assert rows(url, "SELECT version_num FROM alembic_version") == [("0003",)]
 
 
-def is_somebody_in(function: str) -> bool:
+def is_running(function: str) -> bool:
     stacks = map(traceback.walk_stack, sys._current_frames().values())
     return any(frame.f_code.co_name == function for stack in stacks for frame, _ in stack)
 
 
-def test_who_waited_for_a_newer_program_leaves_what_it_made(tmp_path: Path, package: str, versions: Path) -> None:
+def test_a_database_that_a_newer_program_upgraded_meanwhile_is_left_unchanged(
+    tmp_path: Path, package: str, versions: Path
+) -> None:
     url = f"sqlite:///{tmp_path}/held.db"
     migrate(url, package)
     (versions / "0003_rebuild.py").write_text(REBUILD)
@@ -168,7 +167,7 @@ def test_who_waited_for_a_newer_program_leaves_what_it_made(tmp_path: Path, pack
     ):
         other.execute("BEGIN IMMEDIATE")
         waiting = pool.submit(migrate, url, package)
-        wait_until(lambda: is_somebody_in("_begin_alone"))  # who has seen by then what there was
+        wait_until(lambda: is_running("_begin_exclusive"))  # it has read the old revision by then
         other.execute("UPDATE alembic_version SET version_num = '0004'")
         other.execute("COMMIT")
         with pytest.raises(StoreUnavailable, match="the database is newer than this program"):
@@ -190,8 +189,8 @@ except StoreUnavailable as unavailable:
 """
 
 
-def test_nobody_waits_for_a_disk_to_have_room(tmp_path: Path, package: str) -> None:
-    """As for one who holds the lock: that is a minute."""
+def test_a_full_disk_is_not_waited_for(tmp_path: Path, package: str) -> None:
+    """Unlike a lock, for which a migration waits a minute."""
     command = [sys.executable, "-c", FULL_DISK, f"sqlite:///{tmp_path}/new.db", package]
     ended = subprocess.run(
         command, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True, timeout=PATIENCE
@@ -200,12 +199,12 @@ def test_nobody_waits_for_a_disk_to_have_room(tmp_path: Path, package: str) -> N
     assert not (tmp_path / "new.db").stat().st_size
 
 
-def test_on_a_new_sqlite_file_nobody_gives_up_because_others_begin_too(tmp_path: Path, package: str) -> None:
+def test_concurrent_processes_can_create_the_same_sqlite_file(tmp_path: Path, package: str) -> None:
     urls = [f"sqlite:///{tmp_path}/{round_}.db" for round_ in range(40)]
     assert begun_at_once(8, urls, package, tmp_path) == [0] * 8
 
 
-def test_a_database_from_a_newer_program_is_left_alone(database_url: str, package: str, versions: Path) -> None:
+def test_a_database_of_a_newer_program_is_left_unchanged(database_url: str, package: str, versions: Path) -> None:
     migrate(database_url, package)
     (versions / "0002_second.py").unlink()
     with pytest.raises(StoreUnavailable, match="the database is newer than this program"):
@@ -213,7 +212,7 @@ def test_a_database_from_a_newer_program_is_left_alone(database_url: str, packag
     assert rows(database_url, "SELECT version_num FROM alembic_version") == [("0002",)]
 
 
-def test_a_restored_copy_keeps_a_log_again(tmp_path: Path, package: str) -> None:
+def test_a_restored_copy_gets_a_write_ahead_log_again(tmp_path: Path, package: str) -> None:
     migrate(f"sqlite:///{tmp_path}/before.db", package)
     with closing(sqlite3.connect(tmp_path / "before.db")) as before:
         before.execute(f"VACUUM INTO '{tmp_path}/copy.db'")
@@ -222,13 +221,13 @@ def test_a_restored_copy_keeps_a_log_again(tmp_path: Path, package: str) -> None
         assert copy.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
-def test_a_database_that_is_away_is_named_so(package: str, tmp_path: Path) -> None:
+def test_an_unreachable_database_is_reported(package: str, tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="the database cannot be opened"):
         migrate(f"postgresql:///db?host={tmp_path}", package)
 
 
 def begun_at_once(count: int, urls: list[str], package: str, folder: Path) -> list[int | None]:
-    """The exit codes of `count` processes that migrate each of `urls` together."""
+    """The exit codes of `count` processes that migrate each of `urls` at the same time."""
     spawn = multiprocessing.get_context("spawn")
     arguments = (spawn.Barrier(count), urls, package, str(folder))
     processes = [spawn.Process(target=migrate_together, args=arguments) for _ in range(count)]

@@ -1,4 +1,4 @@
-"""What only PostgreSQL does: deadlocks, failed transactions, and a server that goes away and comes back."""
+"""What is specific to PostgreSQL: deadlocks, failed transactions, and a server that stops and starts again."""
 
 import asyncio
 import os
@@ -18,8 +18,8 @@ from tests.support.patience import patient_store
 from tests.support.postgres import PostgreSQL
 
 metadata = MetaData()
-flocks = Table(
-    "flocks", metadata, Column("name", String, primary_key=True), Column("size", Integer, nullable=False, default=0)
+counters = Table(
+    "counters", metadata, Column("name", String, primary_key=True), Column("value", Integer, nullable=False, default=0)
 )
 
 
@@ -33,7 +33,7 @@ async def store(postgresql_url: str) -> AsyncIterator[Store]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgreSQL]:
-    """A server of one's own, to stop and start; each test leaves it running."""
+    """A server for this module, to stop and start. Each test leaves it running."""
     folder = Path(tempfile.mkdtemp(prefix="tallystick-"))
     folder.chmod(0o755)
     server = PostgreSQL(folder)
@@ -44,19 +44,19 @@ def server() -> Iterator[PostgreSQL]:
 
 
 def add(connection: Connection, name: str) -> str:
-    connection.execute(insert(flocks).values(name=name))
+    connection.execute(insert(counters).values(name=name))
     return name
 
 
 def names(connection: Connection) -> set[str]:
-    return set(connection.scalars(select(flocks.c.name)))
+    return set(connection.scalars(select(counters.c.name)))
 
 
 def grow(connection: Connection, name: str) -> None:
-    connection.execute(update(flocks).where(flocks.c.name == name).values(size=flocks.c.size + 1))
+    connection.execute(update(counters).where(counters.c.name == name).values(value=counters.c.value + 1))
 
 
-async def test_units_that_deadlock_are_tried_again_until_all_are_through(store: Store) -> None:
+async def test_units_that_deadlock_are_retried_until_all_succeed(store: Store) -> None:
     await store.write(add, "a")
     await store.write(add, "b")
 
@@ -67,23 +67,23 @@ async def test_units_that_deadlock_are_tried_again_until_all_are_through(store: 
         grow(connection, second)
 
     await asyncio.gather(*(store.write(grow_both, *order) for order in (("a", "b"), ("b", "a")) for _ in range(4)))
-    assert await store.read(lambda connection: connection.scalars(select(flocks.c.size)).all()) == [8, 8]
+    assert await store.read(lambda connection: connection.scalars(select(counters.c.value)).all()) == [8, 8]
 
 
-async def test_a_unit_that_cannot_be_serialized_is_tried_again(store: Store) -> None:
+async def test_a_unit_with_a_serialization_failure_is_retried(store: Store) -> None:
     await store.write(add, "a")
 
     def read_then_write(connection: Connection) -> None:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
-        size = connection.execute(select(flocks.c.size)).scalar_one()
-        connection.execute(update(flocks).values(size=size + 1))
+        value = connection.execute(select(counters.c.value)).scalar_one()
+        connection.execute(update(counters).values(value=value + 1))
 
     await asyncio.gather(*(store.write(read_then_write) for _ in range(6)))
-    assert await store.read(lambda connection: connection.scalar(select(flocks.c.size))) == 6
+    assert await store.read(lambda connection: connection.scalar(select(counters.c.value))) == 6
 
 
-async def test_a_unit_cannot_overlook_that_its_transaction_failed(store: Store) -> None:
-    """PostgreSQL would answer the COMMIT with a silent ROLLBACK, and the caller would believe in it."""
+async def test_a_unit_that_ignores_a_failed_statement_raises(store: Store) -> None:
+    """PostgreSQL turns the COMMIT into a ROLLBACK without an error, and the caller would rely on the write."""
 
     def add_twice(connection: Connection) -> str:
         try:
@@ -98,11 +98,11 @@ async def test_a_unit_cannot_overlook_that_its_transaction_failed(store: Store) 
     assert await store.read(names) == set()
 
 
-async def test_a_statement_that_takes_too_long_ends_on_the_server_too(postgresql_url: str) -> None:
+async def test_a_statement_that_takes_too_long_is_cancelled_on_the_server(postgresql_url: str) -> None:
     store = Store.open(postgresql_url, deadline=0.3, pool_size=1)
     with pytest.raises(StoreUnavailable):
         await store.write(lambda connection: connection.execute(text("SELECT pg_sleep(60)")).all())
-    for _ in range(50):  # its one connection is free again, long before the minute is over
+    for _ in range(50):  # its only connection is free again long before the minute is over
         try:
             assert await store.read(lambda connection: connection.scalar(text("SELECT 1"))) == 1
             break
@@ -113,7 +113,7 @@ async def test_a_statement_that_takes_too_long_ends_on_the_server_too(postgresql
     await store.close()
 
 
-async def test_connections_that_died_while_idle_cost_no_request(store: Store) -> None:
+async def test_connections_that_were_lost_while_idle_fail_no_unit(store: Store) -> None:
     def kill_the_others(connection: Connection) -> int:
         others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         return len(connection.execute(text(f"SELECT pg_terminate_backend(pid) {others}")).all())
@@ -124,8 +124,8 @@ async def test_connections_that_died_while_idle_cost_no_request(store: Store) ->
     assert await store.read(names) == {*map(str, range(30)), *outcomes}
 
 
-async def test_a_unit_whose_old_connection_dies_under_it_runs_again(store: Store, postgresql_url: str) -> None:
-    """Nothing of it can have been committed, so to run it once more is right."""
+async def test_a_unit_that_loses_a_kept_connection_is_run_again(store: Store, postgresql_url: str) -> None:
+    """Nothing of it can have been committed, so running it again is safe."""
     narrow = Store.open(postgresql_url, deadline=10, pool_size=1)
     runs = 0
 
@@ -143,7 +143,7 @@ async def test_a_unit_whose_old_connection_dies_under_it_runs_again(store: Store
     await narrow.close()
 
 
-async def test_a_server_that_is_away_is_unavailable_and_back_without_a_restart_of_ours(server: PostgreSQL) -> None:
+async def test_a_stopped_server_is_unavailable_and_is_used_again_after_its_start(server: PostgreSQL) -> None:
     store = patient_store(server.url("postgres"))
     await store.write(metadata.create_all)
     await store.write(add, "before")
@@ -160,7 +160,7 @@ async def test_a_server_that_is_away_is_unavailable_and_back_without_a_restart_o
     await store.close()
 
 
-async def test_a_server_that_does_not_answer_is_unavailable_within_the_deadline(server: PostgreSQL) -> None:
+async def test_a_server_that_does_not_respond_is_unavailable_after_the_deadline(server: PostgreSQL) -> None:
     store = Store.open(server.url("postgres"), deadline=0.3, pool_size=2)
     pids: list[int] = []
 
@@ -181,7 +181,7 @@ async def test_a_server_that_does_not_answer_is_unavailable_within_the_deadline(
     await store.close()
 
 
-async def test_the_loop_goes_on_while_the_store_waits(store: Store) -> None:
+async def test_the_event_loop_is_not_blocked_by_the_store(store: Store) -> None:
     ticks = 0
     sleeping = asyncio.create_task(
         store.read(lambda connection: connection.execute(text("SELECT pg_sleep(0.3)")).all())
@@ -192,13 +192,13 @@ async def test_the_loop_goes_on_while_the_store_waits(store: Store) -> None:
     assert ticks > 1
 
 
-async def test_a_password_that_is_wrong_is_unavailable(postgresql: PostgreSQL) -> None:
+async def test_a_wrong_password_is_unavailable(postgresql: PostgreSQL) -> None:
     store = patient_store(postgresql.url("no_such_database"))
     with pytest.raises(StoreUnavailable):
         await store.read(names)
     await store.close()
 
 
-async def test_units_in_different_threads_run_beside_each_other(store: Store) -> None:
+async def test_units_run_concurrently_in_several_threads(store: Store) -> None:
     both = threading.Barrier(2)
     await asyncio.gather(*(store.write(lambda _connection: both.wait(5)) for _ in range(2)))

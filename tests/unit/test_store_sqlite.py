@@ -1,4 +1,4 @@
-"""What only SQLite does: commits in groups, a disk that is full, a file that another process holds."""
+"""What is specific to SQLite: group commits, a full disk, and a file that another process has locked."""
 
 import asyncio
 import multiprocessing
@@ -16,16 +16,17 @@ import pytest
 from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, Table, func, insert, select
 from sqlalchemy.dialects import sqlite
 
-import tallystick_service.store.sqlite
 from tallystick_service.store import Store, StoreUnavailable
-from tallystick_service.store.sqlite import BUSY_SECONDS, GROUP_UNITS
+from tallystick_service.store.sqlite import BUSY_TIMEOUT, MAX_GROUP_UNITS
 from tests.support.patience import patient_store
 from tests.support.waiting import until
 
 T = TypeVar("T")
 
 metadata = MetaData()
-bales = Table("bales", metadata, Column("id", Integer, primary_key=True), Column("wool", LargeBinary, nullable=False))
+blobs = Table(
+    "blobs", metadata, Column("id", Integer, primary_key=True), Column("content", LargeBinary, nullable=False)
+)
 
 
 @pytest.fixture
@@ -42,23 +43,23 @@ async def store(path: Path) -> AsyncIterator[Store]:
 
 
 def add(connection: Connection, size: int = 10) -> int:
-    number: int = connection.execute(insert(bales).values(wool=b"w" * size).returning(bales.c.id)).scalar_one()
+    number: int = connection.execute(insert(blobs).values(content=b"w" * size).returning(blobs.c.id)).scalar_one()
     return number
 
 
 def count(connection: Connection) -> int:
-    return connection.execute(select(func.count()).select_from(bales)).scalar_one()
+    return connection.execute(select(func.count()).select_from(blobs)).scalar_one()
 
 
-async def test_the_file_and_what_lies_beside_it_are_for_their_owner_alone(store: Store, path: Path) -> None:
+async def test_only_the_owner_can_read_the_database_and_its_log(store: Store, path: Path) -> None:
     await store.write(add)
     files = list(path.parent.iterdir())
     assert {file.name for file in files} >= {"store.db", "store.db-wal"}
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
-async def test_the_writer_closes_last_and_leaves_one_file(path: Path) -> None:
-    """Connections that close at once leave the log to each other."""
+async def test_the_writer_closes_last_so_that_one_file_remains(path: Path) -> None:
+    """Of connections that close concurrently, none might checkpoint the log."""
     store = Store.open(f"sqlite:///{path}", deadline=10)
     await store.write(metadata.create_all)
     is_read, may_end = threading.Event(), threading.Event()
@@ -77,7 +78,7 @@ async def test_the_writer_closes_last_and_leaves_one_file(path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["store.db"]
 
 
-async def test_every_commit_waits_for_the_disk(store: Store) -> None:
+async def test_each_commit_is_synchronous(store: Store) -> None:
     def pragmas(connection: Connection) -> list[object]:
         return [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -85,13 +86,12 @@ async def test_every_commit_waits_for_the_disk(store: Store) -> None:
         ]
 
     full = 2
-    assert await store.write(pragmas) == ["wal", full, 1, BUSY_SECONDS * 1000]
+    assert await store.write(pragmas) == ["wal", full, 1, BUSY_TIMEOUT * 1000]
 
 
-async def test_units_that_wait_together_are_committed_together_but_not_too_many(
-    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tallystick_service.store.sqlite, "GROUP_SECONDS", 60.0)  # so that number alone ends a group
+async def test_waiting_units_are_committed_in_groups_of_bounded_size(path: Path) -> None:
+    store = Store.open(f"sqlite:///{path}", deadline=10, max_group_seconds=60)  # only the number ends a group
+    await store.write(metadata.create_all)
     begun, release = threading.Event(), threading.Event()
 
     def hold(_connection: Connection) -> None:
@@ -101,17 +101,18 @@ async def test_units_that_wait_together_are_committed_together_but_not_too_many(
     def add_and_count_from_outside(connection: Connection) -> int:
         add(connection)
         with sqlite3.connect(path) as outside:
-            return int(outside.execute("SELECT count(*) FROM bales").fetchone()[0])
+            return int(outside.execute("SELECT count(*) FROM blobs").fetchone()[0])
 
     holding = asyncio.create_task(store.write(hold))
     await asyncio.to_thread(begun.wait, 5)
     counts = await _with_release(release, [store.write(add_and_count_from_outside) for _ in range(80)])
     await holding
-    first = GROUP_UNITS - 1  # one place is hold's
+    await store.close()
+    first = MAX_GROUP_UNITS - 1  # one place belongs to `hold`
     assert counts == [0] * first + [first] * (80 - first)
 
 
-async def test_a_unit_without_room_fails_alone(store: Store) -> None:
+async def test_a_unit_that_finds_no_space_fails_alone(store: Store) -> None:
     await store.write(add)
     await store.write(_leave_room_for_pages, 20)
     outcomes = await asyncio.gather(
@@ -122,13 +123,13 @@ async def test_a_unit_without_room_fails_alone(store: Store) -> None:
     assert await store.read(count) == 1 + len(kept)
 
 
-async def test_what_the_disk_had_no_room_for_was_never_acknowledged(tmp_path: Path) -> None:
-    """A limit on the file's size stands for the full disk: the write fails deep inside SQLite, in a group's middle."""
+async def test_a_write_that_finds_the_disk_full_is_not_acknowledged(tmp_path: Path) -> None:
+    """A limit on the file size simulates a full disk: the write fails inside SQLite, in the middle of a group."""
     outcome = _run(FILL_THE_DISK, tmp_path)
     acknowledged, kept, refused, after = map(int, outcome.split())
     assert refused > 0
     assert kept == acknowledged
-    assert after == 1  # with room again, the same store goes on
+    assert after == 1  # with space again, the same store works
 
 
 def test_an_acknowledged_write_survives_a_kill(tmp_path: Path) -> None:
@@ -140,11 +141,11 @@ def test_an_acknowledged_write_survives_a_kill(tmp_path: Path) -> None:
     writer.wait(10)
     writer.stdout.close()
     with sqlite3.connect(tmp_path / "store.db") as reader:
-        kept = {number for (number,) in reader.execute("SELECT id FROM bales")}
+        kept = {number for (number,) in reader.execute("SELECT id FROM blobs")}
     assert {int(line) for line in acknowledged if line.endswith("\n")} <= kept
 
 
-async def test_many_processes_on_one_file_lose_nothing(store: Store, path: Path) -> None:
+async def test_several_processes_on_one_file_lose_no_write(store: Store, path: Path) -> None:
     spawn = multiprocessing.get_context("spawn")
     others = [spawn.Process(target=add_some, args=(str(path), 40)) for _ in range(3)]
     for other in others:
@@ -156,7 +157,7 @@ async def test_many_processes_on_one_file_lose_nothing(store: Store, path: Path)
     assert await store.read(count) == 160
 
 
-async def test_a_file_that_another_holds_too_long_is_unavailable_and_then_is_not(store: Store, path: Path) -> None:
+async def test_a_file_that_is_locked_too_long_is_unavailable_until_it_is_released(store: Store, path: Path) -> None:
     impatient = Store.open(f"sqlite:///{path}", deadline=0.2)
     with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -169,9 +170,9 @@ async def test_a_file_that_another_holds_too_long_is_unavailable_and_then_is_not
     assert await store.read(count) == 1
 
 
-async def test_whether_it_can_write_is_tried_only_while_there_is_doubt(store: Store, path: Path) -> None:
+async def test_check_writing_writes_only_after_a_failed_write(store: Store, path: Path) -> None:
     impatient = Store.open(f"sqlite:///{path}", deadline=0.2)
-    await impatient.check_writing()  # nothing has failed, so there is nothing to try: there is no table for it, either
+    await impatient.check_writing()  # no write has failed, so it does not write; its table does not exist
     await store.write(
         lambda connection: connection.exec_driver_sql("CREATE TABLE alembic_version (version_num)").close()
     )
@@ -189,7 +190,7 @@ async def test_whether_it_can_write_is_tried_only_while_there_is_doubt(store: St
     await impatient.close()
 
 
-async def test_a_database_that_cannot_be_opened_is_unavailable_until_it_can(
+async def test_a_database_that_cannot_be_opened_is_unavailable_until_it_can_be(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "place").write_text("a file where a folder should be")
@@ -197,7 +198,7 @@ async def test_a_database_that_cannot_be_opened_is_unavailable_until_it_can(
     for attempt in (store.read(count), store.write(add), store.read(count)):
         with pytest.raises(StoreUnavailable):
             await attempt
-    assert len(caplog.records) == 1  # one warning is enough to know it
+    assert len(caplog.records) == 1  # the same reason is logged once
     (tmp_path / "place").unlink()
     await store.write(metadata.create_all)
     assert await store.write(add) == 1
@@ -205,13 +206,13 @@ async def test_a_database_that_cannot_be_opened_is_unavailable_until_it_can(
 
 
 def move(path: Path, folder: Path) -> None:
-    """The database with all that lies beside it."""
+    """The database file with its log files."""
     folder.mkdir(exist_ok=True)
     for file in path.parent.glob(f"{path.name}*"):
         file.rename(folder / file.name)
 
 
-async def test_what_is_written_into_a_file_that_was_moved_away_is_not_acknowledged(store: Store, path: Path) -> None:
+async def test_a_write_to_a_file_that_was_moved_away_is_not_acknowledged(store: Store, path: Path) -> None:
     aside = path.parent / "aside"
     await store.write(add)
     await store.read(count)
@@ -221,16 +222,16 @@ async def test_what_is_written_into_a_file_that_was_moved_away_is_not_acknowledg
             await store.write(add)
         with pytest.raises(StoreUnavailable):
             await store.read(count)
-    assert list(path.parent.iterdir()) == [aside]  # nor is another one begun there
+    assert list(path.parent.iterdir()) == [aside]  # and no new file is created
     move(aside / path.name, path.parent)
     assert await store.write(add) == 2
     assert await store.read(count) == 2
 
 
-async def test_another_file_in_its_place_is_written_and_read(
+async def test_a_file_that_replaced_the_database_is_used(
     store: Store, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As when a backup is put back: what commands write there, a service that still runs has to know."""
+    """As after restoring a backup: a running service must see what commands write to the restored file."""
     await store.write(add)
     backup = path.with_name("backup.db")
     with closing(sqlite3.connect(path)) as connection:
@@ -239,13 +240,13 @@ async def test_another_file_in_its_place_is_written_and_read(
     move(path, path.parent / "aside")
     backup.rename(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as command:
-        command.execute("INSERT INTO bales VALUES (7, 'w')")
+        command.execute("INSERT INTO blobs VALUES (7, 'w')")
     assert await store.write(add) == 8
     assert await asyncio.gather(*(store.read(count) for _ in range(20))) == [3] * 20
-    assert [record.getMessage() for record in caplog.records] == [f"another file stands at {path} by now"]
+    assert [record.getMessage() for record in caplog.records] == [f"the database file {path} was replaced"]
 
 
-async def test_a_file_that_is_moved_away_while_it_is_written_is_no_acknowledgement(store: Store, path: Path) -> None:
+async def test_a_write_during_which_the_file_is_moved_away_is_not_acknowledged(store: Store, path: Path) -> None:
     def add_and_lose(connection: Connection) -> None:
         add(connection)
         move(path, path.parent / "aside")
@@ -254,7 +255,7 @@ async def test_a_file_that_is_moved_away_while_it_is_written_is_no_acknowledgeme
         await store.write(add_and_lose)
 
 
-async def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_database_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"no database " * 1000)
     store = patient_store(f"sqlite:///{tmp_path}/store.db")
     with pytest.raises(StoreUnavailable):
@@ -264,7 +265,7 @@ async def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None
     await store.close()
 
 
-async def test_a_unit_that_ends_the_transaction_harms_nobody_later(store: Store) -> None:
+async def test_a_unit_that_ends_the_transaction_affects_no_later_unit(store: Store) -> None:
     def end_it(connection: Connection) -> None:
         connection.exec_driver_sql("COMMIT")
 
@@ -275,12 +276,12 @@ async def test_a_unit_that_ends_the_transaction_harms_nobody_later(store: Store)
 
 
 def test_a_share_lock_is_not_rendered_for_sqlite() -> None:
-    locking = select(bales.c.id).with_for_update(read=True)
+    locking = select(blobs.c.id).with_for_update(read=True)
     assert "FOR" not in str(locking.compile(dialect=sqlite.dialect()))
 
 
 async def _with_release(release: threading.Event, writes: list[Coroutine[Any, Any, T]]) -> list[T]:
-    """Release the writer once all of `writes` wait."""
+    """Release the writer when all of `writes` wait."""
     tasks = [asyncio.create_task(write) for write in writes]
     await asyncio.sleep(0)
     release.set()
@@ -313,13 +314,14 @@ from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, func, inse
 from tallystick_service.store import Store, StoreUnavailable
 
 metadata = MetaData()
-bales = Table("bales", metadata, Column("id", Integer, primary_key=True), Column("wool", LargeBinary, nullable=False))
+columns = Column("id", Integer, primary_key=True), Column("content", LargeBinary, nullable=False)
+blobs = Table("blobs", metadata, *columns)
 
 def add(connection, size):
-    return connection.execute(insert(bales).values(wool=b"w" * size).returning(bales.c.id)).scalar_one()
+    return connection.execute(insert(blobs).values(content=b"w" * size).returning(blobs.c.id)).scalar_one()
 
 def count(connection):
-    return connection.execute(select(func.count()).select_from(bales)).scalar_one()
+    return connection.execute(select(func.count()).select_from(blobs)).scalar_one()
 """
 
 WRITE_FOREVER = (

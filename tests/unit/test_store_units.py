@@ -1,4 +1,4 @@
-"""The rules of a unit of work, the same on both databases."""
+"""The rules for units of work, the same on both databases."""
 
 import asyncio
 import threading
@@ -28,13 +28,13 @@ from tallystick_service.store import Store, StoreUnavailable, Unstorable, adviso
 from tests.support.patience import PATIENCE
 
 metadata = MetaData()
-sheep = Table(
-    "sheep",
+items = Table(
+    "items",
     metadata,
     Column("name", String, primary_key=True),
-    Column("weight", BigInteger, nullable=False, server_default="0"),
+    Column("amount", BigInteger, nullable=False, server_default="0"),
 )
-bells = Table("bells", metadata, Column("of", ForeignKey("sheep.name", ondelete="CASCADE"), primary_key=True))
+labels = Table("labels", metadata, Column("of", ForeignKey("items.name", ondelete="CASCADE"), primary_key=True))
 marks = Table(
     "marks",
     metadata,
@@ -52,21 +52,21 @@ async def store(database_url: str) -> AsyncIterator[Store]:
     await store.close()
 
 
-def add(connection: Connection, name: str, *, weight: int = 0) -> str:
-    connection.execute(insert(sheep).values(name=name, weight=weight))
+def add(connection: Connection, name: str, *, amount: int = 0) -> str:
+    connection.execute(insert(items).values(name=name, amount=amount))
     return name
 
 
 def names(connection: Connection) -> list[str]:
-    return list(connection.scalars(select(sheep.c.name).order_by(sheep.c.name)))
+    return list(connection.scalars(select(items.c.name).order_by(items.c.name)))
 
 
-async def test_what_a_write_returned_is_there_for_every_later_read(store: Store) -> None:
-    assert await store.write(add, "dolly", weight=40) == "dolly"
-    assert await store.read(names) == ["dolly"]
+async def test_a_read_sees_every_write_that_has_returned(store: Store) -> None:
+    assert await store.write(add, "first", amount=40) == "first"
+    assert await store.read(names) == ["first"]
 
 
-async def test_what_a_unit_raises_reaches_its_caller_and_rolls_back_that_unit_alone(store: Store) -> None:
+async def test_an_exception_reaches_the_caller_and_rolls_back_only_its_unit(store: Store) -> None:
     def add_and_refuse(connection: Connection, name: str) -> None:
         add(connection, name)
         raise InvalidGrant("not this one")
@@ -87,22 +87,22 @@ async def test_what_a_unit_raises_reaches_its_caller_and_rolls_back_that_unit_al
 
 
 async def test_a_refusal_that_is_returned_is_committed(store: Store) -> None:
-    def slaughter(connection: Connection) -> InvalidGrant:
-        connection.execute(delete(sheep))
-        return InvalidGrant("it was a wolf")
+    def delete_items(connection: Connection) -> InvalidGrant:
+        connection.execute(delete(items))
+        return InvalidGrant("a refusal")
 
-    await store.write(add, "dolly")
-    assert isinstance(await store.write(slaughter), InvalidGrant)
+    await store.write(add, "first")
+    assert isinstance(await store.write(delete_items), InvalidGrant)
     assert await store.read(names) == []
 
 
-async def test_a_read_can_change_nothing(store: Store) -> None:
+async def test_a_read_cannot_write(store: Store) -> None:
     with pytest.raises(DBAPIError):
-        await store.read(add, "dolly")
+        await store.read(add, "first")
     assert await store.read(names) == []
 
 
-async def test_a_read_sees_one_moment(store: Store) -> None:
+async def test_a_read_sees_one_snapshot(store: Store) -> None:
     read_once, written = threading.Event(), threading.Event()
 
     def look_twice(connection: Connection) -> tuple[list[str], list[str]]:
@@ -113,51 +113,51 @@ async def test_a_read_sees_one_moment(store: Store) -> None:
 
     looking = asyncio.create_task(store.read(look_twice))
     await asyncio.to_thread(read_once.wait, 5)
-    await store.write(add, "dolly")
+    await store.write(add, "first")
     written.set()
     assert await looking == ([], [])
 
 
 async def test_a_failed_statement_in_begin_nested_leaves_the_rest_of_the_unit(store: Store) -> None:
-    def add_or_fatten(connection: Connection, name: str) -> None:
+    def add_or_increment(connection: Connection, name: str) -> None:
         try:
             with connection.begin_nested():
                 add(connection, name)
         except IntegrityError:
-            connection.execute(update(sheep).where(sheep.c.name == name).values(weight=sheep.c.weight + 1))
+            connection.execute(update(items).where(items.c.name == name).values(amount=items.c.amount + 1))
 
-    await store.write(add_or_fatten, "dolly")
-    await store.write(add_or_fatten, "dolly")
-    assert await store.read(lambda connection: connection.scalar(select(sheep.c.weight))) == 1
-
-
-async def test_a_counter_raised_by_many_at_once_misses_none(store: Store) -> None:
-    def fatten(connection: Connection) -> None:
-        weight = connection.execute(select(sheep.c.weight).with_for_update()).scalar_one()
-        connection.execute(update(sheep).values(weight=weight + 1))
-
-    await store.write(add, "dolly")
-    await asyncio.gather(*(store.write(fatten) for _ in range(100)))
-    assert await store.read(lambda connection: connection.scalar(select(sheep.c.weight))) == 100
+    await store.write(add_or_increment, "first")
+    await store.write(add_or_increment, "first")
+    assert await store.read(lambda connection: connection.scalar(select(items.c.amount))) == 1
 
 
-async def test_foreign_keys_are_kept(store: Store) -> None:
+async def test_concurrent_increments_are_all_counted(store: Store) -> None:
+    def increment(connection: Connection) -> None:
+        amount = connection.execute(select(items.c.amount).with_for_update()).scalar_one()
+        connection.execute(update(items).values(amount=amount + 1))
+
+    await store.write(add, "first")
+    await asyncio.gather(*(store.write(increment) for _ in range(100)))
+    assert await store.read(lambda connection: connection.scalar(select(items.c.amount))) == 100
+
+
+async def test_foreign_keys_are_enforced(store: Store) -> None:
     with pytest.raises(IntegrityError):
-        await store.write(lambda connection: connection.execute(insert(bells).values(of="nobody")).rowcount)
+        await store.write(lambda connection: connection.execute(insert(labels).values(of="nobody")).rowcount)
 
 
 @pytest.mark.parametrize(
-    ("name", "weight"), [("do\x00lly", 0), ("do\ud800lly", 0), ("dolly", 2**63), ("dolly", -(2**63) - 1)]
+    ("name", "amount"), [("do\x00lly", 0), ("do\ud800lly", 0), ("first", 2**63), ("first", -(2**63) - 1)]
 )
-async def test_what_no_database_keeps_is_the_callers_fault(store: Store, name: str, weight: int) -> None:
+async def test_a_value_that_cannot_be_stored_is_an_invalid_request(store: Store, name: str, amount: int) -> None:
     with pytest.raises(Unstorable):
-        await store.write(add, name, weight=weight)
+        await store.write(add, name, amount=amount)
     with pytest.raises(Unstorable):
-        await store.read(lambda connection: connection.scalar(select(sheep).where(sheep.c.name == "do\x00lly")))
+        await store.read(lambda connection: connection.scalar(select(items).where(items.c.name == "do\x00lly")))
     assert await store.read(names) == []
 
 
-async def test_a_unit_may_raise_anything(store: Store) -> None:
+async def test_a_unit_may_raise_any_exception(store: Store) -> None:
     def stop(_connection: Connection) -> None:
         raise StopIteration
 
@@ -165,10 +165,12 @@ async def test_a_unit_may_raise_anything(store: Store) -> None:
         await store.write(stop)
     with pytest.raises(SystemExit):
         await store.write(lambda _connection: exit())
-    assert await store.write(add, "dolly") == "dolly"
+    assert await store.write(add, "first") == "first"
 
 
-async def test_who_waits_too_long_is_told_so_and_what_has_not_begun_never_does(store: Store, database_url: str) -> None:
+async def test_a_unit_that_has_not_started_by_its_deadline_fails_and_never_runs(
+    store: Store, database_url: str
+) -> None:
     release = threading.Event()
     patient, store = store, Store.open(database_url, deadline=0.2, pool_size=1)
     busy = asyncio.create_task(store.write(lambda _connection: release.wait(5)))
@@ -187,7 +189,7 @@ async def test_who_waits_too_long_is_told_so_and_what_has_not_begun_never_does(s
     assert await patient.read(names) == []
 
 
-async def test_no_more_wait_than_can_be_served(database_url: str) -> None:
+async def test_the_number_of_waiting_units_is_bounded(database_url: str) -> None:
     release = threading.Event()
     store = Store.open(database_url, queue_size=3, pool_size=1, deadline=PATIENCE)
     await store.write(metadata.create_all)
@@ -209,7 +211,7 @@ async def test_no_more_wait_than_can_be_served(database_url: str) -> None:
     await store.close()
 
 
-async def test_closing_finishes_what_waits_and_takes_no_more(database_url: str) -> None:
+async def test_closing_runs_the_waiting_units_and_refuses_new_ones(database_url: str) -> None:
     store = Store.open(database_url, deadline=PATIENCE)
     await store.write(metadata.create_all)
     writes = [asyncio.create_task(store.write(add, str(number))) for number in range(100)]
@@ -220,7 +222,7 @@ async def test_closing_finishes_what_waits_and_takes_no_more(database_url: str) 
         await store.read(names)
 
 
-async def test_pruning_takes_a_few_expired_rows_and_no_living_one(store: Store) -> None:
+async def test_pruning_deletes_a_bounded_number_of_expired_rows_only(store: Store) -> None:
     def fill(connection: Connection) -> None:
         rows = [{"holder": b"h", "number": number, "expires_at": number} for number in range(20)]
         connection.execute(insert(marks), rows)
@@ -233,32 +235,32 @@ async def test_pruning_takes_a_few_expired_rows_and_no_living_one(store: Store) 
     assert sorted(left) == list(range(10, 20))
 
 
-async def test_a_child_is_born_before_its_parent_dies_or_not_at_all(store: Store) -> None:
-    """On PostgreSQL the two would run beside each other but for the lock, and the bell would hang on no sheep."""
-    await store.write(add, "dolly")
+async def test_a_child_is_not_inserted_after_its_parent_was_deleted(store: Store) -> None:
+    """On PostgreSQL the two run concurrently, and without the lock the child would outlive its parent."""
+    await store.write(add, "first")
     locked, deleting = threading.Event(), threading.Event()
 
-    def hang_bell(connection: Connection) -> bool:
-        if lock_parent(connection, select(sheep).where(sheep.c.name == "dolly")) is None:
+    def add_label(connection: Connection) -> bool:
+        if lock_parent(connection, select(items).where(items.c.name == "first")) is None:
             return False
         locked.set()
         deleting.wait(0.3)
-        connection.execute(insert(bells).values(of="dolly"))
+        connection.execute(insert(labels).values(of="first"))
         return True
 
-    def slaughter(connection: Connection) -> int:
+    def delete_items(connection: Connection) -> int:
         deleting.set()
-        return connection.execute(delete(sheep)).rowcount
+        return connection.execute(delete(items)).rowcount
 
-    hanging = asyncio.create_task(store.write(hang_bell))
+    adding = asyncio.create_task(store.write(add_label))
     await asyncio.to_thread(locked.wait, 5)
-    assert await store.write(slaughter) == 1
-    assert await hanging
-    assert await store.read(lambda connection: connection.scalars(select(bells.c.of)).all()) == []
-    assert not await store.write(hang_bell)
+    assert await store.write(delete_items) == 1
+    assert await adding
+    assert await store.read(lambda connection: connection.scalars(select(labels.c.of)).all()) == []
+    assert not await store.write(add_label)
 
 
-async def test_units_of_one_name_take_turns(store: Store) -> None:
+async def test_units_with_the_same_advisory_lock_run_one_at_a_time(store: Store) -> None:
     at_once = most = 0
 
     def alone(connection: Connection) -> None:
@@ -274,7 +276,7 @@ async def test_units_of_one_name_take_turns(store: Store) -> None:
 
 
 @pytest.mark.parametrize("url", ["mysql://host/db", "sqlite://", "", "/var/auth.db"])
-def test_another_kind_of_database_is_refused_at_once(url: str) -> None:
+def test_the_url_of_another_database_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="database_url"):
         Store.open(url)
 
@@ -291,8 +293,8 @@ async def test_a_unit_runs_in_the_context_of_its_caller(store: Store) -> None:
     assert await store.read(lambda _: asked.get()) == ""
 
 
-async def test_a_unit_may_read_the_options_of_its_store(database_url: str) -> None:
-    """And of no other, on the same database or not."""
+async def test_a_unit_can_read_the_options_of_its_store(database_url: str) -> None:
+    """And not those of another store on the same database."""
     stores = {days: Store.open(database_url, deadline=PATIENCE, options={"retention": days}) for days in (7, 8)}
     try:
         for days, store in stores.items():

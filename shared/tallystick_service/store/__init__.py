@@ -1,6 +1,6 @@
-"""Where the services keep things: one transaction for each unit of work, committed before anyone hears of it.
+"""The database access of a service: each unit of work runs in one transaction, which is committed before it returns.
 
-A unit of work is a plain function `fn(connection, …)` of SQL and nothing else. See `Store` for the rules it keeps.
+A unit of work is a plain function `fn(connection, …)` that only runs SQL. `Store` states the rules for it.
 """
 
 from tallystick_service.store.errors import StoreUnavailable, Unstorable

@@ -1,6 +1,6 @@
-"""What can go wrong below a unit of work, in words that its caller can pass on.
+"""Errors of the database that a caller of the store can answer with.
 
-Everything else that a unit raises (IntegrityError, a refusal of its own) reaches the caller as it is.
+Everything else that a unit of work raises (IntegrityError, a refusal of its own) reaches the caller unchanged.
 """
 
 from tallystick.errors import InvalidRequest, TemporarilyUnavailable
@@ -9,9 +9,9 @@ from tallystick_service.store.observer import Outcome
 
 
 class StoreUnavailable(TemporarilyUnavailable):
-    """The database is away, full, locked or too slow, or too many units wait for it. `__cause__` tells which.
+    """The database is unreachable, full, locked or too slow, or too many units wait for it. `__cause__` is the reason.
 
-    Whether the unit took effect is unknown when the database went away during the commit or the deadline passed.
+    It is unknown whether the unit took effect when the connection was lost during the commit or the deadline passed.
     """
 
     reason: Reason = "store_unavailable"
@@ -22,6 +22,6 @@ class StoreUnavailable(TemporarilyUnavailable):
 
 
 class Unstorable(InvalidRequest):
-    """A value that no database of ours keeps: text with a NUL or a lone surrogate, a number beyond 64 bits."""
+    """A value that SQLite or PostgreSQL cannot store: text with a NUL or a lone surrogate, a number beyond 64 bits."""
 
     reason: Reason = "value_unstorable"

@@ -1,7 +1,7 @@
-"""Bring a database to the newest schema, however many processes begin at once.
+"""Upgrade a database to the newest schema. Several processes may start at the same time.
 
-A service keeps its steps in a package of its own, `<package>/versions/*.py`, in Alembic's form. There is no `env.py`:
-what it would say is the same for every service, and is said here.
+A service keeps its migrations in a package of its own, `<package>/versions/*.py`, in Alembic's form. This module takes
+the place of `env.py`, which would be the same in every service.
 """
 
 import sqlite3
@@ -22,24 +22,24 @@ from tallystick_service.store.statements import advisory_lock
 from tallystick_service.store.store import engine_for
 
 _LOCK = "tallystick migrations"
-_PATIENCE = 60.0
-"""Seconds that a process waits for another one's migration, and that one statement may take."""
+MIGRATION_TIMEOUT = 60.0
+"""Seconds that a process waits for the migration of another process, and that one statement may take."""
 
 
-def migrate(url: str, package: str) -> None:
-    """Run the steps of `package` (as in `auth_service.migrations`) that the database at `url` has not seen.
+def migrate(url: str, package: str, *, timeout: float = MIGRATION_TIMEOUT) -> None:
+    """Run the migrations of `package` (such as `auth_service.migrations`) that the database at `url` does not have yet.
 
-    All of them are one transaction under a lock: they are there, or nothing has changed. Where there are none to run,
-    the database is only read. It blocks.
-    Raises StoreUnavailable when the database is away or another process holds it for more than a minute.
+    They run in one transaction under a lock, all or none. When there is nothing to run, the database is only read.
+    Blocks. Raises StoreUnavailable when the database is unreachable or newer than this program, or when another process
+    holds the lock for more than `timeout` seconds.
     """
-    engine = engine_for(url, patience=_PATIENCE)
+    engine = engine_for(url, statement_timeout=timeout)
     with as_file(files(package)) as folder, _connected(engine) as connection:
         scripts = ScriptDirectory(str(folder))
         if _is_newest(connection, scripts):
             return
-        with _alone(connection):
-            _heads(connection, scripts)  # somebody newer may have been here since we looked
+        with _exclusive_transaction(connection, timeout):
+            _heads(connection, scripts)  # a newer program may have migrated it meanwhile
             _upgrade(connection, scripts)
             _commit(connection)
 
@@ -53,18 +53,17 @@ def _connected(engine: Engine) -> Iterator[Connection]:
 
 
 def _is_newest(connection: Connection, scripts: ScriptDirectory) -> bool:
-    """No lock is needed to see it: another process may only just be making it so, and that is for the lock to say."""
+    """Whether there is nothing to do. Reads without a lock; when this is False, the lock decides."""
     known = _heads(connection, scripts)
     with _or_unavailable("the database cannot be read"):
-        is_as_we_left_it = (
-            connection.dialect.name != "sqlite" or _journal_mode(connection) == "wal"
-        )  # or a restored copy
+        # A copy that was restored from a backup may have another journal mode.
+        has_journal_mode = connection.dialect.name != "sqlite" or _journal_mode(connection) == "wal"
         connection.rollback()
-    return is_as_we_left_it and known == set(scripts.get_heads())
+    return has_journal_mode and known == set(scripts.get_heads())
 
 
 def _heads(connection: Connection, scripts: ScriptDirectory) -> set[str]:
-    """The revisions that the database is at. Raises StoreUnavailable where `scripts` do not have them."""
+    """The revisions of the database. Raises StoreUnavailable when `scripts` does not have one of them."""
     with _or_unavailable("the database cannot be read"):
         known = set(MigrationContext.configure(connection).get_current_heads())
     if not known.issubset(script.revision for script in scripts.walk_revisions()):
@@ -73,15 +72,15 @@ def _heads(connection: Connection, scripts: ScriptDirectory) -> set[str]:
 
 
 @contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
-    """In a transaction that no other migration runs beside."""
+def _exclusive_transaction(connection: Connection, timeout: float) -> Iterator[None]:
+    """A transaction during which no other migration runs."""
     with _or_unavailable("the database cannot be migrated"):
-        _begin_alone(connection)
+        _begin_exclusive(connection, timeout)
     try:
         yield
     except OperationalError as error:
         if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
-            raise  # a mistake in a migration, which wants its traceback
+            raise  # an error in a migration, which needs its traceback
         raise StoreUnavailable("the disk is full") from error
 
 
@@ -93,20 +92,20 @@ def _or_unavailable(description: str) -> Iterator[None]:
         raise StoreUnavailable(description) from error
 
 
-def _begin_alone(connection: Connection) -> None:
+def _begin_exclusive(connection: Connection, timeout: float) -> None:
     if connection.dialect.name == "sqlite":
-        _keep_a_log(connection)
-        # A table is changed by copying it, and dropping the old one must not take along what refers to it.
+        _set_journal_mode(connection, timeout)
+        # A table is altered by copying it. Dropping the old table must not delete the rows that refer to it.
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(_PATIENCE * 1000)}")
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(timeout * 1000)}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         advisory_lock(connection, _LOCK)
 
 
-def _keep_a_log(connection: Connection) -> None:
-    """SQLite does not wait for those who are reading, as other processes do that begin with us."""
-    end = time.monotonic() + _PATIENCE
+def _set_journal_mode(connection: Connection, timeout: float) -> None:
+    """Retry, because for this statement SQLite ignores the busy timeout while another process reads."""
+    end = time.monotonic() + timeout
     while True:
         try:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
@@ -118,7 +117,7 @@ def _keep_a_log(connection: Connection) -> None:
 
 
 def _is_held(error: OperationalError) -> bool:
-    """Whether waiting may help, as it does not on a disk that is full or read-only."""
+    """Whether waiting may help. It does not help on a disk that is full or read-only."""
     return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL: a few threads, each with a connection of its own and one transaction for each unit."""
+"""PostgreSQL: a few threads, each with its own connection, and one transaction for each unit."""
 
 import random
 import re
@@ -19,24 +19,27 @@ from tallystick_service.store.work_queue import Queue
 
 Driver = psycopg.Connection[tuple[Any, ...]]
 
-ATTEMPTS = 10
-"""How often a unit is tried when the database asks for it (serialization failure, deadlock)."""
+MAX_ATTEMPTS = 10
+"""How often a unit is run after serialization failures and deadlocks."""
 
-_TRY_AGAIN = {"40001", "40P01"}
+_RETRYABLE = {"40001", "40P01"}
 _UNSTORABLE = {"22003", "22021", "22P05"}  # out of range; not in the character set; a NUL
-_AWAY_CLASSES = {"08", "53", "57", "58", "XX"}  # connection, resources, operator intervention, system, internal
-_AWAY = {"25P03", "55P03"}  # idle too long; a lock was not granted in time
-_READ_ONLY = "25006"  # a standby: what we write to has failed over
+_UNAVAILABLE_CLASSES = {"08", "53", "57", "58", "XX"}  # connection, resources, operator intervention, system, internal
+_UNAVAILABLE = {"25P03", "55P03"}  # idle too long; a lock was not granted in time
+_READ_ONLY = "25006"  # a standby; the primary has failed over to another server
 
 
 _HOSTS = r"(?:[^%@/?]|%[0-9A-Fa-f]{2})*(?:/[^@?]*)?"
 _URL = re.compile(rf"postgres(?:ql)?://(?:(?:[^%@/]|%[0-9A-Fa-f]{{2}})*@{_HOSTS}(?:\?.*)?|{_HOSTS}(?:\?[^@]*)?)")
-"""An @ that stands at a wrong place may end a password that libpq takes for something else."""
+"""Stricter than libpq about `@`: after an unescaped one, libpq takes the rest of a password for the host."""
 
 
-def read_url(url: str) -> dict[str, Any]:
-    """The parameters of a libpq URL. Raises ValueError, which quotes nothing: what stands at a wrong place in it is
-    often a part of the password, and libpq would say it."""
+def parse_libpq_url(url: str) -> dict[str, Any]:
+    """The parameters of a libpq URL.
+
+    Raises ValueError. Its message quotes nothing, because a misplaced part of the URL is often a part of the password,
+    which libpq's own message would show.
+    """
     try:
         if _URL.fullmatch(url):
             parameters = conninfo_to_dict(url)
@@ -45,7 +48,7 @@ def read_url(url: str) -> dict[str, Any]:
     except (psycopg.ProgrammingError, UnicodeError):
         pass
     raise ValueError(
-        "this database_url is none of PostgreSQL's; in its password, what is not a letter or digit is written as %XX"
+        "this database_url is not a PostgreSQL URL; in its password, write each character but letters and digits as %XX"
     )
 
 
@@ -54,22 +57,24 @@ def _is_port(text: str) -> bool:
 
 
 @lru_cache(maxsize=8)
-def postgresql_engine(url: str, *, patience: float) -> Engine:
-    """An engine for any libpq URL. Opens nothing yet. `patience`: seconds after which the server abandons a statement.
+def postgresql_engine(url: str, *, statement_timeout: float) -> Engine:
+    """Return an engine for any libpq URL. Opens no connection. `statement_timeout`: seconds, enforced by the server.
 
-    What the URL says about timeouts wins over the defaults here, with which a server that vanished is noticed.
-    Raises ValueError as read_url() does.
+    The URL may override the connection timeouts that are set here to notice a server that vanished. Raises ValueError
+    as `parse_libpq_url` does.
     """
-    given = read_url(url)
-    milliseconds = str(int(patience * 1000))
+    given = parse_libpq_url(url)
+    milliseconds = str(int(statement_timeout * 1000))
     defaults = {
         "connect_timeout": "2",  # seconds; libpq takes no less
-        "tcp_user_timeout": str(int(max(patience, 1.0) * 1000)),  # less, and one lost packet would be the end
+        "tcp_user_timeout": str(
+            int(max(statement_timeout, 1.0) * 1000)
+        ),  # with less, one lost packet would end the connection
         "keepalives_idle": "5",
         "keepalives_interval": "1",
         "keepalives_count": "3",
         "application_name": "tallystick",
-        "client_encoding": "UTF8",  # a database in SQL_ASCII would otherwise answer in bytes
+        "client_encoding": "UTF8",  # a database in SQL_ASCII would otherwise return bytes
     }
     conninfo = make_conninfo("", **{**defaults, **given})
 
@@ -79,19 +84,19 @@ def postgresql_engine(url: str, *, patience: float) -> Engine:
         connection.autocommit = False
         return connection
 
-    # Every thread keeps the connection it opened, so there is nothing to pool.
+    # Every thread keeps its connection, so there is nothing to pool (ADR 54).
     return create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool, hide_parameters=True)
 
 
 class Worker:
-    """The life of one thread: reads and writes as they come."""
+    """Runs in each thread: reads and writes in the order of their arrival."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def __call__(self, waiting: Queue) -> None:
+    def __call__(self, queue: Queue) -> None:
         thread_connection = ThreadConnection(self._engine)
-        while (unit := waiting.get()) is not None:
+        while (unit := queue.get()) is not None:
             if not unit.is_abandoned:
                 _run(unit, thread_connection)
                 resolve_futures([unit])
@@ -99,7 +104,7 @@ class Worker:
 
 
 class ThreadConnection:
-    """A thread's connection: opened when it is first needed, and again after it was lost."""
+    """The connection of one thread: opened when it is first needed, and again after it was lost."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -123,7 +128,7 @@ class ThreadConnection:
             return
         try:
             self._connection.rollback()
-            # Asked in this order: SQLAlchemy would connect again by itself, and hide that the old connection was stale.
+            # In this order: get() reconnects an invalidated connection, which would hide that the old one was lost.
             is_lost = self._connection.invalidated or self.get()[1].closed
         except DBAPIError:
             is_lost = True
@@ -138,12 +143,12 @@ class ThreadConnection:
 
 
 class _LostInCommit(Exception):
-    """The connection died while the commit was under way: nobody knows whether it took effect."""
+    """The connection was lost during the commit: it is unknown whether the commit took effect."""
 
 
 def _run(unit: Unit, thread_connection: ThreadConnection) -> None:
-    """Set the unit's outcome, trying again where that is sure to be right."""
-    for attempt in range(ATTEMPTS):
+    """Set the unit's outcome. Run it again when the previous attempt certainly had no effect."""
+    for attempt in range(MAX_ATTEMPTS):
         was_open = thread_connection.is_open
         try:
             unit.succeed(_transact(unit, thread_connection))
@@ -151,11 +156,11 @@ def _run(unit: Unit, thread_connection: ThreadConnection) -> None:
         except BaseException as error:
             thread_connection.roll_back()
             unit.fail(_translated(error, writes=unit.writes))
-            # A connection that died while it lay idle says nothing of the server that is there now.
+            # A connection that was lost while idle does not show that the server is unreachable now.
             was_stale = was_open and not thread_connection.is_open and not isinstance(error, _LostInCommit)
-            if unit.is_abandoned or not (was_stale or _sqlstate(error) in _TRY_AGAIN):
+            if unit.is_abandoned or not (was_stale or _sqlstate(error) in _RETRYABLE):
                 return
-            time.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - parts those who collided
+            time.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - separates units that collided
 
 
 def _transact(unit: Unit, thread_connection: ThreadConnection) -> Any:
@@ -164,8 +169,8 @@ def _transact(unit: Unit, thread_connection: ThreadConnection) -> Any:
     driver.isolation_level = None if unit.writes else psycopg.IsolationLevel.REPEATABLE_READ
     result = unit.work(connection)
     if driver.info.transaction_status == TransactionStatus.INERROR:
-        # PostgreSQL answers such a COMMIT with a ROLLBACK, and no error.
-        raise RuntimeError("the unit of work went on after a failed statement; it needs begin_nested() around that")
+        # PostgreSQL turns this COMMIT into a ROLLBACK without an error.
+        raise RuntimeError("the unit of work continued after a failed statement, which needs begin_nested() around it")
     try:
         connection.commit()
     except DBAPIError as error:
@@ -181,18 +186,20 @@ def _sqlstate(error: BaseException) -> str | None:
 
 
 def _translated(error: BaseException, *, writes: bool) -> BaseException:
-    """The error as the caller shall see it."""
+    """Return the error that the caller gets."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     sqlstate = _sqlstate(error)
     known: BaseException
     match cause:
         case UnicodeEncodeError():
             known = Unstorable("a value cannot be stored")
-        case psycopg.DataError() if sqlstate is None or sqlstate in _UNSTORABLE:  # without a state: the driver refused
+        case psycopg.DataError() if (
+            sqlstate is None or sqlstate in _UNSTORABLE
+        ):  # without a state: refused by the driver
             known = Unstorable("a value cannot be stored")
         case _LostInCommit():
-            known = StoreUnavailable("the store went away during a commit")
-        case psycopg.Error() if _is_away(cause, writes=writes):
+            known = StoreUnavailable("the connection to the store was lost during a commit")
+        case psycopg.Error() if _is_unavailable(cause, writes=writes):
             known = StoreUnavailable("the store is unavailable")
         case _:
             return error
@@ -200,11 +207,11 @@ def _translated(error: BaseException, *, writes: bool) -> BaseException:
     return known
 
 
-def _is_away(error: psycopg.Error, *, writes: bool) -> bool:
+def _is_unavailable(error: psycopg.Error, *, writes: bool) -> bool:
     match error.sqlstate:
-        case None:  # not the server's word: it could not be reached, or was lost
+        case None:  # not from the server: it could not be reached, or the connection was lost
             return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
         case state if state == _READ_ONLY:
             return writes
         case state:
-            return state[:2] in _AWAY_CLASSES or state in _AWAY | _TRY_AGAIN
+            return state[:2] in _UNAVAILABLE_CLASSES or state in _UNAVAILABLE | _RETRYABLE

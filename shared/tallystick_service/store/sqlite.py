@@ -1,8 +1,8 @@
-"""SQLite: one thread that writes and commits in groups, and a few that read.
+"""SQLite: one thread that writes and commits in groups, and a few threads that read.
 
-A commit with `synchronous=FULL` waits for the disk, and the wait costs the same for one unit as for sixty. So what has
-come in while the last group was being committed becomes the next group: one transaction, a SAVEPOINT for each unit.
-SQLAlchemy compiles and runs the statements; the transaction is ours, spoken straight to the driver.
+A commit with `synchronous=FULL` waits for the disk, and it waits as long for one unit as for sixty. The units that
+arrive during a commit therefore form the next group: one transaction with a SAVEPOINT for each unit. SQLAlchemy
+compiles and runs the statements of the units; the transaction statements go directly to the driver.
 """
 
 import logging
@@ -24,15 +24,14 @@ from tallystick_service.store.work_queue import Queue
 
 logger = logging.getLogger(__name__)
 
-GROUP_UNITS = 64
-GROUP_SECONDS = 0.005
-BUSY_SECONDS = 5.0
-"""How long to wait for another process's write."""
+MAX_GROUP_UNITS = 64
+BUSY_TIMEOUT = 5.0
+"""Seconds to wait for the write of another process."""
 
-WAL_BYTES = 64 * 1024 * 1024
-"""To which the file beside the database shrinks again after a rush."""
+MAX_WAL_BYTES = 64 * 1024 * 1024
+"""Size to which the write-ahead log is truncated after a peak."""
 
-_AWAY = {
+_UNAVAILABLE = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_CORRUPT,
@@ -48,13 +47,13 @@ _AWAY = {
 
 
 class _Connection(sqlite3.Connection):
-    """Knows which file it has open, whatever stands at `path` by now."""
+    """Remembers which file it opened, so that a file that was moved away or replaced at `path` is noticed (ADR 54)."""
 
     path: Path
     file: tuple[int, int] | None
 
     @property
-    def is_of_what_stands_there(self) -> bool:
+    def is_current(self) -> bool:
         return self.file is not None and self.file == _identity(self.path)
 
 
@@ -68,9 +67,9 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 @lru_cache(maxsize=8)
 def sqlite_engine(url: str) -> Engine:
-    """An engine for `sqlite:///relative/path` or `sqlite:////absolute/path`. Opens nothing yet.
+    """Return an engine for `sqlite:///relative/path` or `sqlite:////absolute/path`. Opens no connection.
 
-    A file that is not there is made once. If it goes later, a new one in its place would hide that all is gone.
+    A missing file is created only for the first connection. Creating it again later would hide the loss of the data.
     """
     database = Path(make_url(url).database or "")
     known: tuple[int, int] | None = None
@@ -83,42 +82,42 @@ def sqlite_engine(url: str) -> Engine:
         connection = sqlite3.connect(
             f"{path.as_uri()}?mode=rw",
             uri=True,
-            timeout=BUSY_SECONDS,
+            timeout=BUSY_TIMEOUT,
             isolation_level=None,
             cached_statements=512,
             factory=_Connection,
         )
         connection.path, connection.file = path, _identity(path)
         if known not in (None, connection.file):
-            logger.warning("another file stands at %s by now", path)
+            logger.warning("the database file %s was replaced", path)
         known = connection.file or known
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+        connection.execute(f"PRAGMA journal_size_limit = {MAX_WAL_BYTES}")
         return connection
 
-    # Every thread keeps the connection it opened, so there is nothing to pool.
+    # Every thread keeps its connection, so there is nothing to pool.
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
     event.listen(engine, "before_cursor_execute", _refuse_nul)
     return engine
 
 
 def _create_private(path: Path) -> None:
-    """The file holds hashes and encrypted keys, so only its owner may read it; SQLite gives the WAL the same mode."""
+    """Only the owner may read the file, which holds hashes and encrypted keys. SQLite gives the WAL the same mode."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def _refuse_nul(_c: object, _cursor: object, _sql: object, parameters: object, _context: object, _many: bool) -> None:
-    """SQLite would keep text with a NUL and PostgreSQL refuses it: a service must not behave differently on the two."""
+    """SQLite stores text with a NUL and PostgreSQL refuses it. A service must behave the same on both."""
     for value in parameters if isinstance(parameters, tuple) else ():
         if type(value) is str and "\x00" in value:
             raise Unstorable("a value holds a NUL character")
 
 
 class ThreadConnection:
-    """A thread's connection: opened when it is first needed, and again after it was dropped."""
+    """The connection of one thread: opened when it is first needed, and again after it was dropped."""
 
     def __init__(self, engine: Engine, *, pragma: str) -> None:
         self._engine = engine
@@ -126,8 +125,8 @@ class ThreadConnection:
         self._open: tuple[Connection, _Connection] | None = None
 
     def get(self) -> tuple[Connection, _Connection]:
-        """Of the file that stands there by now, though it be another one than before."""
-        if self._open is not None and not self._open[1].is_of_what_stands_there:
+        """The connection to the file that is at the path now. If the file was replaced, a new connection is opened."""
+        if self._open is not None and not self._open[1].is_current:
             self.drop()
         if self._open is None:
             connection = self._engine.connect()
@@ -139,7 +138,7 @@ class ThreadConnection:
         return self._open
 
     def drop(self) -> None:
-        """Closing the connection rolls back what was open on it."""
+        """Close the connection, which rolls back an open transaction."""
         if self._open is not None:
             connection, _ = self._open
             self._open = None
@@ -148,14 +147,14 @@ class ThreadConnection:
 
 
 class Reader:
-    """The life of one reading thread: each unit sees one moment of the database and can change nothing."""
+    """Runs in a reading thread: each unit sees one snapshot of the database and cannot write."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def __call__(self, waiting: Queue) -> None:
+    def __call__(self, queue: Queue) -> None:
         thread_connection = ThreadConnection(self._engine, pragma="query_only = ON")
-        while (unit := waiting.get()) is not None:
+        while (unit := queue.get()) is not None:
             if not unit.is_abandoned:
                 self._run(unit, thread_connection)
                 resolve_futures([unit])
@@ -169,7 +168,7 @@ class Reader:
                 unit.succeed(unit.work(connection))
             finally:
                 if driver.in_transaction:
-                    driver.execute("COMMIT")  # there is nothing to roll back
+                    driver.execute("COMMIT")  # a read transaction has nothing to roll back
         except BaseException as error:
             failure = _translated(error, writes=False)
             unit.fail(failure)
@@ -178,48 +177,49 @@ class Reader:
 
 
 class Writer:
-    """The life of the one writing thread."""
+    """Runs in the only writing thread."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, max_group_seconds: float) -> None:
         self._engine = engine
+        self._max_group_seconds = max_group_seconds
 
-    def __call__(self, waiting: Queue) -> None:
+    def __call__(self, queue: Queue) -> None:
         thread_connection = ThreadConnection(self._engine, pragma="journal_mode = WAL")
-        while (first := waiting.get()) is not None:
+        while (first := queue.get()) is not None:
             group = [first]
             try:
-                self._commit(group, _next_batch(waiting), thread_connection)
+                self._commit(group, _next_batch(queue, self._max_group_seconds), thread_connection)
             except BaseException as error:
-                # What SQLite rolled back, or could not commit, it rolled back for all: released savepoints included.
+                # A failed commit or an automatic rollback affects every unit, also those with a released savepoint.
                 thread_connection.drop()
                 for unit in group:
                     unit.fail(_group_failure(error))
             resolve_futures(group)
         thread_connection.drop()
 
-    def _commit(self, group: list[Unit], followers: Iterator[Unit], thread_connection: ThreadConnection) -> None:
-        """Run the first unit and its followers, which are added to `group`, and commit them together."""
+    def _commit(self, group: list[Unit], batch: Iterator[Unit], thread_connection: ThreadConnection) -> None:
+        """Run the unit in `group` and those of `batch`, which are added to `group`, and commit them together."""
         connection, driver = thread_connection.get()
         driver.execute("BEGIN IMMEDIATE")  # a plain BEGIN that reads and then writes fails at once when another writes
         _run_in_savepoint(group[0], connection, driver)
-        for unit in followers:
+        for unit in batch:
             group.append(unit)
             _run_in_savepoint(unit, connection, driver)
         driver.execute("COMMIT")
-        if not driver.is_of_what_stands_there:
+        if not driver.is_current:
             raise StoreUnavailable("the database file was moved away or replaced")
 
 
-def _next_batch(waiting: Queue) -> Iterator[Unit]:
-    """What waits, until the group is large or old enough."""
-    end = time.monotonic() + GROUP_SECONDS
-    for _ in range(GROUP_UNITS - 1):
+def _next_batch(queue: Queue, max_seconds: float) -> Iterator[Unit]:
+    """The units that wait, until the group has MAX_GROUP_UNITS or has taken `max_seconds`."""
+    end = time.monotonic() + max_seconds
+    for _ in range(MAX_GROUP_UNITS - 1):
         try:
-            unit = waiting.get_nowait()
+            unit = queue.get_nowait()
         except Empty:
             return
         if unit is None:
-            waiting.put(None)
+            queue.put(None)
             return
         yield unit
         if time.monotonic() > end:
@@ -227,7 +227,7 @@ def _next_batch(waiting: Queue) -> Iterator[Unit]:
 
 
 def _run_in_savepoint(unit: Unit, connection: Connection, driver: sqlite3.Connection) -> None:
-    """Set the unit's outcome. Raises only when the whole transaction is gone."""
+    """Set the unit's outcome. Raises only when SQLite has rolled back the whole transaction."""
     if unit.is_abandoned:
         return
     driver.execute("SAVEPOINT unit")
@@ -250,11 +250,11 @@ def _group_failure(error: BaseException) -> StoreUnavailable:
 
 
 def _translated(error: BaseException, *, writes: bool) -> BaseException:
-    """The error as the caller shall see it."""
+    """Return the error that the caller gets."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     known: BaseException
     match cause:
-        case sqlite3.Error() if _is_away(getattr(cause, "sqlite_errorcode", 0) & 0xFF, writes=writes):
+        case sqlite3.Error() if _is_unavailable(getattr(cause, "sqlite_errorcode", 0) & 0xFF, writes=writes):
             known = StoreUnavailable("the store is unavailable")
         case OSError():
             known = StoreUnavailable("the store cannot be opened")
@@ -266,6 +266,6 @@ def _translated(error: BaseException, *, writes: bool) -> BaseException:
     return known
 
 
-def _is_away(primary_code: int, *, writes: bool) -> bool:
-    """A reading connection is read-only by our own word."""
-    return primary_code in _AWAY and (writes or primary_code != sqlite3.SQLITE_READONLY)
+def _is_unavailable(primary_code: int, *, writes: bool) -> bool:
+    """On a reading connection, SQLITE_READONLY comes from its `query_only` setting."""
+    return primary_code in _UNAVAILABLE and (writes or primary_code != sqlite3.SQLITE_READONLY)

@@ -1,4 +1,4 @@
-"""Statements that units of work have in common; they run alike on SQLite and PostgreSQL."""
+"""Statements that units of work share. They run the same on SQLite and PostgreSQL."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -10,9 +10,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 
 def prune(connection: Connection, column: Column[int], *, now: int, limit: int = 4) -> int:
-    """Delete at most `limit` rows whose `column` (indexed; Unix seconds) is `now` or earlier. Returns how many went.
+    """Delete at most `limit` rows whose `column` (indexed; Unix seconds) is `now` or earlier. Returns their number.
 
-    A write that adds a row prunes a few old ones, so a table stays as large as what is alive in it without any job.
+    A unit that adds a row prunes a few expired ones, so a table does not grow and needs no cleaning job.
     """
     return connection.execute(_pruning(column), {"now": now, "at_most": limit}).rowcount
 
@@ -28,17 +28,17 @@ def _pruning(column: Column[int]) -> Delete:
         .where(column <= bindparam("now"))
         .order_by(column)
         .limit(bindparam("at_most"))
-        .with_for_update(skip_locked=True)  # two who prune at once take different rows; SQLite has no such two
+        .with_for_update(skip_locked=True)  # two concurrent prunes take different rows; SQLite has one writer
         .cte("expired", nesting=True)  # PostgreSQL may run a plain subquery several times, and so beyond the limit
     )
     return delete(table).where(key.in_(select(*expired.columns)))
 
 
 def insert_on_conflict(table: Table, statement: Callable[[Any], Any]) -> Mapping[str, Any]:
-    """An INSERT with ON CONFLICT, made once for each dialect, by the dialect's name.
+    """Return an INSERT with ON CONFLICT for each dialect, by the dialect's name.
 
-    SQLite and PostgreSQL speak the same SQL here, and SQLAlchemy has an insert() for each: `statement` is given one on
-    `table`, and returns it with its `.on_conflict_do_…()`.
+    The SQL is the same, but SQLAlchemy has an insert() for each dialect. `statement` gets one on `table` and returns it
+    with its `.on_conflict_do_…()`.
     """
     return {
         "postgresql": statement(postgresql.insert(table)),
@@ -49,10 +49,10 @@ def insert_on_conflict(table: Table, statement: Callable[[Any], Any]) -> Mapping
 def lock_parent(
     connection: Connection, parent: Select[Any], parameters: Mapping[str, object] | None = None
 ) -> Row[Any] | None:
-    """Fetch the one row a new child will belong to, and hold it until the commit (`FOR SHARE`); None if there is none.
+    """Fetch the row that a new child row will refer to, and lock it until the commit (`FOR SHARE`). None: no such row.
 
-    On PostgreSQL a unit that creates a child first locks its parents so, or a revocation running beside it misses the
-    child. SQLite writes one unit at a time, and SQLAlchemy renders no lock for it.
+    On PostgreSQL a unit that creates a child must first lock its parents, or a concurrent revocation misses the child.
+    SQLite writes one unit at a time, and SQLAlchemy renders no lock for it.
     """
     return connection.execute(_locking(parent), parameters).one_or_none()
 
@@ -63,7 +63,7 @@ def _locking(parent: Select[Any]) -> Select[Any]:
 
 
 def touch(connection: Connection) -> None:
-    """Write what stands there already, which needs room as any write does. The table is Alembic's."""
+    """Write a row of Alembic's table unchanged, which needs disk space like any write."""
     connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
 
 

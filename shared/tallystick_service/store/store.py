@@ -1,4 +1,4 @@
-"""The store as a service sees it: `await store.write(fn, …)` and `await store.read(fn, …)`."""
+"""The interface of the store: `await store.write(fn, …)` and `await store.read(fn, …)`."""
 
 import asyncio
 import logging
@@ -25,9 +25,9 @@ POOL_SIZE = 8
 QUEUE_SIZE = 1024
 DEADLINE = 1.5
 """Seconds."""
-_TELL_AGAIN = 60.0
-_CLOSING = 5.0
-"""Seconds for what is under way in the end: who supervises us waits longer."""
+_REPEAT_LOG_SECONDS = 60.0
+_CLOSE_TIMEOUT = 5.0
+"""Seconds for the units that run when the store is closed. Supervisors wait longer for a process to end."""
 
 _SQLITE = "sqlite:///"
 _POSTGRESQL = ("postgresql://", "postgres://")
@@ -36,15 +36,15 @@ _POSTGRESQL = ("postgresql://", "postgres://")
 class Store:
     """Runs units of work: plain functions `fn(connection, *args, **kwargs)`, each in one transaction, in a thread.
 
-    The call returns after the commit, so no answer can leave before what it says is true. What a unit raises rolls back
-    that unit alone and reaches the caller; a refusal that must be remembered is therefore returned, not raised.
+    The call returns after the commit, so a response cannot be sent before its data is stored. An exception rolls back
+    that unit only and reaches the caller. A refusal that must be stored is therefore returned, not raised.
 
-    A unit holds SQL and nothing else: it may be run again after a serialization failure or deadlock. What it returns
-    must be complete (rows, not a result still to be fetched). A statement that may fail inside a unit that wants to
-    go on stands in `with connection.begin_nested():`.
+    A unit only runs SQL, because it may be run again after a serialization failure or deadlock. It must return fetched
+    rows, not an open result. A statement that may fail without ending the unit is run in
+    `with connection.begin_nested():`.
 
-    Raises StoreUnavailable when the database is away, full or locked, when too many units wait, and after `deadline`
-    seconds; Unstorable for a value that no database of ours keeps.
+    Raises StoreUnavailable when the database is unreachable, full or locked, when too many units wait, and after
+    `deadline` seconds; Unstorable for a value that the database cannot store.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class Store:
         self._writes = writes
         self._deadline = deadline
         self._observer = observer
-        self._told = ""
-        self._told_at = -math.inf
+        self._logged = ""
+        self._logged_at = -math.inf
         self._has_failed_to_write = False
 
     @classmethod
@@ -73,21 +73,26 @@ class Store:
         pool_size: int = POOL_SIZE,
         queue_size: int = QUEUE_SIZE,
         deadline: float = DEADLINE,
+        max_group_seconds: float = 0.005,
         options: Mapping[str, object] | None = None,
         observer: StoreObserver | None = None,
     ) -> Self:
         """A store on `sqlite:///relative`, `sqlite:////absolute` or any libpq URL `postgresql://…`.
 
-        Connects when the first unit comes, so it never blocks and never fails for a database that is away.
+        Connects when the first unit runs, so it never blocks, and never fails when the database is unreachable.
         `pool_size`: connections to PostgreSQL, or reading threads on SQLite. `queue_size`: units that may wait.
-        `deadline`: seconds until a caller is told StoreUnavailable. `options`: what every unit may read, by
-        `connection.get_execution_options()`. `observer` hears of every unit. Raises ValueError for any other URL.
+        `deadline`: seconds after which the caller gets StoreUnavailable. `max_group_seconds`: for how long SQLite adds
+        waiting units to the transaction of the first one. `options`: values that every unit can read
+        with `connection.get_execution_options()`. `observer` is called for every unit. Raises ValueError for any other
+        URL.
         """
-        engine = engine_for(url, patience=deadline).execution_options(**(options or {}))
+        engine = engine_for(url, statement_timeout=deadline).execution_options(**(options or {}))
         if engine.dialect.name == "sqlite":
             from tallystick_service.store.sqlite import Reader, Writer
 
-            writes = WorkQueue("write", Writer(engine), threads=1, queue_size=queue_size)
+            writes = WorkQueue(
+                "write", Writer(engine, max_group_seconds=max_group_seconds), threads=1, queue_size=queue_size
+            )
             reads = WorkQueue("read", Reader(engine), threads=pool_size, queue_size=queue_size)
         else:
             from tallystick_service.store.postgresql import Worker
@@ -102,13 +107,13 @@ class Store:
 
     @property
     def waiting(self) -> Mapping[str, int]:
-        """The units in each queue: `read` and `write`, or `any` where both wait in one."""
+        """The number of units in each queue: `read` and `write` on SQLite, `any` on PostgreSQL."""
         if self._reads is self._writes:
             return {"any": self._reads.waiting}
         return {"read": self._reads.waiting, "write": self._writes.waiting}
 
     async def read(self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a unit that only reads. It sees one moment of the database, and a write in it fails."""
+        """Run a unit that only reads. It sees one snapshot of the database, and a write in it fails."""
         return await self._run(self._reads, lambda connection: fn(connection, *args, **kwargs), writes=False)
 
     async def write(self, fn: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -116,29 +121,29 @@ class Store:
         return await self._run(self._writes, lambda connection: fn(connection, *args, **kwargs), writes=True)
 
     async def check_writing(self) -> None:
-        """Raise StoreUnavailable when a write has failed and another one still does: on a full disk reads go on.
+        """Raise StoreUnavailable when a write has failed and a new write fails, too. On a full disk reads still work.
 
-        For readiness: it writes only while there is doubt. The database has been migrated.
+        For the readiness check. It writes only after a failed write. The database must have been migrated.
         """
         if self._has_failed_to_write:
             await self.write(touch)
             self._has_failed_to_write = False
 
     async def close(self) -> None:
-        """Finish the units that wait, and close every connection. Later units raise StoreUnavailable."""
-        end = time.monotonic() + min(self._deadline, _CLOSING)
-        # What SQLite's writer wrote, the last to close puts into the file.
-        for lane in dict.fromkeys((self._reads, self._writes)):
-            await asyncio.to_thread(lane.close, max(0.0, end - time.monotonic()))
+        """Run the units that wait, and close every connection. Later units raise StoreUnavailable."""
+        end = time.monotonic() + min(self._deadline, _CLOSE_TIMEOUT)
+        # The last connection that closes moves the write-ahead log into the database file.
+        for queue in dict.fromkeys((self._reads, self._writes)):
+            await asyncio.to_thread(queue.close, max(0.0, end - time.monotonic()))
 
-    async def _run(self, lane: WorkQueue, work: Callable[[Connection], T], *, writes: bool) -> T:
+    async def _run(self, queue: WorkQueue, work: Callable[[Connection], T], *, writes: bool) -> T:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        timer = loop.call_later(self._deadline, _give_up, future)
+        timer = loop.call_later(self._deadline, _abandon, future)
         begin = time.perf_counter()
         outcome: Outcome = "done"
         try:
-            lane.submit(Unit(work, future, writes=writes))
+            queue.submit(Unit(work, future, writes=writes))
             return await future
         except StoreUnavailable as unavailable:
             self._has_failed_to_write |= writes
@@ -154,43 +159,43 @@ class Store:
                 self._observer.unit_ended(writes=writes, seconds=time.perf_counter() - begin, outcome=outcome)
 
     def _report(self, unavailable: StoreUnavailable) -> None:
-        """Tell the operator why: once a second at most, and the same once a minute."""
+        """Log the reason, at most once a second, and the same reason once a minute."""
         reason, now = unavailable.with_cause, time.monotonic()
-        if now >= self._told_at + (_TELL_AGAIN if reason == self._told else 1.0):
-            self._told, self._told_at = reason, now
+        if now >= self._logged_at + (_REPEAT_LOG_SECONDS if reason == self._logged else 1.0):
+            self._logged, self._logged_at = reason, now
             logger.warning("%s", reason)
 
 
-def _give_up(future: asyncio.Future[T]) -> None:
+def _abandon(future: asyncio.Future[T]) -> None:
     if not future.done():
         future.set_exception(StoreUnavailable("the store did not answer in time", outcome="abandoned"))
 
 
 def database_exists(url: str) -> bool:
-    """Whether there is a database to open; of one on PostgreSQL the server will tell."""
+    """Whether the file of a SQLite database exists. True for PostgreSQL, where only connecting shows it."""
     return not url.startswith(_SQLITE) or Path(make_url(url).database or "").exists()
 
 
 def check_url(url: str) -> None:
-    """Raises ValueError for what is no URL of a database, and quotes nothing of it, for it may hold a password."""
+    """Raise ValueError when `url` is not a database URL. Its message quotes nothing, for a URL may hold a password."""
     if url.startswith(_POSTGRESQL):
-        from tallystick_service.store.postgresql import read_url
+        from tallystick_service.store.postgresql import parse_libpq_url
 
-        read_url(url)
+        parse_libpq_url(url)
     elif not url.startswith(_SQLITE):
         raise ValueError(f"a database_url must begin with {_SQLITE} or {_POSTGRESQL[0]}")
 
 
-def engine_for(url: str, *, patience: float) -> Engine:
-    """The engine behind a store. `patience`: seconds that a statement may take on PostgreSQL. Connects to nothing yet.
+def engine_for(url: str, *, statement_timeout: float) -> Engine:
+    """Return the engine of a store. Opens no connection. `statement_timeout`: seconds for a statement on PostgreSQL.
 
-    It holds no connection and knows what it has compiled, which takes longer than to run it, so it is shared.
-    Either driver is imported only where it is asked for. Raises ValueError for a URL of another kind.
+    Engines are shared, because they cache compiled statements, and compiling takes longer than running. A driver is
+    imported only when its database is used. Raises ValueError for any other URL.
     """
     if url.startswith(_POSTGRESQL):
         from tallystick_service.store.postgresql import postgresql_engine
 
-        return postgresql_engine(url, patience=patience)
+        return postgresql_engine(url, statement_timeout=statement_timeout)
     check_url(url)
     from tallystick_service.store.sqlite import sqlite_engine
 

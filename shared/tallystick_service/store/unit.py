@@ -1,4 +1,4 @@
-"""A unit of work on its way between the event loop that awaits it and the thread that runs it."""
+"""A unit of work, passed from the event loop that awaits it to the thread that runs it."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 
 class Unit:
-    """One call of `work(connection)`. Its outcome is set by the thread and told to the loop by `resolve_futures`.
+    """One call of `work(connection)`. The thread sets its outcome, and `resolve_futures` passes it to the event loop.
 
-    It runs in the context of its caller, so that what it writes down can name the request that it is done for.
+    It runs in the context variables of its caller, so that audit rows can name the request.
     """
 
     __slots__ = ("_context", "_failure", "_future", "_loop", "_result", "_work", "writes")
@@ -32,7 +32,7 @@ class Unit:
 
     @property
     def is_abandoned(self) -> bool:
-        """Nobody waits for it any longer: cancelled, or past its deadline."""
+        """The caller was cancelled, or the deadline has passed."""
         return self._future.done()
 
     def succeed(self, result: Any) -> None:
@@ -41,7 +41,7 @@ class Unit:
     def fail(self, failure: BaseException) -> None:
         self._result, self._failure = None, failure
 
-    def _tell(self) -> None:
+    def _resolve_future(self) -> None:
         if self._future.done():
             return
         if self._failure is None:
@@ -53,15 +53,15 @@ class Unit:
 
 
 def resolve_futures(units: Iterable[Unit]) -> None:
-    """Tell the waiting loops what became of these units; one wake-up for each loop, not for each unit."""
+    """Pass the outcomes of these units to their event loops, with one wake-up for each loop."""
     by_loop: dict[asyncio.AbstractEventLoop, list[Unit]] = {}
     for unit in units:
         by_loop.setdefault(unit._loop, []).append(unit)
-    for loop, settled in by_loop.items():
-        with suppress(RuntimeError):  # the loop was closed, and nobody waits there any longer
-            loop.call_soon_threadsafe(_tell_all, settled)
+    for loop, resolved in by_loop.items():
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(_resolve_all, resolved)
 
 
-def _tell_all(units: list[Unit]) -> None:
+def _resolve_all(units: list[Unit]) -> None:
     for unit in units:
-        unit._tell()
+        unit._resolve_future()

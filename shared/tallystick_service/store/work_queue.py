@@ -1,4 +1,4 @@
-"""A bounded queue of units, and the threads that work it off."""
+"""A bounded queue of units of work, and the threads that run them."""
 
 import threading
 import time
@@ -9,19 +9,19 @@ from tallystick_service.store.errors import StoreUnavailable
 from tallystick_service.store.unit import Unit
 
 Queue = SimpleQueue[Unit | None]
-"""Units in the order of their arrival. None sends one thread home."""
+"""Units in the order of their arrival. None is the shutdown sentinel of one thread."""
 
 
 class WorkQueue:
-    """Each of `threads` threads runs `worker(waiting)`, which returns when it takes None from the queue."""
+    """Each of `threads` threads runs `worker(queue)`, which returns when it takes None from the queue."""
 
     def __init__(self, name: str, worker: Callable[[Queue], None], *, threads: int, queue_size: int) -> None:
-        self._waiting: Queue = SimpleQueue()
+        self._queue: Queue = SimpleQueue()
         self._queue_size = queue_size
         self._is_closed = False
         self._threads = [
-            # Daemons: a thread stuck in a dead database must not keep the process from ending.
-            threading.Thread(target=worker, args=(self._waiting,), name=f"store-{name}-{number}", daemon=True)
+            # Daemons: a thread that waits for an unreachable database must not keep the process from exiting.
+            threading.Thread(target=worker, args=(self._queue,), name=f"store-{name}-{number}", daemon=True)
             for number in range(threads)
         ]
         for thread in self._threads:
@@ -29,22 +29,22 @@ class WorkQueue:
 
     @property
     def waiting(self) -> int:
-        """How many units no thread has begun with."""
-        return self._waiting.qsize()
+        """How many units no thread has started."""
+        return self._queue.qsize()
 
     def submit(self, unit: Unit) -> None:
-        """Raises StoreUnavailable when the queue is full: more could not be served within the deadline anyway."""
+        """Raises StoreUnavailable when the queue is full: a further unit would not run within its deadline."""
         if self._is_closed:
             raise StoreUnavailable("the store is closed", outcome="refused")
-        if self._waiting.qsize() >= self._queue_size:
+        if self._queue.qsize() >= self._queue_size:
             raise StoreUnavailable("too many requests wait for the store", outcome="refused")
-        self._waiting.put(unit)
+        self._queue.put(unit)
 
-    def close(self, patience: float) -> None:
-        """Finish what waits and end the threads; blocks for at most `patience` seconds."""
+    def close(self, timeout: float) -> None:
+        """Run the units that wait and end the threads; blocks for at most `timeout` seconds."""
         self._is_closed = True
         for _ in self._threads:
-            self._waiting.put(None)
-        end = time.monotonic() + patience
+            self._queue.put(None)
+        end = time.monotonic() + timeout
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
