@@ -1,4 +1,4 @@
-"""A code and a consent rest on rows that other processes change at the same moment: consents and client metadata.
+"""Codes and consents depend on consents and client metadata, which other processes may change at the same time.
 
 Real processes, two workers on one database. CONSENT_RACE_ROUNDS raises the number of rounds.
 """
@@ -50,7 +50,7 @@ def port(auth_database_url: str, tmp_path: Path) -> Iterator[int]:
 
 @pytest.fixture
 async def other_process(auth_database_url: str) -> AsyncIterator[Store]:
-    """A store of the test's own, as a command has."""
+    """A store beside the service, as a command has."""
     store = patient_store(auth_database_url)
     yield store
     await store.close()
@@ -82,7 +82,7 @@ def consents_and_metadata(connection: Connection, client_id: str) -> tuple[int, 
     return len(given), row.scalar_one()
 
 
-async def test_a_code_issued_during_a_withdrawal_of_the_consent_cannot_be_redeemed(
+async def test_a_code_issued_while_the_consent_is_withdrawn_cannot_be_redeemed(
     rp: RelyingParty, other_process: Store
 ) -> None:
     sub = await other_process.read(users.find_sub, EMAIL)
@@ -94,7 +94,7 @@ async def test_a_code_issued_during_a_withdrawal_of_the_consent_cannot_be_redeem
 
     wrong, issued = 0, 0
     for _ in range(ROUNDS):
-        await rp.authorization_code()  # the consent is given anew
+        await rp.authorization_code()  # gives the consent again
         answers, _ = await asyncio.gather(
             asyncio.gather(*(rp.authorize(prompt="none") for _ in range(3))), withdraw(random.uniform(0, 0.014))
         )
@@ -107,7 +107,7 @@ async def test_a_code_issued_during_a_withdrawal_of_the_consent_cannot_be_redeem
     assert wrong == 0
 
 
-async def test_no_consent_is_stored_for_a_client_that_changed_while_its_page_was_open(
+async def test_consent_for_a_client_that_changed_on_the_consent_page_is_not_stored(
     rp: RelyingParty, other_process: Store
 ) -> None:
     registered = (await rp.http.post("/register", json=GOOD)).json()
@@ -128,7 +128,7 @@ async def test_no_consent_is_stored_for_a_client_that_changed_while_its_page_was
     wrong, allowed = 0, 0
     for number in range(ROUNDS):
         page = await rp.authorize(scope="openid")
-        while 'id="allow"' not in page.text:  # the other worker may still answer by what it read a second ago
+        while 'id="allow"' not in page.text:  # the other worker may still have the old client in its cache
             await asyncio.sleep(0.1)
             page = await rp.authorize(scope="openid")
         changes = OTHER_IDENTITIES[number % len(OTHER_IDENTITIES)]

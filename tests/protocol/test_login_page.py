@@ -1,4 +1,4 @@
-"""The login page: the one place where a password is typed, and what keeps others from typing there."""
+"""The login page: the only page with a password field, and its protection against guessing and forged forms."""
 
 import asyncio
 import hashlib
@@ -32,12 +32,12 @@ async def test_the_right_password_leads_back_to_the_client(rp: RelyingParty) -> 
     assert answer_of(await rp.browser.sign_in(page)).keys() == {"code", "state", "iss"}
 
 
-async def test_without_a_client_it_leads_to_the_front_page(auth: AuthService) -> None:
+async def test_a_login_without_a_client_leads_to_the_home_page(auth: AuthService) -> None:
     home = await auth.browser().sign_in()
     assert (home.url.path, "Ada Lovelace" in home.text) == ("/", True)
 
 
-async def test_an_email_is_one_however_it_is_written(auth: AuthService) -> None:
+async def test_case_and_spaces_of_the_email_do_not_matter(auth: AuthService) -> None:
     assert "Ada Lovelace" in (await auth.browser().sign_in(username=" Ada@Example.COM ")).text
 
 
@@ -49,7 +49,7 @@ async def test_a_wrong_password_shows_the_form_again(rp: RelyingParty) -> None:
     assert "code" in answer_of(await rp.browser.sign_in(page))
 
 
-async def test_an_unknown_user_and_a_disabled_one_cannot_be_told_from_a_wrong_password(
+async def test_unknown_and_disabled_users_get_the_same_response_as_a_wrong_password(
     auth: AuthService, rp: RelyingParty
 ) -> None:
     sub = await auth.store.read(users.find_sub, OTHER_EMAIL)
@@ -77,36 +77,36 @@ async def test_an_unknown_user_and_a_disabled_one_cannot_be_told_from_a_wrong_pa
         ("' OR 1=1 --", "' OR 1=1 --"),
     ],
 )
-async def test_whatever_is_typed_is_a_failed_login_at_worst(auth: AuthService, username: str, password: str) -> None:
+async def test_unusual_input_is_a_failed_login(auth: AuthService, username: str, password: str) -> None:
     assert (await auth.browser().sign_in(username=username, password=password)).status_code == 401
 
 
 @pytest.mark.parametrize("field", [b"%00", b"%FF", b"%ED%A0%80", b"\xff"])
-async def test_what_is_no_text_is_refused(auth: AuthService, field: bytes) -> None:
+async def test_a_field_that_is_not_text_is_refused(auth: AuthService, field: bytes) -> None:
     page = await auth.browser().open("/login")
-    sealed = re.findall(r'name="request" value="(.*?)"', page.text)[0]
+    signed_state = re.findall(r'name="request" value="(.*?)"', page.text)[0]
     response = await auth.http().post(
         "/login",
-        content=b"request=" + sealed.encode() + b"&username=" + field + b"&password=" + field,
+        content=b"request=" + signed_state.encode() + b"&username=" + field + b"&password=" + field,
         headers={"Origin": auth.settings.issuer, "Content-Type": "application/x-www-form-urlencoded"},
     )
     assert response.status_code == 400
 
 
 @pytest.mark.parametrize("origins", [[], ["null"], [""], ["https://evil.example"], ["http://id.example.com"], 2 * [""]])
-async def test_a_form_from_elsewhere_signs_nobody_in(rp: RelyingParty, origins: list[str]) -> None:
+async def test_a_login_form_of_another_origin_is_refused(rp: RelyingParty, origins: list[str]) -> None:
     page = await rp.authorize()
-    sealed = page.url.params["request"]
+    signed_state = page.url.params["request"]
     response = await rp.browser.http.post(
         "/login",
-        data={"request": sealed, "username": EMAIL, "password": PASSWORD},
+        data={"request": signed_state, "username": EMAIL, "password": PASSWORD},
         headers=[("Origin", origin) for origin in origins],
     )
     assert (response.status_code, "did not come from our own page" in response.text) == (403, True)
     assert not rp.browser.http.cookies
 
 
-async def test_a_form_is_valid_for_an_hour_and_shown_anew_after_that(auth: AuthService, rp: RelyingParty) -> None:
+async def test_an_expired_login_form_is_shown_again(auth: AuthService, rp: RelyingParty) -> None:
     page = await rp.authorize(login_hint=EMAIL)
     auth.clock.advance(seconds=3601)
     submitted = await rp.browser.sign_in(page)
@@ -114,12 +114,12 @@ async def test_a_form_is_valid_for_an_hour_and_shown_anew_after_that(auth: AuthS
     for shown in (submitted, reloaded):
         assert (shown.status_code, message(shown)) == (200, EXPIRED)
         assert f'value="{EMAIL}"' in shown.text
-        assert not rp.browser.http.cookies  # the password that was typed has signed nobody in
+        assert not rp.browser.http.cookies  # the password was not used
     auth.clock.advance(seconds=3600)
     assert "code" in answer_of(await rp.browser.sign_in(submitted))
 
 
-async def test_a_form_without_a_request_is_shown_anew_after_an_hour(auth: AuthService) -> None:
+async def test_an_expired_login_form_without_a_request_is_shown_again(auth: AuthService) -> None:
     browser = auth.browser()
     page = await browser.open("/login")
     auth.clock.advance(seconds=3601)
@@ -128,21 +128,19 @@ async def test_a_form_without_a_request_is_shown_anew_after_an_hour(auth: AuthSe
     assert (await browser.sign_in(shown)).url.path == "/"
 
 
-async def test_a_consent_form_that_has_expired_leads_to_the_request_anew(auth: AuthService) -> None:
+async def test_an_expired_consent_form_links_to_the_request(auth: AuthService) -> None:
     rp = auth.relying_party("third-party")
     page = await rp.sign_in()
     auth.clock.advance(seconds=3601)
     expired = await rp.browser.allow(page)
     assert (expired.status_code, "open for too long" in expired.text) == (400, True)
-    (again,) = re.findall(r'class="button" href="(/authorize[^"]*)"', expired.text)
-    page = await rp.browser.open(html.unescape(again))
+    (restart_url,) = re.findall(r'class="button" href="(/authorize[^"]*)"', expired.text)
+    page = await rp.browser.open(html.unescape(restart_url))
     assert "code" in answer_of(await rp.browser.allow(page))
 
 
 @pytest.mark.parametrize("address", ["/logout", "/logout?state=1"])
-async def test_a_confirmation_of_sign_out_that_has_expired_leads_to_the_question_anew(
-    auth: AuthService, address: str
-) -> None:
+async def test_an_expired_sign_out_form_links_to_the_sign_out_page(auth: AuthService, address: str) -> None:
     browser = auth.browser()
     await browser.sign_in()
     page = await browser.open(address)
@@ -151,8 +149,10 @@ async def test_a_confirmation_of_sign_out_that_has_expired_leads_to_the_question
     assert (expired.status_code, f'href="{address}"' in expired.text) == (400, True)
 
 
-async def test_a_signed_in_user_who_opens_the_login_page_again_goes_on(auth: AuthService, rp: RelyingParty) -> None:
-    """A second tab reloaded, or the Back button."""
+async def test_a_signed_in_user_who_reloads_the_login_page_continues_to_the_client(
+    auth: AuthService, rp: RelyingParty
+) -> None:
+    """The user reloaded a second tab, or used the Back button."""
     page = await rp.authorize()
     elsewhere = await rp.authorize()
     await rp.browser.sign_in(elsewhere)
@@ -165,7 +165,7 @@ async def test_a_signed_in_user_who_opens_the_login_page_again_goes_on(auth: Aut
 
 
 @pytest.mark.parametrize("demand", [{"prompt": "login"}, {"prompt": "select_account"}, {"max_age": 0}])
-async def test_the_login_page_stays_when_the_request_demands_a_login_of_its_own(
+async def test_the_login_page_is_shown_again_if_the_request_needs_a_login_of_its_own(
     rp: RelyingParty, demand: dict[str, str]
 ) -> None:
     page = await rp.authorize(**demand)
@@ -177,23 +177,23 @@ async def test_the_login_page_stays_when_the_request_demands_a_login_of_its_own(
 
 async def test_the_request_in_the_form_cannot_be_changed(rp: RelyingParty) -> None:
     page = await rp.authorize()
-    sealed = page.url.params["request"]
-    body, _, tag = sealed.partition(".")
+    signed_state = page.url.params["request"]
+    body, _, tag = signed_state.partition(".")
     flipped = ("A" if body[40] != "A" else "B").join((body[:40], body[41:]))
     for forged in (f"{flipped}.{tag}", f"{body}.{'A' * 43}", body, f"{body}.", "", ".", "x" * 60_000, None):
         assert (await rp.browser.submit(page, username=EMAIL, password=PASSWORD, request=forged)).status_code == 400
     assert not rp.browser.http.cookies
 
 
-async def test_the_request_is_judged_again_after_the_login(auth: AuthService, rp: RelyingParty) -> None:
+async def test_the_request_is_checked_again_after_the_login(auth: AuthService, rp: RelyingParty) -> None:
     page = await rp.authorize()
     await auth.store.write(clients.disable_client, "app-one", by="command", now=auth.clock())
     await auth.look_again()
     assert 'id="error">invalid_client<' in (await rp.browser.sign_in(page)).text
 
 
-async def test_ten_wrong_passwords_are_enough_for_one_address(auth: AuthService, rp: RelyingParty) -> None:
-    """Who signed in before from this browser, and who comes from elsewhere, are not locked out with the guesser."""
+async def test_the_eleventh_wrong_password_of_one_address_is_throttled(auth: AuthService, rp: RelyingParty) -> None:
+    """A browser that has signed in before, and other addresses, are not throttled."""
     known = auth.relying_party("app-one")
     await known.sign_in()
     page = await rp.authorize()
@@ -210,7 +210,7 @@ async def test_ten_wrong_passwords_are_enough_for_one_address(auth: AuthService,
     assert "code" in answer_of(await rp.browser.sign_in(page))
 
 
-async def test_accounts_that_do_not_exist_are_counted_alike(auth: AuthService) -> None:
+async def test_wrong_passwords_for_unknown_accounts_are_throttled_too(auth: AuthService) -> None:
     browser = auth.browser()
     page = await browser.open("/login")
     for _ in range(10):
@@ -218,7 +218,7 @@ async def test_accounts_that_do_not_exist_are_counted_alike(auth: AuthService) -
     assert (await browser.sign_in(page, username="nobody@example.com")).status_code == 429
 
 
-async def test_when_too_many_sign_in_at_once_the_rest_is_asked_to_come_back(auth_sqlite_url: str) -> None:
+async def test_when_too_many_users_sign_in_at_the_same_time_the_rest_get_503(auth_sqlite_url: str) -> None:
     async with running_auth_service(auth_sqlite_url) as auth:
         browser = auth.browser()
         page = await browser.open("/login")
@@ -243,7 +243,7 @@ def stored_hash(connection: Connection) -> str:
 
 
 @pytest.mark.usefixtures("real_hashes")
-async def test_another_systems_hash_is_replaced_at_the_first_login(auth_database_url: str) -> None:
+async def test_an_imported_password_hash_is_replaced_at_the_first_login(auth_database_url: str) -> None:
     old = {"email": "old@example.com", "password_hash": django_hash(PASSWORD)}
     async with running_auth_service(auth_database_url, user=[old]) as auth:
         assert (await auth.browser().sign_in(username="old@example.com", password=WRONG_PASSWORD)).status_code == 401

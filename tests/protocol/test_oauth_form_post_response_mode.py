@@ -1,4 +1,4 @@
-"""OAuth 2.0 Form Post Response Mode: the answer travels in a form that the browser posts, and in no URL."""
+"""OAuth 2.0 Form Post Response Mode: the browser posts the response in a form; no URL contains it."""
 
 import base64
 import re
@@ -11,7 +11,7 @@ from tests.support.declared import ISSUER
 from tests.support.relying_party import HtmlForm, RelyingParty, answer_of
 
 
-async def test_the_code_travels_in_a_form(rp: RelyingParty) -> None:
+async def test_the_code_is_posted_in_a_form(rp: RelyingParty) -> None:
     page = await rp.sign_in(response_mode="form_post")
     assert (page.status_code, page.headers["cache-control"]) == (200, "no-store")
     form = HtmlForm.on(page)
@@ -21,8 +21,8 @@ async def test_the_code_travels_in_a_form(rp: RelyingParty) -> None:
     assert (await rp.token(form.fields["code"] or "")).status_code == 200
 
 
-async def test_it_submits_itself_and_runs_nothing_else(rp: RelyingParty) -> None:
-    """The policy names the one script of the page by its hash; without scripts there is a button."""
+async def test_the_form_page_may_run_its_own_script_only(rp: RelyingParty) -> None:
+    """The Content-Security-Policy has the hash of the script. Without scripts, the user presses a button."""
     page = await rp.sign_in(response_mode="form_post", state='"><script>alert(1)</script>')
     scripts = re.findall(r"<script>(.*?)</script>", page.text)
     assert len(scripts) == 1
@@ -45,14 +45,14 @@ async def test_it_submits_itself_and_runs_nothing_else(rp: RelyingParty) -> None
         ({"claims": "{"}, "invalid_request"),
     ],
 )
-async def test_a_refusal_travels_the_same_way(rp: RelyingParty, change: dict[str, str], error: str) -> None:
+async def test_an_error_is_posted_in_a_form(rp: RelyingParty, change: dict[str, str], error: str) -> None:
     form = HtmlForm.on(await rp.authorize(response_mode="form_post", **change))
     assert form.action == rp.redirect_uri
     assert form.fields["error"] == error
     assert form.fields.keys() == {"error", "error_description", "state", "iss"}
 
 
-async def test_so_does_a_no_on_the_consent_page(auth: AuthService) -> None:
+async def test_access_denied_is_posted_in_a_form(auth: AuthService) -> None:
     rp = auth.relying_party("third-party")
     page = await rp.browser.deny(await rp.sign_in(response_mode="form_post"))
     assert HtmlForm.on(page).fields["error"] == "access_denied"
@@ -70,6 +70,6 @@ async def test_another_response_mode_is_refused_in_the_query(rp: RelyingParty, r
     assert answer_of(await rp.authorize(response_mode=response_mode))["error"] == "invalid_request"
 
 
-async def test_an_unbelieved_redirect_uri_gets_no_form(rp: RelyingParty) -> None:
+async def test_an_unregistered_redirect_uri_gets_no_form(rp: RelyingParty) -> None:
     page = await rp.authorize(response_mode="form_post", redirect_uri="https://evil.example/")
     assert (page.status_code, "evil.example" in page.text) == (400, False)

@@ -14,9 +14,7 @@ def is_login_page(page: Any) -> bool:
     return 'id="sign-in"' in page.text
 
 
-async def test_who_is_signed_in_is_not_asked_again_not_even_by_another_client(
-    auth: AuthService, rp: RelyingParty
-) -> None:
+async def test_a_signed_in_user_gets_no_login_page_for_any_client(auth: AuthService, rp: RelyingParty) -> None:
     await rp.sign_in()
     assert "code" in answer_of(await rp.authorize())
     other = auth.relying_party("app-two", rp.browser)
@@ -30,7 +28,7 @@ async def test_prompt_none_shows_no_page(rp: RelyingParty) -> None:
 
 
 @pytest.mark.parametrize("prompt", ["login", "select_account", "login consent"])
-async def test_a_prompt_for_login_shows_the_page_to_who_is_signed_in(
+async def test_prompt_login_shows_the_login_page_to_a_signed_in_user(
     rp: RelyingParty, clock: MovableClock, prompt: str
 ) -> None:
     await rp.sign_in()
@@ -50,8 +48,7 @@ async def test_a_login_in_the_same_second_as_the_request_is_not_fresh(rp: Relyin
     assert is_login_page(await rp.authorize(prompt="login"))
 
 
-async def test_the_page_cannot_be_walked_around(rp: RelyingParty) -> None:
-    """Opening the request again does not turn an old login into a fresh one."""
+async def test_opening_the_request_again_does_not_satisfy_prompt_login(rp: RelyingParty) -> None:
     await rp.sign_in()
     for _ in range(2):
         assert is_login_page(await rp.authorize(prompt="login"))
@@ -72,7 +69,7 @@ async def test_a_login_older_than_max_age_is_repeated(
     assert claims_of((await rp.token(answer_of(page)["code"])).json()["id_token"])["auth_time"] >= clock.now - max_age
 
 
-async def test_a_login_hint_is_filled_in_but_not_believed(rp: RelyingParty) -> None:
+async def test_login_hint_only_fills_in_the_email_field(rp: RelyingParty) -> None:
     page = await rp.authorize(login_hint='"><b>ada@example.com')
     assert 'value="&#34;&gt;&lt;b&gt;ada@example.com"' in page.text
     page = await rp.authorize(login_hint="grace@example.com")
@@ -80,13 +77,13 @@ async def test_a_login_hint_is_filled_in_but_not_believed(rp: RelyingParty) -> N
     assert "code" in answer_of(await rp.browser.sign_in(page))
 
 
-async def test_an_id_token_hint_of_who_is_signed_in_changes_nothing(rp: RelyingParty, clock: MovableClock) -> None:
+async def test_an_id_token_hint_of_the_signed_in_user_changes_nothing(rp: RelyingParty, clock: MovableClock) -> None:
     hint = (await rp.tokens())["id_token"]
     clock.advance(seconds=3600)
     assert "code" in answer_of(await rp.authorize(id_token_hint=hint, prompt="none"))
 
 
-async def test_an_id_token_hint_of_somebody_else_asks_for_a_login(auth: AuthService, rp: RelyingParty) -> None:
+async def test_an_id_token_hint_of_another_user_shows_the_login_page(auth: AuthService, rp: RelyingParty) -> None:
     elsewhere = auth.relying_party("app-one")
     page = await elsewhere.authorize()
     code = answer_of(await elsewhere.browser.sign_in(page, username=OTHER_EMAIL))["code"]
@@ -98,7 +95,7 @@ async def test_an_id_token_hint_of_somebody_else_asks_for_a_login(auth: AuthServ
     assert "code" in answer_of(await rp.browser.sign_in(page, username=OTHER_EMAIL))
 
 
-async def test_a_hint_must_be_this_clients_own_id_token(auth: AuthService, rp: RelyingParty) -> None:
+async def test_an_id_token_hint_must_be_an_id_token_of_the_same_client(auth: AuthService, rp: RelyingParty) -> None:
     tokens = await auth.relying_party("app-two").tokens()
     for hint in (tokens["id_token"], tokens["access_token"], (await rp.tokens())["access_token"]):
         assert answer_of(await rp.authorize(id_token_hint=hint))["error"] == "invalid_request"
@@ -109,5 +106,5 @@ async def test_a_request_for_plain_oauth_gets_no_id_token(rp: RelyingParty) -> N
 
 
 @pytest.mark.parametrize("unknown", [{"display": "page"}, {"ui_locales": "de"}, {"acr_values": "x"}, {"vendor": "x"}])
-async def test_parameters_that_we_do_not_know_are_ignored(rp: RelyingParty, unknown: dict[str, str]) -> None:
+async def test_unknown_parameters_are_ignored(rp: RelyingParty, unknown: dict[str, str]) -> None:
     assert "code" in answer_of(await rp.sign_in(**unknown))

@@ -1,4 +1,4 @@
-"""Consent (OIDC Core §3.1.2.4): clients that are not first-party ask, and are remembered."""
+"""Consent (OIDC Core §3.1.2.4): users decide about clients that are not first-party, and the decision is stored."""
 
 import pytest
 
@@ -21,7 +21,7 @@ async def sub_of_ada(auth: AuthService) -> str:
     return sub
 
 
-async def test_the_page_says_who_asks_for_what(third_party: RelyingParty) -> None:
+async def test_the_consent_page_names_client_scopes_user_and_target(third_party: RelyingParty) -> None:
     page = await third_party.sign_in()
     for text in (
         "Third Party",
@@ -34,13 +34,13 @@ async def test_the_page_says_who_asks_for_what(third_party: RelyingParty) -> Non
         assert text in page.text
 
 
-async def test_what_was_allowed_is_not_asked_again(third_party: RelyingParty) -> None:
+async def test_stored_consent_is_not_asked_for_again(third_party: RelyingParty) -> None:
     assert "code" in answer_of(await third_party.browser.allow(await third_party.sign_in()))
     assert "code" in answer_of(await third_party.authorize(prompt="none"))
     assert "code" in answer_of(await third_party.authorize(scope="openid"))
 
 
-async def test_more_is_asked_again_and_added(third_party: RelyingParty) -> None:
+async def test_a_new_scope_is_asked_for_and_added_to_the_consent(third_party: RelyingParty) -> None:
     await third_party.authorization_code()
     assert answer_of(await third_party.authorize(scope="openid email", prompt="none"))["error"] == "consent_required"
     page = await third_party.authorize(scope="openid email")
@@ -49,14 +49,14 @@ async def test_more_is_asked_again_and_added(third_party: RelyingParty) -> None:
     assert "code" in answer_of(await third_party.authorize(scope="openid email notes:read", prompt="none"))
 
 
-async def test_no_is_no(third_party: RelyingParty) -> None:
+async def test_deny_sends_access_denied_and_stores_no_consent(third_party: RelyingParty) -> None:
     answer = answer_of(await third_party.browser.deny(await third_party.sign_in()))
     assert answer["error"] == "access_denied"
     assert answer["state"] == "a state of the client's"
     assert answer_of(await third_party.authorize(prompt="none"))["error"] == "consent_required"
 
 
-async def test_prompt_consent_asks_whatever_was_allowed_and_whoever_asks(auth: AuthService, rp: RelyingParty) -> None:
+async def test_prompt_consent_asks_again_also_for_a_first_party_client(auth: AuthService, rp: RelyingParty) -> None:
     assert "code" in answer_of(await rp.sign_in())
     for client_id in ("app-one", "third-party"):
         client = auth.relying_party(client_id, rp.browser)
@@ -66,7 +66,7 @@ async def test_prompt_consent_asks_whatever_was_allowed_and_whoever_asks(auth: A
             assert "code" in answer_of(await rp.browser.allow(page))
 
 
-async def test_one_persons_consent_is_not_anothers(auth: AuthService, third_party: RelyingParty) -> None:
+async def test_consent_is_stored_per_user(auth: AuthService, third_party: RelyingParty) -> None:
     await third_party.authorization_code()
     elsewhere = auth.relying_party("third-party")
     page = await elsewhere.browser.sign_in(await elsewhere.authorize(), username=OTHER_EMAIL)
@@ -74,7 +74,7 @@ async def test_one_persons_consent_is_not_anothers(auth: AuthService, third_part
 
 
 @pytest.mark.parametrize("skew", [-59, 0, 59])
-async def test_a_code_is_worth_nothing_once_the_consent_is_withdrawn_by_whatever_clock(
+async def test_withdrawing_the_consent_voids_codes_whatever_the_clock_says(
     auth: AuthService, third_party: RelyingParty, skew: int
 ) -> None:
     await third_party.tokens()
@@ -85,7 +85,7 @@ async def test_a_code_is_worth_nothing_once_the_consent_is_withdrawn_by_whatever
     assert error_of(await third_party.token(code)) == (400, "invalid_grant")
 
 
-async def test_a_consent_that_is_withdrawn_ends_what_it_gave(auth: AuthService, third_party: RelyingParty) -> None:
+async def test_withdrawing_the_consent_revokes_tokens_and_codes(auth: AuthService, third_party: RelyingParty) -> None:
     tokens = await third_party.tokens(scope="openid offline_access")
     code = await third_party.authorization_code(scope="openid")
     assert await auth.store.write(consents.withdraw_consent, await sub_of_ada(auth), "third-party", now=auth.clock())
@@ -95,7 +95,7 @@ async def test_a_consent_that_is_withdrawn_ends_what_it_gave(auth: AuthService, 
     assert error_of(await third_party.token(code)) == (400, "invalid_grant")
 
 
-async def test_the_form_works_only_for_the_login_session_that_it_was_shown_to(
+async def test_the_consent_form_works_only_in_the_login_session_that_it_was_shown_to(
     auth: AuthService, third_party: RelyingParty
 ) -> None:
     page = await third_party.sign_in()
@@ -106,22 +106,22 @@ async def test_the_form_works_only_for_the_login_session_that_it_was_shown_to(
 
 
 @pytest.mark.parametrize("csrf", [None, "", "x" * 43, "é"])
-async def test_a_form_without_its_token_does_nothing(third_party: RelyingParty, csrf: str | None) -> None:
+async def test_a_consent_form_without_its_csrf_token_is_refused(third_party: RelyingParty, csrf: str | None) -> None:
     page = await third_party.sign_in()
     response = await third_party.browser.submit(page, decision="allow", csrf=csrf)
     assert response.status_code == 403
     assert answer_of(await third_party.authorize(prompt="none"))["error"] == "consent_required"
 
 
-async def test_a_token_is_good_for_its_own_question_only(third_party: RelyingParty) -> None:
-    modest = await third_party.sign_in(scope="openid")
-    greedy = await third_party.authorize(scope="openid email notes:write")
+async def test_a_csrf_token_works_only_for_its_own_request(third_party: RelyingParty) -> None:
+    small = await third_party.sign_in(scope="openid")
+    large = await third_party.authorize(scope="openid email notes:write")
     assert (
-        await third_party.browser.submit(modest, decision="allow", request=greedy.url.params["request"])
+        await third_party.browser.submit(small, decision="allow", request=large.url.params["request"])
     ).status_code == 403
 
 
-async def test_a_form_of_another_site_does_nothing(third_party: RelyingParty) -> None:
+async def test_a_consent_form_of_another_origin_is_refused(third_party: RelyingParty) -> None:
     page = await third_party.sign_in()
     for origin in ("https://evil.example", "null"):
         assert (await third_party.browser.submit(page, decision="allow", origin=origin)).status_code == 403

@@ -1,4 +1,4 @@
-"""The ID Token (OIDC Core §2): who signed in, when and for whom, and nothing about the person."""
+"""The ID Token (OIDC Core §2) has claims about the login, and none about the user."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.support.relying_party import RelyingParty, claims_of, header_of
 pytestmark = pytest.mark.postgresql
 
 
-async def test_it_has_protocol_claims_only(rp: RelyingParty, clock: MovableClock) -> None:
+async def test_the_id_token_has_protocol_claims_only(rp: RelyingParty, clock: MovableClock) -> None:
     tokens = await rp.tokens(scope="openid profile email address phone")
     claims = claims_of(tokens["id_token"])
     assert claims.pop("sub") == (await rp.userinfo(tokens["access_token"])).json()["sub"]
@@ -28,13 +28,13 @@ async def test_it_has_protocol_claims_only(rp: RelyingParty, clock: MovableClock
     assert header_of(tokens["id_token"])["typ"] == "JWT"
 
 
-async def test_the_nonce_is_the_requests(rp: RelyingParty) -> None:
+async def test_the_nonce_is_copied_from_the_request(rp: RelyingParty) -> None:
     nonce = 'é"\\ \n' + "n" * 500
     assert claims_of((await rp.tokens(nonce=nonce))["id_token"])["nonce"] == nonce
     assert "nonce" not in claims_of((await rp.tokens(nonce=None))["id_token"])
 
 
-async def test_auth_time_is_of_the_login_not_of_the_token(rp: RelyingParty, clock: MovableClock) -> None:
+async def test_auth_time_is_the_time_of_the_login(rp: RelyingParty, clock: MovableClock) -> None:
     await rp.sign_in()
     signed_in = clock.now
     clock.advance(seconds=1000)
@@ -42,7 +42,7 @@ async def test_auth_time_is_of_the_login_not_of_the_token(rp: RelyingParty, cloc
     assert (claims["auth_time"], claims["iat"]) == (signed_in, clock.now)
 
 
-async def test_one_login_is_one_sid_for_all_clients(auth: AuthService, rp: RelyingParty) -> None:
+async def test_all_clients_of_one_login_get_the_same_sid(auth: AuthService, rp: RelyingParty) -> None:
     one = claims_of((await rp.tokens())["id_token"])
     two = claims_of((await auth.relying_party("app-two", rp.browser).tokens())["id_token"])
     elsewhere = claims_of((await auth.relying_party("app-one").tokens())["id_token"])
@@ -50,14 +50,16 @@ async def test_one_login_is_one_sid_for_all_clients(auth: AuthService, rp: Relyi
     assert one["sid"] == two["sid"] != elsewhere["sid"]
 
 
-async def test_the_sid_is_not_the_cookie(rp: RelyingParty) -> None:
+async def test_no_cookie_contains_the_sid(rp: RelyingParty) -> None:
     sid = claims_of((await rp.tokens())["id_token"])["sid"]
     assert all(sid not in value for value in rp.browser.http.cookies.values())
 
 
 @pytest.mark.parametrize("scope", ["openid", "openid offline_access"])
-async def test_a_refreshed_one_is_of_the_same_login(rp: RelyingParty, clock: MovableClock, scope: str) -> None:
-    """OIDC Core §12.2; with offline_access even when the login has ended: it tells of an authentication that was."""
+async def test_a_refreshed_id_token_has_the_claims_of_the_original_login(
+    rp: RelyingParty, clock: MovableClock, scope: str
+) -> None:
+    """OIDC Core §12.2. With offline_access this also holds after the login has ended."""
     tokens = await rp.tokens(scope=scope, prompt="consent" if "offline" in scope else None)
     for sign_out in (False, "offline" in scope):
         if sign_out:

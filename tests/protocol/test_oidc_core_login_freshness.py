@@ -1,4 +1,4 @@
-"""How old a login may be when the code is issued, and which request in which browser it answers (OIDC Core §3)."""
+"""How old a login may be when the code is issued, and which request it satisfies in which browser (OIDC Core §3)."""
 
 import pytest
 
@@ -20,7 +20,7 @@ async def auth_time_of(rp: RelyingParty, code: str) -> int:
 
 
 @pytest.mark.parametrize("signs_in_before", [True, False])
-async def test_a_login_that_grows_too_old_while_the_consent_page_is_open_is_repeated(
+async def test_a_login_that_exceeds_max_age_on_the_consent_page_is_repeated(
     third_party: RelyingParty, clock: MovableClock, signs_in_before: bool
 ) -> None:
     if signs_in_before:
@@ -33,11 +33,11 @@ async def test_a_login_that_grows_too_old_while_the_consent_page_is_open_is_repe
     page = await third_party.browser.allow(page)
     assert LOGIN in page.text
     clock.advance(seconds=20)
-    code = answer_of(await third_party.browser.sign_in(page))["code"]  # the consent is not asked for again
+    code = answer_of(await third_party.browser.sign_in(page))["code"]  # without another consent page
     assert await auth_time_of(third_party, code) == clock.now
 
 
-async def test_a_login_that_is_young_enough_after_the_consent_page_is_not_repeated(
+async def test_a_login_within_max_age_after_the_consent_page_is_not_repeated(
     third_party: RelyingParty, clock: MovableClock
 ) -> None:
     page = await third_party.sign_in(max_age=20)
@@ -46,7 +46,7 @@ async def test_a_login_that_is_young_enough_after_the_consent_page_is_not_repeat
 
 
 @pytest.mark.parametrize("demand", [{"prompt": "login"}, {"max_age": 0}])
-async def test_a_login_for_this_request_is_enough_however_long_the_consent_page_is_open(
+async def test_a_login_for_this_request_stays_valid_while_the_consent_page_is_open(
     third_party: RelyingParty, clock: MovableClock, demand: dict[str, str]
 ) -> None:
     page = await third_party.sign_in(**demand)
@@ -55,7 +55,7 @@ async def test_a_login_for_this_request_is_enough_however_long_the_consent_page_
 
 
 @pytest.mark.parametrize(("client_id", "more"), [("native", {}), ("third-party", {"prompt": "consent"})])
-async def test_where_consent_is_asked_each_time_login_and_consent_do_not_alternate_for_ever(
+async def test_login_and_consent_do_not_alternate_for_ever_if_consent_is_always_asked(
     auth: AuthService, clock: MovableClock, client_id: str, more: dict[str, str]
 ) -> None:
     rp = auth.relying_party(client_id)
@@ -70,14 +70,14 @@ async def test_where_consent_is_asked_each_time_login_and_consent_do_not_alterna
     assert "code" in answer_of(await rp.browser.allow(page))
 
 
-async def test_a_login_in_one_browser_does_not_answer_a_request_for_a_login_that_was_begun_in_another(
+async def test_prompt_login_is_not_satisfied_by_a_login_in_another_browser(
     auth: AuthService, third_party: RelyingParty
 ) -> None:
-    """The address of the consent page, with the request sealed in it, can be sent to anybody."""
+    """The URL of the consent page holds the signed request, and can be opened in any browser."""
     page = await third_party.sign_in(prompt="login")
     assert CONSENT in page.text
     elsewhere = auth.browser()
-    await elsewhere.sign_in()  # for something else
+    await elsewhere.sign_in()  # not for this request
     opened = await elsewhere.open(str(page.url))
     assert LOGIN in opened.text
     page = await elsewhere.sign_in(opened)
@@ -85,17 +85,17 @@ async def test_a_login_in_one_browser_does_not_answer_a_request_for_a_login_that
     assert "code" in answer_of(await elsewhere.allow(page))
 
 
-async def test_a_request_for_a_login_cannot_skip_the_login_page_by_way_of_the_consent_page(
+async def test_prompt_login_cannot_be_skipped_by_opening_the_consent_page(
     auth: AuthService, third_party: RelyingParty
 ) -> None:
     page = await third_party.authorize(prompt="login")
-    sealed = page.url.params["request"]
+    signed_state = page.url.params["request"]
     elsewhere = auth.browser()
     await elsewhere.sign_in()
-    assert LOGIN in (await elsewhere.open(f"/consent?request={sealed}")).text
+    assert LOGIN in (await elsewhere.open(f"/consent?request={signed_state}")).text
 
 
-async def test_a_consent_page_that_is_opened_again_goes_on(third_party: RelyingParty) -> None:
+async def test_reopening_the_consent_page_after_consent_continues_to_the_client(third_party: RelyingParty) -> None:
     page = await third_party.sign_in()
     assert "code" in answer_of(await third_party.browser.allow(page))
     assert "code" in answer_of(await third_party.browser.open(str(page.url)))

@@ -1,4 +1,4 @@
-"""The userinfo endpoint (OIDC Core §5.3, §5.4): the claims of each scope, as far as the user has them."""
+"""The userinfo endpoint (OIDC Core §5.3, §5.4) returns the claims of each scope that the user has."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.postgresql
         ("openid email phone", {"email": EMAIL, "email_verified": True, **PHONE}),
     ],
 )
-async def test_each_scope_tells_its_claims(rp: RelyingParty, scope: str, claims: dict[str, Any]) -> None:
+async def test_each_scope_releases_its_claims(rp: RelyingParty, scope: str, claims: dict[str, Any]) -> None:
     tokens = await rp.tokens(scope=scope)
     response = await rp.userinfo(tokens["access_token"])
     assert response.status_code == 200
@@ -32,14 +32,14 @@ async def test_each_scope_tells_its_claims(rp: RelyingParty, scope: str, claims:
     assert response.headers["cache-control"] == "no-store"
 
 
-async def test_what_the_user_does_not_have_is_left_out(rp: RelyingParty) -> None:
+async def test_claims_that_the_user_lacks_are_left_out(rp: RelyingParty) -> None:
     page = await rp.authorize(scope="openid profile email address phone")
     code = answer_of(await rp.browser.sign_in(page, username=OTHER_EMAIL))["code"]
     claims = (await rp.userinfo((await rp.token(code)).json()["access_token"])).json()
     assert claims.keys() == {"sub", "email", "updated_at"}
 
 
-async def test_the_token_comes_by_get_by_post_or_in_the_form(rp: RelyingParty) -> None:
+async def test_the_token_is_accepted_in_the_header_or_in_the_form_of_a_post(rp: RelyingParty) -> None:
     token = (await rp.tokens())["access_token"]
     bearer = {"Authorization": f"Bearer {token}"}
     for response in (
@@ -53,7 +53,7 @@ async def test_the_token_comes_by_get_by_post_or_in_the_form(rp: RelyingParty) -
     assert (await rp.http.get("/userinfo", params={"access_token": token})).status_code == 401
 
 
-async def test_a_token_for_an_api_is_good_here_when_it_carries_openid(rp: RelyingParty) -> None:
+async def test_a_token_for_an_api_is_accepted_if_it_has_openid(rp: RelyingParty) -> None:
     token = (await rp.tokens(scope="openid notes:read"))["access_token"]
     assert claims_of(token)["aud"] == NOTES
     assert (await rp.userinfo(token)).status_code == 200
@@ -64,20 +64,20 @@ async def test_without_a_token_the_challenge_names_no_error(rp: RelyingParty) ->
     assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")
 
 
-async def test_a_token_without_openid_is_not_enough(rp: RelyingParty) -> None:
+async def test_a_token_without_openid_has_insufficient_scope(rp: RelyingParty) -> None:
     response = await rp.userinfo((await rp.tokens(scope="notes:read"))["access_token"])
     assert response.status_code == 403
     assert 'error="insufficient_scope"' in response.headers["www-authenticate"]
     assert 'scope="openid"' in response.headers["www-authenticate"]
 
 
-async def test_a_services_token_tells_of_nobody(auth: AuthService) -> None:
+async def test_a_token_without_a_user_is_refused(auth: AuthService) -> None:
     bot = auth.relying_party("bot")
     token = (await bot.client_credentials()).json()["access_token"]
     assert (await bot.userinfo(token)).status_code == 401
 
 
-async def test_what_is_no_access_token_of_ours_is_refused(rp: RelyingParty) -> None:
+async def test_anything_but_an_own_access_token_is_refused(rp: RelyingParty) -> None:
     tokens = await rp.tokens()
     header, payload, signature = tokens["access_token"].split(".")
     for token in (
@@ -94,7 +94,7 @@ async def test_what_is_no_access_token_of_ours_is_refused(rp: RelyingParty) -> N
         assert 'error="invalid_token"' in response.headers["www-authenticate"]
 
 
-async def test_a_token_lives_for_five_minutes(auth: AuthService, rp: RelyingParty) -> None:
+async def test_an_access_token_expires_after_five_minutes(auth: AuthService, rp: RelyingParty) -> None:
     token = (await rp.tokens())["access_token"]
     auth.clock.advance(seconds=299)
     assert (await rp.userinfo(token)).status_code == 200
@@ -102,7 +102,7 @@ async def test_a_token_lives_for_five_minutes(auth: AuthService, rp: RelyingPart
     assert (await rp.userinfo(token)).status_code == 401
 
 
-async def test_a_disabled_users_tokens_are_dead(auth: AuthService, rp: RelyingParty) -> None:
+async def test_disabling_a_user_revokes_their_tokens_for_good(auth: AuthService, rp: RelyingParty) -> None:
     tokens = await rp.tokens(scope="openid offline_access")
     sub = claims_of(tokens["id_token"])["sub"]
     await auth.store.write(users.disable_user, sub, by="command", now=auth.clock())
@@ -112,7 +112,7 @@ async def test_a_disabled_users_tokens_are_dead(auth: AuthService, rp: RelyingPa
     assert (await rp.refresh(tokens["refresh_token"])).status_code == 400
 
 
-async def test_damaged_forms_are_refused_in_the_bearers_way(rp: RelyingParty) -> None:
+async def test_a_malformed_form_gets_a_bearer_challenge(rp: RelyingParty) -> None:
     for content in (b"access_token=%FF", b"access_token=%00", b"access_token=a&access_token=b"):
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         response = await rp.http.post("/userinfo", content=content, headers=headers)

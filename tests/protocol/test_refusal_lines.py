@@ -1,4 +1,4 @@
-"""Why a request was refused stands in one line of the log, and on the error page for the app's developers."""
+"""The reason of a refused request is in one line of the log, and on the error page for the app's developers."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -54,7 +54,7 @@ async def test_a_client_id_that_is_not_registered_is_not_logged(auth: AuthServic
     assert "ada@example.com" not in log.getvalue()
 
 
-async def test_an_error_that_goes_back_to_the_client_is_logged(auth: AuthService) -> None:
+async def test_an_error_that_is_redirected_to_the_client_is_logged(auth: AuthService) -> None:
     with logging_as_served("INFO") as log:
         response = await auth.relying_party("app-one").authorize(prompt="none")
     line = line_of(log)
@@ -62,7 +62,7 @@ async def test_an_error_that_goes_back_to_the_client_is_logged(auth: AuthService
     assert (line["status"], line["error"], line["client_id"]) == (303, "login_required", "app-one")
 
 
-async def test_a_user_who_denies_is_logged(auth: AuthService) -> None:
+async def test_a_denied_consent_is_logged(auth: AuthService) -> None:
     rp = auth.relying_party("third-party")
     page = await rp.sign_in()
     with logging_as_served("INFO") as log:
@@ -85,7 +85,7 @@ async def test_a_user_who_denies_is_logged(auth: AuthService) -> None:
         ("app-one", {"response_type": "token"}, "response_type_unsupported", "unsupported_response_type"),
     ],
 )
-async def test_a_redirected_refusal_has_its_reason(
+async def test_the_line_of_a_redirected_error_has_its_reason(
     auth: AuthService, client_id: str, changes: dict[str, str | None], reason: str, error: str
 ) -> None:
     with logging_as_served("INFO") as log:
@@ -105,7 +105,7 @@ async def test_a_redirected_refusal_has_its_reason(
         ("bot", {"grant_type": "refresh_token"}, "grant_not_registered"),
     ],
 )
-async def test_a_refusal_at_the_token_endpoint_has_its_reason_and_client(
+async def test_the_line_of_a_token_error_has_its_reason_and_client(
     auth: AuthService, client_id: str, changes: dict[str, str], reason: str
 ) -> None:
     rp = auth.relying_party(client_id)

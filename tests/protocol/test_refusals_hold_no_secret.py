@@ -1,4 +1,4 @@
-"""Whatever a caller sends, a refusal's line holds only words of our own, and names that are registered."""
+"""The log line of a refused request has fixed words and registered names only, whatever the caller sends."""
 
 import base64
 import random
@@ -19,7 +19,7 @@ from tests.support.scraping import scrape
 
 ROUNDS = 150
 MARK = "Zq7"
-"""Stands in every value that is made up here, and in nothing of ours."""
+"""Is in every generated value, and nowhere else."""
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def secret(draw: random.Random) -> str:
 
 
 def hostile(draw: random.Random) -> tuple[str, str, dict[str, str], dict[str, str]]:
-    """Method, path, parameters and headers of a request that starts from a good one and breaks some of it."""
+    """Method, path, parameters and headers of a good request in which some values are replaced."""
     parameters = {
         "client_id": draw.choice(["app-one", "bot", "spa"]),
         "redirect_uri": "https://app-one.example.org/callback",
@@ -52,8 +52,8 @@ def hostile(draw: random.Random) -> tuple[str, str, dict[str, str], dict[str, st
     for name in draw.sample(names, k=draw.randint(1, 4)):
         parameters[name] = secret(draw)
     if draw.random() < 0.3:
-        made = secret(draw)
-        parameters["redirect_uri"] = f"https://{MARK}user:{MARK}pass@evil.example/cb?{made}#{made}"
+        text = secret(draw)
+        parameters["redirect_uri"] = f"https://{MARK}user:{MARK}pass@evil.example/cb?{text}#{text}"
     headers = {"X-Request-ID": f"{secret(draw)} and a space"}.copy()
     headers = {name: value.encode("ascii", "ignore").decode().replace("\r\n", "") for name, value in headers.items()}
     if draw.random() < 0.5:
@@ -70,7 +70,7 @@ def hostile(draw: random.Random) -> tuple[str, str, dict[str, str], dict[str, st
     return method, path, parameters, {name: value for name, value in headers.items() if value.isprintable()}
 
 
-async def test_no_text_of_a_refused_request_is_in_the_log(auth: AuthService) -> None:
+async def test_the_log_has_no_text_of_a_refused_request(auth: AuthService) -> None:
     draw = random.Random(11)
     before = set(await scrape(auth.http("127.0.0.1")))
     statuses = []

@@ -1,4 +1,4 @@
-"""Refusals at the authorization endpoint (RFC 6749 §4.1.2.1): told to the client where that is safe, else on a page."""
+"""Errors of the authorization endpoint (RFC 6749 §4.1.2.1) go to the client if that is safe, else to a page."""
 
 import re
 from typing import Any
@@ -50,7 +50,7 @@ def shown_text(page: httpx.Response) -> str:
         ({"id_token_hint": "not.a.token"}, "invalid_request"),
     ],
 )
-async def test_a_fault_of_the_request_goes_back_with_state_and_iss(
+async def test_an_error_is_sent_to_the_client_with_state_and_iss(
     rp: RelyingParty, fault: dict[str, Any], error: str
 ) -> None:
     assert "sign-in" in (await rp.authorize()).text
@@ -62,17 +62,17 @@ async def test_a_fault_of_the_request_goes_back_with_state_and_iss(
     assert re.fullmatch(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+", answer["error_description"])
 
 
-async def test_without_a_state_none_comes_back(rp: RelyingParty) -> None:
+async def test_an_absent_state_is_not_returned(rp: RelyingParty) -> None:
     assert "state" not in answer_of(await rp.authorize(scope="admin", state=None))
 
 
-async def test_a_state_that_is_named_twice_does_not_come_back(rp: RelyingParty) -> None:
+async def test_a_repeated_state_is_not_returned(rp: RelyingParty) -> None:
     answer = answer_of(await rp.authorize(state=["one", "two"]))
     assert answer["error"] == "invalid_request"
     assert "state" not in answer
 
 
-async def test_the_state_comes_back_byte_for_byte(rp: RelyingParty) -> None:
+async def test_the_state_is_returned_byte_for_byte(rp: RelyingParty) -> None:
     state = "&=?#%+ /é€😀\"'<script>\n" + "x" * 1000
     assert answer_of(await rp.sign_in(state=state))["state"] == state
 
@@ -83,7 +83,7 @@ async def test_a_redirect_uri_keeps_its_query(auth: AuthService) -> None:
     assert answer_of(response)["tenant"] == "1"
 
 
-async def test_a_client_without_the_grant_is_told_so(auth: AuthService) -> None:
+async def test_a_client_without_redirect_uris_gets_a_page(auth: AuthService) -> None:
     service = auth.relying_party("bot")
     assert shown_error(await service.authorize(redirect_uri="https://bot.example.org/callback"))[1] == "invalid_request"
 
@@ -112,7 +112,7 @@ async def test_a_client_without_the_grant_is_told_so(auth: AuthService) -> None:
         None,
     ],
 )
-async def test_a_redirect_uri_that_is_not_the_clients_is_never_followed(
+async def test_an_unregistered_redirect_uri_is_never_followed(
     rp: RelyingParty, redirect_uri: str | list[str] | None
 ) -> None:
     page = await rp.authorize(redirect_uri=redirect_uri)
@@ -127,7 +127,7 @@ async def test_an_unknown_client_gets_a_page(rp: RelyingParty, client_id: str | 
 
 
 @pytest.mark.parametrize("client_id", [["app-one", "app-two"], ["app-one", "app-one"]])
-async def test_a_client_id_that_is_sent_twice_gets_a_page_that_says_so(rp: RelyingParty, client_id: list[str]) -> None:
+async def test_a_repeated_client_id_gets_a_page_that_says_so(rp: RelyingParty, client_id: list[str]) -> None:
     page = await rp.authorize(client_id=client_id)
     assert shown_error(page) == (400, "invalid_request")
     assert "more than once" in shown_text(page)
@@ -139,12 +139,12 @@ async def test_a_disabled_client_gets_a_page(auth: AuthService, rp: RelyingParty
 
 
 @pytest.mark.parametrize("query", ["state=%00", "state=%FF", "state=%ED%A0%80", "x=1&" * 200, "state=" + "x" * 9000])
-async def test_what_is_not_form_encoded_gets_a_page(rp: RelyingParty, query: str) -> None:
+async def test_a_query_that_is_not_form_encoded_gets_a_page(rp: RelyingParty, query: str) -> None:
     page = await rp.browser.open(f"{rp.authorization_url(state=None)}&{query}")
     assert shown_error(page) == (400, "invalid_request")
 
 
-async def test_each_kind_of_page_has_a_text_of_its_own(rp: RelyingParty) -> None:
+async def test_each_kind_of_error_page_has_its_own_text(rp: RelyingParty) -> None:
     login = await rp.authorize()
     pages = [
         await rp.authorize(client_id="nobody"),
@@ -158,17 +158,17 @@ async def test_each_kind_of_page_has_a_text_of_its_own(rp: RelyingParty) -> None
     assert len({shown_text(page) for page in pages}) == len(pages)
 
 
-async def test_an_error_page_names_the_request_for_the_log(rp: RelyingParty) -> None:
+async def test_an_error_page_shows_the_request_id(rp: RelyingParty) -> None:
     page = await rp.authorize(client_id="nobody")
     assert f"<code>{page.headers['x-request-id']}</code>" in page.text
 
 
-async def test_a_request_may_come_by_post(rp: RelyingParty) -> None:
+async def test_an_authorization_request_may_be_posted(rp: RelyingParty) -> None:
     parameters = dict(httpx.URL(rp.authorization_url()).params)
-    begun = await rp.http.post("/authorize", data=parameters)
-    assert begun.status_code == 303
-    assert httpx.URL(begun.headers["location"]).params == httpx.URL(rp.authorization_url()).params
-    page = await rp.browser.open(begun.headers["location"])
+    redirect = await rp.http.post("/authorize", data=parameters)
+    assert redirect.status_code == 303
+    assert httpx.URL(redirect.headers["location"]).params == httpx.URL(rp.authorization_url()).params
+    page = await rp.browser.open(redirect.headers["location"])
     assert "code" in answer_of(await rp.browser.sign_in(page))
 
 
@@ -181,6 +181,6 @@ async def test_a_request_may_come_by_post(rp: RelyingParty) -> None:
         (b"state=" + b"x" * 9000, "application/x-www-form-urlencoded"),
     ],
 )
-async def test_a_damaged_post_gets_a_page(rp: RelyingParty, content: bytes, content_type: str) -> None:
+async def test_a_malformed_post_gets_a_page(rp: RelyingParty, content: bytes, content_type: str) -> None:
     page = await rp.http.post("/authorize", content=content, headers={"Content-Type": content_type})
     assert shown_error(page) == (400, "invalid_request")

@@ -1,4 +1,4 @@
-"""Native apps (RFC 8252): any program on the device may pose as one, so the user is always asked."""
+"""Native apps (RFC 8252): any program on the device could impersonate one, so the user is always asked."""
 
 import pytest
 
@@ -44,11 +44,11 @@ async def test_the_port_of_a_loopback_address_may_vary(native: RelyingParty, red
         "com.example.native://callback",
     ],
 )
-async def test_nothing_else_of_it_may(native: RelyingParty, redirect_uri: str) -> None:
+async def test_every_other_part_of_a_loopback_address_must_match(native: RelyingParty, redirect_uri: str) -> None:
     assert "registered" in (await native.authorize(redirect_uri=redirect_uri)).text
 
 
-async def test_the_port_is_part_of_what_the_code_is_bound_to(native: RelyingParty) -> None:
+async def test_a_code_is_bound_to_the_port_of_the_redirect_uri(native: RelyingParty) -> None:
     code = await native.authorization_code(redirect_uri="http://127.0.0.1:51004/callback")
     assert (await native.token(code, redirect_uri="http://127.0.0.1:51005/callback")).status_code == 400
 
@@ -65,7 +65,7 @@ async def test_the_loopback_port_of_a_confidential_web_client_may_not_vary(auth_
         assert (await rp.token(await rp.authorization_code())).status_code == 200
 
 
-async def test_the_user_is_asked_every_time_although_it_is_first_party(native: RelyingParty) -> None:
+async def test_a_first_party_native_app_needs_consent_every_time(native: RelyingParty) -> None:
     page = await native.sign_in()
     for _ in range(2):
         assert "A program on this device is asking" in page.text
@@ -73,7 +73,7 @@ async def test_the_user_is_asked_every_time_although_it_is_first_party(native: R
         page = await native.authorize()
 
 
-async def test_web_client_in_development_is_called_a_website_and_asked_every_time(auth: AuthService) -> None:
+async def test_a_web_client_on_localhost_is_called_a_website_and_needs_consent_every_time(auth: AuthService) -> None:
     in_development = auth.relying_party("spa-in-development")
     page = await in_development.sign_in()
     for _ in range(2):
@@ -83,23 +83,23 @@ async def test_web_client_in_development_is_called_a_website_and_asked_every_tim
         page = await in_development.authorize()
 
 
-async def test_so_it_cannot_sign_in_silently(native: RelyingParty) -> None:
+async def test_a_native_app_cannot_sign_in_with_prompt_none(native: RelyingParty) -> None:
     await native.authorization_code()
     assert answer_of(await native.authorize(prompt="none"))["error"] == "consent_required"
 
 
-async def test_a_web_app_with_a_secret_is_not_asked_about(rp: RelyingParty) -> None:
+async def test_a_first_party_web_app_with_a_secret_needs_no_consent(rp: RelyingParty) -> None:
     assert "code" in answer_of(await rp.sign_in())
 
 
-async def test_a_yes_to_a_program_on_the_device_is_not_remembered(auth: AuthService, native: RelyingParty) -> None:
+async def test_consent_to_a_native_app_is_not_stored(auth: AuthService, native: RelyingParty) -> None:
     await native.authorization_code()
     sub = await auth.store.read(users.find_sub, EMAIL)
     assert not await auth.store.read(consents.find_consented_scopes, sub or "", "native")
 
 
-async def test_a_private_use_scheme_asks_every_time_although_the_client_has_a_secret(auth_sqlite_url: str) -> None:
-    """Another program that claims the scheme could hand the code to the server that has the secret."""
+async def test_a_private_use_scheme_needs_consent_every_time_even_with_a_client_secret(auth_sqlite_url: str) -> None:
+    """Another program with the same scheme could pass the code to the server that has the secret (RFC 8252 §8.6)."""
     app = {
         "client_id": "photos",
         "client_secret": secret_of("photos"),
