@@ -1,5 +1,6 @@
-"""A notebook in the browser: sign in at the issuer, read and write notes through the API.
+"""A notebook app: a user signs in at the issuer, and reads and writes notes through the notes API.
 
-Started twice, for two domains, it shows single sign-on. Authlib plays the client, so nothing here leans on our own
-code for the protocol. Tokens stay on this server; the browser holds a random id in an HttpOnly cookie.
+Two instances on two domains show single sign-on. The OpenID Connect client is Authlib, so the app does not depend on
+this project's code for the protocol. Tokens stay on the server; the browser has a random session ID in an HttpOnly
+cookie.
 """

@@ -20,8 +20,8 @@ def main() -> int:
 def _settings() -> Settings:
     try:
         return CliApp.run(Settings)
-    except ValidationError as mistakes:
-        first = mistakes.errors(include_input=False)[0]
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
         option = "".join(f"--{str(name).replace('_', '-')}: " for name in first["loc"])
         raise Misconfigured(option + first["msg"].removeprefix("Value error, ")) from None
 

@@ -1,4 +1,4 @@
-"""Where the issuer says that a login has ended, without a browser (OpenID Connect Back-Channel Logout 1.0 §2.5)."""
+"""The endpoint that the issuer calls when a login has ended (OpenID Connect Back-Channel Logout 1.0 §2.5)."""
 
 import logging
 
@@ -7,10 +7,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from examples.web_app.errors import Unreachable
+from examples.web_app.dependencies import AppServices
+from examples.web_app.errors import ServiceUnavailable
 from examples.web_app.logout_token import InvalidLogoutToken
-from examples.web_app.provider import KEYS_WAIT
-from examples.web_app.services import Here
+from examples.web_app.openid_provider import KEYS_COOLDOWN
 
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -19,27 +19,28 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 
 @router.post("/backchannel-logout")
-async def backchannel_logout(request: Request, here: Here) -> Response:
+async def backchannel_logout(request: Request, services: AppServices) -> Response:
     """End every app session of the login that the token names, or of the user when it names no login.
 
-    Anybody may call this, and no cookie counts: all trust is in the token's signature.
+    The endpoint is public and uses no cookie: the signature of the token authenticates the issuer.
     """
     try:
-        logout_token = await here.logout_tokens.accept(await _logout_token(request))
-    except (InvalidLogoutToken, HTTPException) as refused:
-        log.info("a logout token was refused: %s", refused)
+        logout_token = await services.logout_tokens.accept(await _logout_token(request))
+    except (InvalidLogoutToken, HTTPException) as error:
+        log.info("a logout token was refused: %s", error)
         return JSONResponse({"error": "invalid_request"}, 400, NO_STORE)
-    except Unreachable:  # not the token's fault, so the issuer may send it again
-        return JSONResponse({"error": "temporarily_unavailable"}, 503, {**NO_STORE, "Retry-After": str(KEYS_WAIT)})
-    ended = here.sessions.end(sid=logout_token.sid, sub=logout_token.sub)
-    log.info("a login has ended, and with it %d app sessions", ended)
+    except ServiceUnavailable:  # the token may be valid, so the issuer may send it again
+        headers = {**NO_STORE, "Retry-After": str(KEYS_COOLDOWN)}
+        return JSONResponse({"error": "temporarily_unavailable"}, 503, headers)
+    count = services.sessions.end(sid=logout_token.sid, sub=logout_token.sub)
+    log.info("a login has ended, and with it %d app sessions", count)
     return Response(headers=NO_STORE)
 
 
 async def _logout_token(request: Request) -> str:
-    """Raises InvalidLogoutToken or HTTPException for what is not a form with exactly one."""
+    """Raises InvalidLogoutToken or HTTPException unless the request is a form with exactly one token."""
     form = await request.form(max_files=0, max_fields=10)
     match form.getlist("logout_token"):
         case [str(text)]:
             return text
-    raise InvalidLogoutToken("there is not exactly one")
+    raise InvalidLogoutToken("the form must contain one logout_token")

@@ -1,33 +1,34 @@
-"""The one challenge that the app can meet: the API wants a fresher or a stronger login (RFC 9470 §3)."""
+"""The step-up challenge of an API, which requires a more recent or a stronger login (RFC 9470 §3)."""
 
 import re
 from collections.abc import Sequence
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 — RFC 9110's word for a word
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 — the `token` of RFC 9110 §5.6.2
 _PARAMETER = re.compile(rf'({_TOKEN})=(?:"([ !#-\[\]-~]*)"|({_TOKEN}))')
 _CHALLENGE = re.compile(rf"Bearer +{_PARAMETER.pattern}(?: *, *{_PARAMETER.pattern})*", re.IGNORECASE)
-_LONGEST = 2048
+_MAX_LENGTH = 2048
 
-_ASKED = {
+_STEP_UP_PARAMETERS = {
     "max_age": re.compile("[0-9]{1,9}"),
     "acr_values": re.compile(r"(?=.{1,256}\Z)[!#-\[\]-~]+(?: [!#-\[\]-~]+)*"),
 }
-"""What may be passed on to the issuer, and as how much: it travels in a URL that the browser has to follow."""
+"""The parameters that are sent to the issuer in a URL, with the values that are accepted."""
 
 
-def step_up(www_authenticate: Sequence[str]) -> dict[str, str] | None:
-    """The parameters `max_age` and `acr_values` with which to ask the issuer, at least one of them.
+def step_up_parameters(www_authenticate: Sequence[str]) -> dict[str, str] | None:
+    """Return `max_age` or `acr_values` or both, for an authorization request (RFC 9470 §4).
 
-    `www_authenticate` holds every value of that header. None for any other challenge, for more than one, and for what
-    is not written strictly: then the refusal is one like others.
+    `www_authenticate` holds every value of that header. None for another challenge, for more than one challenge, and
+    for invalid syntax.
     """
-    if len(www_authenticate) != 1 or len(www_authenticate[0]) > _LONGEST:
+    if len(www_authenticate) != 1 or len(www_authenticate[0]) > _MAX_LENGTH:
         return None
     if not _CHALLENGE.fullmatch(www_authenticate[0]):
         return None
     found = [(name.lower(), quoted or bare) for name, quoted, bare in _PARAMETER.findall(www_authenticate[0])]
-    parameters = dict(found)
-    if len(parameters) != len(found) or parameters.get("error") != "insufficient_user_authentication":
+    challenge = dict(found)
+    if len(challenge) != len(found) or challenge.get("error") != "insufficient_user_authentication":
         return None
-    asked = {name: parameters[name] for name in _ASKED if name in parameters}
-    return asked if asked and all(_ASKED[name].fullmatch(value) for name, value in asked.items()) else None
+    parameters = {name: challenge[name] for name in _STEP_UP_PARAMETERS if name in challenge}
+    is_valid = all(_STEP_UP_PARAMETERS[name].fullmatch(value) for name, value in parameters.items())
+    return parameters if parameters and is_valid else None

@@ -1,4 +1,4 @@
-"""Deleting all notes, for which the API wants a fresh login: ask, perhaps sign in again, ask once more."""
+"""Deleting all notes, for which the API requires a recent login: confirm, perhaps sign in again, confirm once more."""
 
 import secrets
 
@@ -6,10 +6,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from examples.web_app.access import access_for
+from examples.web_app.access_tokens import AccessTokens
+from examples.web_app.dependencies import AppServices, CheckedForm, CurrentSession
 from examples.web_app.errors import InsufficientUserAuthentication
-from examples.web_app.services import Here, OwnForm, SignedIn
-from examples.web_app.sign_in import come_back_to, take_note
+from examples.web_app.sign_in import continue_after_sign_in, pop_message
 
 router = APIRouter()
 
@@ -19,25 +19,26 @@ ALL_DELETED = "All your notes are deleted."
 
 
 @router.get(PAGE)
-async def ask(request: Request, here: Here, session: SignedIn) -> Response:
-    """The first of two steps. It names whose notes they are, who need not be who was signed in a minute ago."""
-    return here.pages.render("delete_all.html", note=take_note(request), session=session)
+async def confirm(request: Request, services: AppServices, session: CurrentSession) -> Response:
+    """Show the confirmation page. It names the owner of the notes: another user may have signed in meanwhile."""
+    return services.pages.render("delete_all.html", message=pop_message(request), session=session)
 
 
 @router.post(PAGE)
-async def delete_all(request: Request, here: Here, session: SignedIn, _: OwnForm) -> Response:
-    """Delete, or send the browser to the issuer, from where it comes back to the question.
+async def delete_all(request: Request, services: AppServices, session: CurrentSession, _: CheckedForm) -> Response:
+    """Delete all notes, or redirect to the issuer, which redirects to the confirmation page.
 
-    Nothing goes on by itself after the login: the way back is a GET that others can bring about, by another user even.
+    The deletion does not continue by itself after the sign-in, because another website, or another user of the
+    browser, can cause that redirect.
     """
     try:
-        await here.notes_api.delete_all(access_for(session, here.provider, here.clock))
-    except InsufficientUserAuthentication as needed:
+        await services.notes_api.delete_all(AccessTokens(session, services.provider, services.clock))
+    except InsufficientUserAuthentication as error:
         state = secrets.token_urlsafe(16)
-        response = await here.provider.authorization_redirect(
-            request, state=state, login_hint=session.user.email, **needed.asked
+        response = await services.provider.authorization_redirect(
+            request, state=state, login_hint=session.user.email, **error.parameters
         )
-        come_back_to(PAGE, request, state=state, note=SIGNED_IN_AGAIN)
+        continue_after_sign_in(PAGE, request, state=state, message=SIGNED_IN_AGAIN)
         return response
-    request.session["note"] = ALL_DELETED
+    request.session["message"] = ALL_DELETED
     return RedirectResponse("/", status_code=303)

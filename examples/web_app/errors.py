@@ -1,60 +1,62 @@
-"""Trouble
-├── SessionEnded   the issuer or the API no longer accepts what we hold: back to the first page, kindly
-├── SignInFailed   the way through the issuer came to no good end: back to the first page, with a reason
-├── Unreachable    503: the other side is away, or answers what we cannot use
-├── InsufficientUserAuthentication  403: the API wants a fresher or a stronger login for this
-├── Refused        403: the API took the token, but not the request
-└── Forged         403: a form that did not come from our own page
+"""AppError
+├── SessionEnded                    the issuer or the API no longer accepts the session: back to the first page
+├── SignInFailed                    the sign-in at the issuer failed: back to the first page, with the reason
+├── ServiceUnavailable              503: the issuer or the API does not answer, or its response is invalid
+├── InsufficientUserAuthentication  403: the API requires a more recent or a stronger login
+├── RequestRefused                  403: the API accepted the token and refused the request
+└── CrossSiteForm                   403: the form is not from a page of this app
 
-Raised anywhere, turned into pages in app.py. What stands in them is ours: nothing that came in a URL is shown.
+Any module raises them; app.py turns them into pages. Their messages contain nothing from the request.
 """
 
 from typing import ClassVar
 
 
-class Trouble(Exception):
+class AppError(Exception):
+    """`status`, `title` and `message` are those of the error page."""
+
     status: ClassVar[int] = 500
     title: ClassVar[str]
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
-class SessionEnded(Trouble):
+class SessionEnded(AppError):
     def __init__(self) -> None:
-        super().__init__("Your login has ended, perhaps because you signed out somewhere else. Sign in to go on.")
+        super().__init__("Your login has ended, perhaps because you signed out somewhere else. Sign in to continue.")
 
 
-class SignInFailed(Trouble):
+class SignInFailed(AppError):
     pass
 
 
-class Unreachable(Trouble):
+class ServiceUnavailable(AppError):
     status = 503
     title = "Not available just now"
 
-    def __init__(self, who: str) -> None:
-        super().__init__(f"{who} does not answer at the moment. Please try again shortly.")
+    def __init__(self, service: str) -> None:
+        super().__init__(f"{service} does not answer at the moment. Please try again shortly.")
 
 
-class InsufficientUserAuthentication(Trouble):
-    """`asked` are the parameters with which to send the browser to the issuer (RFC 9470 §4)."""
+class InsufficientUserAuthentication(AppError):
+    """`parameters` of the authorization request for a sufficient login (RFC 9470 §4)."""
 
     status = 403
     title = "Please sign in again"
 
-    def __init__(self, asked: dict[str, str]) -> None:
+    def __init__(self, parameters: dict[str, str]) -> None:
         super().__init__("For this, you have to sign in again first.")
-        self.asked = asked
+        self.parameters = parameters
 
 
-class Refused(Trouble):
+class RequestRefused(AppError):
     status = 403
     title = "That was refused"
 
 
-class Forged(Trouble):
+class CrossSiteForm(AppError):
     status = 403
     title = "That form was out of date"
 

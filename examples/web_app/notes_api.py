@@ -1,4 +1,4 @@
-"""The notes API, seen from a client: Bearer token in, pages of notes out."""
+"""A client of the notes API."""
 
 import logging
 from collections.abc import Collection
@@ -7,9 +7,14 @@ from urllib.parse import quote
 import httpx2
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from examples.web_app.access import Access
-from examples.web_app.challenge import step_up
-from examples.web_app.errors import InsufficientUserAuthentication, Refused, SessionEnded, Unreachable
+from examples.web_app.access_tokens import AccessTokens
+from examples.web_app.challenge import step_up_parameters
+from examples.web_app.errors import (
+    InsufficientUserAuthentication,
+    RequestRefused,
+    ServiceUnavailable,
+    SessionEnded,
+)
 
 log = logging.getLogger(__name__)
 
@@ -34,73 +39,76 @@ class NotesAPI:
     def __init__(self, http: httpx2.AsyncClient) -> None:
         self._http = http
 
-    async def list(self, access: Access, *, cursor: str | None, limit: int) -> NotesPage:
+    async def list(self, access_tokens: AccessTokens, *, cursor: str | None, limit: int) -> NotesPage:
         query = {"limit": str(limit)} | ({"cursor": cursor} if cursor else {})
-        response = await self._send(access, "GET", "/notes", params=query)
+        response = await self._send(access_tokens, "GET", "/notes", params=query)
         try:
             return NotesPage.model_validate_json(response.content)
-        except ValidationError as surprising:
-            log.warning("the notes API answered in another shape: %s", surprising)
-            raise Unreachable("The notes service") from surprising
+        except ValidationError as error:
+            log.warning("the notes API sent an invalid response: %s", error)
+            raise ServiceUnavailable("The notes service") from error
 
-    async def add(self, access: Access, *, title: str, body: str) -> None:
-        await self._send(access, "POST", "/notes", json={"title": title, "body": body})
+    async def add(self, access_tokens: AccessTokens, *, title: str, body: str) -> None:
+        await self._send(access_tokens, "POST", "/notes", json={"title": title, "body": body})
 
-    async def delete(self, access: Access, note_id: str) -> None:
-        """A note that is gone already is as good as deleted."""
-        await self._send(access, "DELETE", f"/notes/{quote(note_id, safe='')}", fine=(404,))
+    async def delete(self, access_tokens: AccessTokens, note_id: str) -> None:
+        """Deleting a note that does not exist succeeds."""
+        await self._send(access_tokens, "DELETE", f"/notes/{quote(note_id, safe='')}", accepted=(404,))
 
-    async def delete_all(self, access: Access) -> None:
-        """Raises InsufficientUserAuthentication when the login is too old for that."""
-        await self._send(access, "DELETE", "/notes")
+    async def delete_all(self, access_tokens: AccessTokens) -> None:
+        """Raises InsufficientUserAuthentication when the login is not recent enough."""
+        await self._send(access_tokens, "DELETE", "/notes")
 
     async def _send(
         self,
-        access: Access,
+        access_tokens: AccessTokens,
         method: str,
         path: str,
         *,
-        fine: Collection[int] = (),
+        accepted: Collection[int] = (),
         params: dict[str, str] | None = None,
         json: dict[str, str] | None = None,
     ) -> httpx2.Response:
-        """Call, and once more with a new token if the API refuses the one we hold.
+        """Call the API; after a 401, call it once more with a new token.
 
-        `fine`: statuses besides 2xx that are no trouble. Raises SessionEnded (401 twice), Refused, Unreachable or,
-        when no new token would do but a new login might, InsufficientUserAuthentication.
+        `accepted`: statuses besides 2xx that are returned. Raises SessionEnded after a second 401, RequestRefused,
+        ServiceUnavailable, or InsufficientUserAuthentication when a new login is needed and a new token is not enough.
         """
-        token = await access(None)
+        token = await access_tokens.get()
         try:
             response = await self._http.request(method, path, params=params, json=json, headers=_bearer(token))
             if response.status_code == 401:
-                _check_login(response)
-                token = await access(token)
+                _check_step_up(response)
+                token = await access_tokens.get(refused=token)
                 response = await self._http.request(method, path, params=params, json=json, headers=_bearer(token))
-        except httpx2.HTTPError as failed:
-            log.warning("the notes API gave no answer: %r", failed)
-            raise Unreachable("The notes service") from failed
-        _check_login(response)
+        except httpx2.HTTPError as error:
+            log.warning("the notes API did not answer: %r", error)
+            raise ServiceUnavailable("The notes service") from error
+        _check_step_up(response)
         status = response.status_code
-        if response.is_success or status in fine:
+        if response.is_success or status in accepted:
             return response
         if status == 401:
             raise SessionEnded
         if status >= 500:
-            raise Unreachable("The notes service")
+            raise ServiceUnavailable("The notes service")
         log.info("the notes API refused %s %s: %d", method, path, status)
-        raise Refused(WORDS_FOR_REFUSALS.get(status, "The notes service did not accept this."))
+        raise RequestRefused(REFUSAL_MESSAGES.get(status, "The notes service did not accept this."))
 
 
-WORDS_FOR_REFUSALS = {
+REFUSAL_MESSAGES = {
     403: "Your login does not allow this app to do that with your notes.",
     413: "This note is too long to be kept.",
     422: "The notes service could not take this note as it is. Is it very long, or its title empty?",
 }
 
 
-def _check_login(response: httpx2.Response) -> None:
-    if response.status_code == 401 and (asked := step_up(response.headers.get_list("www-authenticate"))):
-        raise InsufficientUserAuthentication(asked)
+def _check_step_up(response: httpx2.Response) -> None:
+    """Raises InsufficientUserAuthentication when the API challenges for another login (RFC 9470)."""
+    if response.status_code == 401:
+        parameters = step_up_parameters(response.headers.get_list("www-authenticate"))
+        if parameters is not None:
+            raise InsufficientUserAuthentication(parameters)
 
 
 def _bearer(access_token: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Who is signed in to this app, in memory: after a restart the issuer lets people in again at one click."""
+"""The app sessions, in memory. After a restart, users with a login at the issuer sign in without a password."""
 
 import asyncio
 import hashlib
@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from tallystick.clock import Clock, system_clock
 
-IDLE = 8 * 3600
-"""Seconds without a request after which an app session is forgotten."""
+IDLE_TIMEOUT = 8 * 3600
+"""Seconds without a request after which an app session is removed."""
 
-MOST = 10_000
-"""App sessions at a time; one more, and the one idle the longest is forgotten."""
+MAX_SESSIONS = 10_000
+"""When there are more, the session that has been idle the longest is removed."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class User:
 class Tokens:
     access_token: str
     expires_at: int
-    """When the access token ends, Unix seconds by our own clock."""
+    """When the access token expires, in Unix seconds of this app's clock."""
     refresh_token: str | None
     id_token: str
-    """The one from sign-in: it tells the issuer at sign-out whose login to end."""
+    """The ID Token of the sign-in, which is the id_token_hint of the logout request."""
 
 
 @dataclass
@@ -37,28 +37,30 @@ class AppSession:
     user: User
     tokens: Tokens
     sid: str | None = None
-    """The login at the issuer under which this one was opened, as its ID Token names it."""
+    """The login session at the issuer, as the ID Token names it."""
     csrf_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     refreshing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by the one request that spends the refresh token; the others wait for what it brings."""
+    """Held by the request that uses the refresh token. Other requests wait for its result."""
 
 
 class AppSessions:
-    """App sessions by the SHA-256 of their cookie, least recently seen first, at most MOST of them."""
+    """App sessions by the SHA-256 of their cookie, in the order of their last request."""
 
-    def __init__(self, clock: Clock = system_clock) -> None:
+    def __init__(self, clock: Clock = system_clock, *, max_sessions: int = MAX_SESSIONS) -> None:
         self._clock = clock
+        self._max_sessions = max_sessions
         self._by_hash: OrderedDict[bytes, tuple[AppSession, int]] = OrderedDict()
 
     def open(self, session: AppSession) -> str:
-        """Remember `session`; returns the cookie that leads back to it, 256 random bits."""
+        """Store `session`; return its cookie, 256 random bits."""
         cookie = secrets.token_urlsafe(32)
         self._by_hash[_hash(cookie)] = session, self._clock()
-        self._forget_old_ones()
+        self._remove_idle()
         return cookie
 
     def find(self, cookie: str) -> AppSession | None:
-        self._forget_old_ones()
+        """Return the session, and restart its idle time."""
+        self._remove_idle()
         found = self._by_hash.pop(_hash(cookie), None)
         if found is None:
             return None
@@ -70,7 +72,7 @@ class AppSessions:
         self._by_hash.pop(_hash(cookie), None)
 
     def end(self, *, sid: str | None, sub: str | None) -> int:
-        """Close all that were opened under the login `sid`, or if that is None, all of the user. Returns how many."""
+        """Close all sessions of the login `sid`, or if that is None, of the user `sub`; return their number."""
         ended = [
             cookie_hash
             for cookie_hash, (session, _) in self._by_hash.items()
@@ -80,11 +82,10 @@ class AppSessions:
             del self._by_hash[cookie_hash]
         return len(ended)
 
-    def _forget_old_ones(self) -> None:
-        # Every use moves a session to the end, so what has been idle longest is always first.
+    def _remove_idle(self) -> None:
         while self._by_hash:
-            _, last_seen = next(iter(self._by_hash.values()))
-            if len(self._by_hash) <= MOST and last_seen + IDLE > self._clock():
+            _, last_seen = next(iter(self._by_hash.values()))  # of the session that has been idle the longest
+            if len(self._by_hash) <= self._max_sessions and last_seen + IDLE_TIMEOUT > self._clock():
                 return
             self._by_hash.popitem(last=False)
 

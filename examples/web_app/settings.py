@@ -1,4 +1,4 @@
-"""What one instance of the app is told: `--client-id app-one`, or `WEB_APP_CLIENT_ID=app-one` in the environment."""
+"""The settings of one instance: options such as `--client-id app-one`, or variables such as `WEB_APP_CLIENT_ID`."""
 
 import os
 from typing import Annotated, Literal, Self
@@ -9,12 +9,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from tallystick.urls import check_identifier
 
 
-def _base(url: str) -> str:
-    """A URL that paths are appended to: https, or http where the traffic never leaves this machine."""
+def _base_url(url: str) -> str:
+    """Check a URL to which paths are appended. It has to be https, except on loopback."""
     return check_identifier(url).rstrip("/")
 
 
-BaseUrl = Annotated[str, AfterValidator(_base)]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
 
 
 class Settings(BaseSettings):
@@ -23,22 +23,22 @@ class Settings(BaseSettings):
     )
 
     name: str
-    """Shown to people, and on the consent page of the issuer if it names the client alike."""
+    """The name that the pages show."""
     client_id: str
     client_secret_env: str
-    """The environment variable that holds the secret: arguments can be read by everyone on the machine."""
+    """The name of the environment variable with the secret. Other users of the machine can read arguments."""
     issuer: BaseUrl
     api: BaseUrl
     base_url: BaseUrl
-    """Where browsers find this app; `/callback` and `/` under it are registered with the issuer."""
+    """The URL of this app. `/callback` and `/` under it are registered with the issuer."""
     port: int
     accent: Literal["ink", "madder"] = "ink"
     other_name: str = ""
     other_url: str = ""
-    """An app of another domain to link to, and its name."""
+    """An app on another domain that the pages link to."""
 
     @model_validator(mode="after")
-    def _secret_is_there(self) -> Self:
+    def _check_secret(self) -> Self:
         if not os.environ.get(self.client_secret_env):
             raise ValueError(f"the environment variable {self.client_secret_env} is not set")
         return self

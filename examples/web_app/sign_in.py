@@ -1,4 +1,4 @@
-"""In and out: the redirect to the issuer, the way back, and the two ways to sign out."""
+"""Sign-in with its redirect to the issuer and its callback, and the two ways to sign out."""
 
 import logging
 import secrets
@@ -7,9 +7,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from examples.web_app.errors import SignInFailed, Unreachable
-from examples.web_app.services import Here, OwnForm, SignedIn
-from examples.web_app.silent_sign_in import stop_trying, take_silent_failure, try_again_later
+from examples.web_app.dependencies import AppServices, CheckedForm, CurrentSession
+from examples.web_app.errors import ServiceUnavailable, SignInFailed
+from examples.web_app.silent_sign_in import allow_silent_sign_in, finish_silent_sign_in, prevent_silent_sign_in
 
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -19,69 +19,75 @@ SIGNED_OUT_OF_ALL = "You are signed out of all apps in this browser."
 
 
 @router.get("/sign-in")
-async def sign_in(request: Request, here: Here) -> Response:
-    """Someone with a login at the issuer comes straight back; the others meet its login page."""
-    return await here.provider.authorization_redirect(request)
+async def sign_in(request: Request, services: AppServices) -> Response:
+    """Redirect to the issuer. A browser that is signed in there returns without a page."""
+    return await services.provider.authorization_redirect(request)
 
 
 @router.get("/callback")
-async def callback(request: Request, here: Here) -> Response:
-    """The issuer's answer: a code to redeem, or an error, which after a silent attempt means that there is no login."""
+async def callback(request: Request, services: AppServices) -> Response:
+    """Redeem the code of the authorization response, and open an app session.
+
+    An error after a silent sign-in means that the browser is not signed in at the issuer.
+    """
     try:
-        session = await here.provider.redeem(request)
+        session = await services.provider.redeem(request)
     except SignInFailed:
-        if silent_failure := take_silent_failure(request):
-            return silent_failure
+        if redirect := finish_silent_sign_in(request):
+            return redirect
         raise
-    response = RedirectResponse(_place_to_come_back_to(request), status_code=303)
-    here.forget(request, response)
-    try_again_later(response, here)
-    here.set_cookie(response, here.sessions.open(session))
+    response = RedirectResponse(_path_after_sign_in(request), status_code=303)
+    services.close_session(request, response)
+    allow_silent_sign_in(response, services)
+    services.open_session(session, response)
     return response
 
 
 @router.post("/sign-out")
-async def sign_out_here(request: Request, here: Here, session: SignedIn, _: OwnForm) -> Response:
+async def sign_out_here(request: Request, services: AppServices, session: CurrentSession, _: CheckedForm) -> Response:
     response = RedirectResponse("/", status_code=303)
-    here.forget(request, response)
-    stop_trying(response, here)
-    request.session["note"] = SIGNED_OUT_HERE
-    async with session.refreshing:  # a refresh under way would bring a token that outlives this
+    services.close_session(request, response)
+    prevent_silent_sign_in(response, services)
+    request.session["message"] = SIGNED_OUT_HERE
+    async with session.refreshing:  # a concurrent refresh would bring a token that is not revoked
         try:
-            await here.provider.revoke(session.tokens)
-        except Unreachable:
-            log.warning("tokens were forgotten but not revoked; they end with the login")
+            await services.provider.revoke(session.tokens)
+        except ServiceUnavailable:
+            log.warning("tokens were removed but not revoked; they end with the login")
     return response
 
 
 @router.post("/sign-out-everywhere")
-async def sign_out_everywhere(request: Request, here: Here, session: SignedIn, _: OwnForm) -> Response:
+async def sign_out_everywhere(
+    request: Request, services: AppServices, session: CurrentSession, _: CheckedForm
+) -> Response:
     state = secrets.token_urlsafe(16)
-    response = RedirectResponse(await here.provider.logout_url(session.tokens, state=state), status_code=303)
-    here.forget(request, response)
-    stop_trying(response, here)
+    logout_url = await services.provider.logout_url(session.tokens, state=state)
+    response = RedirectResponse(logout_url, status_code=303)
+    services.close_session(request, response)
+    prevent_silent_sign_in(response, services)
     request.session["signing_out"] = state
     return response
 
 
-def come_back_to(path: str, request: Request, *, state: str, note: str) -> None:
-    """After the sign-in under way with this `state`, and no other, go on at `path` and say `note` there."""
-    request.session["come_back"] = [state, path, note]
+def continue_after_sign_in(path: str, request: Request, *, state: str, message: str) -> None:
+    """Make the callback of the sign-in with this `state` redirect to `path`, where `message` is shown."""
+    request.session["after_sign_in"] = [state, path, message]
 
 
-def _place_to_come_back_to(request: Request) -> str:
-    state, path, note = request.session.get("come_back", ("", "/", None))
+def _path_after_sign_in(request: Request) -> str:
+    state, path, message = request.session.get("after_sign_in", ("", "/", None))
     if state != request.query_params.get("state"):
         return "/"
-    del request.session["come_back"]
-    request.session["note"] = note
+    del request.session["after_sign_in"]
+    request.session["message"] = message
     return str(path)
 
 
-def take_note(request: Request) -> str | None:
-    """What the first page has to tell this visitor, once."""
-    note: str | None = request.session.pop("note", None)
+def pop_message(request: Request) -> str | None:
+    """Return the message for the next page, and remove it."""
+    message: str | None = request.session.pop("message", None)
     state = request.query_params.get("state")
     if state is not None and state == request.session.pop("signing_out", None):
         return SIGNED_OUT_OF_ALL
-    return note
+    return message

@@ -1,4 +1,4 @@
-"""examples/web_app with a stand-in for what is on its far side: the issuer and the notes API."""
+"""examples/web_app with a simulated issuer and notes API."""
 
 import asyncio
 from collections.abc import Iterator
@@ -34,31 +34,31 @@ def new_key(kid: str = "key-1") -> ECKey:
 
 
 @dataclass
-class FarSide:
-    """The issuer and the API as the app sees them: `refresh-N` is good once, and brings `access-N+1` for 300 s.
+class Upstream:
+    """The issuer and the notes API. `refresh-N` works once and gives `access-N+1`, which is valid for 300 s.
 
-    Any code is good, and brings `access-1` and an ID Token of these `id_claims`.
+    Every code works and gives `access-1` and an ID Token with `id_claims`.
     """
 
     clock: MovableClock
     generation: int = 1
     token_requests: int = 0
-    is_away: bool = False
+    is_down: bool = False
     api_status: int = 200
     challenge: str | None = None
-    """With which the API answers whoever wants to delete all."""
+    """The API's WWW-Authenticate for a request to delete all notes; None: it deletes them."""
     bearers: list[str] = field(default_factory=list)
     deletions: list[str] = field(default_factory=list)
-    """The tokens with which all notes were to be deleted, whether they were or not."""
+    """The Authorization headers of all requests to delete all notes."""
     id_claims: dict[str, object] = field(default_factory=dict)
     keys: list[Key] = field(default_factory=lambda: [new_key()])
     key_requests: int = 0
     request_ids: set[str] = field(default_factory=set)
-    """Of all requests; "" for one without."""
+    """Of all requests, "" for a request without one."""
 
     async def __call__(self, request: httpx2.Request) -> httpx2.Response:
         self.request_ids.add(request.headers.get("x-request-id", ""))
-        if self.is_away:
+        if self.is_down:
             raise httpx2.ConnectError("no route", request=request)
         match request.method, request.url.path:
             case _, "/.well-known/openid-configuration":
@@ -82,9 +82,9 @@ class FarSide:
 
     async def _token(self, form: dict[str, list[str]]) -> httpx2.Response:
         self.token_requests += 1
-        await asyncio.sleep(0)  # lets others come in between, as a network would
+        await asyncio.sleep(0)  # lets other requests run, as a network does
         if form["grant_type"] == ["authorization_code"]:
-            # Authlib looks at the time of day, not at our clock.
+            # Authlib uses the machine's clock, not the app's.
             claims = {"iss": ISSUER, "aud": "app-one", "iat": 1, "exp": 2**40, **self.id_claims}
             return self._answer({"id_token": jwt.encode({"alg": "ES256", "kid": "key-1"}, claims, self.keys[0])})
         if form["refresh_token"] != [f"refresh-{self.generation}"]:
@@ -98,8 +98,8 @@ class FarSide:
 
 
 @pytest.fixture
-def far_side(clock: MovableClock) -> FarSide:
-    return FarSide(clock)
+def upstream(clock: MovableClock) -> Upstream:
+    return Upstream(clock)
 
 
 @pytest.fixture
@@ -123,10 +123,10 @@ def app_session(clock: MovableClock) -> AppSession:
 
 @pytest.fixture
 def browser(
-    app_settings: Settings, far_side: FarSide, clock: MovableClock, app_session: AppSession
+    app_settings: Settings, upstream: Upstream, clock: MovableClock, app_session: AppSession
 ) -> Iterator[TestClient]:
-    """Signed in as Ada."""
-    app = create_app(app_settings, clock, httpx2.MockTransport(far_side))
+    """A browser that is signed in as Ada."""
+    app = create_app(app_settings, clock, httpx2.MockTransport(upstream))
     with TestClient(app, base_url=APP, follow_redirects=False) as client:
         client.cookies.set("session", app.state.services.sessions.open(app_session), domain="app-one.localhost")
         yield client

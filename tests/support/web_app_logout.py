@@ -1,4 +1,4 @@
-"""What an issuer sends to examples/web_app when a login has ended, and what others might."""
+"""Valid and invalid logout tokens for examples/web_app."""
 
 import json
 from collections.abc import Callable
@@ -12,23 +12,23 @@ from starlette.testclient import TestClient
 from tallystick.jwk import SigningKey
 from tests.support.clock import MovableClock
 from tests.support.token_issuer import ABSENT, jws
-from tests.support.web_app import ADA, ISSUER, FarSide, new_key
+from tests.support.web_app import ADA, ISSUER, Upstream, new_key
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
-STRANGER = new_key("key-1")
-"""Of the same name as the issuer's, but another."""
+OTHER_KEY = new_key("key-1")
+"""Another key with the same kid as the issuer's."""
 
 
-def changed(good: dict[str, object], changes: dict[str, object]) -> dict[str, object]:
-    return {name: value for name, value in {**good, **changes}.items() if value is not ABSENT}
+def _changed(valid: dict[str, object], changes: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in {**valid, **changes}.items() if value is not ABSENT}
 
 
 @pytest.fixture
-def sign(far_side: FarSide, clock: MovableClock) -> Callable[..., str]:
-    """A good logout token for Ada's login, but for the claims that are changed, and what is in `header`."""
+def sign(upstream: Upstream, clock: MovableClock) -> Callable[..., str]:
+    """Returns a logout token for Ada's login. Keyword arguments change its claims, `header` its header."""
 
     def sign(*, key: Key | None = None, header: dict[str, object] | None = None, **claims: object) -> str:
-        good: dict[str, object] = {
+        valid: dict[str, object] = {
             "iss": ISSUER,
             "aud": "app-one",
             "iat": clock(),
@@ -38,9 +38,9 @@ def sign(far_side: FarSide, clock: MovableClock) -> Callable[..., str]:
             "sid": "login-1",
             "sub": ADA.sub,
         }
-        full = changed({"alg": "ES256", "kid": "key-1", "typ": "logout+jwt"}, header or {})
-        payload, by = json.dumps(changed(good, claims)), key or far_side.keys[0]
-        if isinstance(by, ECKey):  # a careless hand, since joserfc signs no header that it would not take
+        full = _changed({"alg": "ES256", "kid": "key-1", "typ": "logout+jwt"}, header or {})
+        payload, by = json.dumps(_changed(valid, claims)), key or upstream.keys[0]
+        if isinstance(by, ECKey):  # joserfc refuses to sign an invalid header
             assert by.private_key is not None
             return jws(json.dumps(full), payload, SigningKey("", "ES256", by.private_key))
         return serialize_compact(full, payload, by, algorithms=["RS256", "PS256"])
@@ -49,7 +49,7 @@ def sign(far_side: FarSide, clock: MovableClock) -> Callable[..., str]:
 
 
 def send(browser: TestClient, token: str) -> httpx2.Response:
-    """As the issuer does: without the browser's cookies."""
+    """Send the token as the issuer does, without the browser's cookies."""
     return browser.post("/backchannel-logout", data={"logout_token": token}, headers={"Cookie": ""})
 
 

@@ -1,4 +1,4 @@
-"""The far sides: a clock that can be moved, an issuer that can be spoilt, and what the example app talks to."""
+"""A movable clock, an issuer, an empty store, and the upstream services of the example app."""
 
 from collections.abc import AsyncIterator
 
@@ -9,10 +9,10 @@ from tallystick_service.store import Store
 from tests.support.clock import MovableClock
 from tests.support.patience import patient_store
 from tests.support.token_issuer import TokenIssuer
-from tests.support.web_app import app_session, app_settings, browser, far_side
+from tests.support.web_app import app_session, app_settings, browser, upstream
 from tests.support.web_app_logout import sign
 
-__all__ = ["app_session", "app_settings", "browser", "far_side", "sign"]
+__all__ = ["app_session", "app_settings", "browser", "sign", "upstream"]
 
 
 @pytest.fixture

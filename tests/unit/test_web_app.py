@@ -1,4 +1,4 @@
-"""The example app: one refresh at a time, patience while the issuer is away, forms that only its own pages send."""
+"""The example app: refresh of access tokens, unavailable services, CSRF protection, and app sessions."""
 
 import asyncio
 import re
@@ -7,92 +7,100 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from examples.web_app import sessions
-from examples.web_app.access import Access, access_for
-from examples.web_app.errors import SessionEnded, Unreachable
-from examples.web_app.provider import Provider
-from examples.web_app.sessions import AppSession, AppSessions
+from examples.web_app.access_tokens import AccessTokens
+from examples.web_app.errors import ServiceUnavailable, SessionEnded
+from examples.web_app.openid_provider import OpenIDProvider
+from examples.web_app.sessions import IDLE_TIMEOUT, AppSession, AppSessions
 from examples.web_app.settings import Settings
 from tests.support.clock import MovableClock
-from tests.support.web_app import APP, ISSUER, FarSide
+from tests.support.web_app import APP, ISSUER, Upstream
 
 
 @pytest.fixture
-def access(app_session: AppSession, app_settings: Settings, far_side: FarSide, clock: MovableClock) -> Access:
-    return access_for(app_session, Provider(app_settings, clock, httpx2.MockTransport(far_side)), clock)
+def access_tokens(
+    app_session: AppSession, app_settings: Settings, upstream: Upstream, clock: MovableClock
+) -> AccessTokens:
+    provider = OpenIDProvider(app_settings, clock, httpx2.MockTransport(upstream))
+    return AccessTokens(app_session, provider, clock)
 
 
-async def test_a_young_access_token_is_used_as_it_is(access: Access, far_side: FarSide) -> None:
-    assert await access(None) == "access-1"
-    assert far_side.token_requests == 0
-
-
-async def test_requests_at_once_refresh_once(access: Access, far_side: FarSide, clock: MovableClock) -> None:
-    clock.advance(seconds=290)
-    assert await asyncio.gather(*(access(None) for _ in range(6))) == ["access-2"] * 6
-    assert far_side.token_requests == 1
-
-
-async def test_a_token_that_the_api_refused_is_replaced_however_young(access: Access) -> None:
-    assert await access("access-1") == "access-2"
-    assert await access("access-1") == "access-2", "the refused one is gone already"
-
-
-async def test_while_the_issuer_is_away_a_living_token_goes_on(
-    access: Access, far_side: FarSide, clock: MovableClock
+async def test_access_token_is_reused_until_shortly_before_its_expiry(
+    access_tokens: AccessTokens, upstream: Upstream
 ) -> None:
-    far_side.is_away = True
+    assert await access_tokens.get() == "access-1"
+    assert upstream.token_requests == 0
+
+
+async def test_concurrent_requests_refresh_once(
+    access_tokens: AccessTokens, upstream: Upstream, clock: MovableClock
+) -> None:
+    clock.advance(seconds=290)
+    assert await asyncio.gather(*(access_tokens.get() for _ in range(6))) == ["access-2"] * 6
+    assert upstream.token_requests == 1
+
+
+async def test_token_that_the_api_refused_is_replaced_before_its_expiry(access_tokens: AccessTokens) -> None:
+    assert await access_tokens.get(refused="access-1") == "access-2"
+    assert await access_tokens.get(refused="access-1") == "access-2", "it was replaced already"
+
+
+async def test_valid_token_is_used_while_the_issuer_is_down(
+    access_tokens: AccessTokens, upstream: Upstream, clock: MovableClock
+) -> None:
+    upstream.is_down = True
     clock.advance(seconds=299)
-    assert await access(None) == "access-1"
+    assert await access_tokens.get() == "access-1"
     clock.advance(seconds=1)
-    with pytest.raises(Unreachable):
-        await access(None)
+    with pytest.raises(ServiceUnavailable):
+        await access_tokens.get()
 
 
-async def test_a_dead_token_family_ends_the_app_session(access: Access, far_side: FarSide, clock: MovableClock) -> None:
-    far_side.generation = 7
+async def test_revoked_token_family_ends_the_app_session(
+    access_tokens: AccessTokens, upstream: Upstream, clock: MovableClock
+) -> None:
+    upstream.generation = 7
     clock.advance(seconds=300)
     with pytest.raises(SessionEnded):
-        await access(None)
+        await access_tokens.get()
 
 
-def test_the_page_shows_who_is_signed_in_and_no_token(browser: TestClient, far_side: FarSide) -> None:
+def test_page_shows_the_user_and_no_token(browser: TestClient, upstream: Upstream) -> None:
     page = browser.get("/")
     assert page.status_code == 200
     assert "Ada &lt;b&gt;" in page.text
-    assert far_side.bearers == ["Bearer access-1"]
+    assert upstream.bearers == ["Bearer access-1"]
     assert not re.search("access-1|refresh-1|id-token", page.text)
     assert page.headers["content-security-policy"].startswith("default-src 'none';")
 
 
-def test_what_the_app_asks_for_a_request_has_the_requests_name(
-    browser: TestClient, far_side: FarSide, clock: MovableClock
+def test_request_id_is_sent_to_the_issuer_and_the_api(
+    browser: TestClient, upstream: Upstream, clock: MovableClock
 ) -> None:
-    clock.advance(seconds=400)  # so that it asks the issuer for a new token, too
+    clock.advance(seconds=400)  # so that the token has expired
     page = browser.get("/", headers={"X-Request-ID": "from-the-proxy.1"})
-    assert (page.status_code, far_side.token_requests, len(far_side.bearers)) == (200, 1, 1)
+    assert (page.status_code, upstream.token_requests, len(upstream.bearers)) == (200, 1, 1)
     assert page.headers["x-request-id"] == "from-the-proxy.1"
-    assert far_side.request_ids == {"from-the-proxy.1"}
+    assert upstream.request_ids == {"from-the-proxy.1"}
 
 
-def test_an_api_that_goes_on_refusing_signs_out_kindly(browser: TestClient, far_side: FarSide) -> None:
-    far_side.api_status = 401
+def test_second_401_of_the_api_ends_the_session_with_a_message(browser: TestClient, upstream: Upstream) -> None:
+    upstream.api_status = 401
     answer = browser.get("/")
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
-    assert far_side.bearers == ["Bearer access-1", "Bearer access-2"]
+    assert upstream.bearers == ["Bearer access-1", "Bearer access-2"]
     assert "Your login has ended" in browser.get("/").text
-    assert "Your login has ended" not in browser.get("/").text, "said once"
+    assert "Your login has ended" not in browser.get("/").text, "shown once"
 
 
-def test_an_api_that_is_away_leaves_the_page_usable(browser: TestClient, far_side: FarSide) -> None:
-    far_side.is_away = True
+def test_page_has_the_sign_out_button_while_the_api_is_down(browser: TestClient, upstream: Upstream) -> None:
+    upstream.is_down = True
     page = browser.get("/")
     assert page.status_code == 503
     assert 'id="sign-out"' in page.text
 
 
-def test_sign_in_with_the_issuer_away_is_a_page(browser: TestClient, far_side: FarSide) -> None:
-    far_side.is_away = True
+def test_sign_in_shows_an_error_page_while_the_issuer_is_down(browser: TestClient, upstream: Upstream) -> None:
+    upstream.is_down = True
     answer = browser.get("/sign-in")
     assert (answer.status_code, answer.headers["content-type"]) == (503, "text/html; charset=utf-8")
 
@@ -101,7 +109,7 @@ def test_sign_in_with_the_issuer_away_is_a_page(browser: TestClient, far_side: F
     "path", ["/notes", "/notes/1/delete", "/sign-out", "/sign-out-everywhere", "/delete-all-notes"]
 )
 @pytest.mark.parametrize(
-    ("origin", "with_token", "is_taken"),
+    ("origin", "with_token", "is_accepted"),
     [
         (APP, True, True),
         (None, True, True),
@@ -110,12 +118,12 @@ def test_sign_in_with_the_issuer_away_is_a_page(browser: TestClient, far_side: F
         ("null", True, False),
     ],
 )
-def test_a_form_needs_our_origin_and_the_token_of_this_session(
-    browser: TestClient, app_session: AppSession, path: str, origin: str | None, with_token: bool, is_taken: bool
+def test_form_needs_the_origin_of_the_app_and_the_token_of_the_session(
+    browser: TestClient, app_session: AppSession, path: str, origin: str | None, with_token: bool, is_accepted: bool
 ) -> None:
     form = {"title": "T", "csrf_token": app_session.csrf_token if with_token else "another"}
     answer = browser.post(path, data=form, headers={"Origin": origin} if origin else {})
-    assert (answer.status_code != 403) is is_taken
+    assert (answer.status_code != 403) is is_accepted
 
 
 @pytest.mark.parametrize(
@@ -128,34 +136,31 @@ def test_a_form_needs_our_origin_and_the_token_of_this_session(
         "error=access_denied",
     ],
 )
-def test_a_callback_that_nobody_asked_for_changes_nothing(browser: TestClient, query: str) -> None:
+def test_unrequested_callback_changes_nothing(browser: TestClient, query: str) -> None:
     answer = browser.get(f"/callback?{query}")
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert 'id="user-name"' in browser.get("/").text, "still signed in"
 
 
-def test_an_idle_app_session_is_forgotten(clock: MovableClock, app_session: AppSession) -> None:
-    remembered = AppSessions(clock)
-    cookie = remembered.open(app_session)
-    clock.advance(seconds=sessions.IDLE - 1)
-    assert remembered.find(cookie) is app_session, "being seen starts the idle time anew"
-    clock.advance(seconds=sessions.IDLE)
-    assert remembered.find(cookie) is None
+def test_idle_app_session_is_removed(clock: MovableClock, app_session: AppSession) -> None:
+    app_sessions = AppSessions(clock)
+    cookie = app_sessions.open(app_session)
+    clock.advance(seconds=IDLE_TIMEOUT - 1)
+    assert app_sessions.find(cookie) is app_session, "a request restarts the idle time"
+    clock.advance(seconds=IDLE_TIMEOUT)
+    assert app_sessions.find(cookie) is None
 
 
-def test_the_idlest_app_session_makes_room(
-    clock: MovableClock, app_session: AppSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sessions, "MOST", 2)
-    remembered = AppSessions(clock)
-    first, second = remembered.open(app_session), remembered.open(app_session)
-    remembered.find(first)
-    remembered.open(app_session)
-    assert remembered.find(first) is app_session
-    assert remembered.find(second) is None
+def test_longest_idle_app_session_is_removed_for_a_new_one(clock: MovableClock, app_session: AppSession) -> None:
+    app_sessions = AppSessions(clock, max_sessions=2)
+    first, second = app_sessions.open(app_session), app_sessions.open(app_session)
+    app_sessions.find(first)
+    app_sessions.open(app_session)
+    assert app_sessions.find(first) is app_session
+    assert app_sessions.find(second) is None
 
 
 @pytest.mark.parametrize("url", ["http://id.example.com", "ftp://localhost", "localhost:8000", "https://id?a", ""])
-def test_plain_http_is_for_this_machine_only(app_settings: Settings, url: str) -> None:
+def test_issuer_url_must_be_https_except_on_loopback(app_settings: Settings, url: str) -> None:
     with pytest.raises(ValueError, match="issuer"):
         Settings(**app_settings.model_dump() | {"issuer": url})

@@ -1,4 +1,4 @@
-"""What the example app does with a logout token: OpenID Connect Back-Channel Logout 1.0 §2.5 to §2.8."""
+"""Back-channel logout at the example app: OpenID Connect Back-Channel Logout 1.0 §2.5 to §2.8."""
 
 from collections.abc import Callable
 
@@ -6,15 +6,14 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from examples.web_app import logout_token
 from examples.web_app.sessions import AppSession, Tokens, User
 from tests.support.clock import MovableClock
 from tests.support.token_issuer import ABSENT
-from tests.support.web_app import ADA, ISSUER, FarSide, new_key
-from tests.support.web_app_logout import STRANGER, check_refused, send
+from tests.support.web_app import ADA, ISSUER, Upstream, new_key
+from tests.support.web_app_logout import OTHER_KEY, check_refused, send
 
 
-def test_a_logout_token_ends_the_app_session_and_the_browser_is_told(
+def test_logout_token_ends_the_app_session_and_the_next_page_says_so(
     browser: TestClient, sign: Callable[..., str]
 ) -> None:
     answer = send(browser, sign())
@@ -23,22 +22,22 @@ def test_a_logout_token_ends_the_app_session_and_the_browser_is_told(
     page = browser.get("/")
     assert page.status_code == 200
     assert "Your login has ended, perhaps because you signed out somewhere else" in page.text
-    assert "Your login has ended" not in browser.get("/").text, "said once"
+    assert "Your login has ended" not in browser.get("/").text, "shown once"
 
 
 @pytest.mark.parametrize("path", ["/notes", "/notes/1/delete", "/delete-all-notes", "/sign-out"])
-def test_a_form_of_a_session_that_ended_leads_to_the_same_words(
-    browser: TestClient, app_session: AppSession, sign: Callable[..., str], far_side: FarSide, path: str
+def test_form_of_an_ended_session_leads_to_the_same_message(
+    browser: TestClient, app_session: AppSession, sign: Callable[..., str], upstream: Upstream, path: str
 ) -> None:
     send(browser, sign())
     answer = browser.post(path, data={"csrf_token": app_session.csrf_token, "title": "T"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert "Your login has ended" in browser.get("/").text
-    assert far_side.bearers == far_side.deletions == []
+    assert upstream.bearers == upstream.deletions == []
 
 
 @pytest.mark.parametrize("fault", ["two", "query", "json", "multipart", "many"])
-def test_a_request_that_is_not_a_form_with_one_token_is_refused(
+def test_request_other_than_a_form_with_one_token_is_refused(
     browser: TestClient, sign: Callable[..., str], fault: str
 ) -> None:
     token, url = sign(), "/backchannel-logout"
@@ -52,7 +51,7 @@ def test_a_request_that_is_not_a_form_with_one_token_is_refused(
     check_refused(browser, answers[fault]())
 
 
-def test_a_token_counts_once(browser: TestClient, sign: Callable[..., str], clock: MovableClock) -> None:
+def test_token_is_accepted_once(browser: TestClient, sign: Callable[..., str], clock: MovableClock) -> None:
     token = sign(sid=ABSENT)
     assert send(browser, token).status_code == 200
     browser.cookies.set("session", open_session(browser, sub=ADA.sub), domain="app-one.localhost")
@@ -62,21 +61,19 @@ def test_a_token_counts_once(browser: TestClient, sign: Callable[..., str], cloc
     assert send(browser, sign(sid=ABSENT, jti="logout-2")).status_code == 200
 
 
-def test_what_was_refused_does_not_use_up_its_jti(browser: TestClient, sign: Callable[..., str]) -> None:
-    check_refused(browser, send(browser, sign(key=STRANGER)))
+def test_refused_token_does_not_use_its_jti(browser: TestClient, sign: Callable[..., str]) -> None:
+    check_refused(browser, send(browser, sign(key=OTHER_KEY)))
     check_refused(browser, send(browser, sign(aud="app-two")))
     assert send(browser, sign()).status_code == 200
 
 
-def test_what_is_remembered_is_bounded(
-    browser: TestClient, sign: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logout_token, "MOST", 2)
+def test_number_of_remembered_jti_is_limited(browser: TestClient, sign: Callable[..., str]) -> None:
+    browser.app.state.services.logout_tokens.max_remembered = 2  # type: ignore[attr-defined]
     for number in range(3):
         assert send(browser, sign(jti=f"logout-{number}")).status_code == 200
     assert send(browser, sign(jti="logout-2")).status_code == 400
     assert send(browser, sign(jti="logout-1")).status_code == 400
-    assert send(browser, sign(jti="logout-0")).status_code == 200, "the oldest made room"
+    assert send(browser, sign(jti="logout-0")).status_code == 200, "the oldest was forgotten"
 
 
 def open_session(browser: TestClient, *, sub: str, sid: str | None = None) -> str:
@@ -85,88 +82,88 @@ def open_session(browser: TestClient, *, sub: str, sid: str | None = None) -> st
     return cookie
 
 
-def test_it_ends_the_sessions_of_that_login_or_of_that_user_and_no_other(
+def test_token_ends_only_the_sessions_of_its_login_or_of_its_user(
     browser: TestClient, sign: Callable[..., str]
 ) -> None:
     sessions = browser.app.state.services.sessions  # type: ignore[attr-defined]
     same, other, without = (open_session(browser, sub=ADA.sub, sid=sid) for sid in ("login-1", "login-2", None))
-    somebody = open_session(browser, sub="sub-of-grace", sid="login-3")
+    other_user = open_session(browser, sub="sub-of-grace", sid="login-3")
     send(browser, sign())
-    assert [sessions.find(cookie) is not None for cookie in (same, other, without, somebody)] == [
+    assert [sessions.find(cookie) is not None for cookie in (same, other, without, other_user)] == [
         False,
         True,
         True,
         True,
     ]
     send(browser, sign(sid=ABSENT, jti="logout-2"))
-    assert [sessions.find(cookie) is not None for cookie in (other, without, somebody)] == [False, False, True]
+    assert [sessions.find(cookie) is not None for cookie in (other, without, other_user)] == [False, False, True]
 
 
-def test_a_new_key_is_fetched_and_strangers_cannot_make_us_ask_often(
-    browser: TestClient, sign: Callable[..., str], far_side: FarSide, clock: MovableClock
+def test_unknown_kid_causes_one_fetch_of_the_keys_in_ten_seconds(
+    browser: TestClient, sign: Callable[..., str], upstream: Upstream, clock: MovableClock
 ) -> None:
-    check_refused(browser, send(browser, sign(key=STRANGER)))
-    asked = far_side.key_requests
+    check_refused(browser, send(browser, sign(key=OTHER_KEY)))
+    requests = upstream.key_requests
     for number in range(20):
         check_refused(browser, send(browser, sign(header={"kid": f"key-{number + 2}"})))
-    assert far_side.key_requests == asked
+    assert upstream.key_requests == requests
     clock.advance(seconds=10)
-    far_side.keys = [new_key("key-2")]
+    upstream.keys = [new_key("key-2")]
     assert send(browser, sign(header={"kid": "key-2"})).status_code == 200
-    assert far_side.key_requests == asked + 1
+    assert upstream.key_requests == requests + 1
 
 
-@pytest.mark.parametrize("is_away", [False, True])
-def test_a_kid_that_the_issuer_could_not_be_asked_for_may_be_sent_again(
-    browser: TestClient, sign: Callable[..., str], far_side: FarSide, clock: MovableClock, is_away: bool
+@pytest.mark.parametrize("is_down", [False, True])
+def test_token_with_a_kid_that_could_not_be_fetched_may_be_sent_again(
+    browser: TestClient, sign: Callable[..., str], upstream: Upstream, clock: MovableClock, is_down: bool
 ) -> None:
-    """A 400 is final to the sender, and a stranger's kid a moment before must not make us lose a logout."""
-    send(browser, sign(header={"kid": "key-of-a-stranger"}))
-    far_side.keys, far_side.is_away = [new_key("key-2")], is_away
-    clock.advance(seconds=10 if is_away else 5)
+    """After a 400 the issuer does not try again, so an earlier invented kid must not cause one."""
+    send(browser, sign(header={"kid": "an-invented-kid"}))
+    upstream.keys, upstream.is_down = [new_key("key-2")], is_down
+    clock.advance(seconds=10 if is_down else 5)
     answer = send(browser, sign(header={"kid": "key-2"}))
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
     assert 'id="user-name"' in browser.get("/").text
-    far_side.is_away = False
+    upstream.is_down = False
     clock.advance(seconds=10)
     assert send(browser, sign(header={"kid": "key-2"})).status_code == 200
 
 
-def test_a_withdrawn_key_is_believed_for_five_minutes_at_most(
-    browser: TestClient, sign: Callable[..., str], far_side: FarSide, clock: MovableClock
+def test_withdrawn_key_is_accepted_for_five_minutes_at_most(
+    browser: TestClient, sign: Callable[..., str], upstream: Upstream, clock: MovableClock
 ) -> None:
-    withdrawn = far_side.keys[0]
+    withdrawn = upstream.keys[0]
     check_refused(browser, send(browser, sign(aud="app-two")))
-    far_side.keys = [new_key("key-2")]
+    upstream.keys = [new_key("key-2")]
     clock.advance(seconds=300)
     check_refused(browser, send(browser, sign(key=withdrawn)))
 
 
-def test_while_the_issuer_is_away_its_known_keys_stay(
-    browser: TestClient, sign: Callable[..., str], far_side: FarSide, clock: MovableClock
+def test_known_keys_are_used_while_the_issuer_is_down(
+    browser: TestClient, sign: Callable[..., str], upstream: Upstream, clock: MovableClock
 ) -> None:
     check_refused(browser, send(browser, sign(aud="app-two")))
-    far_side.is_away = True
+    upstream.is_down = True
     clock.advance(seconds=300)
     assert send(browser, sign()).status_code == 200
 
 
-def test_without_any_key_the_issuer_may_send_it_again(
-    browser: TestClient, sign: Callable[..., str], far_side: FarSide, clock: MovableClock
+def test_without_keys_the_token_may_be_sent_again(
+    browser: TestClient, sign: Callable[..., str], upstream: Upstream, clock: MovableClock
 ) -> None:
-    far_side.is_away = True
+    upstream.is_down = True
     token = sign()
     answer = send(browser, token)
     assert (answer.status_code, answer.headers["Cache-Control"]) == (503, "no-store")
-    far_side.is_away = False
+    upstream.is_down = False
     clock.advance(seconds=10)
     assert send(browser, token).status_code == 200
 
 
-def test_the_login_is_remembered_from_the_id_token(browser: TestClient, far_side: FarSide) -> None:
+def test_app_session_has_the_sid_of_the_id_token(browser: TestClient, upstream: Upstream) -> None:
     location = browser.get("/sign-in").headers["location"]
     query = dict(httpx2.URL(location).params)
-    far_side.id_claims = {"sub": "sub-of-grace", "nonce": query["nonce"], "sid": "login-9"}
+    upstream.id_claims = {"sub": "sub-of-grace", "nonce": query["nonce"], "sid": "login-9"}
     browser.get("/callback", params={"code": "c", "state": query["state"], "iss": ISSUER})
     session = browser.app.state.services.sessions.find(browser.cookies["session"])  # type: ignore[attr-defined]
     assert session.sid == "login-9"

@@ -1,4 +1,4 @@
-"""HTML out: the templates, with what all of them need, and the headers that pages have beyond other responses."""
+"""The templates of the pages, and the response headers of pages."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,13 +11,13 @@ from examples.web_app.settings import Settings
 STATIC = Path(__file__).parent / "static"
 
 HEADERS: Mapping[str, str] = {
-    # No form-action: browsers apply it to the redirects that follow a form, and one of ours leads to the issuer.
+    # No form-action: browsers apply it to redirects after a form, too, and the sign-out form redirects to the issuer.
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
-    "Referrer-Policy": "same-origin",  # not no-referrer, with which a form of ours would carry `Origin: null`
+    "Referrer-Policy": "same-origin",  # with no-referrer, browsers would send `Origin: null` with the forms
 }
 
 
