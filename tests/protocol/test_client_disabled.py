@@ -1,4 +1,4 @@
-"""What a client held is worth nothing after it was disabled or changed, though it is enabled again."""
+"""Codes of a client or user that was disabled or changed stay void when it is enabled again."""
 
 import asyncio
 import json
@@ -38,9 +38,7 @@ async def test_a_code_issued_before_its_user_was_disabled_is_void_when_the_user_
     assert error_of(await rp.token(code)) == (400, "invalid_grant")
 
 
-async def test_a_code_is_void_when_the_file_changes_what_its_issue_rested_on(
-    auth: AuthService, rp: RelyingParty
-) -> None:
+async def test_a_code_is_void_when_the_configuration_changes_its_client(auth: AuthService, rp: RelyingParty) -> None:
     declared = [client.model_dump(exclude_none=True) for client in auth.settings.client]
     for client in declared:
         if client["client_id"] == "app-one":
@@ -66,10 +64,10 @@ async def on_postgresql(auth_postgresql_url: str) -> AsyncIterator[AuthService]:
     ],
     ids=["client disabled", "scope taken away", "consent withdrawn"],
 )
-async def test_a_decision_is_made_again_when_what_it_rested_on_changes_before_the_code_is_stored(
+async def test_an_authorization_request_is_decided_again_when_its_basis_changes_before_the_code_is_stored(
     on_postgresql: AuthService, statement: str, answer: str
 ) -> None:
-    """The other unit is a transaction of the test's own, which holds the locks that the real one takes."""
+    """The change is a transaction of the test, which holds the locks that the real unit of work takes."""
     rp = on_postgresql.relying_party("third-party")
     await rp.authorization_code()
     client = await on_postgresql.store.read(clients.find_client, "third-party")
@@ -78,10 +76,10 @@ async def test_a_decision_is_made_again_when_what_it_rested_on_changes_before_th
     async with await psycopg.AsyncConnection.connect(on_postgresql.settings.database_url) as changing:
         await changing.execute("SELECT FROM users FOR UPDATE")
         await changing.execute(statement.replace("{metadata}", json.dumps(metadata)))
-        asking = asyncio.create_task(rp.authorize(prompt="none"))
+        request = asyncio.create_task(rp.authorize(prompt="none"))
         await is_waiting_for_a_lock(on_postgresql.settings.database_url)
         await changing.commit()
-    response = await asking
+    response = await request
     if answer == "page":
         assert (response.status_code, "We do not know this app" in response.text) == (400, True)
     else:
@@ -94,8 +92,8 @@ async def is_waiting_for_a_lock(database_url: str) -> None:
             await looking.execute("SELECT pg_sleep(0.02)")
 
 
-async def test_a_code_issued_while_the_consent_is_being_withdrawn_is_void(on_postgresql: AuthService) -> None:
-    """The withdrawal has looked for codes already, and waits for the user's row, which the issue holds."""
+async def test_a_code_stored_during_the_withdrawal_of_its_consent_is_void(on_postgresql: AuthService) -> None:
+    """The withdrawal has looked for codes already, and waits for the user's row, which is locked by the other unit."""
     rp = on_postgresql.relying_party("third-party")
     code = await rp.authorization_code()
     sub = await on_postgresql.store.read(users.find_sub, EMAIL)

@@ -1,4 +1,4 @@
-"""OpenID Connect Back-Channel Logout 1.0: the clients of a login session are told of its end, and by what token."""
+"""OpenID Connect Back-Channel Logout 1.0: the logout token, and which clients get one."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -47,7 +47,7 @@ def sub_of(auth: AuthService, email: str = EMAIL) -> Any:
 # The token
 
 
-async def test_a_logout_token_says_this_and_nothing_else(
+async def test_a_logout_token_has_exactly_these_claims(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, clock: MovableClock
 ) -> None:
     id_token = (await rp.tokens())["id_token"]
@@ -57,19 +57,19 @@ async def test_a_logout_token_says_this_and_nothing_else(
     (token,) = receivers.tokens(ONE)
     assert header_of(token).keys() == {"typ", "alg", "kid"}
     assert len(claims.pop("jti")) >= 22
-    said = claims_of(id_token)
+    expected = claims_of(id_token)
     assert claims == {
         "iss": auth.settings.issuer,
         "aud": "app-one",
-        "sub": said["sub"],
-        "sid": said["sid"],
+        "sub": expected["sub"],
+        "sid": expected["sid"],
         "iat": clock(),
         "exp": clock() + 120,
         "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
     }
 
 
-async def test_it_is_signed_by_the_algorithm_of_the_clients_id_tokens(
+async def test_a_logout_token_is_signed_with_the_algorithm_of_the_clients_id_tokens(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers
 ) -> None:
     two = auth.relying_party("app-two", rp.browser)
@@ -83,8 +83,9 @@ async def test_it_is_signed_by_the_algorithm_of_the_clients_id_tokens(
         assert jwt.decode(token, keys, [alg]).claims == claims_of(token)
 
 
-async def test_it_is_no_credential_here(auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers) -> None:
-    """Nor a hint: what the client was told it cannot use against another login of the user."""
+async def test_a_logout_token_is_neither_an_access_token_nor_an_id_token_hint(
+    auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers
+) -> None:
     await log_out(rp, (await rp.tokens())["id_token"])
     await receivers.told(ONE)
     (token,) = receivers.tokens(ONE)
@@ -103,23 +104,23 @@ async def test_it_is_no_credential_here(auth: AuthService, rp: RelyingParty, rec
         "ftp://x/",
     ],
 )
-def test_where_a_client_can_not_be_told(uri: str) -> None:
-    """§2.2: absolute, without a fragment; and a logout token travels by TLS, or on loopback."""
+def test_a_backchannel_logout_uri_must_be_absolute_without_a_fragment_and_use_tls(uri: str) -> None:
+    """§2.2. Without TLS only on loopback."""
     with pytest.raises(ValidationError):
         declared_settings("sqlite:///unused", client=clients_with({"app-one": {"backchannel_logout_uri": uri}}))
 
 
-# Who is told
+# Which clients get one
 
 
-async def test_every_client_of_the_session_is_told_and_of_no_other_session(
+async def test_every_client_of_the_login_session_is_notified_about_that_session_alone(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers
 ) -> None:
     two, elsewhere = auth.relying_party("app-two", rp.browser), auth.relying_party("app-one")
     id_token = (await rp.tokens())["id_token"]
     await two.tokens()
-    await rp.tokens()  # a second code makes no second row
-    await auth.relying_party("no-refresh", rp.browser).tokens()  # has no address to be told at
+    await rp.tokens()  # a second code adds no second row
+    await auth.relying_party("no-refresh", rp.browser).tokens()  # has no backchannel_logout_uri
     others = (await elsewhere.tokens())["id_token"]
     await log_out(rp, id_token)
     sid = claims_of(id_token)["sid"]
@@ -132,13 +133,17 @@ async def test_every_client_of_the_session_is_told_and_of_no_other_session(
     await _nothing_waits(auth)
 
 
-async def test_a_client_that_never_redeemed_its_code_is_told_too(rp: RelyingParty, receivers: LogoutReceivers) -> None:
+async def test_a_client_that_has_not_redeemed_its_code_is_notified(
+    rp: RelyingParty, receivers: LogoutReceivers
+) -> None:
     await rp.authorization_code()
     await rp.browser.submit(await rp.browser.open("/logout"))
     await receivers.told(ONE)
 
 
-async def test_a_second_logout_tells_nobody(auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers) -> None:
+async def test_a_second_sign_out_of_the_same_session_notifies_no_client(
+    auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers
+) -> None:
     id_token = (await rp.tokens())["id_token"]
     cookie = dict(rp.browser.http.cookies)
     await log_out(rp, id_token)
@@ -159,10 +164,10 @@ def _new_password(connection: Connection, sub: str, *, now: int) -> None:
 
 
 @pytest.mark.parametrize("unit", [users.sign_out_user, _disable, _new_password])
-async def test_what_ends_all_logins_of_a_user_tells_the_clients_of_each(
+async def test_ending_all_sessions_of_a_user_notifies_the_clients_of_each(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, unit: Callable[..., None]
 ) -> None:
-    """By a command, which is another process."""
+    """As a command does, in another process."""
     here, elsewhere = await rp.tokens(), await auth.relying_party("app-one").tokens()
     other = auth.relying_party("app-one")
     await other.browser.sign_in(await other.authorize(), username=OTHER_EMAIL)
@@ -173,7 +178,7 @@ async def test_what_ends_all_logins_of_a_user_tells_the_clients_of_each(
     assert len(receivers.requests[ONE]) == 2
 
 
-async def test_another_users_login_in_the_browser_ends_the_session_and_tells(
+async def test_a_login_of_another_user_in_the_browser_ends_the_session_and_notifies(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers
 ) -> None:
     first = claims_of((await rp.tokens())["id_token"])
@@ -183,7 +188,7 @@ async def test_another_users_login_in_the_browser_ends_the_session_and_tells(
     assert (claims["sub"], claims["sid"]) == (first["sub"], first["sid"])
 
 
-async def test_the_same_users_new_login_goes_on_with_the_session_and_tells_nobody(
+async def test_a_new_login_of_the_same_user_continues_the_session_and_notifies_no_client(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, clock: MovableClock
 ) -> None:
     await rp.tokens()
@@ -193,17 +198,17 @@ async def test_the_same_users_new_login_goes_on_with_the_session_and_tells_nobod
     assert not receivers.requests
 
 
-async def test_a_session_that_merely_expires_tells_nobody(
+async def test_an_expired_session_notifies_no_client(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, clock: MovableClock
 ) -> None:
     await rp.tokens()
     clock.advance(seconds=40 * 24 * HOUR)
-    await auth.relying_party("app-two").tokens()  # which prunes
+    await auth.relying_party("app-two").tokens()  # this prunes expired rows
     await _nothing_waits(auth)
     assert not receivers.requests
 
 
-async def test_a_sign_out_after_the_session_has_expired_still_tells(
+async def test_a_sign_out_of_an_idle_session_notifies_its_clients(
     rp: RelyingParty, receivers: LogoutReceivers, clock: MovableClock
 ) -> None:
     id_token = (await rp.tokens())["id_token"]
@@ -212,10 +217,10 @@ async def test_a_sign_out_after_the_session_has_expired_still_tells(
     await receivers.told(ONE)
 
 
-async def test_what_was_given_offline_access_goes_on(
+async def test_a_sign_out_notifies_clients_with_offline_access_and_keeps_their_tokens(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers
 ) -> None:
-    """§2.7: a logout revokes what has no offline_access, and tells both."""
+    """§2.7: it revokes the tokens without offline_access, and notifies both clients."""
     third = auth.relying_party("third-party", rp.browser)
     online = await rp.tokens()
     offline = await third.tokens(scope="openid offline_access", prompt="consent")
@@ -227,7 +232,7 @@ async def test_what_was_given_offline_access_goes_on(
     assert (await third.refresh(offline["refresh_token"])).status_code == 200
 
 
-async def test_a_disabled_client_is_not_told_even_of_what_ended_before(
+async def test_a_disabled_client_is_not_notified_even_of_earlier_sign_outs(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, clock: MovableClock
 ) -> None:
     receivers.answers[ONE] = 503
@@ -245,7 +250,7 @@ async def test_a_disabled_client_is_not_told_even_of_what_ended_before(
     assert len(receivers.requests[ONE]) == 1
 
 
-async def test_a_client_that_is_gone_takes_its_deliveries_along(
+async def test_the_deliveries_of_a_deleted_client_are_removed(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers
 ) -> None:
     receivers.answers[ONE] = 503
@@ -255,7 +260,7 @@ async def test_a_client_that_is_gone_takes_its_deliveries_along(
     assert await auth.store.read(waiting) == 0
 
 
-async def test_a_client_that_no_longer_wants_to_be_told_is_not(
+async def test_a_client_that_has_lost_its_backchannel_logout_uri_is_not_notified(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, auth_database_url: str
 ) -> None:
     await rp.tokens()

@@ -1,4 +1,4 @@
-"""Back-Channel Logout §2.5 to §2.8: logout tokens arrive at once or later, once if they can, and hold nobody up."""
+"""Back-Channel Logout §2.5 to §2.8: the delivery of logout tokens, retries, restarts and several processes."""
 
 import asyncio
 import logging
@@ -43,10 +43,10 @@ async def auth(auth_database_url: str, clock: MovableClock, receivers: LogoutRec
         yield running
 
 
-# Trying again
+# Retries
 
 
-async def test_what_fails_is_tried_again_after_longer_and_longer(
+async def test_a_failed_delivery_is_retried_with_growing_pauses(
     auth: AuthService,
     rp: RelyingParty,
     receivers: LogoutReceivers,
@@ -65,7 +65,7 @@ async def test_what_fails_is_tried_again_after_longer_and_longer(
     wake(auth)
     await until_all_are_done(auth)
     claims = [claims_of(token) for token in receivers.tokens(ONE)]
-    assert len({claim["jti"] for claim in claims}) == len(claims)  # made anew each time
+    assert len({claim["jti"] for claim in claims}) == len(claims)  # each attempt has a new token
     assert claims[-1]["exp"] > clock()
     (warning,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert warning.getMessage() == "client app-one takes no logout token for now: status 500"
@@ -73,7 +73,7 @@ async def test_what_fails_is_tried_again_after_longer_and_longer(
 
 
 @pytest.mark.parametrize("status", [301, 307, 408, 425, 429, 500, 503])
-async def test_not_now_is_not_never(
+async def test_a_temporary_failure_is_retried(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, clock: MovableClock, status: int
 ) -> None:
     receivers.answers[ONE] = status
@@ -82,7 +82,7 @@ async def test_not_now_is_not_never(
     assert len(receivers.requests[ONE]) == 1
 
 
-async def test_no_answer_in_five_seconds_is_none(
+async def test_an_attempt_without_a_response_is_cancelled_and_retried(
     auth: AuthService,
     rp: RelyingParty,
     receivers: LogoutReceivers,
@@ -99,7 +99,7 @@ async def test_no_answer_in_five_seconds_is_none(
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 410])
-async def test_a_refusal_is_for_good(
+async def test_a_refused_token_is_not_retried(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     receivers.answers[ONE] = status
@@ -110,7 +110,7 @@ async def test_a_refusal_is_for_good(
     assert warning.getMessage() == f"client app-one refused a logout token with status {status}"
 
 
-async def test_after_a_day_it_is_given_up(
+async def test_a_delivery_is_given_up_after_a_day(
     auth: AuthService,
     rp: RelyingParty,
     receivers: LogoutReceivers,
@@ -124,10 +124,10 @@ async def test_after_a_day_it_is_given_up(
     wake(auth)
     await until_all_are_done(auth)
     assert len(receivers.requests[ONE]) == 1
-    await until(lambda: "gave up 1 logout tokens for client app-one" in caplog.text)  # said after the commit
+    await until(lambda: "gave up 1 logout tokens for client app-one" in caplog.text)  # logged after the commit
 
 
-async def test_the_last_attempt_is_never_put_off_beyond_the_day(
+async def test_the_last_attempt_is_not_postponed_beyond_the_day(
     auth: AuthService, receivers: LogoutReceivers, clock: MovableClock
 ) -> None:
     receivers.answers[ONE] = 503
@@ -147,8 +147,10 @@ async def test_the_last_attempt_is_never_put_off_beyond_the_day(
 # Processes
 
 
-async def test_a_restart_loses_nothing(auth_database_url: str, receivers: LogoutReceivers, clock: MovableClock) -> None:
-    """What hangs at the stop is broken off, and sent by whoever comes next."""
+async def test_a_restart_loses_no_delivery(
+    auth_database_url: str, receivers: LogoutReceivers, clock: MovableClock
+) -> None:
+    """An attempt under way at the stop is cancelled, and the next process sends the token."""
     receivers.answers[ONE] = never
     async with running_auth_service(auth_database_url, clock, receivers, client=listening_clients()) as first:
         sid = await log_out(first.relying_party("app-one"))
@@ -160,7 +162,7 @@ async def test_a_restart_loses_nothing(auth_database_url: str, receivers: Logout
         await until_all_are_done(second)
 
 
-async def test_what_a_killed_process_was_at_is_tried_again(
+async def test_a_delivery_of_a_killed_process_is_taken_over_after_its_lease(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, clock: MovableClock
 ) -> None:
     sid = claims_of((await rp.tokens())["id_token"])["sid"]
@@ -193,7 +195,7 @@ async def test_many_processes_send_each_token_once(
         assert Counter(receivers.sids(host)) == {f"sid-{n}": 1 for n in range(60)}
 
 
-async def test_it_stops_though_it_is_woken_in_that_instant(auth: AuthService) -> None:
+async def test_the_task_stops_when_it_is_woken_at_the_same_moment(auth: AuthService) -> None:
     delivery = auth.app.state.provider.logout_delivery
     async with asyncio.timeout(20):
         for _ in range(5):
@@ -205,7 +207,7 @@ async def test_it_stops_though_it_is_woken_in_that_instant(auth: AuthService) ->
 # The store
 
 
-async def test_while_the_store_is_away_it_waits_and_then_goes_on_by_itself(
+async def test_deliveries_continue_after_the_store_was_unavailable(
     auth_postgresql_url: str, postgresql: PostgreSQL, receivers: LogoutReceivers, clock: MovableClock
 ) -> None:
     receivers.answers[ONE] = 503

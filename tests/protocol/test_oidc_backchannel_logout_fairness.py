@@ -1,4 +1,4 @@
-"""Back-Channel Logout §2.5: many clients are told at once, and none that is slow or gone holds up another."""
+"""Back-Channel Logout §2.5: clients are notified concurrently, and a slow or failing client does not delay others."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -40,7 +40,7 @@ async def auth(auth_database_url: str, clock: MovableClock, receivers: LogoutRec
         yield running
 
 
-async def test_a_client_that_hangs_holds_up_neither_the_person_nor_the_others(
+async def test_a_client_that_does_not_respond_delays_neither_the_sign_out_nor_other_clients(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers
 ) -> None:
     receivers.answers[ONE] = never
@@ -51,7 +51,7 @@ async def test_a_client_that_hangs_holds_up_neither_the_person_nor_the_others(
     assert receivers.now_at[ONE] == 1
 
 
-async def test_ten_thousand_for_a_dead_client_do_not_delay_one_for_another(
+async def test_ten_thousand_deliveries_to_a_failing_client_do_not_delay_another_client(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers, clock: MovableClock
 ) -> None:
     receivers.answers[ONE] = never
@@ -63,32 +63,32 @@ async def test_ten_thousand_for_a_dead_client_do_not_delay_one_for_another(
     assert receivers.most_at[ONE] == 2
 
 
-async def test_a_client_that_fails_is_asked_once_a_second_and_has_all_when_it_is_back(
+async def test_a_failing_client_gets_one_attempt_a_second_and_all_deliveries_when_it_works_again(
     auth: AuthService, receivers: LogoutReceivers, clock: MovableClock
 ) -> None:
     receivers.answers[ONE] = 503
     await auth.store.write(queue, "app-one", 100, now=clock())
     wake(auth)
     await receivers.told(ONE, 2)
-    for asked in (3, 4, 5):
+    for attempts in (3, 4, 5):
         wake(auth)
         await asyncio.sleep(0.1)
-        assert len(receivers.requests[ONE]) == asked - 1
+        assert len(receivers.requests[ONE]) == attempts - 1
         clock.advance(seconds=1)
         wake(auth)
-        await receivers.told(ONE, asked)
+        await receivers.told(ONE, attempts)
     receivers.answers[ONE] = 200
     clock.advance(seconds=60)
     wake(auth)
     await until_all_are_done(auth)
 
 
-async def test_clients_that_registered_themselves_never_take_all_places(
+async def test_self_registered_clients_cannot_use_all_concurrent_attempts(
     auth: AuthService, receivers: LogoutReceivers, clock: MovableClock
 ) -> None:
-    strangers = [f"stranger-{n}" for n in range(40)]
-    await auth.store.write(add_clients, strangers, "registration")
-    for name in strangers:
+    names = [f"registered-{n}" for n in range(40)]
+    await auth.store.write(add_clients, names, "registration")
+    for name in names:
         receivers.answers[f"{name}.example.org"] = never
         await auth.store.write(queue, name, 5, now=clock() - 60)
     wake(auth)
@@ -98,19 +98,19 @@ async def test_clients_that_registered_themselves_never_take_all_places(
     assert receivers.now_at.total() == 12
 
 
-async def test_clients_that_fail_never_take_all_places(
+async def test_failing_clients_cannot_use_all_concurrent_attempts(
     auth: AuthService, receivers: LogoutReceivers, clock: MovableClock
 ) -> None:
-    dead = [f"dead-{n}" for n in range(20)]
-    await auth.store.write(add_clients, dead, "file")
-    for name in dead:
+    failing = [f"failing-{n}" for n in range(20)]
+    await auth.store.write(add_clients, failing, "file")
+    for name in failing:
         receivers.answers[f"{name}.example.org"] = 503
         await auth.store.write(queue, name, 5, now=clock() - 60)
     wake(auth)
-    await until(lambda: all(receivers.requests[f"{name}.example.org"] for name in dead))
-    for name in dead:
+    await until(lambda: all(receivers.requests[f"{name}.example.org"] for name in failing))
+    for name in failing:
         receivers.answers[f"{name}.example.org"] = never
-    await until_rows(auth, lambda waiting: {row.client_id for row in waiting if row.attempts} >= set(dead))
+    await until_rows(auth, lambda waiting: {row.client_id for row in waiting if row.attempts} >= set(failing))
     clock.advance(seconds=2)
     wake(auth)
     await until(lambda: receivers.now_at.total() == 6)
@@ -119,24 +119,26 @@ async def test_clients_that_fail_never_take_all_places(
     assert receivers.now_at.total() == 6
 
 
-async def test_a_look_costs_the_same_however_much_waits(auth: AuthService, clock: MovableClock) -> None:
-    """From client to client, and in each one's queue to its head: by the index, never through the table."""
+async def test_reading_the_queue_uses_the_index_and_does_not_scan_the_table(
+    auth: AuthService, clock: MovableClock
+) -> None:
+    """So its cost does not grow with the number of deliveries."""
 
     def plan(connection: Connection) -> str:
         connection.exec_driver_sql("ANALYZE logout_deliveries")
         explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
-        look = logout_deliveries._QUEUE.compile(connection)
-        return "\n".join(str(row) for row in connection.exec_driver_sql(f"{explain} {look}"))
+        statement = logout_deliveries._QUEUE.compile(connection)
+        return "\n".join(str(row) for row in connection.exec_driver_sql(f"{explain} {statement}"))
 
-    await auth.store.write(add_clients, ["dead"], "file")
-    await auth.store.write(queue, "dead", 5000, now=clock() + DAY)
+    await auth.store.write(add_clients, ["failing"], "file")
+    await auth.store.write(queue, "failing", 5000, now=clock() + DAY)
     steps = [line for line in (await auth.store.write(plan)).splitlines() if "logout_deliveries" in line]
     assert steps
     assert all("ix_logout_deliveries_client_id_attempt_at" in line for line in steps), steps
     assert not [line for line in steps if "Seq Scan" in line]
 
 
-async def test_a_user_of_very_many_sessions_is_signed_out_of_all(
+async def test_a_user_with_more_than_a_thousand_sessions_is_signed_out_of_all(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers
 ) -> None:
     sub = claims_of((await rp.tokens())["id_token"])["sub"]

@@ -1,4 +1,4 @@
-"""The auth service's OpenAPI document says what its endpoints do, whatever is sent to them."""
+"""The auth service's endpoints answer generated requests as its OpenAPI document describes."""
 
 import subprocess
 from base64 import b64encode
@@ -31,12 +31,12 @@ scope = "notes:read"
 @pytest.mark.parametrize(
     "authorization", [f"Basic {b64encode(f'bot:{SECRET}'.replace(' ', '+').encode()).decode()}", "Bearer e30.e30.e30"]
 )
-def test_every_answer_is_documented_and_none_is_a_500(tmp_path: Path, authorization: str) -> None:
+def test_every_response_is_documented_and_none_is_a_500(tmp_path: Path, authorization: str) -> None:
     config = tmp_path / "tallystick.toml"
     config.write_text(CONFIG.format(folder=tmp_path, secret=SECRET))
     with running("auth_service", "serve", "--config", str(config), "--port", "0", stderr=subprocess.DEVNULL) as process:
         document_url = f"http://127.0.0.1:{port_of(process)}/openapi.json"
-        # No schema can say which code or token is a good one, so a 400 is an answer here.
+        # A schema cannot describe valid codes and tokens, so 400 is an expected response.
         run_schemathesis(
             document_url, tmp_path, authorization=authorization, also=[400], without_coverage=["/authorize", "/logout"]
         )

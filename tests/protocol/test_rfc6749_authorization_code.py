@@ -1,4 +1,4 @@
-"""The authorization code grant (RFC 6749 §4.1): a code is bound to its request, lives a minute, and works once."""
+"""The authorization code grant (RFC 6749 §4.1): a code is bound to its request, expires in a minute, and works once."""
 
 import asyncio
 from collections import Counter
@@ -13,7 +13,7 @@ from tests.support.relying_party import RelyingParty, answered, error_of
 pytestmark = pytest.mark.postgresql
 
 
-async def test_a_code_is_traded_for_tokens(rp: RelyingParty) -> None:
+async def test_a_code_gives_an_access_token_an_id_token_and_a_refresh_token(rp: RelyingParty) -> None:
     response = await rp.token(await rp.authorization_code())
     assert response.status_code == 200
     tokens = response.json()
@@ -43,7 +43,7 @@ async def test_a_client_without_the_refresh_grant_gets_no_refresh_token(auth: Au
         ({"resource": "https://elsewhere.example.com"}, "invalid_target"),
     ],
 )
-async def test_a_code_is_bound_to_its_request_and_a_refused_attempt_spends_nothing(
+async def test_a_token_request_that_differs_from_the_authorization_request_is_refused_and_does_not_spend_the_code(
     rp: RelyingParty, fault: dict[str, Any], error: str
 ) -> None:
     code = await rp.authorization_code()
@@ -51,23 +51,23 @@ async def test_a_code_is_bound_to_its_request_and_a_refused_attempt_spends_nothi
     assert (await rp.token(code)).status_code == 200
 
 
-async def test_a_code_is_the_clients_to_which_it_was_issued(auth: AuthService, rp: RelyingParty) -> None:
+async def test_another_client_cannot_redeem_a_code(auth: AuthService, rp: RelyingParty) -> None:
     code = await rp.authorization_code()
-    thief = auth.relying_party("app-two")
-    assert error_of(await thief.token(code, redirect_uri=rp.redirect_uri)) == (400, "invalid_grant")
+    other = auth.relying_party("app-two")
+    assert error_of(await other.token(code, redirect_uri=rp.redirect_uri)) == (400, "invalid_grant")
     assert (await rp.token(code)).status_code == 200
 
 
-async def test_a_client_that_fails_to_authenticate_spends_nothing(rp: RelyingParty) -> None:
+async def test_failed_client_authentication_does_not_spend_the_code(rp: RelyingParty) -> None:
     code, secret = await rp.authorization_code(), rp.client_secret
-    rp.client_secret = "of somebody else"
+    rp.client_secret = "a wrong secret"
     assert error_of(await rp.token(code)) == (401, "invalid_client")
     rp.client_secret = secret
     assert (await rp.token(code)).status_code == 200
 
 
 @pytest.mark.parametrize(("age", "status"), [(59, 200), (60, 400)])
-async def test_a_code_lives_for_a_minute(rp: RelyingParty, clock: MovableClock, age: int, status: int) -> None:
+async def test_a_code_expires_after_a_minute(rp: RelyingParty, clock: MovableClock, age: int, status: int) -> None:
     code = await rp.authorization_code()
     clock.advance(seconds=age)
     assert (await rp.token(code)).status_code == status
@@ -80,9 +80,7 @@ async def test_a_code_works_once(rp: RelyingParty) -> None:
 
 
 @pytest.mark.parametrize("age", [0, 3600])
-async def test_a_replayed_code_kills_the_tokens_it_gave_and_those_that_came_of_them(
-    rp: RelyingParty, clock: MovableClock, age: int
-) -> None:
+async def test_a_replayed_code_revokes_its_token_family(rp: RelyingParty, clock: MovableClock, age: int) -> None:
     code = await rp.authorization_code()
     given = (await rp.token(code)).json()
     clock.advance(seconds=age)
@@ -105,38 +103,40 @@ async def test_a_replayed_code_kills_the_tokens_it_gave_and_those_that_came_of_t
         {"resource": "https://elsewhere.example.com"},
     ],
 )
-async def test_who_only_knows_a_spent_code_cannot_end_what_it_gave(rp: RelyingParty, fault: dict[str, Any]) -> None:
+async def test_a_replay_that_fails_another_check_does_not_revoke_the_family(
+    rp: RelyingParty, fault: dict[str, Any]
+) -> None:
     code = await rp.authorization_code()
     tokens = (await rp.token(code)).json()
     assert (await rp.token(code, **fault)).status_code == 400
     assert (await rp.userinfo(tokens["access_token"])).status_code == 200
 
 
-async def test_another_client_cannot_end_what_a_code_gave(auth: AuthService, rp: RelyingParty) -> None:
+async def test_a_replay_by_another_client_does_not_revoke_the_family(auth: AuthService, rp: RelyingParty) -> None:
     code = await rp.authorization_code()
     tokens = (await rp.token(code)).json()
-    stranger = auth.relying_party("app-two")
-    assert (await stranger.token(code, redirect_uri=rp.redirect_uri)).status_code == 400
+    other = auth.relying_party("app-two")
+    assert (await other.token(code, redirect_uri=rp.redirect_uri)).status_code == 400
     assert (await rp.userinfo(tokens["access_token"])).status_code == 200
 
 
-async def test_of_sixty_redemptions_at_once_one_wins(rp: RelyingParty) -> None:
+async def test_one_of_sixty_concurrent_redemptions_succeeds(rp: RelyingParty) -> None:
     code = await rp.authorization_code()
     responses = answered(await asyncio.gather(*(rp.token(code) for _ in range(60))))
     assert Counter(response.status_code for response in responses) == {200: 1, 400: len(responses) - 1}
     assert {response.json()["error"] for response in responses if response.status_code == 400} == {"invalid_grant"}
-    # The others were replays, and what the winner got is dead.
+    # The other redemptions were replays, so the family of the first one is revoked.
     (winner,) = (response.json() for response in responses if response.status_code == 200)
     assert error_of(await rp.refresh(winner["refresh_token"])) == (400, "invalid_grant")
 
 
-async def test_a_code_dies_with_the_login_session(rp: RelyingParty) -> None:
+async def test_a_code_cannot_be_redeemed_after_sign_out(rp: RelyingParty) -> None:
     code = await rp.authorization_code()
     await rp.browser.submit(await rp.browser.open("/logout"))
     assert error_of(await rp.token(code)) == (400, "invalid_grant")
 
 
-async def test_the_same_person_may_have_many_codes(rp: RelyingParty) -> None:
+async def test_a_user_may_have_several_codes_at_once(rp: RelyingParty) -> None:
     first, second = await rp.authorization_code(), await rp.authorization_code()
     assert first != second
     assert (await rp.token(first)).status_code == (await rp.token(second)).status_code == 200

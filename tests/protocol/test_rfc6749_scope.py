@@ -1,4 +1,4 @@
-"""The scope of a request (RFC 6749 §3.3, OIDC Core §3.1.2.1): what is left out, what is refused, and the default."""
+"""The scope of a request (RFC 6749 §3.3, OIDC Core §3.1.2.1): unknown scopes, refused scopes, and the default."""
 
 from collections.abc import AsyncIterator
 
@@ -12,7 +12,7 @@ from tests.support.relying_party import RelyingParty, answer_of, claims_of, erro
 
 @pytest.fixture
 async def auth(auth_sqlite_url: str, clock: MovableClock) -> AsyncIterator[AuthService]:
-    """With clients that are registered for little. Which database it is makes no difference here."""
+    """With clients that are registered for few scopes."""
     clients = clients_with(
         {
             "app-two": {"scope": "openid email notes:read"},
@@ -31,12 +31,12 @@ def narrow(auth: AuthService) -> RelyingParty:
     return auth.relying_party("app-two")
 
 
-async def test_scopes_that_are_not_known_are_left_out_and_the_answer_says_so(rp: RelyingParty) -> None:
+async def test_unknown_scopes_are_left_out_and_the_response_names_the_granted_ones(rp: RelyingParty) -> None:
     tokens = await rp.tokens(scope="openid groups email notes:read custom")
     assert tokens["scope"] == claims_of(tokens["access_token"])["scope"] == "openid email notes:read"
 
 
-async def test_the_user_is_not_asked_about_a_scope_that_is_not_known(auth: AuthService) -> None:
+async def test_the_consent_page_does_not_show_an_unknown_scope(auth: AuthService) -> None:
     third = auth.relying_party("third-party")
     page = await third.sign_in(scope="openid notes:read groups")
     assert "groups" not in page.text
@@ -46,7 +46,7 @@ async def test_the_user_is_not_asked_about_a_scope_that_is_not_known(auth: AuthS
 
 
 @pytest.mark.parametrize("scope", ["openid groups notes:write email", "notes:write", "openid calendar:read profile"])
-async def test_a_known_scope_that_the_client_may_not_have_is_refused_and_named(
+async def test_a_known_scope_that_the_client_is_not_registered_for_is_refused_and_named(
     narrow: RelyingParty, scope: str
 ) -> None:
     answer = answer_of(await narrow.authorize(scope=scope))
@@ -57,22 +57,22 @@ async def test_a_known_scope_that_the_client_may_not_have_is_refused_and_named(
     )
 
 
-async def test_a_request_of_which_no_scope_is_known_is_refused(rp: RelyingParty) -> None:
+async def test_a_request_with_unknown_scopes_alone_is_refused(rp: RelyingParty) -> None:
     answer = answer_of(await rp.authorize(scope="groups admin"))
     assert (answer["error"], answer["error_description"]) == ("invalid_scope", "the scope 'groups' is not known here")
 
 
-async def test_without_a_scope_the_client_asks_for_what_it_is_registered_for(narrow: RelyingParty) -> None:
+async def test_without_a_scope_the_client_gets_its_registered_scopes(narrow: RelyingParty) -> None:
     assert (await narrow.tokens(scope=None))["scope"] == "openid email notes:read"
 
 
-async def test_without_a_scope_no_token_outlives_the_login(auth: AuthService) -> None:
+async def test_offline_access_is_not_granted_by_default(auth: AuthService) -> None:
     lasting = auth.relying_party("app-query")
     assert (await lasting.tokens(scope=None))["scope"] == "openid notes:read"
     assert "offline_access" in (await lasting.tokens(scope="openid offline_access"))["scope"]
 
 
-async def test_without_a_scope_the_user_is_asked_about_the_registered_ones(auth: AuthService) -> None:
+async def test_without_a_scope_the_consent_page_shows_the_registered_ones(auth: AuthService) -> None:
     third = auth.relying_party("third-party")
     page = await third.sign_in(scope=None)
     for text in ("See your email address", "Read your notes"):
@@ -81,21 +81,21 @@ async def test_without_a_scope_the_user_is_asked_about_the_registered_ones(auth:
     assert (await third.token(answer["code"])).json()["scope"] == "openid email notes:read"
 
 
-async def test_without_a_scope_a_resource_asks_for_its_own_scopes(rp: RelyingParty) -> None:
+async def test_without_a_scope_a_resource_limits_the_default_to_its_scopes(rp: RelyingParty) -> None:
     tokens = await rp.tokens(scope=None, resource=f"{NOTES}/")
     assert (tokens["scope"], claims_of(tokens["access_token"])["aud"]) == ("notes:read notes:write", NOTES)
     assert (await rp.tokens(scope=None, resource=CALENDAR))["scope"] == "calendar:read"
 
 
-async def test_without_a_scope_and_a_resource_the_registered_scopes_of_two_apis_are_refused(rp: RelyingParty) -> None:
+async def test_without_a_scope_and_a_resource_registered_scopes_of_two_apis_are_refused(rp: RelyingParty) -> None:
     assert answer_of(await rp.authorize(scope=None))["error"] == "invalid_target"
 
 
-async def test_without_a_scope_a_client_that_is_registered_for_none_is_refused(auth: AuthService) -> None:
+async def test_without_a_scope_a_client_without_registered_scopes_is_refused(auth: AuthService) -> None:
     assert answer_of(await auth.relying_party("no-pkce").authorize(scope=None))["error"] == "invalid_scope"
 
 
-async def test_a_refresh_leaves_out_what_is_not_known_and_names_what_was_not_granted(rp: RelyingParty) -> None:
+async def test_a_refresh_leaves_out_unknown_scopes_and_names_one_that_was_not_granted(rp: RelyingParty) -> None:
     tokens = await rp.tokens(scope="openid groups notes:read")
     refused = await rp.refresh(tokens["refresh_token"], scope="notes:read notes:write")
     assert error_of(refused) == (400, "invalid_scope")
@@ -113,6 +113,6 @@ async def test_a_refresh_leaves_out_what_is_not_known_and_names_what_was_not_gra
         ("openid", "the scope openid is about a user, and no user signs in here"),
     ],
 )
-async def test_a_program_is_told_which_scope_it_may_not_have(auth: AuthService, scope: str, text: str) -> None:
+async def test_client_credentials_name_the_refused_scope(auth: AuthService, scope: str, text: str) -> None:
     refused = await auth.relying_party("bot").client_credentials(scope=scope)
     assert refused.json() == {"error": "invalid_scope", "error_description": text}

@@ -1,4 +1,4 @@
-"""The token endpoint's manners (RFC 6749 §3.2, §5.2): whatever comes is answered in the RFC's form, never by a 500."""
+"""The form of token requests and error responses (RFC 6749 §3.2, §5.2): no input is answered with a 500."""
 
 import json
 import re
@@ -25,12 +25,12 @@ async def ask(
 
 
 @pytest.mark.parametrize("content_type", [FORM, f"{FORM}; charset=utf-8", FORM.upper(), f" {FORM} ;x=y"])
-async def test_a_form_is_a_form_with_any_parameters_of_its_type(auth: AuthService, content_type: str) -> None:
+async def test_a_form_is_accepted_with_any_media_type_parameters(auth: AuthService, content_type: str) -> None:
     assert (await ask(auth, GOOD, content_type=content_type)).status_code == 200
 
 
 @pytest.mark.parametrize("content_type", [None, "application/json", "text/plain", "multipart/form-data; boundary=x"])
-async def test_anything_else_is_not(auth: AuthService, content_type: str | None) -> None:
+async def test_another_media_type_is_refused(auth: AuthService, content_type: str | None) -> None:
     assert error_of(await ask(auth, GOOD, content_type=content_type)) == (400, "invalid_request")
 
 
@@ -57,7 +57,9 @@ async def test_anything_else_is_not(auth: AuthService, content_type: str | None)
         (GOOD + b"%00", "invalid_request"),
     ],
 )
-async def test_what_is_refused_and_how(auth: AuthService, body: bytes, error: str) -> None:
+async def test_a_malformed_request_is_refused_with_the_error_of_the_rfc(
+    auth: AuthService, body: bytes, error: str
+) -> None:
     response = await ask(auth, body)
     assert error_of(response) == (400, error)
     assert response.headers["cache-control"] == "no-store"
@@ -65,27 +67,29 @@ async def test_what_is_refused_and_how(auth: AuthService, body: bytes, error: st
 
 
 @pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect"])
-async def test_a_body_without_end_is_not_read(auth: AuthService, path: str) -> None:
+async def test_a_body_that_is_too_large_is_answered_413(auth: AuthService, path: str) -> None:
     assert (await ask(auth, GOOD + b"&x=" + b"x" * 70_000, path=path)).status_code == 413
 
 
-async def test_an_empty_parameter_is_as_if_left_out(auth: AuthService) -> None:
+async def test_an_empty_parameter_is_treated_as_omitted(auth: AuthService) -> None:
     assert (await ask(auth, b"grant_type=client_credentials&scope=&resource=&unknown=")).status_code == 200
 
 
-async def test_parameters_in_the_url_are_not_read(auth: AuthService) -> None:
+async def test_parameters_in_the_url_are_ignored(auth: AuthService) -> None:
     query = urlencode({"grant_type": "client_credentials"})
     assert error_of(await ask(auth, b"scope=notes:read", path=f"/token?{query}")) == (400, "invalid_request")
 
 
-async def test_a_token_request_is_a_post(auth: AuthService) -> None:
+async def test_get_is_not_allowed(auth: AuthService) -> None:
     response = await auth.http().get("/token?grant_type=client_credentials")
     assert response.status_code == 405
     assert response.headers["allow"] == "POST"
 
 
 @pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect", "/userinfo", "/nowhere"])
-async def test_an_error_description_keeps_to_its_characters_and_repeats_nothing(auth: AuthService, path: str) -> None:
+async def test_an_error_description_has_only_allowed_characters_and_repeats_no_input(
+    auth: AuthService, path: str
+) -> None:
     """RFC 6749 §5.2: %x20-21 / %x23-5B / %x5D-7E."""
     evil = '<script>"\\é\n'
     for body in (

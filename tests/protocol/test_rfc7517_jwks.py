@@ -10,12 +10,12 @@ from tests.support.declared import MASTER_KEY
 from tests.support.relying_party import RelyingParty, answer_of, header_of
 
 AHEAD = 60
-KEPT = 300 + 60  # an access token's lifetime, and the leeway of those who verify
+KEPT = 300 + 60  # an access token's lifetime, and the verifiers' leeway
 
 
 @pytest.fixture
 def another_process(auth: AuthService) -> KeyRing:
-    """As `keys rotate` and `keys withdraw` use it."""
+    """The key ring of another process, as the commands `keys rotate` and `keys withdraw` have one."""
     master_key = MasterKey.load(MASTER_KEY, may_create=False)
     return KeyRing(
         auth.store, master_key, clock=auth.clock, ahead=AHEAD, keep_published=KEPT, lifetime=0, remembered=7_776_000
@@ -23,11 +23,11 @@ def another_process(auth: AuthService) -> KeyRing:
 
 
 async def published(rp: RelyingParty) -> list[str]:
-    """The kids of ES256; those of RS256 are alike in all."""
+    """The kids of the ES256 keys."""
     return [jwk["kid"] for jwk in (await rp.http.get("/jwks")).json()["keys"] if jwk["alg"] == "ES256"]
 
 
-async def test_nothing_private_is_published(rp: RelyingParty) -> None:
+async def test_only_public_members_are_published(rp: RelyingParty) -> None:
     response = await rp.http.get("/jwks")
     es256, rs256 = sorted(response.json()["keys"], key=lambda jwk: str(jwk["alg"]))
     assert es256.keys() == {"kty", "crv", "x", "y", "kid", "use", "alg"}
@@ -37,7 +37,7 @@ async def test_nothing_private_is_published(rp: RelyingParty) -> None:
     assert response.headers["content-type"] == "application/jwk-set+json"
 
 
-async def test_a_rotation_publishes_first_and_signs_later(
+async def test_a_new_key_is_published_before_it_signs(
     rp: RelyingParty, another_process: KeyRing, clock: MovableClock
 ) -> None:
     (old,) = await published(rp)
@@ -56,16 +56,16 @@ async def test_a_rotation_publishes_first_and_signs_later(
     assert await published(rp) == [old, new]
     clock.advance(seconds=1)
     assert await published(rp) == [new]
-    # A hint may be older than any key that is published.
+    # An id_token_hint may be signed by a key that is no longer published.
     assert "code" in answer_of(await rp.authorize(id_token_hint=before["id_token"], prompt="none"))
 
 
-async def test_no_cache_may_hide_a_key_that_signs(rp: RelyingParty) -> None:
+async def test_a_cache_keeps_the_keys_for_less_than_they_are_published_ahead(rp: RelyingParty) -> None:
     max_age = int((await rp.http.get("/jwks")).headers["cache-control"].partition("max-age=")[2])
     assert max_age < AHEAD
 
 
-async def test_who_holds_the_keys_already_is_not_sent_them_again(
+async def test_a_request_with_the_current_etag_is_answered_304(
     rp: RelyingParty, another_process: KeyRing, clock: MovableClock
 ) -> None:
     tag = (await rp.http.get("/jwks")).headers["etag"]
@@ -82,17 +82,19 @@ async def test_who_holds_the_keys_already_is_not_sent_them_again(
     assert response.headers["etag"] != tag
 
 
-async def test_a_withdrawn_key_is_nobodys(rp: RelyingParty, another_process: KeyRing, clock: MovableClock) -> None:
+async def test_tokens_of_a_withdrawn_key_are_refused(
+    rp: RelyingParty, another_process: KeyRing, clock: MovableClock
+) -> None:
     tokens = await rp.tokens()
-    (stolen,) = await published(rp)
-    assert await another_process.withdraw(stolen)
+    (withdrawn,) = await published(rp)
+    assert await another_process.withdraw(withdrawn)
     clock.advance(seconds=1)
     (successor,) = await published(rp)
-    assert successor != stolen
+    assert successor != withdrawn
     assert (await rp.userinfo(tokens["access_token"])).status_code == 401
     assert (await rp.introspect(tokens["access_token"])).json() == {"active": False}
     assert answer_of(await rp.authorize(id_token_hint=tokens["id_token"]))["error"] == "invalid_request"
-    # The login and the refresh token were not signed with it, and go on.
+    # The login session and the refresh token do not depend on the signing key.
     renewed = (await rp.refresh(tokens["refresh_token"])).json()
     assert header_of(renewed["access_token"])["kid"] == successor
     assert (await rp.userinfo(renewed["access_token"])).status_code == 200

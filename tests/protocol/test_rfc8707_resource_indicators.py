@@ -15,7 +15,7 @@ async def test_the_audience_is_the_api_that_owns_the_scopes(rp: RelyingParty) ->
     assert claims_of((await rp.tokens(scope="openid calendar:read"))["access_token"])["aud"] == CALENDAR
 
 
-async def test_with_openid_scopes_alone_it_is_the_issuer(rp: RelyingParty) -> None:
+async def test_with_openid_scopes_alone_the_audience_is_the_issuer(rp: RelyingParty) -> None:
     assert claims_of((await rp.tokens(scope="openid email"))["access_token"])["aud"] == ISSUER
 
 
@@ -25,7 +25,7 @@ async def test_scopes_of_two_apis_without_a_resource_are_refused_before_the_user
     assert "notes:read and calendar:read" in answer["error_description"]
 
 
-async def test_each_refresh_may_name_another_of_the_apis(rp: RelyingParty) -> None:
+async def test_each_refresh_may_name_another_authorized_resource(rp: RelyingParty) -> None:
     code = await rp.authorization_code(scope=BOTH, resource=[NOTES, CALENDAR, ISSUER])
     tokens = (await rp.token(code, resource=NOTES)).json()
     for resource, scope in ((CALENDAR, "openid calendar:read"), (NOTES, "openid notes:read"), (ISSUER, "openid")):
@@ -34,13 +34,13 @@ async def test_each_refresh_may_name_another_of_the_apis(rp: RelyingParty) -> No
     assert error_of(await rp.refresh(tokens["refresh_token"])) == (400, "invalid_target")
 
 
-async def test_a_resource_of_the_authorization_request_decides(rp: RelyingParty) -> None:
+async def test_the_resource_of_the_authorization_request_decides_the_audience(rp: RelyingParty) -> None:
     tokens = await rp.tokens(scope=BOTH, resource=CALENDAR)
     assert claims_of(tokens["access_token"])["aud"] == CALENDAR
     assert tokens["scope"] == "openid calendar:read"
 
 
-async def test_it_may_repeat_there_and_each_token_names_one(rp: RelyingParty) -> None:
+async def test_the_authorization_request_may_name_several_resources_and_a_token_request_one(rp: RelyingParty) -> None:
     code = await rp.authorization_code(scope=BOTH, resource=[NOTES, CALENDAR])
     assert error_of(await rp.token(code)) == (400, "invalid_target")
     assert error_of(await rp.token(code, resource=[NOTES, CALENDAR])) == (400, "invalid_target")
@@ -57,7 +57,7 @@ async def test_a_token_is_never_for_more_than_was_authorized(rp: RelyingParty, c
     assert (await rp.refresh(tokens["refresh_token"])).status_code == 200
 
 
-async def test_a_resource_for_which_nothing_was_granted_is_refused(rp: RelyingParty) -> None:
+async def test_a_resource_without_a_granted_scope_is_refused(rp: RelyingParty) -> None:
     assert answer_of(await rp.authorize(scope="openid notes:read", resource=CALENDAR))["error"] == "invalid_target"
     code = await rp.authorization_code(scope="openid notes:read")
     assert error_of(await rp.token(code, resource=CALENDAR)) == (400, "invalid_target")
@@ -67,7 +67,7 @@ async def test_a_resource_for_which_nothing_was_granted_is_refused(rp: RelyingPa
 @pytest.mark.parametrize(
     "resource", ["https://elsewhere.example.com", NOTES + "//", NOTES + "/?", "/", "x", [NOTES, "x"]]
 )
-async def test_an_unknown_resource_goes_back_as_invalid_target(rp: RelyingParty, resource: str | list[str]) -> None:
+async def test_an_unknown_resource_is_refused_with_invalid_target(rp: RelyingParty, resource: str | list[str]) -> None:
     assert answer_of(await rp.authorize(resource=resource))["error"] == "invalid_target"
 
 
@@ -77,7 +77,7 @@ async def test_a_refused_resource_is_named_without_its_query(rp: RelyingParty) -
 
 
 async def test_an_empty_path_and_a_slash_name_the_same_resource(auth: AuthService, rp: RelyingParty) -> None:
-    """RFC 9110 §4.2.3. `aud` keeps the declared form."""
+    """RFC 9110 §4.2.3. `aud` has the form that is declared."""
     code = await rp.authorization_code(scope="openid notes:read calendar:read", resource=[f"{NOTES}/", f"{ISSUER}/"])
     tokens = (await rp.token(code, resource=f"{NOTES}/")).json()
     assert claims_of(tokens["access_token"])["aud"] == NOTES
@@ -87,7 +87,7 @@ async def test_an_empty_path_and_a_slash_name_the_same_resource(auth: AuthServic
     assert (claims_of(own["access_token"])["aud"], own["scope"]) == (CALENDAR, "calendar:read")
 
 
-async def test_scopes_of_an_api_that_is_not_named_are_neither_asked_nor_given(auth: AuthService) -> None:
+async def test_scopes_of_another_api_than_the_named_one_are_neither_shown_nor_granted(auth: AuthService) -> None:
     third = auth.relying_party("third-party")
     page = await third.sign_in(scope=BOTH, resource=CALENDAR)
     assert "Read your calendar" in page.text

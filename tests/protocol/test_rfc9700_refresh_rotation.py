@@ -1,4 +1,4 @@
-"""Refresh tokens (RFC 6749 §6), each good for one use (RFC 9700 §4.14.2), and a grace period for a lost answer."""
+"""Refresh tokens (RFC 6749 §6): one use each (RFC 9700 §4.14.2), and a grace period for a lost response."""
 
 import asyncio
 import base64
@@ -53,7 +53,9 @@ async def test_a_refreshed_id_token_is_of_the_same_login(rp: RelyingParty, clock
 
 
 @pytest.mark.parametrize("age", [0, GRACE])
-async def test_a_lost_answer_is_given_again(rp: RelyingParty, clock: MovableClock, age: int) -> None:
+async def test_a_spent_token_gets_the_same_answer_within_the_grace_period(
+    rp: RelyingParty, clock: MovableClock, age: int
+) -> None:
     old = (await rp.tokens())["refresh_token"]
     new = (await refreshed(rp, old))["refresh_token"]
     clock.advance(seconds=age)
@@ -61,7 +63,7 @@ async def test_a_lost_answer_is_given_again(rp: RelyingParty, clock: MovableCloc
     assert (await rp.refresh(new)).status_code == 200
 
 
-async def test_a_public_client_gets_a_lost_answer_again_once_and_within_ten_seconds(
+async def test_a_public_client_gets_the_same_answer_once_within_ten_seconds(
     auth: AuthService, clock: MovableClock
 ) -> None:
     rp = auth.relying_party("spa")
@@ -70,13 +72,13 @@ async def test_a_public_client_gets_a_lost_answer_again_once_and_within_ten_seco
     clock.advance(seconds=PUBLIC_GRACE)
     assert (await refreshed(rp, old))["refresh_token"] == new
     assert error_of(await rp.refresh(old)) == (400, "invalid_grant")
-    newest = (await refreshed(rp, new))["refresh_token"]  # the third use got nothing, and ended nothing
+    newest = (await refreshed(rp, new))["refresh_token"]  # the third use was refused and did not revoke the family
     clock.advance(seconds=PUBLIC_GRACE + 1)
     assert error_of(await rp.refresh(new)) == (400, "invalid_grant")
     assert error_of(await rp.refresh(newest)) == (400, "invalid_grant")
 
 
-async def test_the_grace_of_public_clients_is_never_longer_than_that_of_all(
+async def test_the_grace_period_of_public_clients_is_not_longer_than_the_general_one(
     auth_sqlite_url: str, clock: MovableClock
 ) -> None:
     async with running_auth_service(auth_sqlite_url, clock, lifetimes={"refresh_token_grace": 0}) as auth:
@@ -88,7 +90,7 @@ async def test_the_grace_of_public_clients_is_never_longer_than_that_of_all(
 
 
 @pytest.mark.parametrize("client_id", ["spa", "app-one"])
-async def test_a_second_use_within_the_grace_is_audited_and_counted(
+async def test_a_repetition_within_the_grace_period_is_audited_and_counted(
     auth: AuthService, trail: Trail, client_id: str
 ) -> None:
     rp, kind = auth.relying_party(client_id), "public" if client_id == "spa" else "confidential"
@@ -113,7 +115,7 @@ def repeats(kind: str, outcome: str) -> str:
 @pytest.mark.parametrize(
     "fault", [{"scope": "openid notes:read notes:write"}, {"scope": 'no"scope'}, {"resource": CALENDAR}]
 )
-async def test_a_replay_ends_the_family_whatever_else_is_wrong_with_the_request(
+async def test_a_replay_revokes_the_family_whatever_else_is_wrong_with_the_request(
     rp: RelyingParty, fault: dict[str, str]
 ) -> None:
     first = (await rp.tokens())["refresh_token"]
@@ -123,7 +125,7 @@ async def test_a_replay_ends_the_family_whatever_else_is_wrong_with_the_request(
     assert error_of(await rp.refresh(third)) == (400, "invalid_grant")
 
 
-async def test_a_refused_request_within_the_grace_leaves_the_answer_for_a_good_one(auth: AuthService) -> None:
+async def test_a_refused_request_within_the_grace_period_does_not_spend_the_repetition(auth: AuthService) -> None:
     rp = auth.relying_party("spa")
     first = (await rp.tokens())["refresh_token"]
     second = (await refreshed(rp, first))["refresh_token"]
@@ -131,7 +133,7 @@ async def test_a_refused_request_within_the_grace_leaves_the_answer_for_a_good_o
     assert (await refreshed(rp, first))["refresh_token"] == second
 
 
-async def test_a_token_used_again_after_the_grace_kills_the_family(rp: RelyingParty, clock: MovableClock) -> None:
+async def test_a_replay_after_the_grace_period_revokes_the_family(rp: RelyingParty, clock: MovableClock) -> None:
     old = (await rp.tokens())["refresh_token"]
     new = await refreshed(rp, old)
     clock.advance(seconds=GRACE + 1)
@@ -140,7 +142,7 @@ async def test_a_token_used_again_after_the_grace_kills_the_family(rp: RelyingPa
     assert (await rp.userinfo(new["access_token"])).status_code == 401
 
 
-async def test_a_token_two_generations_old_kills_the_family_at_once(rp: RelyingParty) -> None:
+async def test_a_replay_of_a_token_two_generations_old_revokes_the_family(rp: RelyingParty) -> None:
     first = (await rp.tokens())["refresh_token"]
     second = (await refreshed(rp, first))["refresh_token"]
     third = (await refreshed(rp, second))["refresh_token"]
@@ -148,7 +150,7 @@ async def test_a_token_two_generations_old_kills_the_family_at_once(rp: RelyingP
     assert error_of(await rp.refresh(third)) == (400, "invalid_grant")
 
 
-async def test_one_family_dies_alone(rp: RelyingParty, clock: MovableClock) -> None:
+async def test_a_replay_does_not_revoke_other_families(rp: RelyingParty, clock: MovableClock) -> None:
     one, other = (await rp.tokens())["refresh_token"], (await rp.tokens())["refresh_token"]
     await refreshed(rp, one)
     clock.advance(seconds=GRACE + 1)
@@ -156,7 +158,7 @@ async def test_one_family_dies_alone(rp: RelyingParty, clock: MovableClock) -> N
     assert (await rp.refresh(other)).status_code == 200
 
 
-async def test_a_crowd_of_a_public_client_gets_one_successor_at_most_twice(auth: AuthService) -> None:
+async def test_concurrent_refreshes_of_a_public_client_get_one_successor_at_most_twice(auth: AuthService) -> None:
     rp = auth.relying_party("spa")
     token = (await rp.tokens())["refresh_token"]
     responses = answered(await asyncio.gather(*(rp.refresh(token) for _ in range(20))))
@@ -167,7 +169,7 @@ async def test_a_crowd_of_a_public_client_gets_one_successor_at_most_twice(auth:
     assert (await rp.refresh(successor)).status_code == 200
 
 
-async def test_sixty_refreshes_at_once_have_one_successor(rp: RelyingParty) -> None:
+async def test_sixty_concurrent_refreshes_get_one_successor(rp: RelyingParty) -> None:
     token = (await rp.tokens())["refresh_token"]
     responses = answered(await asyncio.gather(*(rp.refresh(token) for _ in range(60))))
     assert {response.status_code for response in responses} == {200}
@@ -176,7 +178,7 @@ async def test_sixty_refreshes_at_once_have_one_successor(rp: RelyingParty) -> N
     assert (await rp.refresh(successor)).status_code == 200
 
 
-async def test_a_token_that_was_altered_changes_nothing(rp: RelyingParty) -> None:
+async def test_an_altered_token_is_refused_and_does_not_affect_the_family(rp: RelyingParty) -> None:
     token = (await rp.tokens())["refresh_token"]
     raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
     for place in range(len(raw)):
@@ -187,17 +189,17 @@ async def test_a_token_that_was_altered_changes_nothing(rp: RelyingParty) -> Non
 
 
 @pytest.mark.parametrize("token", ["x", "." * 70, "A" * 71, "A" * 72, "é" * 71, "A" * 60_000])
-async def test_what_we_did_not_make_is_refused(rp: RelyingParty, token: str) -> None:
+async def test_a_malformed_token_is_refused(rp: RelyingParty, token: str) -> None:
     assert error_of(await rp.refresh(token)) == (400, "invalid_grant")
 
 
-async def test_another_clients_refresh_token_is_refused_and_unharmed(auth: AuthService, rp: RelyingParty) -> None:
+async def test_another_clients_refresh_token_is_refused_and_stays_valid(auth: AuthService, rp: RelyingParty) -> None:
     token = (await rp.tokens())["refresh_token"]
     assert error_of(await auth.relying_party("app-two").refresh(token)) == (400, "invalid_grant")
     assert (await rp.refresh(token)).status_code == 200
 
 
-async def test_a_refresh_may_narrow_the_scope_of_its_access_token(rp: RelyingParty) -> None:
+async def test_a_refresh_may_narrow_the_scope_of_the_access_token(rp: RelyingParty) -> None:
     tokens = await rp.tokens(scope="openid notes:read notes:write")
     narrow = await refreshed(rp, tokens["refresh_token"], scope="notes:read")
     assert narrow["scope"] == claims_of(narrow["access_token"])["scope"] == "notes:read"
@@ -207,7 +209,7 @@ async def test_a_refresh_may_narrow_the_scope_of_its_access_token(rp: RelyingPar
 
 
 @pytest.mark.parametrize("scope", ["openid notes:read notes:write", "email", 'no"scope', "notes:read\tnotes:write"])
-async def test_a_refresh_cannot_widen_the_scope_and_a_refused_one_spends_nothing(rp: RelyingParty, scope: str) -> None:
+async def test_a_refresh_that_widens_the_scope_is_refused_and_spends_nothing(rp: RelyingParty, scope: str) -> None:
     first = (await rp.tokens())["refresh_token"]
     second = (await refreshed(rp, first))["refresh_token"]
     assert error_of(await rp.refresh(second, scope=scope)) == (400, "invalid_scope")
@@ -215,7 +217,7 @@ async def test_a_refresh_cannot_widen_the_scope_and_a_refused_one_spends_nothing
     assert (await rp.refresh(second)).status_code == 200
 
 
-async def test_a_refresh_token_is_forgotten_when_not_used(auth: AuthService, clock: MovableClock) -> None:
+async def test_a_refresh_token_expires_after_fourteen_days_without_use(auth: AuthService, clock: MovableClock) -> None:
     rp = auth.relying_party()
     tokens = await rp.tokens(scope="openid offline_access")
     clock.advance(seconds=14 * DAY - 1)
@@ -224,7 +226,7 @@ async def test_a_refresh_token_is_forgotten_when_not_used(auth: AuthService, clo
     assert error_of(await rp.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
 
 
-async def test_no_family_lives_longer_than_ninety_days(rp: RelyingParty, clock: MovableClock) -> None:
+async def test_a_family_expires_after_ninety_days(rp: RelyingParty, clock: MovableClock) -> None:
     tokens = await rp.tokens(scope="openid offline_access")
     for _ in range(8):
         clock.advance(seconds=10 * DAY)
@@ -235,7 +237,7 @@ async def test_no_family_lives_longer_than_ninety_days(rp: RelyingParty, clock: 
     assert error_of(await rp.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
 
 
-async def test_a_refresh_token_dies_with_its_login_session(rp: RelyingParty) -> None:
+async def test_sign_out_revokes_the_refresh_tokens_of_the_login_session(rp: RelyingParty) -> None:
     tokens = await rp.tokens()
     await rp.browser.submit(await rp.browser.open("/logout"))
     assert error_of(await rp.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
@@ -249,15 +251,13 @@ async def test_offline_access_survives_sign_out(rp: RelyingParty) -> None:
     assert (await rp.userinfo(tokens["access_token"])).status_code == 200
 
 
-async def test_a_login_session_that_idles_away_takes_its_refresh_tokens_along(
-    rp: RelyingParty, clock: MovableClock
-) -> None:
+async def test_a_refresh_token_is_refused_when_its_login_session_is_idle(rp: RelyingParty, clock: MovableClock) -> None:
     token = (await rp.tokens())["refresh_token"]
     clock.advance(seconds=8 * 3600)
     assert error_of(await rp.refresh(token)) == (400, "invalid_grant")
 
 
-async def test_an_app_in_use_keeps_the_login_session_awake(rp: RelyingParty, clock: MovableClock) -> None:
+async def test_a_refresh_counts_as_activity_in_the_login_session(rp: RelyingParty, clock: MovableClock) -> None:
     tokens = await rp.tokens()
     for _ in range(4):
         clock.advance(seconds=7 * 3600)
@@ -265,6 +265,6 @@ async def test_an_app_in_use_keeps_the_login_session_awake(rp: RelyingParty, clo
     assert "code=" in (await rp.authorize(prompt="none")).headers["location"]
 
 
-async def test_a_client_that_may_not_refresh_is_told_so(auth: AuthService, rp: RelyingParty) -> None:
+async def test_a_client_without_the_refresh_token_grant_is_refused(auth: AuthService, rp: RelyingParty) -> None:
     token = (await rp.tokens())["refresh_token"]
     assert error_of(await auth.relying_party("no-refresh").refresh(token)) == (400, "unauthorized_client")

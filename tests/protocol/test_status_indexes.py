@@ -1,4 +1,4 @@
-"""Which indexes of the status list a process may give away, and when the list grows."""
+"""Reservation of status list indexes, and the growth of the list."""
 
 import asyncio
 import gc
@@ -20,7 +20,7 @@ from tests.support.status_lists import fetch, look, provider_of, reference_of
 pytestmark = pytest.mark.postgresql
 
 KEPT = 420
-"""Seconds after the last `exp`: the leeway, and the lifetime of a list."""
+"""Seconds after the last `exp` until an index is free: the leeway and the lifetime of a list."""
 SMALL = 4 * BLOCK
 
 
@@ -40,7 +40,7 @@ async def reserve(auth: AuthService, *anywhere: int, lease: int = 600) -> Reserv
 
 
 async def take(auth: AuthService, indexes: Iterable[int], *, prune_at: int, revoked_at: int | None = None) -> None:
-    """As many families as if they had been begun."""
+    """Insert a family for each index."""
     rows: list[dict[str, object]] = [
         {
             "family_id": b"family %d" % index,
@@ -61,15 +61,15 @@ async def take(auth: AuthService, indexes: Iterable[int], *, prune_at: int, revo
     await auth.store.write(lambda connection: connection.execute(insert(token_families), rows).rowcount)
 
 
-async def revive(auth: AuthService) -> None:
-    """They ended by themselves, nobody revoked them; as a user's, of whom a client may have many that live."""
+async def unrevoke(auth: AuthService) -> None:
+    """Make all families unrevoked. They get a user, because a client may have only one live family of its own."""
 
-    def forget(connection: Connection) -> None:
+    def change(connection: Connection) -> None:
         connection.execute(
             update(token_families).values(revoked_at=None, sub=select(users.c.sub).limit(1).scalar_subquery())
         )
 
-    await auth.store.write(forget)
+    await auth.store.write(change)
 
 
 async def set_bits(auth: AuthService, indexes: Iterable[int]) -> None:
@@ -77,7 +77,7 @@ async def set_bits(auth: AuthService, indexes: Iterable[int]) -> None:
     await auth.store.write(lambda connection: connection.execute(insert(revoked), rows).rowcount)
 
 
-async def test_a_block_is_one_processs_for_its_time(auth: AuthService) -> None:
+async def test_a_reserved_block_is_not_reserved_again_before_its_lease_ends(auth: AuthService) -> None:
     mine = await reserve(auth, 1)
     assert mine is not None
     assert list(mine.indexes) == list(range(BLOCK, 2 * BLOCK))
@@ -89,7 +89,7 @@ async def test_a_block_is_one_processs_for_its_time(auth: AuthService) -> None:
     assert await reserve(auth, 1) is not None
 
 
-async def test_blocks_of_others_are_passed_over_wherever_they_stand(auth: AuthService) -> None:
+async def test_reserved_blocks_are_skipped(auth: AuthService) -> None:
     for block in (1, 2):
         assert await reserve(auth, block)
     assert await reserve(auth, 1, 2) is None
@@ -98,26 +98,26 @@ async def test_blocks_of_others_are_passed_over_wherever_they_stand(auth: AuthSe
     assert {index // BLOCK for index in third.indexes} == {3}
 
 
-async def test_what_is_in_use_is_not_given_again(auth: AuthService) -> None:
+async def test_an_index_of_a_family_is_not_reserved_again(auth: AuthService) -> None:
     await take(auth, range(0, BLOCK, 2), prune_at=auth.clock() + KEEP_ENDED_SECONDS + 3600)
     reserved = await reserve(auth, 0)
     assert reserved is not None
     assert list(reserved.indexes) == list(range(1, BLOCK, 2))
 
 
-async def test_what_is_revoked_is_not_given_again_though_its_family_is_gone(auth: AuthService) -> None:
+async def test_a_revoked_index_is_not_reserved_again_when_its_family_is_deleted(auth: AuthService) -> None:
     await set_bits(auth, range(0, BLOCK, 2))
     reserved = await reserve(auth, 0)
     assert reserved is not None
     assert list(reserved.indexes) == list(range(1, BLOCK, 2))
 
 
-async def test_a_family_that_ended_by_itself_gives_its_index_back_when_no_token_of_it_is_believed(
+async def test_the_index_of_an_expired_family_is_freed_when_none_of_its_tokens_is_valid(
     auth: AuthService,
 ) -> None:
     last_exp = auth.clock() + 300
     await take(auth, [5], prune_at=last_exp + KEEP_ENDED_SECONDS)
-    await revive(auth)
+    await unrevoke(auth)
     auth.clock.advance(seconds=300 + KEPT - 1)
     reserved = await reserve(auth, 0, lease=0)
     assert reserved is not None
@@ -128,7 +128,7 @@ async def test_a_family_that_ended_by_itself_gives_its_index_back_when_no_token_
     assert 5 in reserved.indexes
 
 
-async def test_the_list_doubles_before_it_is_full_and_the_new_half_waits_until_it_has_been_seen(
+async def test_the_list_doubles_before_it_is_full_and_its_new_half_is_used_ten_seconds_later(
     auth: AuthService,
 ) -> None:
     await take(auth, range(SMALL - BLOCK // 8), prune_at=auth.clock() + KEEP_ENDED_SECONDS + 3600)
@@ -145,7 +145,7 @@ async def test_the_list_doubles_before_it_is_full_and_the_new_half_waits_until_i
     assert max(early.indexes) < SMALL
     auth.clock.advance(seconds=1)
     await look(auth)
-    assert (await fetch(auth)).size == 2 * SMALL  # and not four times, before anyone has seen the half that is new
+    assert (await fetch(auth)).size == 2 * SMALL  # it does not double again before verifiers have the larger list
     auth.clock.advance(seconds=LARGER_LIST_DELAY - 1)
     late = await reserve(auth, *range(4, 8))
     assert late is not None
@@ -153,7 +153,7 @@ async def test_the_list_doubles_before_it_is_full_and_the_new_half_waits_until_i
     assert len(late.indexes) == BLOCK
 
 
-async def test_without_a_free_index_a_code_is_not_spent(auth: AuthService) -> None:
+async def test_a_code_is_not_spent_when_no_index_is_free(auth: AuthService) -> None:
     rp = auth.relying_party("app-one")
     code = await rp.authorization_code()
     await take(auth, range(SMALL), prune_at=auth.clock() + KEEP_ENDED_SECONDS + 3600)
@@ -167,8 +167,8 @@ async def test_without_a_free_index_a_code_is_not_spent(auth: AuthService) -> No
     assert (await rp.token(code)).status_code == 200
 
 
-async def test_an_index_that_another_has_all_the_same_is_never_shared(auth: AuthService) -> None:
-    """As when a clock is so wrong that two processes hold one block."""
+async def test_two_families_never_share_an_index_when_two_processes_hold_one_block(auth: AuthService) -> None:
+    """Which can happen when a clock is far wrong."""
     rp = auth.relying_party("app-one")
     first = (await rp.tokens())["access_token"]
     code = await rp.authorization_code()
@@ -181,7 +181,7 @@ async def test_an_index_that_another_has_all_the_same_is_never_shared(auth: Auth
     assert reference_of(again.json()["access_token"]) != reference_of(first)
 
 
-async def test_a_code_that_is_repeated_uses_up_no_indexes(auth: AuthService) -> None:
+async def test_a_replayed_code_releases_its_index(auth: AuthService) -> None:
     rp, indexes = auth.relying_party("app-one"), provider_of(auth).grant_context.status_indexes
     code = await rp.authorization_code()
     assert (await rp.token(code)).status_code == 200
@@ -191,66 +191,66 @@ async def test_a_code_that_is_repeated_uses_up_no_indexes(auth: AuthService) -> 
     assert set(indexes._free) == before
 
 
-async def test_of_all_who_wait_for_a_block_one_asks_and_all_are_told(
+async def test_concurrent_requests_share_one_reservation_and_its_failure(
     auth: AuthService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    reservations = []
 
-    def is_away(*_: object, **__: object) -> None:
-        asked.append(1)
-        raise TemporarilyUnavailable("the store is away")
+    def is_unavailable(*_: object, **__: object) -> None:
+        reservations.append(1)
+        raise TemporarilyUnavailable("the store is unavailable")
 
-    monkeypatch.setattr(status_indexes, "reserve_block", is_away)
+    monkeypatch.setattr(status_indexes, "reserve_block", is_unavailable)
     auth.clock.advance(seconds=600)
-    outcomes = await asyncio.gather(*(draw(auth, 1) for _ in range(20)), return_exceptions=True)
+    outcomes = await asyncio.gather(*(reserve_indexes(auth, 1) for _ in range(20)), return_exceptions=True)
     assert all(isinstance(outcome, TemporarilyUnavailable) for outcome in outcomes)
-    assert len(asked) == 1
+    assert len(reservations) == 1
 
 
-async def test_a_failure_that_nobody_waits_for_any_more_is_none(auth: AuthService) -> None:
-    complaints: list[dict[str, object]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, complaint: complaints.append(complaint))
+async def test_a_failed_reservation_without_a_waiter_is_not_logged(auth: AuthService) -> None:
+    reports: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, report: reports.append(report))
     await take(auth, range(SMALL), prune_at=auth.clock() + KEEP_ENDED_SECONDS + 3600)
     indexes = StatusIndexPool(auth.store, auth.clock)
 
     waiting = asyncio.create_task(indexes.reserve())
-    await asyncio.sleep(0)  # it has asked
+    await asyncio.sleep(0)  # it has begun the reservation
     waiting.cancel()
     assert indexes._reserving is not None
     await asyncio.wait([waiting, indexes._reserving])
     del indexes, waiting
     gc.collect()
-    assert complaints == []
+    assert reports == []
 
 
-async def test_an_index_of_a_block_that_is_somebody_elses_by_now_is_not_put_back(auth: AuthService) -> None:
+async def test_an_index_of_an_earlier_block_is_not_released(auth: AuthService) -> None:
     indexes = provider_of(auth).grant_context.status_indexes
     late = await indexes.reserve()
     auth.clock.advance(seconds=600)
     assert await reserve(auth, late // BLOCK)
-    assert await draw(auth, 1)  # of another block
+    assert await reserve_indexes(auth, 1)  # of another block
     indexes.release(late)
     assert late not in indexes._free
 
 
-async def draw(auth: AuthService, most: int) -> set[int]:
-    """So many indexes, or as many as are left in our block."""
-    indexes, drawn = provider_of(auth).grant_context.status_indexes, set()
-    for _ in range(most):
-        drawn.add(await indexes.reserve())
-    return drawn
+async def reserve_indexes(auth: AuthService, count: int) -> set[int]:
+    """Reserve `count` indexes for this process."""
+    indexes, reserved = provider_of(auth).grant_context.status_indexes, set()
+    for _ in range(count):
+        reserved.add(await indexes.reserve())
+    return reserved
 
 
-async def test_a_family_from_before_that_gets_an_index_that_is_taken_is_told_to_come_again(auth: AuthService) -> None:
+async def test_an_old_family_that_gets_a_taken_index_is_answered_503(auth: AuthService) -> None:
     rp, bot = auth.relying_party("app-one"), auth.relying_party("bot")
     tokens = await rp.tokens()
     own = (await bot.client_credentials()).json()["access_token"]
 
-    def forget(connection: Connection) -> None:
-        mine = token_families.c.sub.is_not(None)
-        connection.execute(update(token_families).where(mine).values(status_index=None))
+    def change(connection: Connection) -> None:
+        of_user = token_families.c.sub.is_not(None)
+        connection.execute(update(token_families).where(of_user).values(status_index=None))
 
-    await auth.store.write(forget)
+    await auth.store.write(change)
     provider_of(auth).grant_context.status_indexes.release(reference_of(own)["idx"])
     refused = await rp.refresh(tokens["refresh_token"])
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
@@ -259,16 +259,16 @@ async def test_a_family_from_before_that_gets_an_index_that_is_taken_is_told_to_
     assert reference_of(refreshed.json()["access_token"]) != reference_of(own)
 
 
-async def test_a_family_from_before_there_were_indexes_is_given_one(auth: AuthService) -> None:
+async def test_a_family_from_before_status_indexes_gets_one(auth: AuthService) -> None:
     rp = auth.relying_party("app-one")
     bot = auth.relying_party("bot")
     tokens = await rp.tokens()
     await bot.client_credentials()
 
-    def forget(connection: Connection) -> None:
+    def change(connection: Connection) -> None:
         connection.execute(update(token_families).values(status_index=None))
 
-    await auth.store.write(forget)
+    await auth.store.write(change)
     auth.clock.advance(seconds=2)
     first = (await rp.refresh(tokens["refresh_token"])).json()
     second = (await rp.refresh(first["refresh_token"])).json()
@@ -277,7 +277,7 @@ async def test_a_family_from_before_there_were_indexes_is_given_one(auth: AuthSe
     assert reference_of(own[0]) == reference_of(own[1])
 
 
-async def test_a_crowd_that_is_revoked_at_once_is_listed_whole_and_freed_again(auth: AuthService) -> None:
+async def test_a_mass_revocation_is_listed_whole_and_its_indexes_are_freed_later(auth: AuthService) -> None:
     await set_bits(auth, range(3000))
     auth.clock.advance(seconds=1)
     await look(auth)

@@ -1,4 +1,4 @@
-"""How long a bit stands in the status list, and when its index is given again."""
+"""How long a bit stays set in the status list, and when its index is free again."""
 
 import pytest
 from sqlalchemy import Connection, select, union
@@ -15,7 +15,7 @@ from tests.support.status_lists import access_token, fetch, look, next_list, ref
 pytestmark = pytest.mark.postgresql
 
 
-async def test_a_bit_is_cleared_when_nobody_believes_the_token_any_more_and_the_index_comes_back_later(
+async def test_a_bit_is_cleared_when_its_tokens_have_expired_and_the_index_is_freed_later(
     auth: AuthService, rp: RelyingParty
 ) -> None:
     token = await access_token(rp)
@@ -23,15 +23,15 @@ async def test_a_bit_is_cleared_when_nobody_believes_the_token_any_more_and_the_
     assert (await next_list(auth)).is_revoked(token)
     lifetimes = auth.settings.lifetimes
     auth.clock.advance(seconds=lifetimes.access_token + 60)
-    assert (await next_list(auth)).is_revoked(token)  # until the last verifier's clock is past it
+    assert (await next_list(auth)).is_revoked(token)  # verifiers' clocks may be behind
     auth.clock.advance(seconds=80)
     await look(auth)
     published = await fetch(auth)
     assert not published.is_revoked(token)
-    assert reference_of(token)["idx"] in await _known_indexes(auth)  # a list that has the bit may still be believed
+    assert reference_of(token)["idx"] in await _known_indexes(auth)  # a list with the bit may still be valid
     auth.clock.advance(seconds=lifetimes.status_list + 40)
     await look(auth)
-    assert reference_of(token)["idx"] in await _known_indexes(auth)  # as long as any clock that is permitted says
+    assert reference_of(token)["idx"] in await _known_indexes(auth)  # by a clock that is behind, too
     auth.clock.advance(seconds=20)
     await look(auth)
     assert reference_of(token)["idx"] not in await _known_indexes(auth)
@@ -45,7 +45,7 @@ async def _known_indexes(auth: AuthService) -> set[int]:
     return await auth.store.read(known)
 
 
-async def test_tokens_of_an_earlier_configuration_stay_revoked_as_long_as_they_live(auth_database_url: str) -> None:
+async def test_tokens_of_an_earlier_configuration_stay_revoked_until_they_expire(auth_database_url: str) -> None:
     clock = MovableClock()
     async with running_auth_service(auth_database_url, clock, lifetimes={"access_token": 3600}) as auth:
         rp = auth.relying_party("app-one")
@@ -60,8 +60,10 @@ async def test_tokens_of_an_earlier_configuration_stay_revoked_as_long_as_they_l
         assert not (await fetch(auth)).is_revoked(token)
 
 
-async def test_a_family_that_ended_under_a_shorter_configuration_is_still_listed(auth_database_url: str) -> None:
-    """Its last rotation was by the new lifetimes, and a token that the old ones gave lives on."""
+async def test_an_expired_family_with_valid_tokens_of_an_earlier_configuration_is_listed(
+    auth_database_url: str,
+) -> None:
+    """Its last rotation was with the new lifetimes, and a token with the old lifetime is still valid."""
     clock = MovableClock()
     long_lived = {"access_token": 86_400, "refresh_token": 7200, "refresh_token_family": 7200}
     async with running_auth_service(auth_database_url, clock, lifetimes=long_lived) as auth:
@@ -77,7 +79,7 @@ async def test_a_family_that_ended_under_a_shorter_configuration_is_still_listed
         assert (await next_list(auth)).is_revoked(tokens["access_token"])
 
 
-async def test_a_crowd_is_listed_whole_though_no_unit_takes_it_at_once(
+async def test_a_mass_revocation_is_listed_whole_although_it_takes_several_units(
     auth: AuthService, rp: RelyingParty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_MAX_CHANGED", 2)
@@ -90,7 +92,7 @@ async def test_a_crowd_is_listed_whole_though_no_unit_takes_it_at_once(
     assert not await auth.store.read(lambda connection: connection.execute(waiting).all())
 
 
-async def test_a_process_that_slept_is_not_ready_before_it_has_a_list_that_counts(auth: AuthService) -> None:
+async def test_a_process_with_an_expired_list_publishes_one_before_it_is_ready(auth: AuthService) -> None:
     auth.clock.advance(seconds=2 * auth.settings.lifetimes.status_list)
     assert (await auth.http().get("/readyz")).status_code == 200
     assert (await fetch(auth)).claims["iat"] == auth.clock()

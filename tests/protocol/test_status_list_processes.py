@@ -1,4 +1,4 @@
-"""Several processes on one store have one sequence of status lists, and give no index twice."""
+"""Several processes on one store publish one sequence of status lists, and never share an index."""
 
 import asyncio
 
@@ -28,7 +28,7 @@ async def test_two_processes_serve_the_same_bytes(auth_database_url: str, clock:
         assert (await fetch(there)).is_revoked(token)
 
 
-async def test_two_processes_never_give_one_index_twice(auth_database_url: str, clock: MovableClock) -> None:
+async def test_two_processes_never_use_the_same_index(auth_database_url: str, clock: MovableClock) -> None:
     async with (
         running_auth_service(auth_database_url, clock) as here,
         running_auth_service(auth_database_url, clock) as there,
@@ -38,7 +38,7 @@ async def test_two_processes_never_give_one_index_twice(auth_database_url: str, 
         assert len(set(indexes)) == 20
 
 
-async def test_nor_before_the_last_token_though_no_list_was_signed_since(auth_database_url: str) -> None:
+async def test_a_clock_that_was_set_back_dates_no_token_before_the_last_one(auth_database_url: str) -> None:
     clock = MovableClock()
     async with running_auth_service(auth_database_url, clock) as auth:
         clock.advance(seconds=7)
@@ -49,7 +49,7 @@ async def test_nor_before_the_last_token_though_no_list_was_signed_since(auth_da
         assert claims_of(refreshed["access_token"])["iat"] >= claims_of(tokens["access_token"])["iat"]
 
 
-async def test_a_clock_that_was_set_back_dates_nothing_before_the_newest_list(auth_database_url: str) -> None:
+async def test_a_clock_that_was_set_back_dates_no_token_before_the_newest_list(auth_database_url: str) -> None:
     clock = MovableClock()
     async with running_auth_service(auth_database_url, clock) as auth:
         clock.advance(seconds=100)

@@ -1,4 +1,4 @@
-"""Token Status List (draft-ietf-oauth-status-list-21): what is taken back is in the next list, and nothing else is."""
+"""Token Status List (draft-ietf-oauth-status-list-21): the next list has every revocation, and nothing else."""
 
 from collections.abc import Awaitable, Callable
 
@@ -18,10 +18,10 @@ pytestmark = pytest.mark.postgresql
 URI = f"{ISSUER}/status-lists/1"
 
 
-# What an access token says
+# The reference in an access token
 
 
-async def test_every_access_token_of_a_family_has_the_familys_index(auth: AuthService, rp: RelyingParty) -> None:
+async def test_all_access_tokens_of_a_family_have_one_index(auth: AuthService, rp: RelyingParty) -> None:
     first = await rp.tokens()
     second = (await rp.refresh(first["refresh_token"])).json()
     other = await rp.tokens()
@@ -30,7 +30,7 @@ async def test_every_access_token_of_a_family_has_the_familys_index(auth: AuthSe
     assert {reference["uri"] for reference in references} == {URI}
 
 
-async def test_a_program_has_one_index_until_it_is_revoked(auth: AuthService) -> None:
+async def test_a_client_acting_for_itself_has_one_index_until_it_is_revoked(auth: AuthService) -> None:
     bot, other = auth.relying_party("bot"), auth.relying_party("bot-of-two")
     first, second = await own_token(bot), await own_token(bot)
     others = (await other.client_credentials(scope="notes:read")).json()["access_token"]
@@ -42,13 +42,13 @@ async def test_a_program_has_one_index_until_it_is_revoked(auth: AuthService) ->
     assert [published.is_revoked(token) for token in (first, second, third, others)] == [True, True, False, False]
 
 
-async def test_indexes_tell_nothing_about_their_neighbours(auth: AuthService, rp: RelyingParty) -> None:
+async def test_indexes_do_not_show_the_order_of_issue(auth: AuthService, rp: RelyingParty) -> None:
     indexes = [reference_of(await access_token(rp))["idx"] for _ in range(12)]
     assert len(set(indexes)) == 12
     assert sorted(indexes) not in (indexes, indexes[::-1])
 
 
-async def test_no_row_is_written_per_access_token(auth: AuthService) -> None:
+async def test_access_tokens_of_one_client_share_a_family(auth: AuthService) -> None:
     bot = auth.relying_party("bot")
     tokens = {await own_token(bot) for _ in range(20)}
     assert (len(tokens), len({reference_of(token)["idx"] for token in tokens})) == (20, 1)
@@ -57,7 +57,7 @@ async def test_no_row_is_written_per_access_token(auth: AuthService) -> None:
 # The list
 
 
-async def test_the_list_is_what_the_specification_says(auth: AuthService) -> None:
+async def test_the_list_has_the_header_and_claims_of_the_specification(auth: AuthService) -> None:
     published = await fetch(auth)
     assert published.header["typ"] == "statuslist+jwt"
     claims = published.claims
@@ -68,13 +68,13 @@ async def test_the_list_is_what_the_specification_says(auth: AuthService) -> Non
     assert (published.size, published.revoked) == (2**17, 0)
 
 
-async def test_the_metadata_leads_to_the_list(auth: AuthService) -> None:
+async def test_the_metadata_names_the_endpoint_with_the_uri_of_the_list(auth: AuthService) -> None:
     http = auth.http()
     endpoint = (await http.get("/.well-known/openid-configuration")).json()["status_list_aggregation_endpoint"]
     assert (await http.get(endpoint)).json() == {"status_lists": [URI]}
 
 
-async def test_any_cache_may_keep_it_for_a_second_and_any_page_may_read_it(auth: AuthService) -> None:
+async def test_the_list_may_be_cached_for_a_second_and_read_by_any_origin(auth: AuthService) -> None:
     http = auth.http()
     response = await http.get("/status-lists/1", headers={"Origin": "https://elsewhere.example"})
     assert response.headers["cache-control"] == "public, max-age=1"
@@ -88,14 +88,14 @@ async def test_any_cache_may_keep_it_for_a_second_and_any_page_may_read_it(auth:
     assert (await http.get("/status-lists/1", headers={"If-None-Match": response.headers["etag"]})).status_code == 200
 
 
-async def test_lists_of_the_past_are_not_kept(auth: AuthService) -> None:
+async def test_a_request_for_an_earlier_list_is_answered_501(auth: AuthService) -> None:
     past = await auth.http().get("/status-lists/1?time=1700000000")
     assert past.status_code == 501
     assert past.json() == {"error": "invalid_request", "error_description": "earlier lists are not kept"}
     assert (await auth.http().get("/status-lists/2")).status_code == 404
 
 
-async def test_it_is_signed_again_every_ten_seconds_though_nothing_has_changed(auth: AuthService) -> None:
+async def test_a_list_without_changes_is_signed_again_every_ten_seconds(auth: AuthService) -> None:
     first = await fetch(auth)
     auth.clock.advance(seconds=9)
     await look(auth)
@@ -105,8 +105,8 @@ async def test_it_is_signed_again_every_ten_seconds_though_nothing_has_changed(a
     assert (await fetch(auth)).claims["iat"] == first.claims["iat"] + 10
 
 
-async def test_no_two_lists_have_one_date(auth: AuthService, rp: RelyingParty) -> None:
-    """Else a verifier could not tell the newer one, and a cache would keep the older."""
+async def test_no_two_lists_have_the_same_iat(auth: AuthService, rp: RelyingParty) -> None:
+    """Otherwise a verifier could not tell which list is newer, and a cache would keep the older one."""
     one, other = await rp.tokens(), await rp.tokens()
     await rp.revoke(one["access_token"])
     await look(auth)
@@ -118,14 +118,14 @@ async def test_no_two_lists_have_one_date(auth: AuthService, rp: RelyingParty) -
     assert (await next_list(auth)).is_revoked(other["access_token"])
 
 
-async def test_a_key_that_is_withdrawn_signs_no_list_that_is_served(auth: AuthService) -> None:
+async def test_the_list_is_signed_again_when_its_key_is_withdrawn(auth: AuthService) -> None:
     before = await fetch(auth)
     await provider_of(auth).key_ring.withdraw(before.header["kid"])
     after = await next_list(auth)
     assert after.header["kid"] != before.header["kid"]
 
 
-# What is taken back
+# What is in the list
 
 
 Ending = Callable[[AuthService, RelyingParty, str], Awaitable[object]]
@@ -177,17 +177,17 @@ async def _client_disabled(auth: AuthService, rp: RelyingParty, token: str) -> N
         _client_disabled,
     ],
 )
-async def test_what_ends_a_family_is_in_the_next_list(auth: AuthService, ending: Ending) -> None:
+async def test_everything_that_revokes_a_family_is_in_the_next_list(auth: AuthService, ending: Ending) -> None:
     rp = auth.relying_party("third-party")
     token = await access_token(rp)
-    stranger = auth.relying_party("app-one")
-    await stranger.browser.sign_in(username="grace@example.com")
-    neighbour = await access_token(stranger)
+    other = auth.relying_party("app-one")
+    await other.browser.sign_in(username="grace@example.com")
+    unaffected = await access_token(other)
     assert not (await next_list(auth)).is_revoked(token)
     await ending(auth, rp, token)
     published = await next_list(auth)
     assert published.is_revoked(token)
-    assert not published.is_revoked(neighbour)
+    assert not published.is_revoked(unaffected)
     assert published.revoked == 1
 
 
@@ -208,7 +208,7 @@ async def test_a_replayed_refresh_token_is_in_the_next_list(auth: AuthService, r
     assert published.is_revoked(second["access_token"])
 
 
-async def test_a_registered_client_that_is_deleted_takes_its_tokens_along(auth_database_url: str) -> None:
+async def test_the_tokens_of_a_deleted_registered_client_are_in_the_next_list(auth_database_url: str) -> None:
     async with running_auth_service(auth_database_url, registration={"mode": "open"}) as auth:
         metadata = {
             "redirect_uris": ["https://new.example.org/cb"],
@@ -223,13 +223,13 @@ async def test_a_registered_client_that_is_deleted_takes_its_tokens_along(auth_d
         assert (await next_list(auth)).is_revoked(token)
 
 
-async def test_offline_access_goes_on_after_a_sign_out(auth: AuthService, rp: RelyingParty) -> None:
+async def test_a_sign_out_does_not_list_tokens_with_offline_access(auth: AuthService, rp: RelyingParty) -> None:
     token = (await rp.tokens(scope="openid offline_access"))["access_token"]
     await rp.browser.submit(await rp.browser.open("/logout"))
     assert not (await next_list(auth)).is_revoked(token)
 
 
-async def test_a_unit_that_fails_sets_no_bit(auth: AuthService, rp: RelyingParty) -> None:
+async def test_a_failed_unit_of_work_sets_no_bit(auth: AuthService, rp: RelyingParty) -> None:
     token = await access_token(rp)
 
     def end_and_fail(connection: Connection, sub: str) -> None:

@@ -1,4 +1,4 @@
-"""Deliveries of logout tokens as a test sees them: signed out, queued, waited for."""
+"""Deliveries of logout tokens: sign out, enqueue, and wait for a state of the queue."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ DAY = 86_400
 
 
 async def log_out(rp: RelyingParty) -> str:
-    """Sign in to the client and out again; the `sid` that has ended."""
+    """Sign in to the client and out again. Returns the `sid` of the ended login session."""
     id_token = (await rp.tokens())["id_token"]
     assert "You are signed out" in (await rp.browser.open(f"/logout?id_token_hint={id_token}")).text
     return str(claims_of(id_token)["sid"])
@@ -32,7 +32,7 @@ async def until_rows(auth: AuthService, condition: Callable[[list[Any]], bool]) 
 
 
 async def until_next_attempt_is(auth: AuthService, *at: int) -> None:
-    """Of each delivery that waits; when the attempts before have come to their end."""
+    """Wait until the queued deliveries are due at these times (Unix seconds), in order."""
     await until_rows(auth, lambda waiting: [row.attempt_at for row in waiting] == list(at))
 
 
@@ -41,12 +41,12 @@ async def until_all_are_done(auth: AuthService) -> None:
 
 
 def wake(auth: AuthService) -> None:
-    """As if this process had ended a login session."""
+    """Wake the delivery task, as ending a login session does."""
     auth.app.state.provider.logout_delivery.wake()
 
 
 def queue(connection: Connection, client_id: str, how_many: int, *, now: int) -> None:
-    """Login sessions have ended somewhere, and this client is still to be told."""
+    """Enqueue deliveries to a client, as if another process had ended login sessions."""
     row = {"client_id": client_id, "sub": "sub", "ended_at": now, "attempts": 0, "attempt_at": now}
     connection.execute(
         insert(t.logout_deliveries),

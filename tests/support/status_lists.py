@@ -1,4 +1,4 @@
-"""Status lists as a verifier that is not ours would read them: by joserfc and by the letter of the specification."""
+"""Status lists, read with joserfc and by the text of the specification, as an independent verifier would."""
 
 import base64
 import json
@@ -32,12 +32,12 @@ class ReadList:
 
     @property
     def revoked(self) -> int:
-        """How many bits are set."""
+        """The number of set bits."""
         return int.from_bytes(self.bits, "little").bit_count()
 
 
 async def access_token(rp: RelyingParty) -> str:
-    """Of a person."""
+    """An access token of a user."""
     token: str = (await rp.tokens())["access_token"]
     return token
 
@@ -48,7 +48,7 @@ async def own_token(bot: RelyingParty) -> str:
 
 
 def reference_of(access_token: str) -> Reference:
-    """Where an access token says that its status stands."""
+    """The `status_list` reference in an access token."""
     reference: Reference = claims_of(access_token)["status"]["status_list"]
     return reference
 
@@ -59,12 +59,12 @@ def provider_of(auth: AuthService) -> Provider:
 
 
 async def look(auth: AuthService) -> None:
-    """What each process does several times a second."""
+    """Publish a list if one is due, as each process does several times a second."""
     await provider_of(auth).status_list_publisher.publish_if_due()
 
 
 async def next_list(auth: AuthService) -> ReadList:
-    """The list of a second later."""
+    """The list one second later."""
     auth.clock.advance(seconds=1)
     await look(auth)
     return await fetch(auth)
