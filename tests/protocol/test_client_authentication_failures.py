@@ -44,7 +44,7 @@ async def test_wrong_secrets_from_one_address_are_limited_with_retry_after(auth:
     assert await statuses(http, 2) == {401: 1, 429: 1}
 
 
-async def test_the_right_secret_is_accepted_over_the_limit_from_everywhere(auth: AuthService) -> None:
+async def test_right_secret_is_accepted_over_the_limit(auth: AuthService) -> None:
     attacker = auth.http()
     await statuses(attacker, 120)
     assert (await ask(attacker, "bot", secret_of("bot"))).status_code == 200
@@ -52,20 +52,20 @@ async def test_the_right_secret_is_accepted_over_the_limit_from_everywhere(auth:
     assert (await ask(auth.http("198.51.100.7"), "bot", "w" * 40)).status_code == 401
 
 
-async def test_an_address_is_limited_over_all_client_ids(auth: AuthService) -> None:
+async def test_address_is_limited_over_all_client_ids(auth: AuthService) -> None:
     http = auth.http()
     answers = [(await ask(http, f"client-{number}", "w" * 40)).status_code for number in range(110)]
     assert Counter(answers) == {401: 100, 429: 10}
 
 
-async def test_an_ipv6_site_is_limited_over_all_its_networks(auth: AuthService) -> None:
+async def test_ipv6_site_is_limited_over_all_its_networks(auth: AuthService) -> None:
     answers = [
         (await ask(auth.http(f"2001:db8:7:{number:x}::1"), "bot", "w" * 40)).status_code for number in range(110)
     ]
     assert Counter(answers) == {401: 100, 429: 10}
 
 
-async def test_the_limit_does_not_tell_which_clients_exist(auth: AuthService) -> None:
+async def test_limit_does_not_reveal_which_clients_exist(auth: AuthService) -> None:
     known = [(await ask(auth.http(), "bot", "w" * 40)) for _ in range(62)]
     unknown = [(await ask(auth.http("198.51.100.7"), "nobody", "w" * 40)) for _ in range(62)]
     assert [(answer.status_code, answer.content) for answer in known] == [
@@ -74,20 +74,20 @@ async def test_the_limit_does_not_tell_which_clients_exist(auth: AuthService) ->
 
 
 @pytest.mark.parametrize("path", ["/introspect", "/revoke"])
-async def test_every_endpoint_at_which_clients_authenticate_is_limited(auth: AuthService, path: str) -> None:
+async def test_every_endpoint_with_client_authentication_is_limited(auth: AuthService, path: str) -> None:
     http = auth.http()
     assert await statuses(http, 61, path=path) == {401: 60, 429: 1}
     assert await statuses(http, 1) == {429: 1}
 
 
-async def test_a_caller_over_the_limit_costs_no_store_access(auth: AuthService) -> None:
+async def test_caller_over_the_limit_causes_no_store_access(auth: AuthService) -> None:
     http = auth.http()
     await statuses(http, 61)
     rise = await counted(auth.http("127.0.0.1"), lambda: statuses(http, 50))
-    assert rise.get('tallystick_store_units_total{kind="write",outcome="done"}', 0) < 10  # the service writes, too
+    assert rise.get('tallystick_store_units_total{kind="write",outcome="done"}', 0) < 10  # background tasks write, too
 
 
-async def test_failures_are_in_the_audit_trail_with_client_address_and_reason(auth: AuthService, trail: Trail) -> None:
+async def test_failures_are_audited_with_client_address_and_reason(auth: AuthService, trail: Trail) -> None:
     await statuses(auth.http(), 1)
     await statuses(auth.http(), 1, client_id="ada@example.com")
     rows = await trail.new()
@@ -97,12 +97,14 @@ async def test_failures_are_in_the_audit_trail_with_client_address_and_reason(au
     ]
 
 
-async def test_the_audit_rows_of_a_flood_are_bounded_and_say_so(auth: AuthService, trail: Trail) -> None:
+async def test_audit_rows_of_failures_are_bounded_and_a_row_records_the_omission(
+    auth: AuthService, trail: Trail
+) -> None:
     await statuses(auth.http(), 200)
     assert Counter(await trail.events()) == {"client_authentication_failed": 20, "left_out": 1}
 
 
-async def test_wrong_initial_access_tokens_are_limited_and_the_right_one_is_not(auth: AuthService) -> None:
+async def test_wrong_initial_access_tokens_are_limited_and_the_right_one_is_accepted(auth: AuthService) -> None:
     http = auth.http()
 
     async def register(token: str) -> int:

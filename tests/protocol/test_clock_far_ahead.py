@@ -1,4 +1,4 @@
-"""What docs/operation.md says to do about a clock that was far ahead does it."""
+"""A system clock that was far ahead, and the repair that docs/operation.md describes."""
 
 import re
 from pathlib import Path
@@ -19,8 +19,10 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "operation.md"
 DAY = 86_400
 
 
-async def test_two_processes_with_clocks_far_apart_let_no_more_guesses_through_than_one(auth_database_url: str) -> None:
-    """They see each other's lists, and with them the instants that those are dated."""
+async def test_two_processes_with_different_clocks_admit_no_more_login_attempts_than_one(
+    auth_database_url: str,
+) -> None:
+    """Each reads the other's status lists, and their dates."""
     ahead = MovableClock()
     ahead.advance(seconds=DAY)
     async with (
@@ -29,11 +31,11 @@ async def test_two_processes_with_clocks_far_apart_let_no_more_guesses_through_t
     ):
         for auth in (in_front, behind):
             await look(auth)
-        guesses = [await auth.browser().sign_in(password="wrong") for _ in range(15) for auth in (in_front, behind)]
-    assert [guess.status_code for guess in guesses].count(429) == 20
+        attempts = [await auth.browser().sign_in(password="wrong") for _ in range(15) for auth in (in_front, behind)]
+    assert [attempt.status_code for attempt in attempts].count(429) == 20
 
 
-async def test_after_the_statements_of_the_document_time_is_right_again(auth_database_url: str) -> None:
+async def test_documented_statements_repair_a_store_dated_in_the_future(auth_database_url: str) -> None:
     (statements,) = re.findall(r"```sql\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     clock = MovableClock()
     right = clock.now
@@ -62,5 +64,5 @@ async def test_after_the_statements_of_the_document_time_is_right_again(auth_dat
         assert claims_of(refreshed["id_token"])["auth_time"] == right
         assert error_of(await app.token(under_way)) == (400, "invalid_grant")
         await auth.browser().sign_in()
-        clock.advance(seconds=90)  # for which what failed meanwhile may be held against its address
+        clock.advance(seconds=90)  # during which failed logins from before the repair may still count
         assert (await auth.browser().sign_in()).status_code == 200

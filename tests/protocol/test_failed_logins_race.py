@@ -1,4 +1,4 @@
-"""Many failed logins at once, from several addresses: each is counted in its buckets and written down, none waits."""
+"""Concurrent failed logins from several addresses: each is counted and audited, and no two deadlock."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from tests.support.declared import EMAIL
 pytestmark = pytest.mark.postgresql
 
 
-async def test_each_is_refused_and_written_down(auth: AuthService) -> None:
+async def test_concurrent_failed_logins_are_all_refused_and_audited(auth: AuthService) -> None:
     async def fail(number: int) -> httpx.Response:
         browser = auth.browser(f"198.51.100.{number % 7}")
         page = await browser.open("/login")

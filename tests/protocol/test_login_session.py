@@ -1,4 +1,4 @@
-"""The login session: one browser's, of bounded life, under a cookie that changes at each login."""
+"""The login session of one browser: its cookie, its lifetime, and what ends it."""
 
 from http.cookies import Morsel, SimpleCookie
 
@@ -29,7 +29,7 @@ def cookies_of(response: httpx.Response) -> dict[str, Morsel[str]]:
     }
 
 
-async def test_its_cookie_is_for_this_host_alone_and_out_of_reach_of_scripts(rp: RelyingParty) -> None:
+async def test_cookies_belong_to_this_host_and_are_hidden_from_scripts(rp: RelyingParty) -> None:
     cookies = cookies_of(await rp.sign_in())
     assert cookies.keys() == {COOKIE, "__Host-known_device"}
     for cookie in cookies.values():
@@ -37,7 +37,7 @@ async def test_its_cookie_is_for_this_host_alone_and_out_of_reach_of_scripts(rp:
         assert (cookie["secure"], cookie["httponly"]) == (True, True)
 
 
-async def test_on_loopback_without_tls_the_cookie_needs_none(auth_database_url: str) -> None:
+async def test_cookies_are_not_secure_on_loopback_without_tls(auth_database_url: str) -> None:
     async with running_auth_service(auth_database_url, issuer="http://localhost:8000") as auth:
         rp = auth.relying_party()
         cookies = cookies_of(await rp.sign_in())
@@ -46,12 +46,12 @@ async def test_on_loopback_without_tls_the_cookie_needs_none(auth_database_url: 
         assert await is_signed_in(rp)
 
 
-async def test_nothing_is_kept_for_a_browser_in_which_nobody_signed_in(rp: RelyingParty) -> None:
+async def test_no_cookie_is_set_before_a_login(rp: RelyingParty) -> None:
     for page in (await rp.authorize(), await rp.browser.open("/"), await rp.browser.sign_in(password="wrong")):
         assert "set-cookie" not in page.headers
 
 
-async def test_a_login_replaces_the_cookie_and_continues_the_session(rp: RelyingParty, clock: MovableClock) -> None:
+async def test_login_replaces_the_cookie_and_continues_the_session(rp: RelyingParty, clock: MovableClock) -> None:
     tokens = await rp.tokens()
     before = rp.browser.http.cookies[COOKIE]
     clock.advance(seconds=10)
@@ -65,9 +65,7 @@ async def test_a_login_replaces_the_cookie_and_continues_the_session(rp: Relying
     assert not await is_signed_in(rp)
 
 
-async def test_a_cookie_that_somebody_planted_is_not_signed_in_by_the_victims_login(
-    auth: AuthService, rp: RelyingParty
-) -> None:
+async def test_planted_cookie_is_not_signed_in_by_the_victims_login(auth: AuthService, rp: RelyingParty) -> None:
     planted = "A" * 43
     rp.browser.http.cookies.set(COOKIE, planted, domain="id.example.com")
     await rp.sign_in()
@@ -77,7 +75,7 @@ async def test_a_cookie_that_somebody_planted_is_not_signed_in_by_the_victims_lo
     assert not await is_signed_in(attacker)
 
 
-async def test_another_person_in_the_same_browser_ends_the_first_ones_session(rp: RelyingParty) -> None:
+async def test_login_of_another_user_ends_the_session_of_the_first(rp: RelyingParty) -> None:
     first = await rp.tokens()
     page = await rp.authorize(prompt="login")
     code = answer_of(await rp.browser.sign_in(page, username=OTHER_EMAIL))["code"]
@@ -88,13 +86,15 @@ async def test_another_person_in_the_same_browser_ends_the_first_ones_session(rp
 
 
 @pytest.mark.parametrize(("idle", "stays"), [(8 * HOUR - 1, True), (8 * HOUR, False)])
-async def test_it_ends_after_eight_idle_hours(rp: RelyingParty, clock: MovableClock, idle: int, stays: bool) -> None:
+async def test_session_ends_after_eight_idle_hours(
+    rp: RelyingParty, clock: MovableClock, idle: int, stays: bool
+) -> None:
     await rp.sign_in()
     clock.advance(seconds=idle)
     assert await is_signed_in(rp) is stays
 
 
-async def test_it_ends_after_thirty_days_however_busy(rp: RelyingParty, clock: MovableClock) -> None:
+async def test_session_ends_after_thirty_days_of_use(rp: RelyingParty, clock: MovableClock) -> None:
     await rp.sign_in()
     for _ in range(102):
         clock.advance(seconds=7 * HOUR)
@@ -104,12 +104,12 @@ async def test_it_ends_after_thirty_days_however_busy(rp: RelyingParty, clock: M
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "A" * 43, "A" * 42 + "!", "A" * 100_000, '"A"'])
-async def test_a_cookie_that_we_did_not_make_is_nobodys(rp: RelyingParty, cookie: str) -> None:
+async def test_malformed_or_unknown_cookie_is_not_signed_in(rp: RelyingParty, cookie: str) -> None:
     response = await rp.http.get(rp.authorization_url(prompt="none"), headers={"Cookie": f"{COOKIE}={cookie}"})
     assert answer_of(response)["error"] == "login_required"
 
 
-async def test_two_cookies_of_one_name_are_nobodys(rp: RelyingParty) -> None:
+async def test_two_login_session_cookies_are_not_signed_in(rp: RelyingParty) -> None:
     await rp.sign_in()
     mine = rp.browser.http.cookies[COOKIE]
     twice = {"Cookie": f"{COOKIE}={mine}; {COOKIE}={'A' * 43}"}
@@ -117,7 +117,7 @@ async def test_two_cookies_of_one_name_are_nobodys(rp: RelyingParty) -> None:
     assert answer_of(response)["error"] == "login_required"
 
 
-async def test_a_disabled_user_is_signed_out_and_stays_so_when_enabled(auth: AuthService, rp: RelyingParty) -> None:
+async def test_disabled_user_is_signed_out_also_after_being_enabled_again(auth: AuthService, rp: RelyingParty) -> None:
     await rp.sign_in()
     sub = await auth.store.read(users.find_sub, EMAIL)
     assert sub
@@ -127,7 +127,7 @@ async def test_a_disabled_user_is_signed_out_and_stays_so_when_enabled(auth: Aut
     assert not await is_signed_in(rp)
 
 
-async def test_a_code_is_not_given_to_who_signed_out_meanwhile(rp: RelyingParty) -> None:
+async def test_code_cannot_be_redeemed_after_sign_out(rp: RelyingParty) -> None:
     await rp.sign_in()
     code = answer_of(await rp.authorize())["code"]
     await rp.browser.submit(await rp.browser.open("/logout"))

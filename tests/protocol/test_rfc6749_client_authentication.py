@@ -22,30 +22,30 @@ async def ask(auth: AuthService, *authorization: str, **fields: str) -> httpx.Re
     return await auth.http().post("/token", data=GRANT | fields, headers=headers)
 
 
-async def test_client_secret_basic(auth: AuthService) -> None:
+async def test_client_secret_basic_is_accepted(auth: AuthService) -> None:
     assert (await ask(auth, GOOD_BASIC)).status_code == 200
     assert (await ask(auth, GOOD_BASIC, client_id="bot")).status_code == 200
     assert (await ask(auth, GOOD_BASIC.replace("Basic", "bAsIc"))).status_code == 200
 
 
-async def test_client_secret_post(auth: AuthService) -> None:
+async def test_client_secret_post_is_accepted(auth: AuthService) -> None:
     rp = auth.relying_party("app-two")
     assert (await rp.token(await rp.authorization_code())).status_code == 200
 
 
-async def test_none_for_a_public_client(auth: AuthService) -> None:
+async def test_public_client_authenticates_with_none(auth: AuthService) -> None:
     rp = auth.relying_party("spa")
     assert (await rp.token(await rp.authorization_code())).status_code == 200
 
 
-async def test_basic_credentials_are_form_encoded_first(auth: AuthService) -> None:
+async def test_form_encoded_basic_credentials_are_decoded(auth: AuthService) -> None:
     assert (await ask(auth, basic(ODD_CLIENT_ID, ODD_SECRET))).status_code == 200
 
 
 @pytest.mark.parametrize(
     "secret", ["a+secret+with+plus+signs/and=base64+chars", "100%25 of a secret %zz%ff that is long"]
 )
-async def test_credentials_that_were_not_form_encoded_are_accepted_as_sent(
+async def test_basic_credentials_that_are_not_form_encoded_are_accepted_as_sent(
     auth_sqlite_url: str, clock: MovableClock, secret: str
 ) -> None:
     raw = {"client_id": "raw+client", "client_secret": secret, "grant_types": ["client_credentials"]}
@@ -60,7 +60,7 @@ async def test_credentials_that_were_not_form_encoded_are_accepted_as_sent(
 @pytest.mark.parametrize(
     "authorization",
     [
-        basic("bot", "of somebody else, which nobody ever guessed"),
+        basic("bot", "the secret of another client, never guessed"),
         basic("bot", ""),
         basic("nobody", secret_of("bot")),
         basic("", ""),
@@ -77,7 +77,9 @@ async def test_credentials_that_were_not_form_encoded_are_accepted_as_sent(
         GOOD_BASIC + "!",
     ],
 )
-async def test_who_does_not_prove_to_be_a_client_is_asked_to(auth: AuthService, authorization: str) -> None:
+async def test_wrong_basic_credentials_are_invalid_client_with_a_challenge(
+    auth: AuthService, authorization: str
+) -> None:
     response = await ask(auth, authorization)
     assert error_of(response) == (401, "invalid_client")
     assert response.headers["www-authenticate"].startswith("Basic ")
@@ -90,7 +92,7 @@ async def test_who_does_not_prove_to_be_a_client_is_asked_to(auth: AuthService, 
         BOT,  # client_secret_basic
         {"client_id": "bot"},
         {"client_secret": secret_of("bot")},
-        {"client_id": "app-two", "client_secret": "of somebody else"},
+        {"client_id": "app-two", "client_secret": "of another client"},
         {"client_id": "app-two"},
         {"client_id": "spa", "client_secret": "x" * 43},
         {"client_id": "nobody", "client_secret": "x" * 43},
@@ -99,19 +101,17 @@ async def test_who_does_not_prove_to_be_a_client_is_asked_to(auth: AuthService, 
         {},
     ],
 )
-async def test_credentials_in_the_body_are_held_to_the_clients_method(
-    auth: AuthService, fields: dict[str, str]
-) -> None:
+async def test_wrong_credentials_in_the_body_are_invalid_client(auth: AuthService, fields: dict[str, str]) -> None:
     assert error_of(await ask(auth, **fields)) == (401, "invalid_client")
 
 
-async def test_an_unknown_client_cannot_be_told_from_a_wrong_secret(auth: AuthService) -> None:
+async def test_unknown_client_and_wrong_secret_have_the_same_response(auth: AuthService) -> None:
     unknown = await ask(auth, basic("nobody", secret_of("bot")))
     wrong = await ask(auth, basic("bot", secret_of("nobody")))
     assert (unknown.status_code, unknown.content) == (wrong.status_code, wrong.content)
 
 
-async def test_a_client_presents_itself_once(auth: AuthService) -> None:
+async def test_several_credentials_are_an_invalid_request(auth: AuthService) -> None:
     for response in (
         await ask(auth, GOOD_BASIC, **BOT),
         await ask(auth, GOOD_BASIC, client_secret=secret_of("bot")),
@@ -121,7 +121,7 @@ async def test_a_client_presents_itself_once(auth: AuthService) -> None:
         assert error_of(response) == (400, "invalid_request")
 
 
-async def test_a_disabled_client_is_nobody_until_it_is_enabled_again(auth: AuthService) -> None:
+async def test_disabled_client_is_refused_until_it_is_enabled_again(auth: AuthService) -> None:
     rp = auth.relying_party("bot")
     tokens = (await rp.client_credentials()).json()
     await auth.store.write(clients.disable_client, "bot", by="command", now=auth.clock())
@@ -133,12 +133,12 @@ async def test_a_disabled_client_is_nobody_until_it_is_enabled_again(auth: AuthS
     assert (await rp.introspect(tokens["access_token"])).json() == {"active": False}
 
 
-async def test_what_a_disabled_client_holds_is_dead(auth: AuthService) -> None:
+async def test_tokens_and_codes_of_a_disabled_client_are_invalid(auth: AuthService) -> None:
     rp = auth.relying_party("app-one")
     code, tokens = await rp.authorization_code(), await rp.tokens()
     await auth.store.write(clients.disable_client, "app-one", by="command", now=auth.clock())
     assert (await rp.userinfo(tokens["access_token"])).status_code == 401
-    # Even where this process has not heard of it yet.
+    # Also while this process has the client in its cache.
     assert (await rp.refresh(tokens["refresh_token"])).status_code in (400, 401)
     assert (await rp.token(code)).status_code in (400, 401)
     await auth.store.write(clients.enable_client, "app-one", by="command", now=auth.clock())

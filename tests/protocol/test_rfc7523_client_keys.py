@@ -1,4 +1,4 @@
-"""The keys of clients at their jwks_uri: one fetch for all who ask, and none that leads inside our own network."""
+"""Client keys from a jwks_uri: shared fetches, bounded in number, and never from a private network."""
 
 import asyncio
 
@@ -38,7 +38,7 @@ async def test_keys_at_a_jwks_uri_are_fetched_once(
         assert keys.urls == ["https://client.example.org/keys"]
 
 
-async def test_a_new_kid_is_found_by_its_first_assertion(
+async def test_first_assertion_with_a_new_kid_causes_a_fetch(
     auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
 ) -> None:
     keys = KeysHost(signer.key)
@@ -53,7 +53,9 @@ async def test_a_new_kid_is_found_by_its_first_assertion(
         assert keys.fetches == 2
 
 
-async def test_a_new_key_without_a_kid_is_found_too(auth_sqlite_url: str, clock: MovableClock) -> None:
+async def test_first_assertion_with_a_new_key_without_a_kid_causes_a_fetch(
+    auth_sqlite_url: str, clock: MovableClock
+) -> None:
     signer = AssertingClient("signer", clock, new_key("RS256", None), "RS256")
     keys = KeysHost(signer.key)
     async with running(auth_sqlite_url, clock, signer.at_jwks_uri(), keys=keys) as auth:
@@ -64,7 +66,7 @@ async def test_a_new_key_without_a_kid_is_found_too(auth_sqlite_url: str, clock:
         assert await present(auth, signer) == (200, "")
 
 
-async def test_strangers_kids_make_us_ask_once_per_cooldown(
+async def test_unknown_kids_cause_one_fetch_per_cooldown(
     auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
 ) -> None:
     keys = KeysHost(signer.key)
@@ -78,7 +80,7 @@ async def test_strangers_kids_make_us_ask_once_per_cooldown(
             clock.advance(seconds=4)
 
 
-async def test_keys_older_than_five_minutes_are_fetched_beside_their_use(
+async def test_keys_older_than_five_minutes_are_fetched_in_the_background(
     auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
 ) -> None:
     keys = KeysHost(signer.key)
@@ -93,7 +95,7 @@ async def test_keys_older_than_five_minutes_are_fetched_beside_their_use(
         assert keys.fetches == 2
 
 
-async def test_keys_older_than_a_quarter_of_an_hour_are_not_used_unasked(
+async def test_keys_older_than_15_minutes_are_fetched_before_use(
     auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
 ) -> None:
     keys = KeysHost(signer.key)
@@ -121,7 +123,7 @@ async def test_keys_older_than_a_quarter_of_an_hour_are_not_used_unasked(
     ],
     ids=lambda spoil: str(spoil)[:50],
 )
-async def test_keys_that_cannot_be_fetched_are_the_clients_trouble(
+async def test_failed_fetch_is_invalid_client_and_keeps_the_last_good_keys(
     auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient, spoil: dict[str, object]
 ) -> None:
     keys = KeysHost(signer.key)
@@ -133,14 +135,14 @@ async def test_keys_that_cannot_be_fetched_are_the_clients_trouble(
         vars(keys).update(document=None, status=200, headers={}, is_away=False)
         clock.advance(seconds=4)
         assert await present(auth, signer) == (200, "")
-        # Known once, they stay.
+        # Cached keys stay.
         vars(keys).update(spoil)
         clock.advance(seconds=86_400)
         assert await present(auth, signer) == (200, "")
         assert keys.fetches == 3
 
 
-async def test_a_key_set_of_the_client_in_which_some_cannot_be_used(
+async def test_unusable_keys_in_a_key_set_are_skipped(
     auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
 ) -> None:
     keys = KeysHost(new_key("RS256", "e", use="enc"), new_key("ES256", "other", alg="ES512"), signer.key)
@@ -148,7 +150,7 @@ async def test_a_key_set_of_the_client_in_which_some_cannot_be_used(
         assert await present(auth, signer) == (200, "")
 
 
-async def test_an_address_where_nobody_listens_is_no_503(
+async def test_unreachable_jwks_uri_is_invalid_client(
     auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
 ) -> None:
     declared = signer.declared(jwks=None, jwks_uri="http://127.0.0.1:9/keys")
@@ -156,7 +158,7 @@ async def test_an_address_where_nobody_listens_is_no_503(
         assert await present(auth, signer) == REFUSED
 
 
-async def test_the_address_of_a_client_that_registered_itself_does_not_lead_inside(
+async def test_jwks_uri_of_a_self_registered_client_must_not_be_private(
     auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient
 ) -> None:
     async with far_side() as inside:
@@ -174,8 +176,8 @@ def _registered_itself(connection: Connection) -> None:
 BUSY = (503, "temporarily_unavailable")
 
 
-class Silent:
-    """A network in which hosts below `.silent` never answer, and the others have the keys of `host`."""
+class SilentNetwork:
+    """A network in which hosts below `.silent` never answer. The others serve the keys of `host`."""
 
     def __init__(self, host: KeysHost) -> None:
         self._host = host
@@ -195,11 +197,11 @@ def at(name: str, host: str, clock: MovableClock, signer: AssertingClient) -> di
     return AssertingClient(name, clock, signer.key).declared(jwks=None, jwks_uri=f"https://{host}/keys")
 
 
-async def test_hosts_that_never_answer_keep_no_client_waiting_that_was_proven_before(
+async def test_hosts_that_never_answer_delay_no_proven_client(
     auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("auth_service.outgoing.requests.REQUEST_TIMEOUT", PATIENCE)
-    network = Silent(KeysHost(signer.key))
+    network = SilentNetwork(KeysHost(signer.key))
     names = [f"hostile-{number}" for number in range(8)]
     declared = [at(name, f"{name}.silent", clock, signer) for name in names]
     declared += [at("honest", "honest.example", clock, signer), at("late", "late.example", clock, signer)]
@@ -209,19 +211,19 @@ async def test_hosts_that_never_answer_keep_no_client_waiting_that_was_proven_be
         await auth.store.write(_registered_itself)
         honest = AssertingClient("honest", clock, signer.key)
         assert await present(auth, honest) == (200, "")
-        clock.advance(seconds=900)  # its keys have to be fetched again
+        clock.advance(seconds=900)  # so that its keys are fetched again
         asking = [asyncio.create_task(present(auth, AssertingClient(name, clock, signer.key))) for name in names]
         await until(lambda: sum(task.done() for task in asking) == len(names) - MAX_FETCHES["new"])
         assert len(network.asked) == MAX_FETCHES["new"]
         assert [task.result() for task in asking if task.done()] == [BUSY] * (len(names) - MAX_FETCHES["new"])
         assert await present(auth, honest) == (200, "")
-        # A client that was not asked before is told to come again, and not that its credentials are wrong.
+        # The keys of a new client cannot be fetched now, so the response is 503 and not invalid_client.
         late = AssertingClient("late", clock, signer.key)
         response = await ask(auth, late.fields())
         assert (response.status_code, response.headers["retry-after"]) == (503, "5")
         network.end.set()
         assert (await asyncio.gather(*asking)).count(REFUSED) == MAX_FETCHES["new"]
-        # Those that did not answer have few places from now on, and keep no new client waiting.
+        # Clients whose last fetch failed have few slots from now on, and delay no new client.
         network.end.clear()
         clock.advance(seconds=4)
         failed = [url.removeprefix("https://").partition(".")[0] for url in network.asked]
@@ -232,11 +234,11 @@ async def test_hosts_that_never_answer_keep_no_client_waiting_that_was_proven_be
         await asyncio.gather(*asking)
 
 
-async def test_the_hosts_of_one_site_have_a_share_of_the_places(
+async def test_hosts_of_one_domain_share_two_fetches(
     auth_sqlite_url: str, clock: MovableClock, signer: AssertingClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("auth_service.outgoing.requests.REQUEST_TIMEOUT", PATIENCE)
-    network = Silent(KeysHost(signer.key))
+    network = SilentNetwork(KeysHost(signer.key))
     names = [f"hostile-{number}" for number in range(4)]
     declared = [at(name, f"{name}.one-owner.silent", clock, signer) for name in names]
     declared.append(at("honest", "honest.example", clock, signer))
@@ -252,7 +254,7 @@ async def test_the_hosts_of_one_site_have_a_share_of_the_places(
         await asyncio.gather(*asking)
 
 
-async def test_a_key_that_would_keep_us_busy_is_not_used(auth_sqlite_url: str, clock: MovableClock) -> None:
+async def test_too_costly_key_is_not_used(auth_sqlite_url: str, clock: MovableClock) -> None:
     signer = AssertingClient("signer", clock, RSAKey.generate_key(4104, {"kid": "k1"}), "RS256")
     with pytest.raises(ValidationError, match="at most 4096 bits"):
         declared_settings(auth_sqlite_url, client=[signer.declared()])

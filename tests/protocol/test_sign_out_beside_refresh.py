@@ -1,4 +1,4 @@
-"""A sign-out locks the login session and then its token families, a refresh its family first: neither waits in vain."""
+"""A sign-out locks the login session first, a refresh its token family: they must not deadlock."""
 
 import asyncio
 
@@ -15,11 +15,11 @@ def auth_database_url(auth_postgresql_url: str) -> str:
     return auth_postgresql_url
 
 
-async def test_a_refresh_beside_a_sign_out_neither_hangs_nor_survives(
+async def test_refresh_during_a_sign_out_does_not_deadlock_and_is_revoked(
     auth: AuthService, rp: RelyingParty, clock: MovableClock
 ) -> None:
     refresh_token = (await rp.tokens())["refresh_token"]
-    clock.advance(seconds=61)  # from now on a refresh also writes when the session was last seen
+    clock.advance(seconds=61)  # so that a refresh also writes when the session was last seen
     async with await psycopg.AsyncConnection.connect(auth.settings.database_url) as signing_out:
         ended = await signing_out.execute("UPDATE login_sessions SET ended_at = 1 RETURNING sid")
         (sid,) = await ended.fetchone() or ("",)

@@ -1,6 +1,6 @@
-"""Signing out at the same instant as redeeming and refreshing: whoever wins, nothing is alive under an ended login.
+"""Sign-out concurrent with redemption and refresh: no token family outlives its login session.
 
-On PostgreSQL, where units of work really run beside each other; SQLite has one writer and hides the race.
+On PostgreSQL, where units of work run concurrently. SQLite has one writer, so the race does not occur.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ async def auth(auth_postgresql_url: str) -> AsyncIterator[AuthService]:
         yield running
 
 
-def alive_under_an_ended_login(connection: Connection) -> list[Any]:
+def live_families_of_ended_logins(connection: Connection) -> list[Any]:
     query = select(token_families.c.family_id).join(login_sessions, login_sessions.c.sid == token_families.c.sid)
     ended = login_sessions.c.ended_at.is_not(None)
     return list(connection.execute(query.where(ended, token_families.c.revoked_at.is_(None))))
@@ -33,28 +33,28 @@ def signed_out(connection: Connection) -> int:
     return len(list(connection.execute(select(login_sessions).where(login_sessions.c.ended_at.is_not(None)))))
 
 
-async def test_no_family_outlives_its_login(auth: AuthService) -> None:
+async def test_no_token_family_outlives_its_login_session(auth: AuthService) -> None:
     for _ in range(ROUNDS):
         rp = auth.relying_party("app-one")
-        given = [await rp.tokens() for _ in range(3)]
+        issued = [await rp.tokens() for _ in range(3)]
         codes = [await rp.authorization_code() for _ in range(3)]
         await asyncio.gather(
             *(rp.token(code) for code in codes[:2]),
-            *(rp.refresh(tokens["refresh_token"]) for tokens in given[:2]),
-            _sign_out(rp, given[0]["id_token"]),
+            *(rp.refresh(tokens["refresh_token"]) for tokens in issued[:2]),
+            _sign_out(rp, issued[0]["id_token"]),
             rp.token(codes[2]),
-            rp.refresh(given[2]["refresh_token"]),
+            rp.refresh(issued[2]["refresh_token"]),
             rp.authorize(),
         )
     assert await auth.store.read(signed_out) == ROUNDS
-    assert await auth.store.read(alive_under_an_ended_login) == []
+    assert await auth.store.read(live_families_of_ended_logins) == []
 
 
 async def _sign_out(rp: RelyingParty, id_token: str) -> None:
     assert "You are signed out" in (await rp.browser.open(f"/logout?id_token_hint={id_token}")).text
 
 
-async def test_what_was_given_in_that_instant_is_dead(auth: AuthService) -> None:
+async def test_tokens_issued_during_a_sign_out_are_revoked(auth: AuthService) -> None:
     for _ in range(ROUNDS):
         rp = auth.relying_party("app-one")
         tokens = await rp.tokens()

@@ -1,4 +1,4 @@
-"""Two spellings of one email address have one key."""
+"""The key under which an email address is looked up: the same for all its spellings."""
 
 import pytest
 
@@ -12,11 +12,11 @@ from auth_service.store.users.users import email_key
         *("ada@xn--bcher-kva.example", "Ada@XN--BCHER-KVA.example"),
     ],
 )
-def test_a_domain_in_its_xn_form_is_the_one_in_unicode(spelling: str) -> None:
+def test_all_spellings_of_an_internationalized_domain_have_one_key(spelling: str) -> None:
     assert email_key(spelling) == "ada@bücher.example"
 
 
 @pytest.mark.parametrize("email", ["xn--bcher-kva@example.com", "ada@xn--example-.com", "ada@xn--.com", "xn--", ""])
-def test_only_a_valid_label_of_the_domain_is_read_so(email: str) -> None:
-    """Anything else would let one address pose as another."""
+def test_only_valid_xn_labels_of_the_domain_are_decoded(email: str) -> None:
+    """Otherwise one address could stand for another."""
     assert email_key(email) == email

@@ -1,4 +1,4 @@
-"""Keys of clients that have proven themselves are kept, however many others there are."""
+"""The cache of client keys: callers cannot evict the keys of proven and of declared clients."""
 
 import dataclasses
 from collections.abc import Callable
@@ -15,7 +15,7 @@ JWKS = {"keys": [jwk_of(new_key("ES256"))]}
 
 
 def client(name: str, **values: Any) -> Client:
-    """With nothing but what the cache looks at."""
+    """A client with only the fields that the cache reads."""
     nothing: dict[str, Any] = {field.name: None for field in dataclasses.fields(Client)}
     return Client(**nothing | {"client_id": name, **values})
 
@@ -29,18 +29,18 @@ def registered(name: str) -> Client:
 
 
 @pytest.mark.parametrize("is_proven", [False, True])
-def test_registered_clients_evict_no_keys_of_a_declared_one(is_proven: bool) -> None:
+def test_self_registered_clients_evict_no_keys_of_a_declared_client(is_proven: bool) -> None:
     cache = KeyCache()
     known = cache.entry(declared("app"))
     for number in range(MAX_CLIENTS + 5):
-        cache.entry(registered(f"stranger-{number}"))
+        cache.entry(registered(f"other-{number}"))
         if is_proven:
-            cache.mark_proven(registered(f"stranger-{number}"))
+            cache.mark_proven(registered(f"other-{number}"))
     assert cache.entry(declared("app")) is known
 
 
 @pytest.mark.parametrize("kind", [declared, registered])
-def test_clients_without_a_good_signature_evict_no_keys_of_one_that_had_it(kind: Callable[[str], Client]) -> None:
+def test_unproven_clients_evict_no_keys_of_a_proven_client(kind: Callable[[str], Client]) -> None:
     cache = KeyCache()
     known = cache.entry(kind("app"))
     cache.mark_proven(kind("app"))
@@ -49,7 +49,7 @@ def test_clients_without_a_good_signature_evict_no_keys_of_one_that_had_it(kind:
     assert cache.entry(kind("app")) is known
 
 
-def test_a_client_with_other_metadata_has_other_keys_that_are_not_proven() -> None:
+def test_changed_metadata_gives_a_new_unproven_entry() -> None:
     cache = KeyCache()
     known = cache.entry(registered("app"))
     cache.mark_proven(registered("app"))
@@ -68,5 +68,5 @@ def test_a_client_with_other_metadata_has_other_keys_that_are_not_proven() -> No
         ("", ""),
     ],
 )
-def test_a_site_is_the_last_two_labels_or_an_address(host: str, domain: str) -> None:
+def test_domain_is_the_last_two_labels_or_an_address(host: str, domain: str) -> None:
     assert domain_of(host) == domain

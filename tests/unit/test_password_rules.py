@@ -1,4 +1,4 @@
-"""One rule for new passwords, whether a command or the configuration file sets them."""
+"""The rules for new passwords, for commands and for the configuration file."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Passwords: what is accepted, what is replaced, and that nothing about them is ever an error."""
+"""Hashing: accepted and replaced hashes, equal work for failed logins, and no error for any input."""
 
 import asyncio
 import base64
@@ -91,7 +91,7 @@ def passwords() -> Iterator[Passwords]:
     passwords.close()
 
 
-async def test_a_password_matches_its_own_hash_and_no_other(passwords: Passwords) -> None:
+async def test_password_matches_only_its_own_hash(passwords: Passwords) -> None:
     password_hash = passwords.hash("correct horse")
     assert password_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert await passwords.verify("correct horse", password_hash) == Verdict(matches=True)
@@ -115,7 +115,7 @@ IN_USE = {
 
 
 @pytest.mark.parametrize("guess", ["wrong", DECOMPOSED, "", *IMPOSSIBLE])
-async def test_a_failed_login_takes_the_same_work_for_every_account(guess: str) -> None:
+async def test_failed_login_takes_the_same_work_for_every_account(guess: str) -> None:
     passwords = Passwords(threads=1)
     in_use = [cost for cost in map(cost_of, filter(None, IN_USE.values())) if cost is not None]
     work = {
@@ -135,7 +135,7 @@ async def test_a_failed_login_takes_the_same_work_for_every_account(guess: str) 
         assert done == work["no user"], name
 
 
-async def test_the_right_password_takes_only_the_work_of_its_own_hash(passwords: Passwords) -> None:
+async def test_right_password_takes_only_the_work_of_its_own_hash(passwords: Passwords) -> None:
     in_use = [cost for cost in map(cost_of, filter(None, IN_USE.values())) if cost is not None]
     verdict = await passwords.verify("password", IN_USE["Django PBKDF2"], in_use=in_use)
     assert verdict.work == {"pbkdf2_sha256": 1000}
@@ -150,28 +150,30 @@ async def test_the_right_password_takes_only_the_work_of_its_own_hash(passwords:
         "pbkdf2_sha256$10000001$seasalt$YlZ2Vggtqdc61YjArZuoApoBh9JNGYoDRBUGu6tcJQo=",
     ],
 )
-def test_a_hash_that_would_keep_all_logins_waiting_is_not_taken_over(password_hash: str) -> None:
+def test_too_costly_hash_is_not_accepted(password_hash: str) -> None:
     assert not Passwords.identify(password_hash)
 
 
-async def test_a_user_who_does_not_exist_has_no_password(passwords: Passwords) -> None:
-    for guess in ("", "nobody's", "somebody's", *IMPOSSIBLE):
+async def test_no_password_matches_for_an_unknown_user(passwords: Passwords) -> None:
+    for guess in ("", "a password", "another password", *IMPOSSIBLE):
         assert await passwords.verify(guess, None) == Verdict(matches=False)
 
 
-async def test_one_password_typed_on_two_keyboards_is_one_password(passwords: Passwords) -> None:
+async def test_composed_and_decomposed_characters_are_the_same_password(passwords: Passwords) -> None:
     assert (await passwords.verify(DECOMPOSED, passwords.hash(COMPOSED))).matches
     assert (await passwords.verify(COMPOSED, passwords.hash(DECOMPOSED))).matches
 
 
 @pytest.mark.parametrize("spelling", [COMPOSED, DECOMPOSED])
-async def test_another_systems_hash_is_of_the_password_as_typed_or_in_nfc(passwords: Passwords, spelling: str) -> None:
+async def test_hash_of_another_system_matches_the_password_as_typed_or_in_nfc(
+    passwords: Passwords, spelling: str
+) -> None:
     assert (await passwords.verify(spelling, django_pbkdf2(spelling))).matches
     assert (await passwords.verify(DECOMPOSED, django_pbkdf2(COMPOSED))).matches
 
 
 @pytest.mark.parametrize("system", OF_OTHER_SYSTEMS)
-async def test_hashes_of_other_systems_are_accepted_and_replaced(passwords: Passwords, system: str) -> None:
+async def test_hash_of_another_system_is_accepted_and_replaced(passwords: Passwords, system: str) -> None:
     password, password_hash = OF_OTHER_SYSTEMS[system]
     assert passwords.identify(password_hash)
     cost = cost_of(password_hash)
@@ -183,7 +185,7 @@ async def test_hashes_of_other_systems_are_accepted_and_replaced(passwords: Pass
     assert await passwords.verify(password, verdict.better_hash) == Verdict(matches=True)
 
 
-async def test_what_bcrypt_never_read_does_not_become_part_of_the_password(passwords: Passwords) -> None:
+async def test_bytes_that_bcrypt_ignores_do_not_become_part_of_the_password(passwords: Passwords) -> None:
     read = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
     password_hash = "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui"
     assert await passwords.verify(read + "chars after 72 are ignored", password_hash) == Verdict(matches=True)
@@ -191,19 +193,19 @@ async def test_what_bcrypt_never_read_does_not_become_part_of_the_password(passw
 
 
 @pytest.mark.parametrize("password_hash", MALFORMED)
-async def test_a_malformed_hash_is_a_failed_login(passwords: Passwords, password_hash: str) -> None:
+async def test_malformed_hash_matches_no_password(passwords: Passwords, password_hash: str) -> None:
     assert not passwords.identify(password_hash)
     assert await passwords.verify("password", password_hash) == Verdict(matches=False)
 
 
 @pytest.mark.parametrize("password", IMPOSSIBLE)
-async def test_an_impossible_password_is_a_failed_login(passwords: Passwords, password: str) -> None:
+async def test_impossible_password_matches_no_hash(passwords: Passwords, password: str) -> None:
     assert await passwords.verify(password, passwords.hash("password")) == Verdict(matches=False)
     with pytest.raises(ValueError, match="at most 1024 characters"):
         passwords.hash(password)
 
 
-async def test_a_long_password_counts_to_its_end(passwords: Passwords) -> None:
+async def test_every_character_of_a_long_password_counts(passwords: Passwords) -> None:
     longest = "\U0001f511" * 1024
     password_hash = passwords.hash(longest)
     assert (await passwords.verify(longest, password_hash)).matches
@@ -211,10 +213,10 @@ async def test_a_long_password_counts_to_its_end(passwords: Passwords) -> None:
 
 
 SLOW = django_pbkdf2("password", rounds=1_000_000)
-"""Still being hashed when the next few lines of a test have run."""
+"""Takes longer to verify than the next few lines of a test take to run."""
 
 
-async def test_whoever_finds_the_queue_full_is_told_to_come_again() -> None:
+async def test_full_queue_refuses_with_retry_after() -> None:
     passwords = Passwords(threads=1, queue=1)
     outcomes = await asyncio.gather(*(passwords.verify("x", SLOW) for _ in range(5)), return_exceptions=True)
     passwords.close()
@@ -224,7 +226,7 @@ async def test_whoever_finds_the_queue_full_is_told_to_come_again() -> None:
         assert refusal.retry_after == 1
 
 
-async def test_whoever_gives_up_waiting_leaves_the_place_to_another() -> None:
+async def test_cancelled_caller_frees_its_place_in_the_queue() -> None:
     passwords = Passwords(threads=1, queue=1)
     first = asyncio.create_task(passwords.verify("x", SLOW))
     second = asyncio.create_task(passwords.verify("x", SLOW))
@@ -238,7 +240,7 @@ async def test_whoever_gives_up_waiting_leaves_the_place_to_another() -> None:
     passwords.close()
 
 
-async def test_after_closing_nobody_waits_for_an_answer() -> None:
+async def test_verify_is_refused_after_close() -> None:
     passwords = Passwords(threads=1)
     passwords.close()
     with pytest.raises(TemporarilyUnavailable):
@@ -246,7 +248,7 @@ async def test_after_closing_nobody_waits_for_an_answer() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere niceness belongs to the whole process")
-async def test_hashing_gives_way_to_other_work(passwords: Passwords) -> None:
+async def test_hashing_threads_have_a_higher_niceness(passwords: Passwords) -> None:
     await passwords.verify("x", None)
     expected = min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
     threads = [thread.native_id for thread in threading.enumerate() if thread.name.startswith("passwords")]

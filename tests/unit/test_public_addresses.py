@@ -1,4 +1,4 @@
-"""Which addresses are the open internet's."""
+"""The addresses that are on the public internet."""
 
 from ipaddress import ip_address
 
@@ -24,7 +24,7 @@ from auth_service.outgoing.public_addresses import is_public
         "64:ff9b::1.1.1.1",
     ],
 )
-def test_what_anybody_could_have_asked_is_public(address: str) -> None:
+def test_addresses_on_the_internet_are_public(address: str) -> None:
     assert is_public(ip_address(address))
 
 
@@ -38,11 +38,11 @@ def test_what_anybody_could_have_asked_is_public(address: str) -> None:
         "100.100.100.200",
         "127.0.0.1",
         "127.255.255.254",
-        "168.63.129.16",  # Azure's host
-        "169.254.169.254",  # metadata of many clouds
+        "168.63.129.16",  # the host of Azure virtual machines
+        "169.254.169.254",  # metadata service of many clouds
         "172.16.0.1",
         "172.31.255.255",
-        "192.0.0.192",  # metadata of Oracle's
+        "192.0.0.192",  # metadata service of Oracle Cloud
         "192.0.2.1",
         "192.88.99.1",
         "192.168.1.1",
@@ -55,7 +55,7 @@ def test_what_anybody_could_have_asked_is_public(address: str) -> None:
         "255.255.255.255",
         "::",
         "::1",
-        "::127.0.0.1",  # IPv4-compatible, long deprecated
+        "::127.0.0.1",  # IPv4-compatible, deprecated
         "::1.1.1.1",
         "::ffff:127.0.0.1",
         "::ffff:10.0.0.1",
@@ -64,7 +64,7 @@ def test_what_anybody_could_have_asked_is_public(address: str) -> None:
         "64:ff9b::127.0.0.1",
         "64:ff9b::10.0.0.1",
         "64:ff9b::a9fe:a9fe",
-        "64:ff9b:1::1.1.1.1",  # NAT64 of a network's own
+        "64:ff9b:1::1.1.1.1",  # a local NAT64 prefix
         "100::1",
         "2001::1",  # Teredo
         "2001:0:4136:e378:8000:63bf:3fff:fdd2",
@@ -78,7 +78,7 @@ def test_what_anybody_could_have_asked_is_public(address: str) -> None:
         "4000::1",
         "5f00::1",
         "fc00::1",
-        "fd00:ec2::254",  # metadata of Amazon's
+        "fd00:ec2::254",  # metadata service of AWS
         "fe80::1",
         "fe80::1%eth0",
         "2606:4700::1%eth0",
@@ -87,5 +87,5 @@ def test_what_anybody_could_have_asked_is_public(address: str) -> None:
         "ff0e::1",
     ],
 )
-def test_everything_else_is_not(address: str) -> None:
+def test_special_purpose_addresses_are_not_public(address: str) -> None:
     assert not is_public(ip_address(address))

@@ -1,4 +1,4 @@
-"""One line per refusal, with a bound on the number of lines, and no text of the caller."""
+"""The log of refusals: one line each, a bound on the lines, and no text of the caller."""
 
 import pytest
 from starlette.types import Scope
@@ -37,7 +37,7 @@ def refusal_log(clock: Seconds) -> RefusalLog:
     return RefusalLog(AuthMetrics(None, version="1", endpoints=["/token"]), clock)
 
 
-def test_a_refusal_line_holds_only_the_facts_that_are_known(refusal_log: RefusalLog) -> None:
+def test_refusal_line_contains_only_the_known_facts(refusal_log: RefusalLog) -> None:
     scope = scope_from("192.0.2.1")
     token = request_facts.set(RequestFacts(scope, client_id="bot", auth_method="client_secret_post"))
     try:
@@ -60,9 +60,7 @@ def test_a_refusal_line_holds_only_the_facts_that_are_known(refusal_log: Refusal
     }
 
 
-def test_a_flood_from_one_address_writes_a_burst_and_then_one_line_a_second(
-    refusal_log: RefusalLog, clock: Seconds
-) -> None:
+def test_one_address_writes_a_burst_and_then_one_line_a_second(refusal_log: RefusalLog, clock: Seconds) -> None:
     with logging_as_served("INFO") as log:
         for _ in range(1000):
             refusal_log.write(scope_from("192.0.2.1"), InvalidClient(), status=401)
@@ -70,7 +68,7 @@ def test_a_flood_from_one_address_writes_a_burst_and_then_one_line_a_second(
     assert len(refusals(log)) == pytest.approx(LineLimit.BURST + 10, abs=1)
 
 
-def test_a_flood_from_one_address_does_not_hide_the_refusals_of_another(refusal_log: RefusalLog) -> None:
+def test_refusals_of_one_address_do_not_hide_those_of_another(refusal_log: RefusalLog) -> None:
     with logging_as_served("INFO") as log:
         for number in range(500):
             refusal_log.write(scope_from(f"2001:db8:1:{number:x}::1"), InvalidClient(), status=401)  # one /48
@@ -80,7 +78,7 @@ def test_a_flood_from_one_address_does_not_hide_the_refusals_of_another(refusal_
     assert lines[-1]["reason"] == "wrong_secret"
 
 
-def test_floods_from_many_addresses_are_bounded_together(refusal_log: RefusalLog, clock: Seconds) -> None:
+def test_lines_of_all_addresses_together_are_bounded(refusal_log: RefusalLog, clock: Seconds) -> None:
     with logging_as_served("INFO") as log:
         for number in range(5000):
             address = f"198.51.{number // 250}.{number % 250}"
@@ -92,7 +90,7 @@ def test_floods_from_many_addresses_are_bounded_together(refusal_log: RefusalLog
     assert len(refusals(log)) == LineLimit.TOTAL_BURST + LineLimit.TOTAL_RATE
 
 
-def test_lines_that_were_left_out_are_counted_in_a_line_of_their_own(refusal_log: RefusalLog, clock: Seconds) -> None:
+def test_number_of_suppressed_lines_is_logged(refusal_log: RefusalLog, clock: Seconds) -> None:
     with logging_as_served("INFO") as log:
         for _ in range(LineLimit.BURST + 7):
             refusal_log.write(scope_from("192.0.2.1"), InvalidClient(), status=401)
@@ -102,7 +100,7 @@ def test_lines_that_were_left_out_are_counted_in_a_line_of_their_own(refusal_log
     assert report["count"] == 7
 
 
-def test_addresses_that_are_remembered_are_bounded(clock: Seconds) -> None:
+def test_number_of_remembered_addresses_is_bounded(clock: Seconds) -> None:
     limit = LineLimit(clock)
     for number in range(LineLimit.MAX_SITES + 100):
         clock.now += 1
@@ -125,9 +123,9 @@ def test_addresses_that_are_remembered_are_bounded(clock: Seconds) -> None:
         ("https://app.example/\ud800", "https://app.example/?"),
     ],
 )
-def test_a_refused_address_is_logged_without_user_query_and_fragment(uri: str, logged: str) -> None:
+def test_refused_address_is_logged_without_user_query_and_fragment(uri: str, logged: str) -> None:
     assert printable_address(uri) == logged
 
 
-def test_a_refused_address_is_bounded() -> None:
+def test_logged_address_is_bounded() -> None:
     assert len(printable_address("https://app.example/" + "a" * 100_000)) <= MAX_PRINTED_ADDRESS + 3
