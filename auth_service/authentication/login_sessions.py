@@ -4,9 +4,6 @@ import hashlib
 import logging
 import secrets
 
-from starlette.requests import Request
-from starlette.responses import Response
-
 from auth_service.http.cookies import Cookie
 from auth_service.store.users import login_sessions
 from auth_service.store.users.login_sessions import CredentialUse, Lifetime, LoginSession, NewLoginSession
@@ -73,15 +70,6 @@ class LoginSessions:
         if hashed is None:
             return False
         return await self._store.write(login_sessions.end_login_session, hashed, now=self._clock())
-
-    async def current(self, request: Request) -> LoginSession | None:
-        return await self.find(self.cookie.read(request))
-
-    def fingerprint(self, request: Request) -> str:
-        return fingerprint(self.cookie.read(request))
-
-    def expire_cookie(self, response: Response) -> None:
-        self.cookie.expire(response)
 
 
 def cookie_hash(cookie: str | None) -> bytes | None:

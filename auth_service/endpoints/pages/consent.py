@@ -5,6 +5,7 @@ import json
 
 from fastapi import APIRouter, Request, Response
 
+from auth_service.authentication.login_sessions import fingerprint
 from auth_service.authorization.authorizer import ConsentDue
 from auth_service.authorization.consent_rules import is_local_program, scopes_to_consent
 from auth_service.authorization.pending import BrowserState, CheckedAuthorization
@@ -93,7 +94,8 @@ async def consent(
             case NotGiven.CLIENT_CHANGED:
                 registry.forget(client.client_id)
                 raise ClientChanged(restart_url=restart_url)
-    browser = BrowserState(login_session, login_sessions.fingerprint(request), completed_page="consent")
+    session_fingerprint = fingerprint(login_sessions.cookie.read(request))
+    browser = BrowserState(login_session, session_fingerprint, completed_page="consent")
     return respond(await authorizer.continue_checked(authorization, browser), state_signer)
 
 

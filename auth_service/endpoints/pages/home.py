@@ -12,7 +12,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/", response_class=Response)
 @PAGE
 async def home(request: Request, login_sessions: LoginSessionsDep, issuer: IssuerUrl) -> Response:
-    login_session = await login_sessions.current(request)
+    login_session = await login_sessions.find(login_sessions.cookie.read(request))
     if login_session is None:
         return page("index", issuer=issuer)
     name = login_session.claims.get("name") or login_session.email

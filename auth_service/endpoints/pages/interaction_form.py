@@ -80,7 +80,7 @@ class InteractionForms:
         `purpose` and `subject` are those of the page's CSRF token. Raises LoginEnded, or CrossOriginForm if the token
         is for another session, page or subject.
         """
-        login_session = await self._login_sessions.current(request)
+        login_session = await self._login_sessions.find(self._login_sessions.cookie.read(request))
         if login_session is None:
             raise LoginEnded
         if not self._state_signer.check_csrf_token(form.get("csrf", ""), login_session.sid, purpose, subject):

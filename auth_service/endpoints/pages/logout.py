@@ -64,7 +64,7 @@ class SignOut:
             self._metrics.revocations.inc("logout")
         self._logout_delivery.wake()
         response = self._response(logout_request, may_redirect=may_redirect)
-        self._login_sessions.expire_cookie(response)
+        self._login_sessions.cookie.expire(response)
         return response
 
     def _response(self, logout_request: LogoutRequest, *, may_redirect: bool) -> Response:
@@ -122,7 +122,7 @@ async def logout(
     """Sign the user out if the hint belongs to this login; otherwise ask first (RP-Initiated Logout §2)."""
     query = raw_query(request)
     logout_request = await parser.parse(query)
-    login_session = await login_sessions.current(request)
+    login_session = await login_sessions.find(login_sessions.cookie.read(request))
     client, url = logout_request.client, logout_request.return_url
     if login_session is None:
         # Without a genuine hint, an attacker may have written the link.
@@ -164,6 +164,6 @@ async def logout_confirmed(
     """Sign the user out. The page has named the target, so the redirect to it is allowed."""
     form = await forms.read(request, restart="/logout")
     logout_request = await parser.parse(form.state.query)
-    if await login_sessions.current(request) is not None:
+    if await login_sessions.find(login_sessions.cookie.read(request)) is not None:
         await forms.require_session(request, form, purpose="logout", subject=form["request"])
     return await sign_out.complete(request, logout_request, may_redirect=True)

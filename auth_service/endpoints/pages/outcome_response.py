@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request, Response
 
-from auth_service.authentication.login_sessions import LoginSessions
+from auth_service.authentication.login_sessions import LoginSessions, fingerprint
 from auth_service.authorization.authorizer import ConsentDue, LoginDue, Outcome, ToClient
 from auth_service.authorization.pending import BrowserState, PendingAuthorization
 from auth_service.client_metadata.redirect_uris import shown_target
@@ -15,7 +15,8 @@ from auth_service.telemetry.refusal_log import log_refusal
 
 
 async def browser_state(request: Request, login_sessions: LoginSessions) -> BrowserState:
-    return BrowserState(await login_sessions.current(request), login_sessions.fingerprint(request))
+    cookie = login_sessions.cookie.read(request)
+    return BrowserState(await login_sessions.find(cookie), fingerprint(cookie))
 
 
 def respond(outcome: Outcome, state_signer: StateSigner) -> Response:
