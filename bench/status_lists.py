@@ -31,7 +31,7 @@ from auth_service.store.tokens.revocations import revoke_family
 from auth_service.vocabulary.timing import KEEP_ENDED_SECONDS
 from tallystick import base64url
 from tallystick.jwk import PublicKey, SigningKey, parse_jwk_set
-from tallystick.status_list import read_status_list
+from tallystick.status_list import parse_status_list
 from tallystick_service.store import Store
 from tallystick_service.store.migrations import migrate
 
@@ -90,7 +90,7 @@ def the_list(living: int, revoked_share: float) -> None:
 
     token = build()
     tracemalloc.start()
-    held = read_status_list(token, uri=uri, key=public_key, now=NOW)
+    held = parse_status_list(token, uri=uri, key=public_key, now=NOW)
     kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     indexes = random.Random(2).sample(range(size), 100_000)
@@ -102,7 +102,7 @@ def the_list(living: int, revoked_share: float) -> None:
     show("the list", f"{size:,} bits, {size // 8 // 1024:,} KiB before compression")
     show("bytes on the wire", f"{len(token):,}")
     show("to build and sign", f"{milliseconds(build):.1f} ms")
-    taking_in = milliseconds(lambda: read_status_list(token, uri=uri, key=public_key, now=NOW))
+    taking_in = milliseconds(lambda: parse_status_list(token, uri=uri, key=public_key, now=NOW))
     show("to verify and take in", f"{taking_in:.1f} ms")
     show("memory of a verifier", f"{kept / 1024:,.0f} KiB kept, {peak / 1024:,.0f} KiB while it is taken in")
     show("to look up an index", f"{1e6 * look_up:.2f} µs")

@@ -1,8 +1,8 @@
 """What looking up the status costs a request whose token is remembered: `python -m bench.status_look_up`.
 
-In this process, without HTTP: `Verifier.verify` of a remembered token with a status, beside the same without one, in
-turns. The list is as for five million live tokens, of which one in a thousand is revoked; what it takes to read such a
-list is printed, too.
+In this process, without HTTP: `RemoteVerifier.verify` of a cached token with a status, beside the same without one, in
+turns. The list is as for five million live tokens, of which one in a thousand is revoked. The time to parse such a list
+is printed, too.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from tallystick import base64url
 from tallystick.jwk import SigningKey, public_jwk, thumbprint_of
 from tallystick.jwt import sign
 from tallystick.remote.issuer import RemoteIssuer
-from tallystick.status_check import StatusPolicy
-from tallystick.status_list import read_status_list
-from tallystick.verifier import Verifier
+from tallystick.remote.verifier import RemoteVerifier
+from tallystick.status_list import parse_status_list
+from tallystick.verifier import StatusPolicy
 
 ISSUER, AUDIENCE, URI = "https://id.example.com", "https://api.example.com", "https://id.example.com/status-lists/1"
 LIVE = 5_000_000
@@ -44,7 +44,7 @@ async def main() -> None:
     )
     print(f"a list of {SIZE:,} bits, {LIVE // 1000:,} set: {len(token):,} bytes on the wire, {SIZE // 8:,} in memory")
     begin = perf_counter()
-    read_status_list(token, uri=URI, key=key.public, now=now)
+    parse_status_list(token, uri=URI, key=key.public, now=now)
     print(f"to verify and take in: {1000 * (perf_counter() - begin):.1f} ms, in a thread")
 
     jwks = json.dumps({"keys": [public_jwk(key.public.key, kid=key.kid, alg=key.alg)]})
@@ -57,7 +57,8 @@ async def main() -> None:
         issuer = RemoteIssuer(
             ISSUER, jwks_uri=f"{ISSUER}/keys", transport=httpx.MockTransport(answer), follow_every=3600
         )
-        verifier = Verifier(issuer, AUDIENCE, status_policy=policy)
+        issuer.start()
+        verifier = RemoteVerifier(issuer, AUDIENCE, status_policy=policy)
         claims = {"iss": ISSUER, "sub": "user-1", "aud": AUDIENCE, "client_id": "app", "jti": "1", "iat": now}
         claims |= {"exp": now + 600, "scope": "notes:read"}
         plain = sign(claims, key, typ="at+jwt")

@@ -18,7 +18,7 @@ from resource_service.problems import render_problems
 from resource_service.settings import Settings
 from tallystick.clock import Clock, system_clock
 from tallystick.fastapi import Tallystick
-from tallystick.remote.issuer import FOLLOW_EVERY
+from tallystick.remote.issuer import FOLLOW_INTERVAL
 from tallystick_service.asgi import Head, MetricsEndpoint, RequestId, SecurityHeaders
 from tallystick_service.asgi.docs_page import add_docs_page
 from tallystick_service.asgi.endpoints import endpoints_of
@@ -34,7 +34,7 @@ def create_app(
     clock: Clock = system_clock,
     transport: httpx.AsyncBaseTransport | None = None,
     *,
-    follow_every: float = FOLLOW_EVERY,
+    follow_every: float = FOLLOW_INTERVAL,
     counters: SharedCounters | None = None,
     metrics_port: int | None = None,
 ) -> FastAPI:
@@ -93,7 +93,7 @@ def create_app(
         app.include_router(router)
     add_docs_page(app, client_id=settings.docs_client_id, scopes=list(SCOPES), connect_src=[_origin(settings.issuer)])
     metrics = app.state.metrics = NotesMetrics(counters, version=VERSION, endpoints=endpoints_of(app.routes))
-    metrics.watch_followed(auth.followed)
+    metrics.watch_issuer(auth.health)
     document_problems(app)
     render_problems(app)
     app.add_middleware(CrossOrigin, allowed_origins=settings.allowed_origins)

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from tallystick.fastapi import VERDICTS
-from tallystick.followed import Followed
+from tallystick.fastapi import VERDICTS, IssuerHealth
 from tallystick_service.metrics import SharedCounters
 from tallystick_service.metrics.metrics import OTHER
 from tallystick_service.metrics.service import ServiceMetrics
@@ -41,11 +40,12 @@ class NotesMetrics(ServiceMetrics):
             fetched=(*FETCHED, OTHER),
         )
 
-    def watch_followed(self, followed: Callable[[], Followed]) -> None:
+    def watch_issuer(self, health: Callable[[], IssuerHealth]) -> None:
+        """Collect the health of the issuer with every scrape."""
         counted: dict[str, int] = {}
 
-        def look() -> None:
-            now = followed()
+        def collect() -> None:
+            now = health()
             self._keys_age.set(now.keys_age)
             self._status_list_age.set(now.status_age)
             self._failing_closed.set(now.is_failing_closed)
@@ -53,4 +53,4 @@ class NotesMetrics(ServiceMetrics):
                 self._failed_fetches.inc(fetched, by=failures - counted.get(fetched, 0))
                 counted[fetched] = failures
 
-        self.metrics.add_collector(look)
+        self.metrics.add_collector(collect)

@@ -1,9 +1,18 @@
-"""Bearer tokens in HTTP: Authorization in, WWW-Authenticate out (RFC 6750, RFC 9470, RFC 9728 §5.1).
+"""Requests with an access token: the order of the checks and the challenge, for every framework. No I/O.
 
-Knows no framework.
+RFC 6750 (bearer tokens), RFC 9470 (step-up authentication), RFC 9728 §5.1 (resource metadata).
+
+An adapter handles a request in this order:
+
+    request = AccessTokenRequest(method, url, authorization)
+    claims = await verifier.verify(request.access_token())
+    resource.accept(request, claims, now=now)
+
+and answers a BearerError or TemporarilyUnavailable of any step with `resource.refuse(error)`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 from tallystick.claims import AccessTokenClaims
 from tallystick.clock import LEEWAY
@@ -14,14 +23,132 @@ from tallystick.errors import (
     InvalidBearerRequest,
     InvalidToken,
     MissingToken,
+    TemporarilyUnavailable,
 )
+from tallystick.refusal_warnings import RefusalWarnings
+from tallystick.scope import parse_scope
+
+VERDICTS = (
+    "accepted",
+    "no_token",
+    "invalid_request",  # several Authorization headers
+    *("malformed", "unknown_key", "bad_signature", "bad_claims", "wrong_issuer", "wrong_audience"),
+    *("expired", "not_yet_valid", "revoked", "status_unknown"),
+    "insufficient_scope",
+    "insufficient_user_authentication",
+    "temporarily_unavailable",
+)
+"""The outcomes of a request that needs a token, for metrics. An InvalidToken has its `reason` as verdict."""
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What an endpoint requires of a verified token.
+
+    `scopes`: all of them. `max_age`: a login at most this many seconds ago. `acr_values`: a login with any of these,
+    the preferred one first. Raises ValueError for an invalid scope or acr, and for a `max_age` below 1.
+    """
+
+    scopes: tuple[str, ...] = ()
+    max_age: int | None = None
+    acr_values: Collection[str] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scopes", parse_scope(" ".join(self.scopes)))
+        if self.max_age is not None and self.max_age < 1:
+            raise ValueError("max_age is a number of seconds, at least 1")
+        # An acr is a word of a space-separated list in a quoted string, as a scope is.
+        if isinstance(self.acr_values, str) or parse_scope(" ".join(self.acr_values)) != tuple(self.acr_values):
+            raise ValueError("acr_values are words of printable ASCII without double quote and backslash, each once")
+        object.__setattr__(self, "acr_values", tuple(self.acr_values))
+
+
+@dataclass(slots=True)  # a frozen one takes several times as long to construct
+class AccessTokenRequest:
+    """The parts of an HTTP request that decide about its access token.
+
+    `authorization` has the value of every Authorization header. `url` returns the URL of the request; it is a function,
+    because only a sender-constrained token needs the URL.
+    """
+
+    method: str
+    url: Callable[[], str]
+    authorization: Sequence[str]
+
+    def access_token(self) -> str:
+        """The unverified token of the scheme Bearer. Raises as `bearer_token` does."""
+        return bearer_token(self.authorization)
+
+    def authorize(self, claims: AccessTokenClaims, requirement: Requirement, *, now: int) -> None:
+        """Check the claims of the verified token. `now` is Unix seconds.
+
+        Raises InsufficientScope, then InsufficientUserAuthentication, because a new login gives no scope.
+        """
+        require_scopes(claims, requirement.scopes)
+        if requirement.max_age is not None or requirement.acr_values:
+            require_authentication(claims, max_age=requirement.max_age, acr_values=requirement.acr_values, now=now)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The response to a refused request. `description` is for the body, if the framework has one."""
+
+    status: int
+    description: str
+    headers: dict[str, str]
+
+
+class ProtectedResource:
+    """An endpoint that needs an access token: its challenge, its log lines and its metrics."""
+
+    def __init__(
+        self,
+        requirement: Requirement,
+        *,
+        refusal_warnings: RefusalWarnings,
+        resource_metadata: str | None = None,
+        on_verdict: Callable[[str], None] | None = None,
+    ) -> None:
+        """`resource_metadata` is the URL of the API's metadata (RFC 9728). `on_verdict` is called with one of VERDICTS
+        for each request.
+        """
+        self.requirement = requirement
+        self._refusal_warnings = refusal_warnings
+        self._resource_metadata = resource_metadata
+        self._on_verdict = on_verdict
+
+    def accept(self, request: AccessTokenRequest, claims: AccessTokenClaims, *, now: int) -> None:
+        """Accept a request whose token was verified. Raises as `AccessTokenRequest.authorize` does."""
+        request.authorize(claims, self.requirement, now=now)
+        if self._on_verdict is not None:
+            self._on_verdict("accepted")
+
+    def refuse(self, error: BearerError | TemporarilyUnavailable) -> Refusal:
+        """The response to a request that `accept`, `access_token` or the verifier refused."""
+        if isinstance(error, TemporarilyUnavailable):
+            verdict = "temporarily_unavailable"
+            headers = {"Retry-After": str(error.retry_after)}
+        else:
+            verdict = error.reason if isinstance(error, InvalidToken) else error.error or "no_token"
+            headers = {"WWW-Authenticate": challenge(error, self._resource_metadata)}
+            self._log(error)
+        if self._on_verdict is not None:
+            self._on_verdict(verdict)
+        return Refusal(error.status, error.description, headers | {"Cache-Control": "no-store"})
+
+    def _log(self, error: BearerError) -> None:
+        """Log the reason, except that of an InvalidToken, which the verifier logs."""
+        if isinstance(error, InvalidToken) or not self._refusal_warnings.is_due(error.reason):
+            return
+        needed = {"needed_scope": error.scope} if isinstance(error, InsufficientScope) else {}
+        self._refusal_warnings.write(error.reason, **needed)
 
 
 def bearer_token(authorization: Sequence[str]) -> str:
-    """The access token in a request's Authorization headers, of which `authorization` holds every value.
+    """The access token in a request's Authorization headers. `authorization` has the value of each.
 
-    A token in the query or the body is never looked for (RFC 9700 §4.3.2). Raises MissingToken when there is no header
-    or it is of another scheme, InvalidBearerRequest when there are several, InvalidToken when the scheme stands alone.
+    A token in the query or the body is ignored (RFC 9700 §4.3.2). Raises MissingToken without a header and for another
+    scheme, InvalidBearerRequest for several headers, InvalidToken for a scheme without a token.
     """
     if not authorization:
         raise MissingToken("an access token is required")
@@ -37,7 +164,7 @@ def bearer_token(authorization: Sequence[str]) -> str:
 
 
 def require_scopes(claims: AccessTokenClaims, scopes: Collection[str]) -> None:
-    """Raises InsufficientScope, which names all of `scopes`, unless the token has every one of them."""
+    """Raises InsufficientScope, which names all of `scopes`, unless the token has all of them."""
     if not claims.scopes.issuperset(scopes):
         scope = " ".join(scopes)
         raise InsufficientScope(f"needs the scope {scope}", scope=scope)
@@ -51,11 +178,11 @@ def require_authentication(
     now: int,
     leeway: int = LEEWAY,
 ) -> None:
-    """Raises InsufficientUserAuthentication unless the user's login is as fresh and as strong as this (RFC 9470).
+    """Raises InsufficientUserAuthentication unless the user's login is recent and strong enough (RFC 9470).
 
-    `max_age`: at most so many seconds ago, without leeway; `acr_values`: in one of these ways. A token that does not
-    say so is refused, as is one of a program, which has no login at all. An `auth_time` may be up to `leeway` seconds
-    in the future; one beyond that would stay fresh for as long as it likes.
+    `max_age`: at most this many seconds ago, without leeway. `acr_values`: any of these. A token without the claim is
+    refused, for example that of a client without a user. An `auth_time` more than `leeway` seconds in the future is
+    refused, because it would stay recent for too long.
     """
 
     def refusal(description: str) -> InsufficientUserAuthentication:
@@ -68,10 +195,10 @@ def require_authentication(
 
 
 def challenge(refusal: BearerError, resource_metadata: str | None = None) -> str:
-    """The value of WWW-Authenticate. `resource_metadata` is the URL from which a client learns where tokens are issued.
+    """The value of WWW-Authenticate. `resource_metadata` is the URL of the API's metadata, which names the issuer.
 
-    A request that brought no token gets no error code (RFC 6750 §3.1). Nothing here needs escaping: descriptions,
-    scopes, acr_values and URLs are ours, and made of characters that a quoted string holds as they are.
+    A request without a token gets no error code (RFC 6750 §3.1). Nothing is escaped: descriptions, scopes, acr_values
+    and URLs are not the caller's, and have no character that a quoted string would escape.
     """
     parameters = {"resource_metadata": resource_metadata} if resource_metadata else {}
     if refusal.error:

@@ -9,50 +9,31 @@ async def notes(claims: Annotated[AccessTokenClaims, auth.requires("notes:read")
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Unpack
 from urllib.parse import urlsplit
 
-import httpx
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Security
 from fastapi.openapi.models import OAuth2, OAuthFlowAuthorizationCode, OAuthFlows
 from fastapi.responses import JSONResponse
 from fastapi.security.base import SecurityBase
 
-from tallystick.access_token_request import bearer_token, challenge, require_authentication, require_scopes
+from tallystick.access_token_request import VERDICTS, AccessTokenRequest, ProtectedResource, Requirement
 from tallystick.claims import AccessTokenClaims
 from tallystick.clock import Clock, system_clock
-from tallystick.errors import BearerError, InsufficientScope, InvalidToken, TemporarilyUnavailable
-from tallystick.followed import Followed
-from tallystick.remote.issuer import FOLLOW_EVERY, RemoteIssuer
-from tallystick.remote.status_file import StatusFile
-from tallystick.scope import parse_scope
-from tallystick.status_check import StatusPolicy
+from tallystick.errors import BearerError, TemporarilyUnavailable
+from tallystick.remote.health import IssuerHealth
+from tallystick.remote.issuer import RemoteIssuer
+from tallystick.remote.options import STATUS_MAX_AGE, RemoteOptions, StatusPolicyName, remote_verifier
+from tallystick.remote.verifier import RemoteVerifier
 from tallystick.urls import check_audience, well_known
-from tallystick.verifier import Verifier
 
-StatusPolicyName = Literal["serve_until_exp", "fail_closed"]
+__all__ = ["STATUS_MAX_AGE", "VERDICTS", "IssuerHealth", "StatusPolicyName", "Tallystick"]
 
-VERDICTS = (
-    "accepted",
-    "no_token",
-    "invalid_request",  # several Authorization headers
-    *("malformed", "unknown_key", "bad_signature", "bad_claims", "wrong_issuer", "wrong_audience"),
-    *("expired", "not_yet_valid", "revoked", "status_unknown"),
-    "insufficient_scope",
-    "insufficient_user_authentication",
-    "temporarily_unavailable",
-)
-"""What becomes of a request that needs a token; those of an InvalidToken are its `reason`."""
-
-METADATA_MAX_AGE = 300  # seconds
-STATUS_MAX_AGE = 60
-"""Seconds: what clocks that are half a minute apart, and a list that is signed every ten seconds, leave room for."""
+METADATA_MAX_AGE_SECONDS = 300
 
 
 class Tallystick:
-    """One API: whose tokens it believes, and for which audience."""
+    """One API: the issuer of its tokens, and its audience."""
 
     def __init__(
         self,
@@ -61,52 +42,27 @@ class Tallystick:
         *,
         name: str | None = None,
         scopes: Mapping[str, str] | None = None,
-        jwks_uri: str | None = None,
-        jwks_file: Path | None = None,
-        status_policy: StatusPolicyName = "serve_until_exp",
-        status_max_age: int = STATUS_MAX_AGE,
-        status_file: Path | None = None,
-        follow_every: float = FOLLOW_EVERY,
         authorization_endpoint: str | None = None,
         token_endpoint: str | None = None,
-        clock: Clock = system_clock,
-        transport: httpx.AsyncBaseTransport | None = None,
         on_verdict: Callable[[str], None] | None = None,
+        clock: Clock = system_clock,
+        **options: Unpack[RemoteOptions],
     ) -> None:
-        """`audience` is the URL of this API, as the tokens name it (RFC 8707); a URI of another scheme, such as
-        `api://notes`, has no metadata document (RFC 9728). `name` and `scopes` (each with what it
-        allows, for people to read) are for its metadata and its OpenAPI document; scopes that an endpoint requires
-        need not be listed.
+        """`audience` is the URL of this API in its tokens (RFC 8707). A URI of another scheme, such as `api://notes`,
+        has no metadata document (RFC 9728). `name` and `scopes` (each with a description for users) are for the
+        metadata and the OpenAPI document. Scopes that an endpoint requires need not be listed.
 
-        `jwks_uri`, `jwks_file`, `clock`, `transport`: see RemoteKeySet. `follow_every`: seconds between two looks at
-        the issuer's keys and status lists. `on_verdict` is told one of VERDICTS with every request that needs a token.
+        The endpoints are for the Authorize button of the docs page. They default to /authorize and /token of `issuer`.
+        `on_verdict` is called with one of VERDICTS for each request that needs a token. `options`: see RemoteOptions.
 
-        `status_policy` says what becomes of tokens while nobody can tell whether they were revoked: good until their
-        `exp`, or, with fail_closed, answered with 503 once the list was signed more than `status_max_age` seconds ago.
-        `status_file` holds the first lists, until the issuer tells; it is rewritten when they say something else.
-
-        The endpoints are for the docs page's Authorize button, and default to /authorize and /token of the issuer.
-
-        Raises ValueError for addresses that are neither https nor on loopback, and for times that make no sense.
+        Raises ValueError for a URL that is neither https nor on loopback, and for an invalid number of seconds.
         """
         self._issuer = issuer
         self._audience = check_audience(audience)
         self._name = name
-        policy = StatusPolicy(status_max_age if status_policy == "fail_closed" else None)
-        max_lag = None if policy.max_age is None else policy.max_age // 2
-        self._followed = RemoteIssuer(
-            issuer,
-            jwks_uri=jwks_uri,
-            jwks_file=jwks_file,
-            status_file=None if status_file is None else StatusFile(status_file, max_lag=max_lag),
-            follow_every=follow_every,
-            clock=clock,
-            transport=transport,
-        )
-        self.verifier = Verifier(self._followed, audience, status_policy=policy, clock=clock)
-        """For tokens that do not come by way of a dependency."""
         self._clock = clock
-        self._on_verdict = on_verdict or _nobody_counts
+        self._on_verdict = on_verdict
+        self._remote, self._verifier = remote_verifier(issuer, audience, clock=clock, **options)
         self._flow = OAuthFlowAuthorizationCode(
             authorizationUrl=authorization_endpoint or f"{issuer.rstrip('/')}/authorize",
             tokenUrl=token_endpoint or f"{issuer.rstrip('/')}/token",
@@ -115,44 +71,53 @@ class Tallystick:
         is_url = audience.startswith(("https:", "http:"))
         self._resource_metadata = well_known(audience, "oauth-protected-resource") if is_url else None
         self.metadata = self._metadata_router()
-        """For the app to include: the document that challenges point to, and the care for keys and lists meanwhile."""
+        """For the app to include: the metadata document, and a lifespan that keeps keys and status lists fresh."""
 
     @property
     def is_ready(self) -> bool:
-        """Whether tokens can be served: a key is at hand, and the status lists are as young as the policy wants."""
-        return bool(self._followed.key_set.keys) and not self.verifier.statuses.is_failing_closed
+        """Whether tokens can be accepted: there is a key, and the status lists are as recent as the policy requires."""
+        return self._verifier.is_ready
 
-    def followed(self) -> Followed:
-        """How well we follow the issuer, at this moment."""
-        return Followed.of(self._followed, self.verifier.statuses, now=self._clock())
+    def health(self) -> IssuerHealth:
+        """How recent the issuer's keys and status lists are at this moment."""
+        return self._verifier.health()
+
+    async def verify(self, token: str) -> AccessTokenClaims:
+        """The claims of a token that no dependency verified. Raises InvalidToken, TemporarilyUnavailable."""
+        self._remote.start()
+        return await self._verifier.verify(token)
 
     def requires(
         self, *scopes: str, max_age: int | None = None, acr_values: Collection[str] = ()
-    ) -> Any:  # Any, as all that FastAPI puts into an Annotated
+    ) -> Any:  # Any, as FastAPI's own markers for Annotated
         """A dependency: the verified claims of the request's access token, which must have all of `scopes`.
 
-        Without any, a token is enough. `max_age` wants a login at most so many seconds ago, `acr_values` one in any of
-        these ways, the best first; a client is told so by the challenge of RFC 9470, and can send its user to log in.
+        Without scopes, any token of the issuer for this audience is accepted. `max_age` requires a login at most this
+        many seconds ago, and `acr_values` a login with any of these, the preferred one first. The challenge of
+        RFC 9470 tells the client to send its user to log in.
 
-        Raises ValueError for what is not a scope or an acr, and for a `max_age` that no login can meet.
+        Raises ValueError for an invalid scope or acr, and for a `max_age` below 1.
         """
-        words = parse_scope(" ".join(scopes))
-        for word in words:
-            self._flow.scopes.setdefault(word, "")
-        login = _Login(max_age, _parse_acr_values(acr_values), self._clock)
-        bearer_token_of = _BearerToken(
-            self.verifier, self._resource_metadata, words, login, self._flow, self._on_verdict
+        requirement = Requirement(scopes, max_age, acr_values)
+        for scope in requirement.scopes:
+            self._flow.scopes.setdefault(scope, "")
+        resource = ProtectedResource(
+            requirement,
+            refusal_warnings=self._verifier.refusal_warnings,
+            resource_metadata=self._resource_metadata,
+            on_verdict=self._on_verdict,
         )
-        return Security(bearer_token_of, scopes=words)
+        dependency = _AccessToken(self._remote, self._verifier, resource, self._flow, self._clock)
+        return Security(dependency, scopes=requirement.scopes)
 
     async def aclose(self) -> None:
-        """Stop following the issuer. The app's lifespan does it where `metadata` is included."""
-        await self._followed.aclose()
+        """Stop fetching keys and status lists. The lifespan of `metadata` calls it."""
+        await self._remote.aclose()
 
     def _metadata_router(self) -> APIRouter:
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-            self._followed.keep_fresh()
+            self._remote.start()
             try:
                 yield
             finally:
@@ -164,7 +129,7 @@ class Tallystick:
 
         @router.get(urlsplit(self._resource_metadata).path, include_in_schema=False)
         async def protected_resource_metadata() -> JSONResponse:
-            """Who issues tokens for this API, and which scopes it knows (RFC 9728 §2)."""
+            """The issuer of tokens for this API, and the API's scopes (RFC 9728 §2)."""
             document = {
                 "resource": self._audience,
                 "authorization_servers": [self._issuer],
@@ -175,87 +140,44 @@ class Tallystick:
                 document["resource_name"] = self._name
             return JSONResponse(
                 document,
-                headers={"Access-Control-Allow-Origin": "*", "Cache-Control": f"max-age={METADATA_MAX_AGE}"},
+                headers={
+                    "Access-Control-Allow-Origin": "*",
+                    "Cache-Control": f"max-age={METADATA_MAX_AGE_SECONDS}",
+                },
             )
 
         return router
 
 
-@dataclass(frozen=True)
-class _Login:
-    """What kind of login an endpoint asks for, by which clock."""
-
-    max_age: int | None
-    acr_values: tuple[str, ...]
-    clock: Clock
-
-    def __post_init__(self) -> None:
-        if self.max_age is not None and self.max_age < 1:
-            raise ValueError("max_age is a number of seconds, at least 1")
-
-    def require(self, claims: AccessTokenClaims) -> None:
-        require_authentication(claims, max_age=self.max_age, acr_values=self.acr_values, now=self.clock())
-
-
-def _parse_acr_values(acr_values: Collection[str]) -> tuple[str, ...]:
-    """Each of them is a word of a space-separated list, made of what a quoted string holds as it is: as scopes are."""
-    if isinstance(acr_values, str) or parse_scope(" ".join(acr_values)) != tuple(acr_values):
-        raise ValueError("acr_values are words of printable ASCII without double quote and backslash, each once")
-    return tuple(acr_values)
-
-
-class _BearerToken(SecurityBase):
-    """The dependency behind `requires`: one plain object per endpoint, since it runs with every request."""
+class _AccessToken(SecurityBase):
+    """The dependency behind `requires`. There is one object per endpoint, because it runs with every request."""
 
     scheme_name = "Tallystick"
 
     def __init__(
         self,
-        verifier: Verifier,
-        resource_metadata: str | None,
-        scopes: tuple[str, ...],
-        login: _Login,
+        remote: RemoteIssuer,
+        verifier: RemoteVerifier,
+        resource: ProtectedResource,
         flow: OAuthFlowAuthorizationCode,
-        on_verdict: Callable[[str], None],
+        clock: Clock,
     ) -> None:
         self.model = OAuth2(flows=OAuthFlows(authorizationCode=flow))
-        self.verifier = verifier
-        self._resource_metadata = resource_metadata
-        self._scopes = scopes
-        self._login = login
-        self._on_verdict = on_verdict
+        self._remote = remote
+        self._verifier = verifier
+        self._resource = resource
+        self._clock = clock
 
     async def __call__(self, request: Request) -> AccessTokenClaims:
+        presented = AccessTokenRequest(
+            request.method, lambda: str(request.url), request.headers.getlist("authorization")
+        )
         try:
-            claims = await self.verifier.verify(bearer_token(request.headers.getlist("authorization")))
-            require_scopes(claims, self._scopes)  # first: no login gives a scope
-            self._login.require(claims)
-        except BearerError as refusal:
-            self._on_verdict(_verdict(refusal))
-            self._explain(refusal)
-            headers = {"WWW-Authenticate": challenge(refusal, self._resource_metadata), "Cache-Control": "no-store"}
-            raise HTTPException(refusal.status, refusal.description, headers) from refusal
-        except TemporarilyUnavailable as away:
-            self._on_verdict("temporarily_unavailable")
-            headers = {"Retry-After": str(away.retry_after), "Cache-Control": "no-store"}
-            raise HTTPException(away.status, away.description, headers) from away
-        self._on_verdict("accepted")
+            token = presented.access_token()
+            self._remote.start()  # for an app that does not include `metadata`
+            claims = await self._verifier.verify(token)
+            self._resource.accept(presented, claims, now=self._clock())
+        except (BearerError, TemporarilyUnavailable) as error:
+            refusal = self._resource.refuse(error)
+            raise HTTPException(refusal.status, refusal.description, refusal.headers) from error
         return claims
-
-    def _explain(self, refusal: BearerError) -> None:
-        """Log why, for the refusals that the verifier does not see."""
-        warnings = self.verifier.refusal_warnings
-        if isinstance(refusal, InvalidToken) or not warnings.is_due(refusal.reason):
-            return
-        needed = {"needed_scope": " ".join(self._scopes)} if isinstance(refusal, InsufficientScope) else {}
-        warnings.write(refusal.reason, **needed)
-
-
-def _verdict(refusal: BearerError) -> str:
-    if isinstance(refusal, InvalidToken):
-        return refusal.reason
-    return refusal.error or "no_token"
-
-
-def _nobody_counts(_verdict: str) -> None:
-    pass

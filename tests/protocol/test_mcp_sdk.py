@@ -1,4 +1,4 @@
-"""The MCP Python SDK as a foreign client: it registers itself, signs a person in and calls a protected tool."""
+"""The MCP Python SDK as a foreign client: it registers itself, signs a user in and calls a protected tool."""
 
 import time
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull,
 
 from tallystick.errors import InvalidToken
 from tallystick.remote.issuer import RemoteIssuer
-from tallystick.verifier import Verifier
+from tallystick.remote.verifier import RemoteVerifier
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import declared_settings
@@ -33,12 +33,14 @@ CALLBACK = "http://127.0.0.1:33418/callback"
 
 
 class TallystickTokens:
-    """What docs/mcp.md shows: an MCP TokenVerifier that verifies offline."""
+    """The MCP TokenVerifier of docs/mcp.md, which verifies offline."""
 
-    def __init__(self, verifier: Verifier) -> None:
+    def __init__(self, issuer: RemoteIssuer, verifier: RemoteVerifier) -> None:
+        self._issuer = issuer
         self._verifier = verifier
 
     async def verify_token(self, token: str) -> AccessToken | None:
+        self._issuer.start()
         try:
             claims = await self._verifier.verify(token)
         except InvalidToken:
@@ -54,7 +56,7 @@ class TallystickTokens:
 
 @dataclass
 class Storage:
-    """What the SDK remembers."""
+    """The storage of the SDK."""
 
     tokens: OAuthToken | None = None
     client: OAuthClientInformationFull | None = None
@@ -73,15 +75,15 @@ class Storage:
 
 
 @dataclass
-class Person:
-    """A browser whose user signs in and allows what is asked for."""
+class SigningInUser:
+    """A browser whose user signs in and consents."""
 
     browser: Browser
     answer: dict[str, str] | None = None
-    asked_for: str = ""
+    authorization_url: str = ""
 
     async def open(self, url: str) -> None:
-        self.asked_for = url
+        self.authorization_url = url
         page = await self.browser.sign_in(await self.browser.open(url))
         assert page.status_code == 200, page.headers
         self.answer = answer_of(await self.browser.allow(page))
@@ -96,16 +98,16 @@ class Pair:
     mcp: Any
     url: str
 
-    async def call(self, person: Person, storage: Storage) -> str:
-        """The answer of the tool, called by the SDK with nothing but the server's URL."""
+    async def call(self, user: SigningInUser, storage: Storage) -> str:
+        """The answer of the tool. The SDK is given only the server's URL."""
         provider = OAuthClientProvider(
             server_url=self.url,
             client_metadata=OAuthClientMetadata.model_validate(
                 {"client_name": "An MCP client", "redirect_uris": [CALLBACK]}
             ),
             storage=storage,
-            redirect_handler=person.open,
-            callback_handler=person.come_back,
+            redirect_handler=user.open,
+            callback_handler=user.come_back,
         )
         mounts = {
             f"all://{app_url.removeprefix('https://')}": httpx2.ASGITransport(app)
@@ -132,13 +134,13 @@ async def running_pair(
         issuer = RemoteIssuer(auth.settings.issuer, clock=clock, transport=httpx.ASGITransport(auth.app))
         server = MCPServer(
             "tools",
-            token_verifier=TallystickTokens(Verifier(issuer, audience, clock=clock)),
+            token_verifier=TallystickTokens(issuer, RemoteVerifier(issuer, audience, clock=clock)),
             auth=AuthSettings.model_validate(
                 {
                     "issuer_url": auth.settings.issuer,
                     "resource_server_url": f"{MCP}{path}",
                     "required_scopes": required_scopes,
-                    "validate_token_resource": False,  # the Verifier compares the audience
+                    "validate_token_resource": False,  # the verifier compares the audience
                 }
             ),
         )
@@ -163,34 +165,34 @@ async def running_pair(
 
 @pytest.fixture
 def now() -> MovableClock:
-    """Not behind the databases of the tests, nor behind the system's clock, with which the SDK compares `exp`."""
+    """At least the time of the test databases and of the system clock, which the SDK compares `exp` with."""
     return MovableClock(max(MovableClock().now, int(time.time())))
 
 
 @pytest.mark.parametrize("required_scopes", [["tools:call"], None], ids=["scope", "no scope"])
 @pytest.mark.parametrize("path", ["/mcp", "/"])
-async def test_the_sdk_registers_signs_in_and_calls_a_protected_tool(
+async def test_sdk_registers_signs_in_and_calls_a_protected_tool(
     auth_sqlite_url: str, now: MovableClock, path: str, required_scopes: list[str] | None
 ) -> None:
     """For the server at "/" the SDK sends `resource` with a trailing slash. The declared audience has none."""
     async with running_pair(auth_sqlite_url, now, path=path, required_scopes=required_scopes, mode="open") as pair:
-        person, storage = Person(pair.auth.browser()), Storage()
-        answer = await pair.call(person, storage)
+        user, storage = SigningInUser(pair.auth.browser()), Storage()
+        answer = await pair.call(user, storage)
         assert "tools:call" in answer
         assert storage.client is not None
         assert "tools:call" in (storage.client.scope or "")
-        asked_for = dict(parse_qsl(urlsplit(person.asked_for).query))
-        assert asked_for["resource"] == pair.url
+        parameters = dict(parse_qsl(urlsplit(user.authorization_url).query))
+        assert parameters["resource"] == pair.url
 
 
 @pytest.mark.parametrize(
     ("registration", "setting"),
     [({"mode": "token"}, "[registration] initial_access_token")],
 )
-async def test_the_sdk_shows_the_developer_which_setting_closes_registration(
+async def test_sdk_shows_which_setting_closes_registration(
     auth_sqlite_url: str, now: MovableClock, registration: dict[str, str], setting: str
 ) -> None:
     async with running_pair(auth_sqlite_url, now, path="/mcp", required_scopes=["tools:call"], **registration) as pair:
         with pytest.RaisesGroup(OAuthRegistrationError, flatten_subgroups=True) as raised:
-            await pair.call(Person(pair.auth.browser()), Storage())
+            await pair.call(SigningInUser(pair.auth.browser()), Storage())
         assert setting in str(raised.value.exceptions)

@@ -1,4 +1,4 @@
-"""A service calls the notes API as itself: both real services, and the client of examples/notes_bot between them."""
+"""A service calls the notes API with its own token: both real services, and the client of examples/notes_bot."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -33,7 +33,7 @@ def bot(scope: str = READ_AND_WRITE, client_id: str = "bot", secret: str | None 
     return ClientCredentials(f"{ISSUER}/token", client_id, secret or secret_of(client_id), scope=scope, resource=NOTES)
 
 
-async def test_a_service_writes_and_reads_its_own_notes(notes: httpx.AsyncClient) -> None:
+async def test_service_writes_and_reads_its_own_notes(notes: httpx.AsyncClient) -> None:
     auth = bot()
     assert (await notes.post("/notes", json={"title": "Nightly"}, auth=auth)).status_code == 201
     page = (await notes.get("/notes", auth=auth)).json()
@@ -41,7 +41,9 @@ async def test_a_service_writes_and_reads_its_own_notes(notes: httpx.AsyncClient
     assert (await notes.get("/whoami", auth=auth)).json()["sub"] == "bot"
 
 
-async def test_it_sees_no_persons_notes_and_no_other_services(notes: httpx.AsyncClient, rp: RelyingParty) -> None:
+async def test_service_sees_neither_the_notes_of_users_nor_of_other_services(
+    notes: httpx.AsyncClient, rp: RelyingParty
+) -> None:
     assert (await notes.post("/notes", json={"title": "Nightly"}, auth=bot())).status_code == 201
     ada = {"Authorization": f"Bearer {(await rp.tokens(scope=READ_AND_WRITE))['access_token']}"}
     assert (await notes.post("/notes", json={"title": "Ada's"}, headers=ada)).status_code == 201
@@ -54,7 +56,7 @@ async def test_it_sees_no_persons_notes_and_no_other_services(notes: httpx.Async
         assert [note["title"] for note in page["notes"]] == titles
 
 
-async def test_it_can_do_no_more_than_its_scope_says(notes: httpx.AsyncClient) -> None:
+async def test_service_is_limited_to_its_scope(notes: httpx.AsyncClient) -> None:
     reader = bot("notes:read")
     assert (await notes.get("/notes", auth=reader)).status_code == 200
     refused = await notes.post("/notes", json={"title": "x"}, auth=reader)
@@ -63,17 +65,19 @@ async def test_it_can_do_no_more_than_its_scope_says(notes: httpx.AsyncClient) -
     assert 'scope="notes:write"' in refused.headers["WWW-Authenticate"]
 
 
-async def test_it_learns_why_it_gets_no_token(notes: httpx.AsyncClient) -> None:
+async def test_service_gets_the_error_code_of_a_refused_token_request(notes: httpx.AsyncClient) -> None:
     with pytest.raises(TokenRefused, match="invalid_client"):
         await notes.get("/notes", auth=bot(secret="not the secret of the bot at all"))
     with pytest.raises(TokenRefused, match="invalid_scope"):
         await notes.get("/notes", auth=bot("calendar:read"))
 
 
-async def test_when_its_token_is_refused_it_asks_for_another_once(notes: httpx.AsyncClient, auth: AuthService) -> None:
-    its_own = bot()
-    assert (await notes.get("/notes", auth=its_own)).status_code == 200
-    auth.clock.advance(seconds=600)  # by the clock of the services, its token has expired
-    again = await notes.get("/notes", auth=its_own)
+async def test_service_requests_one_new_token_when_the_api_refuses_the_old_one(
+    notes: httpx.AsyncClient, auth: AuthService
+) -> None:
+    reused = bot()
+    assert (await notes.get("/notes", auth=reused)).status_code == 200
+    auth.clock.advance(seconds=600)  # the token has expired by the clock of the services
+    again = await notes.get("/notes", auth=reused)
     assert again.status_code == 200
     assert again.request.headers["Authorization"].startswith("Bearer ")

@@ -59,26 +59,26 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-async def test_a_good_token_is_let_in(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
+async def test_good_token_is_accepted(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
     response = await client.get("/notes", headers=bearer(issuer.access_token()))
     assert (response.status_code, response.json()) == (200, "user-1")
 
 
-async def test_a_request_without_a_token_gets_a_bare_challenge(client: httpx.AsyncClient) -> None:
+async def test_request_without_a_token_gets_a_challenge_without_error_code(client: httpx.AsyncClient) -> None:
     response = await client.get("/notes")
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == f'Bearer resource_metadata="{METADATA}"'
     assert response.headers["Cache-Control"] == "no-store"
 
 
-async def test_a_token_in_the_query_is_not_read(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
+async def test_token_in_the_query_is_ignored(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
     response = await client.get("/notes", params={"access_token": issuer.access_token()})
     assert response.status_code == 401
     assert "error" not in response.headers["WWW-Authenticate"]
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "change",
     [
         lambda token: "",
         lambda token: "x",
@@ -91,33 +91,31 @@ async def test_a_token_in_the_query_is_not_read(client: httpx.AsyncClient, issue
         lambda token: "." * 50_000,
     ],
 )
-async def test_a_spoilt_token_is_answered_with_invalid_token(
-    client: httpx.AsyncClient, issuer: TokenIssuer, spoil: Callable[[str], str]
+async def test_malformed_token_is_answered_with_invalid_token(
+    client: httpx.AsyncClient, issuer: TokenIssuer, change: Callable[[str], str]
 ) -> None:
-    header = (b"Authorization", f"Bearer {spoil(issuer.access_token())}".encode("latin-1"))
+    header = (b"Authorization", f"Bearer {change(issuer.access_token())}".encode("latin-1"))
     response = await client.get("/notes", headers=[header])
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"].startswith('Bearer error="invalid_token", error_description="')
     assert f'resource_metadata="{METADATA}"' in response.headers["WWW-Authenticate"]
 
 
-async def test_more_than_one_authorization_header_is_refused(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
+async def test_several_authorization_headers_are_refused(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
     headers = [("Authorization", f"Bearer {issuer.access_token()}")] * 2
     response = await client.get("/notes", headers=headers)
     assert response.status_code == 400
     assert 'error="invalid_request"' in response.headers["WWW-Authenticate"]
 
 
-async def test_a_token_without_the_scope_is_told_which(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
+async def test_challenge_names_the_missing_scopes(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
     response = await client.get("/both", headers=bearer(issuer.access_token(scope="notes:read")))
     assert response.status_code == 403
     assert 'error="insufficient_scope"' in response.headers["WWW-Authenticate"]
     assert 'scope="notes:read notes:write"' in response.headers["WWW-Authenticate"]
 
 
-async def test_a_fresh_and_strong_login_is_let_in_until_it_is_old(
-    client: httpx.AsyncClient, issuer: TokenIssuer
-) -> None:
+async def test_login_is_accepted_until_max_age(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
     token = issuer.access_token(auth_time=issuer.clock.now, acr="two")
     assert (await client.get("/fresh", headers=bearer(token))).status_code == 200
     issuer.clock.advance(seconds=301)  # within the token's own leeway
@@ -128,7 +126,7 @@ async def test_a_fresh_and_strong_login_is_let_in_until_it_is_old(
 @pytest.mark.parametrize(
     "claims", [{}, {"auth_time": 0, "acr": "two"}, {"auth_time": 2**40, "acr": "two"}, {"acr": "two"}, {"acr": "one"}]
 )
-async def test_another_login_is_told_what_to_ask_the_issuer_for(
+async def test_challenge_of_an_insufficient_login_names_max_age_and_acr_values(
     client: httpx.AsyncClient, issuer: TokenIssuer, claims: dict[str, object]
 ) -> None:
     response = await client.get("/fresh", headers=bearer(issuer.access_token(**claims)))
@@ -140,7 +138,7 @@ async def test_another_login_is_told_what_to_ask_the_issuer_for(
 
 
 @pytest.mark.parametrize("claims", [{"auth_time": "1"}, {"auth_time": 1.5}, {"auth_time": True}, {"acr": ["two"]}])
-async def test_a_login_that_is_told_in_another_type_is_no_good_token(
+async def test_wrongly_typed_login_claim_is_invalid_token(
     client: httpx.AsyncClient, issuer: TokenIssuer, claims: dict[str, object]
 ) -> None:
     good: dict[str, object] = {"auth_time": issuer.clock.now, "acr": "two"}
@@ -148,31 +146,33 @@ async def test_a_login_that_is_told_in_another_type_is_no_good_token(
     assert response.headers["WWW-Authenticate"].startswith('Bearer error="invalid_token"')
 
 
-async def test_the_scope_is_asked_for_before_the_login(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
+async def test_scope_is_checked_before_the_login(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
     response = await client.get("/fresh", headers=bearer(issuer.access_token(scope="")))
     assert response.status_code == 403
 
 
 @pytest.mark.parametrize("max_age", [0, -1])
-def test_a_max_age_that_no_login_meets_stops_the_start(auth: Tallystick, max_age: int) -> None:
+def test_max_age_below_one_second_is_refused_at_start(auth: Tallystick, max_age: int) -> None:
     with pytest.raises(ValueError, match="max_age"):
         auth.requires(max_age=max_age)
 
 
 @pytest.mark.parametrize("acr_values", ["two", [""], ["a b"], ['"'], ["\\"], ["é"], ["two", "two"]])
-def test_an_acr_that_is_none_stops_the_start(auth: Tallystick, acr_values: Sequence[str]) -> None:
+def test_invalid_acr_is_refused_at_start(auth: Tallystick, acr_values: Sequence[str]) -> None:
     with pytest.raises(ValueError, match="printable ASCII"):
         auth.requires(acr_values=acr_values)
 
 
-async def test_where_no_scope_is_required_a_token_still_is(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
+async def test_endpoint_without_required_scopes_still_requires_a_token(
+    client: httpx.AsyncClient, issuer: TokenIssuer
+) -> None:
     assert (await client.get("/whoami")).status_code == 401
     response = await client.get("/whoami", headers=bearer(issuer.access_token(scope="", locale="en")))
     assert response.status_code == 200
     assert response.json()["locale"] == "en"
 
 
-async def test_before_the_first_keys_the_caller_is_asked_to_come_again(
+async def test_request_before_the_first_keys_gets_503_with_retry_after(
     client: httpx.AsyncClient, issuer: TokenIssuer
 ) -> None:
     issuer.is_away = True
@@ -182,8 +182,8 @@ async def test_before_the_first_keys_the_caller_is_asked_to_come_again(
 
 
 @pytest.mark.parametrize("audience", ["api://notes", "urn:example:notes"])
-async def test_an_audience_that_is_no_url_is_believed_and_has_no_metadata(issuer: TokenIssuer, audience: str) -> None:
-    """RFC 8707 §2 lets it name an API; RFC 9728 has a place for the document of a URL alone."""
+async def test_audience_of_another_scheme_is_accepted_and_has_no_metadata(issuer: TokenIssuer, audience: str) -> None:
+    """RFC 8707 §2 lets such a URI name an API. RFC 9728 defines the document for URLs only."""
     auth = Tallystick(ISSUER, audience, clock=issuer.clock, transport=issuer.transport)
     app = FastAPI()
     app.include_router(auth.metadata)
@@ -202,12 +202,12 @@ async def test_an_audience_that_is_no_url_is_believed_and_has_no_metadata(issuer
 @pytest.mark.parametrize(
     "audience", ["notes", "localhost:8001", "http://api.example.com", "api://x?y", "urn:", "ftp:x"]
 )
-def test_what_the_auth_service_does_not_take_as_an_audience_stops_the_start(audience: str) -> None:
+def test_audience_that_the_auth_service_refuses_is_refused_at_start(audience: str) -> None:
     with pytest.raises(ValueError, match=r"absolute URI|plain http"):
         Tallystick(ISSUER, audience)
 
 
-async def test_the_metadata_says_who_issues_tokens(client: httpx.AsyncClient) -> None:
+async def test_metadata_names_the_issuer_and_the_scopes(client: httpx.AsyncClient) -> None:
     response = await client.get(METADATA)
     assert response.json() == {
         "resource": AUDIENCE,
@@ -226,7 +226,7 @@ async def test_the_metadata_says_who_issues_tokens(client: httpx.AsyncClient) ->
         ("https://api.example.com/v1/", "/.well-known/oauth-protected-resource/v1"),
     ],
 )
-async def test_the_metadata_of_an_audience_with_a_path(audience: str, path: str) -> None:
+async def test_metadata_path_contains_the_path_of_the_audience(audience: str, path: str) -> None:
     app = FastAPI()
     app.include_router(Tallystick(ISSUER, audience, name="Notes", scopes={"notes:read": "Read"}).metadata)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=AUDIENCE) as client:
@@ -234,7 +234,7 @@ async def test_the_metadata_of_an_audience_with_a_path(audience: str, path: str)
     assert (document["resource"], document["resource_name"]) == (audience, "Notes")
 
 
-def test_the_openapi_document_tells_how_to_sign_in(app: FastAPI) -> None:
+def test_openapi_document_has_the_oauth2_flow_and_scopes(app: FastAPI) -> None:
     document = app.openapi()
     assert document["components"]["securitySchemes"] == {
         "Tallystick": {
@@ -252,7 +252,7 @@ def test_the_openapi_document_tells_how_to_sign_in(app: FastAPI) -> None:
     assert document["paths"]["/whoami"]["get"]["security"] == [{"Tallystick": []}]
 
 
-def test_the_docs_may_be_told_about_scopes_and_endpoints() -> None:
+def test_openapi_flow_uses_the_configured_scopes_and_endpoints() -> None:
     auth = Tallystick(
         ISSUER,
         AUDIENCE,
@@ -274,7 +274,9 @@ def test_the_docs_may_be_told_about_scopes_and_endpoints() -> None:
     }
 
 
-async def test_the_keys_are_cared_for_while_the_app_runs(issuer: TokenIssuer, auth: Tallystick) -> None:
+async def test_metadata_router_fetches_keys_during_the_lifespan_of_the_app(
+    issuer: TokenIssuer, auth: Tallystick
+) -> None:
     log: list[str] = []
 
     @asynccontextmanager
@@ -291,7 +293,7 @@ async def test_the_keys_are_cared_for_while_the_app_runs(issuer: TokenIssuer, au
     assert log == ["start", "stop"] * 2
 
 
-def test_a_start_without_the_issuer_has_the_last_known_keys(issuer: TokenIssuer, tmp_path: Path) -> None:
+def test_start_without_the_issuer_uses_the_last_known_keys(issuer: TokenIssuer, tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     path.write_bytes(issuer.document)
     assert Tallystick(ISSUER, AUDIENCE, jwks_file=path, transport=issuer.transport).is_ready
@@ -301,11 +303,11 @@ def test_a_start_without_the_issuer_has_the_last_known_keys(issuer: TokenIssuer,
     ("issuer_url", "audience"),
     [(ISSUER, "http://api.example.com"), ("http://id.example.com", AUDIENCE)],
 )
-def test_plain_http_is_for_loopback(issuer_url: str, audience: str) -> None:
+def test_plain_http_is_refused_except_on_loopback(issuer_url: str, audience: str) -> None:
     with pytest.raises(ValueError, match="http"):
         Tallystick(issuer_url, audience)
 
 
-def test_a_scope_that_is_none_stops_the_start(auth: Tallystick) -> None:
+def test_invalid_scope_is_refused_at_start(auth: Tallystick) -> None:
     with pytest.raises(ValueError, match="scope"):
         auth.requires('notes:"read"')

@@ -1,4 +1,4 @@
-"""Where an issuer's keys are: OpenID Connect Discovery §4, RFC 8414 §3."""
+"""Discovery of the jwks_uri: OpenID Connect Discovery §4, RFC 8414 §3."""
 
 import pytest
 
@@ -10,7 +10,7 @@ def discovered(issuer: TokenIssuer, identifier: str = ISSUER) -> RemoteKeySet:
     return RemoteKeySet(identifier, clock=issuer.clock, transport=issuer.transport)
 
 
-async def test_the_keys_are_found_through_the_metadata(issuer: TokenIssuer) -> None:
+async def test_jwks_uri_is_found_through_the_metadata(issuer: TokenIssuer) -> None:
     key_set = discovered(issuer)
     await key_set.refresh()
     await key_set.refresh()
@@ -18,7 +18,7 @@ async def test_the_keys_are_found_through_the_metadata(issuer: TokenIssuer) -> N
     assert key_set.keys
 
 
-async def test_an_issuer_with_a_path(issuer: TokenIssuer) -> None:
+async def test_metadata_urls_of_an_issuer_with_a_path(issuer: TokenIssuer) -> None:
     issuer.metadata = {}
     await discovered(issuer, f"{ISSUER}/tenant").refresh()
     assert issuer.paths == [
@@ -40,7 +40,7 @@ async def test_an_issuer_with_a_path(issuer: TokenIssuer) -> None:
     ],
     ids=str,
 )
-async def test_metadata_that_is_not_the_issuers_own_is_not_believed(
+async def test_metadata_with_another_issuer_or_a_bad_jwks_uri_is_refused(
     issuer: TokenIssuer, fault: dict[str, object]
 ) -> None:
     issuer.metadata |= fault
@@ -50,14 +50,14 @@ async def test_metadata_that_is_not_the_issuers_own_is_not_believed(
     assert not key_set.keys
 
 
-async def test_a_jwks_uri_may_have_a_query(issuer: TokenIssuer) -> None:
+async def test_jwks_uri_may_have_a_query(issuer: TokenIssuer) -> None:
     issuer.metadata["jwks_uri"] = f"{ISSUER}/keys?policy=1"
     key_set = discovered(issuer)
     await key_set.refresh()
     assert key_set.keys
 
 
-async def test_keys_that_moved_are_found_again(issuer: TokenIssuer) -> None:
+async def test_moved_jwks_uri_is_found_again(issuer: TokenIssuer) -> None:
     key_set = discovered(issuer)
     await key_set.refresh()
     issuer.metadata["jwks_uri"] = f"{ISSUER}/new-keys"

@@ -37,21 +37,21 @@ def test_thumbprint_of_rfc_7638_section_3_1() -> None:
 
 
 @pytest.mark.parametrize("key", [KEY, RSA_KEY])
-def test_a_thumbprint_is_of_the_key_and_not_of_its_jwk(key: SigningKey) -> None:
+def test_thumbprint_does_not_depend_on_other_members_of_the_jwk(key: SigningKey) -> None:
     assert thumbprint(as_jwk(key)) == thumbprint({**as_jwk(key), "kid": "other"}) == thumbprint_of(key.public.key)
 
 
 @pytest.mark.parametrize("jwk", [{}, {"kty": "oct", "k": "AA"}, {"kty": "EC", "crv": "P-256", "x": "AA"}])
-def test_only_a_public_key_has_a_thumbprint(jwk: dict[str, str]) -> None:
+def test_thumbprint_requires_a_whole_public_key(jwk: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="no public"):
         thumbprint(jwk)
 
 
-def test_published_keys_are_read_back() -> None:
+def test_published_keys_parse_to_the_same_keys() -> None:
     assert parse_jwk_set(jwk_set(KEY, RSA_KEY)) == {KEY.kid: KEY.public, RSA_KEY.kid: RSA_KEY.public}
 
 
-def test_a_coordinate_keeps_its_leading_zeros() -> None:
+def test_coordinate_keeps_its_leading_zeros() -> None:
     generator = iter(range(1, 1_000_000))
     key = next(k for k in (ec.derive_private_key(i, ec.SECP256R1()) for i in generator) if _x(k) >> 248 == 0)
     jwk = public_jwk(key.public_key(), kid="k", alg="ES256")
@@ -63,12 +63,12 @@ def _x(key: ec.EllipticCurvePrivateKey) -> int:
     return key.public_key().public_numbers().x
 
 
-def test_alg_and_use_may_be_left_out() -> None:
+def test_alg_and_use_are_optional() -> None:
     entry = {name: value for name, value in as_jwk().items() if name not in ("alg", "use")}
     assert parse(entry) == {KEY.kid: replace(KEY.public, alg=None)}
 
 
-def test_a_key_is_for_the_algorithm_it_names_or_for_those_of_its_kind() -> None:
+def test_key_is_for_its_alg_or_for_all_algorithms_of_its_kind() -> None:
     rsa_without_alg = {name: value for name, value in as_jwk(RSA_KEY).items() if name != "alg"}
     for jwk, algorithms in (
         (as_jwk(), {"ES256"}),
@@ -81,13 +81,13 @@ def test_a_key_is_for_the_algorithm_it_names_or_for_those_of_its_kind() -> None:
         assert {alg for alg in ("ES256", "RS256", "PS256", "EdDSA", "none", "HS256") if key.is_for(alg)} == algorithms
 
 
-def test_an_ed25519_key_is_read_back_and_has_a_thumbprint() -> None:
+def test_ed25519_key_parses_and_has_the_thumbprint_of_rfc_8037() -> None:
     key = parse_jwk(ED25519, kid_may_be_absent=True)
     assert key.kid == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"  # RFC 8037 App. A.3
     assert public_jwk(key.key, kid=key.kid, alg="EdDSA").items() >= ED25519.items()
 
 
-def test_a_key_without_a_kid_goes_by_its_thumbprint_where_it_may_be_without() -> None:
+def test_missing_kid_becomes_the_thumbprint_where_allowed() -> None:
     jwk = {name: value for name, value in as_jwk().items() if name != "kid"}
     assert parse_jwk(jwk, kid_may_be_absent=True) == KEY.public
     with pytest.raises(ValueError, match="kid"):
@@ -97,14 +97,14 @@ def test_a_key_without_a_kid_goes_by_its_thumbprint_where_it_may_be_without() ->
 
 
 @pytest.mark.parametrize("member", ["d", "p", "q", "dp", "dq", "qi", "oth", "k"])
-def test_a_private_key_is_refused_by_a_reason_that_does_not_show_it(member: str) -> None:
+def test_private_key_is_refused_without_showing_it(member: str) -> None:
     with pytest.raises(ValueError, match="private") as reason:
         parse_jwk({**as_jwk(RSA_KEY), member: "c2VjcmV0"})
     assert "c2VjcmV0" not in str(reason.value)
 
 
 @pytest.mark.parametrize("fault", [{"x": ""}, {"x": "AAAA"}, {"x": 5}, {"crv": "Ed448"}, {"crv": "X25519"}])
-def test_another_key_of_its_type_is_no_ed25519_key(fault: dict[str, object]) -> None:
+def test_invalid_okp_key_is_refused(fault: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"Ed25519|length"):
         parse_jwk({**ED25519, **fault}, kid_may_be_absent=True)
 
@@ -135,7 +135,7 @@ def test_another_key_of_its_type_is_no_ed25519_key(fault: dict[str, object]) -> 
         {"d": base64url.encode(bytes(32))},
     ],
 )
-def test_a_key_that_cannot_be_used_is_skipped(fault: dict[str, object]) -> None:
+def test_unusable_key_is_skipped(fault: dict[str, object]) -> None:
     other = new_signing_key()
     assert parse({**as_jwk(), **fault}, None, "text", as_jwk(other)) == {other.kid: other.public}
 
@@ -154,22 +154,22 @@ def test_a_key_that_cannot_be_used_is_skipped(fault: dict[str, object]) -> None:
         {"alg": None},
     ],
 )
-def test_a_weak_or_monstrous_rsa_key_is_skipped(fault: dict[str, object]) -> None:
+def test_rsa_key_that_is_too_small_or_too_large_is_skipped(fault: dict[str, object]) -> None:
     assert parse({**as_jwk(RSA_KEY), **fault}) == {}
 
 
-def test_of_two_keys_with_one_kid_the_first_counts() -> None:
+def test_first_of_two_keys_with_the_same_kid_is_used() -> None:
     other = {**as_jwk(new_signing_key()), "kid": KEY.kid}
     assert parse(as_jwk(), other) == {KEY.kid: KEY.public}
 
 
 @pytest.mark.parametrize("document", [b"", b"[]", b"{}", b'{"keys": {}}', b'{"keys": [], "keys": []}', b"<html>"])
-def test_what_is_no_jwk_set_is_refused(document: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - json's reasons among ours
+def test_document_that_is_not_a_jwk_set_is_refused(document: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - some messages are json's
         parse_jwk_set(document)
 
 
-def test_a_key_is_of_one_algorithm() -> None:
+def test_key_with_an_alg_of_another_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="RS256"):
         SigningKey("k", "RS256", KEY.private_key)
     with pytest.raises(ValueError, match="ES256"):

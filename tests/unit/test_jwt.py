@@ -29,7 +29,7 @@ from tallystick.jwt import (
 )
 from tests.support.token_issuer import ABSENT, jwk_set, jws, new_rsa_key, new_signing_key
 
-KEY = replace(new_signing_key(), kid="the-p256-key")  # a kid that names tests alike in every worker
+KEY = replace(new_signing_key(), kid="the-p256-key")  # the same test ids in every worker
 RSA_KEY = replace(new_rsa_key(), kid="the-rsa-key")
 KEYS = parse_jwk_set(jwk_set(KEY, RSA_KEY))
 HEADER = {"typ": "at+jwt", "alg": "ES256", "kid": KEY.kid}
@@ -56,22 +56,22 @@ def test_example_of_rfc_7515_appendix_a_3() -> None:
         ".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
     )
     signature = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
-    # The signature alone: there is no kid in its header, which all our profiles demand.
+    # Only the signature, because its header has no kid, which the profiles require.
     assert get_algorithm_by_name("ES256").verify(signing_input.encode(), key, base64url.decode(signature))
 
 
-def test_what_was_signed_is_read() -> None:
+def test_signed_token_verifies() -> None:
     assert read_access_token(GOOD) == CLAIMS
     assert parse_header(GOOD, ACCESS_TOKEN) == Header("ES256", KEY.kid)
 
 
-def test_an_id_token_may_be_signed_with_rsa() -> None:
+def test_id_token_may_be_signed_with_rsa() -> None:
     assert verify_signature(sign(CLAIMS, RSA_KEY, typ="JWT"), ID_TOKEN, KEYS.__getitem__) == CLAIMS
 
 
 @pytest.mark.parametrize("claims", [{"name": "\ud800"}, {"n": float("nan")}, {"n": float("inf")}])
-def test_nothing_is_signed_that_would_not_be_read(claims: dict[str, object]) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - the codec's reason, or json's
+def test_claims_that_strict_json_refuses_are_not_signed(claims: dict[str, object]) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the message is the codec's or json's
         sign(claims, KEY, typ="JWT")
 
 
@@ -80,7 +80,7 @@ def test_typ_is_compared_without_regard_to_case(typ: str) -> None:
     assert read_access_token(jws(json.dumps({**HEADER, "typ": typ}), json.dumps(CLAIMS), KEY)) == CLAIMS
 
 
-def test_typ_may_be_absent_where_the_profile_says_so() -> None:
+def test_typ_may_be_absent_only_where_the_profile_allows_it() -> None:
     header = {name: value for name, value in HEADER.items() if name != "typ"}
     token = jws(json.dumps(header), json.dumps(CLAIMS), KEY)
     assert verify_signature(token, ID_TOKEN, KEYS.__getitem__) == CLAIMS
@@ -132,7 +132,7 @@ def test_typ_may_be_absent_where_the_profile_says_so() -> None:
     ],
     ids=str,
 )
-def test_a_header_that_breaks_the_profile_is_refused(fault: dict[str, object]) -> None:
+def test_header_that_violates_the_profile_is_refused(fault: dict[str, object]) -> None:
     header = {name: value for name, value in {**HEADER, **fault}.items() if value is not ABSENT}
     token = jws(json.dumps(header), json.dumps(CLAIMS), KEY)
     with pytest.raises(InvalidToken):
@@ -159,15 +159,15 @@ def test_a_header_that_breaks_the_profile_is_refused(fault: dict[str, object]) -
     ],
     ids=lambda header: repr(header[:20]) + repr(header[-20:]),
 )
-def test_a_header_that_could_be_read_in_two_ways_is_refused(header: str | bytes) -> None:
+def test_malformed_or_ambiguous_header_is_refused(header: str | bytes) -> None:
     with pytest.raises(InvalidToken):
         read_access_token(jws(header, json.dumps(CLAIMS), KEY))
 
 
-def test_a_header_is_bounded_because_it_is_remembered() -> None:
-    for padding, is_read in ((1300, True), (1600, False)):
+def test_header_length_is_bounded_because_headers_are_cached() -> None:
+    for padding, is_accepted in ((1300, True), (1600, False)):
         token = jws(json.dumps(HEADER | {"x": "x" * padding}), json.dumps(CLAIMS), KEY)
-        with nullcontext() if is_read else pytest.raises(InvalidToken):
+        with nullcontext() if is_accepted else pytest.raises(InvalidToken):
             read_access_token(token)
 
 
@@ -192,13 +192,13 @@ def test_a_header_is_bounded_because_it_is_remembered() -> None:
     ],
     ids=lambda payload: repr(payload[:50]),
 )
-def test_a_payload_that_could_be_read_in_two_ways_is_refused(payload: str | bytes) -> None:
+def test_malformed_or_ambiguous_payload_is_refused(payload: str | bytes) -> None:
     with pytest.raises(InvalidToken):
         read_access_token(jws(json.dumps(HEADER), payload, KEY))
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "change",
     [
         lambda h, p, s: "",
         lambda h, p, s: ".",
@@ -222,7 +222,7 @@ def test_a_payload_that_could_be_read_in_two_ways_is_refused(payload: str | byte
         lambda h, p, s: f"{h}.{p}.{s[:-4]}",
         lambda h, p, s: f"{h}.{p}.AAAA{s}",
         lambda h, p, s: f"{h}.{p}.{s}AAAA",
-        lambda h, p, s: f"{h}.{p}.{s[:-1]}{chr(ord(s[-1]) + 1)}",  # the same bytes, the unused bits not zero
+        lambda h, p, s: f"{h}.{p}.{s[:-1]}{chr(ord(s[-1]) + 1)}",  # the same bytes with other unused bits
         lambda h, p, s: f"{h}.{p}.{'A' * 86}",
         lambda h, p, s: f"{h}.{p}.{'A' * 43}{s[43:]}",
         lambda h, p, s: f"{h}.{p}.{base64url.encode(base64url.decode(s)[32:] + base64url.decode(s)[:32])}",
@@ -236,9 +236,9 @@ def test_a_payload_that_could_be_read_in_two_ways_is_refused(payload: str | byte
         lambda h, p, s: "." * 8000,
     ],
 )
-def test_a_spoilt_text_is_refused(spoil: Callable[[str, str, str], str]) -> None:
+def test_changed_token_is_refused(change: Callable[[str, str, str], str]) -> None:
     with pytest.raises(InvalidToken):
-        read_access_token(spoil(*GOOD.split(".")))
+        read_access_token(change(*GOOD.split(".")))
 
 
 def _der(signature: str) -> bytes:
@@ -251,7 +251,7 @@ EDGES = (0, 1, P256_ORDER - 1, P256_ORDER, P256_ORDER + 1, 2**256 - 1)
 
 @pytest.mark.parametrize("r", EDGES, ids=hex)
 @pytest.mark.parametrize("s", EDGES, ids=hex)
-def test_no_number_out_of_the_ordinary_is_a_signature(r: int, s: int) -> None:
+def test_edge_values_of_r_and_s_are_refused(r: int, s: int) -> None:
     signing_input = GOOD.rpartition(".")[0]
     with pytest.raises(InvalidToken):
         read_access_token(f"{signing_input}.{base64url.encode(r.to_bytes(32) + s.to_bytes(32))}")
@@ -262,7 +262,7 @@ def assertion(**header: object) -> str:
 
 
 @pytest.mark.parametrize("typ", [{}, {"typ": "JWT"}, {"typ": "client-authentication+jwt"}])
-def test_a_client_assertion_needs_no_kid_and_no_typ(typ: dict[str, object]) -> None:
+def test_client_assertion_needs_neither_kid_nor_typ(typ: dict[str, object]) -> None:
     for token in (assertion(**typ), assertion(kid=KEY.kid, **typ)):
         assert verify_with_any_key(token, CLIENT_ASSERTION, [RSA_KEY.public, KEY.public]) == CLAIMS
     assert parse_header(assertion(**typ), CLIENT_ASSERTION) == Header("ES256", "")
@@ -286,34 +286,34 @@ def test_a_client_assertion_needs_no_kid_and_no_typ(typ: dict[str, object]) -> N
         {"b64": False},
     ],
 )
-def test_a_client_assertion_is_otherwise_as_strict_as_any(header: dict[str, object]) -> None:
+def test_client_assertion_with_another_header_fault_is_refused(header: dict[str, object]) -> None:
     with pytest.raises(InvalidToken):
         verify_with_any_key(assertion(**header), CLIENT_ASSERTION, [KEY.public])
     with pytest.raises(InvalidToken):
         parse_unverified(assertion(**header), CLIENT_ASSERTION)
 
 
-def test_none_of_the_keys_that_may_be_tried_is_the_one() -> None:
+def test_token_that_no_key_verifies_is_refused() -> None:
     for keys in ([], [RSA_KEY.public, new_signing_key().public]):
         with pytest.raises(InvalidToken):
             verify_with_any_key(assertion(), CLIENT_ASSERTION, keys)
 
 
-def test_what_is_not_verified_is_read_for_whose_key_to_take() -> None:
-    spoilt = f"{assertion().rpartition('.')[0]}.AAAA"
-    assert parse_unverified(spoilt, CLIENT_ASSERTION) == CLAIMS
+def test_unverified_payload_is_parsed_only_for_the_right_profile() -> None:
+    forged = f"{assertion().rpartition('.')[0]}.AAAA"
+    assert parse_unverified(forged, CLIENT_ASSERTION) == CLAIMS
     with pytest.raises(InvalidToken):
-        parse_unverified(spoilt, ACCESS_TOKEN)
+        parse_unverified(forged, ACCESS_TOKEN)
 
 
-def test_a_token_longer_than_its_profile_is_refused() -> None:
-    room = replace(ACCESS_TOKEN, max_bytes=len(GOOD))
-    assert verify_signature(GOOD, room, KEYS.__getitem__) == CLAIMS
+def test_token_longer_than_its_profile_allows_is_refused() -> None:
+    profile = replace(ACCESS_TOKEN, max_bytes=len(GOOD))
+    assert verify_signature(GOOD, profile, KEYS.__getitem__) == CLAIMS
     with pytest.raises(InvalidToken):
-        verify_signature(GOOD, replace(room, max_bytes=len(GOOD) - 1), KEYS.__getitem__)
+        verify_signature(GOOD, replace(profile, max_bytes=len(GOOD) - 1), KEYS.__getitem__)
 
 
-def test_a_public_key_is_no_shared_secret() -> None:
+def test_hmac_with_the_public_key_is_refused() -> None:
     assert isinstance(KEY.public.key, EllipticCurvePublicKey)
     pem = KEY.public.key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     header, payload = (base64url.encode(json.dumps(part).encode()) for part in ({**HEADER, "alg": "HS256"}, CLAIMS))
@@ -326,30 +326,30 @@ def test_a_public_key_is_no_shared_secret() -> None:
         )
 
 
-def test_a_key_of_one_algorithm_does_not_serve_another() -> None:
+def test_key_of_another_algorithm_is_refused() -> None:
     token = sign(CLAIMS, RSA_KEY, typ="JWT")
     with pytest.raises(InvalidToken):
         verify_signature(token, ID_TOKEN, lambda _: KEY.public)
 
 
-def test_the_twin_of_a_signature_is_as_good() -> None:
-    """Anybody can turn (r, s) into (r, n - s): the reason why nothing may be decided by the text of a token."""
+def test_malleated_signature_verifies() -> None:
+    """Any caller can turn (r, s) into (r, n - s), so the text of a token must not be used as its identifier."""
     signing_input, _, signature = GOOD.rpartition(".")
     raw = base64url.decode(signature)
-    twin = raw[:32] + (P256_ORDER - int.from_bytes(raw[32:])).to_bytes(32)
-    assert read_access_token(f"{signing_input}.{base64url.encode(twin)}") == CLAIMS
+    malleated = raw[:32] + (P256_ORDER - int.from_bytes(raw[32:])).to_bytes(32)
+    assert read_access_token(f"{signing_input}.{base64url.encode(malleated)}") == CLAIMS
 
 
 @settings(deadline=None)
 @given(st.text())
-def test_any_text_is_read_or_refused(text: str) -> None:
+def test_arbitrary_text_is_refused(text: str) -> None:
     with pytest.raises(InvalidToken):
         read_access_token(text)
 
 
 @settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=8), st.none() | st.integers() | st.text(max_size=8)), st.binary(max_size=64))
-def test_any_signed_bytes_are_read_or_refused(header: dict[str, object], payload: bytes) -> None:
+def test_arbitrary_signed_payload_is_parsed_exactly_or_refused(header: dict[str, object], payload: bytes) -> None:
     token = jws(json.dumps({**header, **HEADER}), payload, KEY)
     try:
         claims = read_access_token(token)
@@ -360,7 +360,7 @@ def test_any_signed_bytes_are_read_or_refused(header: dict[str, object], payload
 
 @settings(deadline=None)
 @given(st.integers(0, len(GOOD) - 1), st.characters(codec="utf-8"))
-def test_no_change_of_a_good_token_verifies(position: int, character: str) -> None:
+def test_token_with_one_changed_character_is_refused(position: int, character: str) -> None:
     changed = GOOD[:position] + character + GOOD[position + 1 :]
     if changed != GOOD:
         with pytest.raises(InvalidToken):

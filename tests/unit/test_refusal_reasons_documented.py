@@ -1,4 +1,4 @@
-"""Every reason is in the table of docs/operation.md, which has no other."""
+"""The table in docs/operation.md has exactly the refusal reasons."""
 
 import re
 from pathlib import Path
@@ -16,5 +16,5 @@ def test_every_reason_is_documented() -> None:
     assert set(re.findall(r"`(\w+)`", first_cells)) == REASONS
 
 
-def test_hints_are_for_reasons_that_exist() -> None:
+def test_every_hint_has_an_existing_reason() -> None:
     assert HINTS.keys() <= REASONS

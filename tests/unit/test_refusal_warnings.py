@@ -1,4 +1,4 @@
-"""An API logs why it refuses tokens: once a minute for each reason, with the audience found and the one expected."""
+"""An API logs why it refuses tokens: one line a minute for each reason, with the expected audience."""
 
 from collections.abc import AsyncIterator
 
@@ -8,18 +8,19 @@ from fastapi import FastAPI
 
 from tallystick.errors import InvalidToken
 from tallystick.fastapi import Tallystick
-from tallystick.refusal_warnings import INTERVAL, MAX_TEXT, RefusalWarnings
+from tallystick.refusal_warnings import INTERVAL_SECONDS, MAX_TEXT, RefusalWarnings
 from tallystick.remote.issuer import RemoteIssuer
-from tallystick.verifier import Verifier
+from tallystick.remote.verifier import RemoteVerifier
 from tests.support.clock import MovableClock
 from tests.support.log_lines import LogLines, logging_as_served
 from tests.support.token_issuer import AUDIENCE, ISSUER, TokenIssuer, new_signing_key
 
 
 @pytest.fixture
-async def verifier(issuer: TokenIssuer, clock: MovableClock) -> AsyncIterator[Verifier]:
+async def verifier(issuer: TokenIssuer, clock: MovableClock) -> AsyncIterator[RemoteVerifier]:
     remote = RemoteIssuer(ISSUER, clock=clock, transport=issuer.transport)
-    yield Verifier(remote, AUDIENCE, clock=clock)
+    remote.start()
+    yield RemoteVerifier(remote, AUDIENCE, clock=clock)
     await remote.aclose()
 
 
@@ -27,12 +28,12 @@ def refusals(log: LogLines) -> list[dict[str, object]]:
     return [line for line in log.parsed if line["logger"] == "tallystick.refusals"]
 
 
-async def refuse(verifier: Verifier, token: str) -> None:
+async def refuse(verifier: RemoteVerifier, token: str) -> None:
     with pytest.raises(InvalidToken):
         await verifier.verify(token)
 
 
-async def test_a_wrong_audience_is_logged_with_the_expected_one(verifier: Verifier, issuer: TokenIssuer) -> None:
+async def test_wrong_audience_is_logged_with_the_expected_one(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
     with logging_as_served("WARNING") as log:
         await refuse(verifier, issuer.access_token(aud="https://other.example", sub="ada@example.com"))
     (line,) = refusals(log)
@@ -43,8 +44,8 @@ async def test_a_wrong_audience_is_logged_with_the_expected_one(verifier: Verifi
     assert "ada@" not in log.getvalue()
 
 
-async def test_a_token_of_another_issuer_names_that_issuer(
-    verifier: Verifier, issuer: TokenIssuer, clock: MovableClock
+async def test_unknown_key_is_logged_with_the_issuer_of_the_token(
+    verifier: RemoteVerifier, issuer: TokenIssuer, clock: MovableClock
 ) -> None:
     other = TokenIssuer(clock)
     other.key = new_signing_key()
@@ -54,7 +55,7 @@ async def test_a_token_of_another_issuer_names_that_issuer(
     assert (line["reason"], line["token_issuer"]) == ("unknown_key", "https://other-issuer.example")
 
 
-async def test_unverified_claims_are_logged_as_an_address_alone(verifier: Verifier, clock: MovableClock) -> None:
+async def test_unverified_claims_are_logged_only_as_an_address(verifier: RemoteVerifier, clock: MovableClock) -> None:
     other = TokenIssuer(clock)
     other.key = new_signing_key()
     with logging_as_served("WARNING") as log:
@@ -65,7 +66,7 @@ async def test_unverified_claims_are_logged_as_an_address_alone(verifier: Verifi
     assert "secret" not in log.getvalue()
 
 
-async def test_many_refusals_of_one_reason_are_one_line_a_minute(verifier: Verifier, issuer: TokenIssuer) -> None:
+async def test_refusals_for_one_reason_are_one_line_a_minute(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
     with logging_as_served("INFO") as log:
         for _ in range(50):
             await refuse(verifier, issuer.access_token(aud="https://other.example"))
@@ -73,14 +74,14 @@ async def test_many_refusals_of_one_reason_are_one_line_a_minute(verifier: Verif
     assert [line["reason"] for line in refusals(log)] == ["wrong_audience", "malformed"]
 
 
-def test_the_next_line_tells_how_many_were_left_out() -> None:
+def test_next_line_has_the_number_of_omitted_lines() -> None:
     now = 0.0
     warnings = RefusalWarnings(lambda: now)
     with logging_as_served("INFO") as log:
         for _ in range(4):
             if warnings.is_due("expired"):
                 warnings.write("expired")
-        now += INTERVAL
+        now += INTERVAL_SECONDS
         assert warnings.is_due("expired")
         warnings.write("expired")
     first, second = refusals(log)
@@ -95,23 +96,21 @@ def test_the_next_line_tells_how_many_were_left_out() -> None:
         (None, "None"),
     ],
 )
-def test_a_claim_is_escaped(claim: object, logged: str) -> None:
+def test_claim_is_escaped(claim: object, logged: str) -> None:
     warnings = RefusalWarnings(lambda: 0.0)
     with logging_as_served("INFO") as log:
         warnings.write("wrong_audience", token_audience=claim)
     assert refusals(log)[0]["token_audience"] == logged
 
 
-def test_a_claim_is_bounded() -> None:
+def test_claim_is_bounded() -> None:
     warnings = RefusalWarnings(lambda: 0.0)
     with logging_as_served("INFO") as log:
         warnings.write("wrong_audience", token_audience="é" * 100_000)
     assert len(str(refusals(log)[0]["token_audience"])) <= MAX_TEXT + 3
 
 
-async def test_a_missing_scope_is_logged_with_the_scope_that_is_needed(
-    issuer: TokenIssuer, clock: MovableClock
-) -> None:
+async def test_missing_scope_is_logged_with_the_required_scope(issuer: TokenIssuer, clock: MovableClock) -> None:
     auth = Tallystick(ISSUER, AUDIENCE, clock=clock, transport=issuer.transport)
     app = FastAPI()
 

@@ -1,4 +1,4 @@
-"""One Status List Token: what is in it, and which are refused (Token Status List §4, §5.1, §8.3)."""
+"""Parsing of a Status List Token (Token Status List §4, §5.1, §8.3)."""
 
 import zlib
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import pytest
 from tallystick import base64url
 from tallystick.clock import LEEWAY
 from tallystick.jwt import STATUS_LIST
-from tallystick.status_list import MAX_STATUSES_BYTES, StatusList, kid_of, read_status_list
+from tallystick.status_list import MAX_STATUSES_BYTES, StatusList, parse_status_list, parse_status_list_kid
 from tests.support.token_issuer import ABSENT, STATUS_LIST_URI, PublishedList, TokenIssuer, jws, new_signing_key
 
 
@@ -18,7 +18,7 @@ def published(issuer: TokenIssuer) -> PublishedList:
 
 
 def read(token: str, issuer: TokenIssuer) -> StatusList:
-    return read_status_list(token, uri=STATUS_LIST_URI, key=issuer.key.public, now=issuer.clock.now)
+    return parse_status_list(token, uri=STATUS_LIST_URI, key=issuer.key.public, now=issuer.clock.now)
 
 
 def packed(statuses: bytes) -> str:
@@ -35,7 +35,7 @@ def packed(statuses: bytes) -> str:
         (1, packed(b""), []),
     ],
 )
-def test_a_status_is_read_from_its_bits(
+def test_status_is_read_from_its_bits(
     issuer: TokenIssuer, published: PublishedList, bits: int, lst: str, statuses: list[int]
 ) -> None:
     status_list = read(published.signed(status_list={"bits": bits, "lst": lst}), issuer)
@@ -44,14 +44,14 @@ def test_a_status_is_read_from_its_bits(
 
 
 @pytest.mark.parametrize("idx", [64, 2**31, 2**70])
-def test_what_is_not_in_the_list_has_no_status(issuer: TokenIssuer, published: PublishedList, idx: int) -> None:
+def test_index_beyond_the_end_has_no_status(issuer: TokenIssuer, published: PublishedList, idx: int) -> None:
     status_list = read(published.token, issuer)
     assert not status_list.has(idx)
     with pytest.raises(IndexError):
         status_list.status(idx)
 
 
-def test_the_age_counts_from_the_signature(issuer: TokenIssuer, published: PublishedList) -> None:
+def test_age_counts_from_the_signature(issuer: TokenIssuer, published: PublishedList) -> None:
     status_list = read(published.token, issuer)
     now = issuer.clock.now
     assert (status_list.age(now + 5), status_list.age(now - 5)) == (5, 0)
@@ -60,8 +60,8 @@ def test_the_age_counts_from_the_signature(issuer: TokenIssuer, published: Publi
 
 
 @pytest.mark.parametrize("typ", ["statuslist+jwt", "StatusList+JWT", "application/statuslist+jwt"])
-def test_its_type_is_told_in_any_case(issuer: TokenIssuer, published: PublishedList, typ: str) -> None:
-    assert kid_of(published.signed({"typ": typ})) == issuer.key.kid
+def test_typ_is_compared_without_regard_to_case(issuer: TokenIssuer, published: PublishedList, typ: str) -> None:
+    assert parse_status_list_kid(published.signed({"typ": typ})) == issuer.key.kid
 
 
 @pytest.mark.parametrize(
@@ -69,13 +69,13 @@ def test_its_type_is_told_in_any_case(issuer: TokenIssuer, published: PublishedL
     [{"typ": "at+jwt"}, {"typ": "JWT"}, {"typ": ABSENT}, {"alg": "RS256"}, {"alg": "none"}, {"kid": ABSENT}],
     ids=str,
 )
-def test_no_other_token_is_taken_for_a_list(
+def test_token_with_another_header_is_refused(
     issuer: TokenIssuer, published: PublishedList, header: dict[str, object]
 ) -> None:
     token = published.signed(header)
-    with pytest.raises(ValueError, match="no status list"):
-        kid_of(token)
-    with pytest.raises(ValueError, match="no status list"):
+    with pytest.raises(ValueError, match="not a status list"):
+        parse_status_list_kid(token)
+    with pytest.raises(ValueError, match="not a status list"):
         read(token, issuer)
 
 
@@ -90,7 +90,7 @@ def test_no_other_token_is_taken_for_a_list(
     ],
     ids=str,
 )
-def test_what_may_be_absent_and_what_is_unknown_does_no_harm(
+def test_optional_claims_may_be_absent_and_unknown_claims_are_ignored(
     issuer: TokenIssuer, published: PublishedList, change: dict[str, object]
 ) -> None:
     assert read(published.signed(**change), issuer).status(0) == 0
@@ -98,10 +98,10 @@ def test_what_may_be_absent_and_what_is_unknown_does_no_harm(
 
 @pytest.mark.parametrize("claim", ["sub", "iat", "exp", "ttl", "status_list"])
 @pytest.mark.parametrize("value", [True, "1", "", [], {}, -0.5])
-def test_a_wrongly_typed_claim_is_refused(
+def test_wrongly_typed_claim_is_refused(
     issuer: TokenIssuer, published: PublishedList, claim: str, value: object
 ) -> None:
-    with pytest.raises(ValueError, match=r"_StatusListClaims|another address"):
+    with pytest.raises(ValueError, match=r"_StatusListClaims|another URL"):
         read(published.signed(**{claim: value}), issuer)
 
 
@@ -124,21 +124,21 @@ def test_a_wrongly_typed_claim_is_refused(
     ],
     ids=str,
 )
-def test_a_list_that_is_not_for_us_is_refused(
+def test_list_with_a_missing_or_wrong_claim_is_refused(
     issuer: TokenIssuer, published: PublishedList, change: dict[str, object]
 ) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - the reasons are of many kinds
+    with pytest.raises(ValueError):  # noqa: PT011 - the messages differ
         read(published.signed(**change), issuer)
 
 
-def test_a_list_may_come_from_a_clock_a_minute_ahead_and_no_more(issuer: TokenIssuer, published: PublishedList) -> None:
+def test_iat_may_be_one_minute_in_the_future(issuer: TokenIssuer, published: PublishedList) -> None:
     now = issuer.clock.now
     assert read(published.signed(iat=now + LEEWAY), issuer)
     with pytest.raises(ValueError, match="future"):
         read(published.signed(iat=now + LEEWAY + 1), issuer)
 
 
-def test_another_keys_signature_is_refused(issuer: TokenIssuer, published: PublishedList) -> None:
+def test_signature_of_another_key_is_refused(issuer: TokenIssuer, published: PublishedList) -> None:
     header, payload, _ = published.token.split(".")
     token = jws(base64url.decode(header), base64url.decode(payload), new_signing_key())
     with pytest.raises(ValueError, match="signature"):
@@ -146,7 +146,7 @@ def test_another_keys_signature_is_refused(issuer: TokenIssuer, published: Publi
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "change",
     [
         lambda data: data + b"\x00",
         lambda data: data + data,
@@ -157,15 +157,15 @@ def test_another_keys_signature_is_refused(issuer: TokenIssuer, published: Publi
         lambda _: b"",
     ],
 )
-def test_what_is_not_one_whole_stream_is_refused(
-    issuer: TokenIssuer, published: PublishedList, spoil: Callable[[bytes], bytes]
+def test_anything_but_one_whole_zlib_stream_is_refused(
+    issuer: TokenIssuer, published: PublishedList, change: Callable[[bytes], bytes]
 ) -> None:
-    lst = base64url.encode(spoil(zlib.compress(bytes(100))))
+    lst = base64url.encode(change(zlib.compress(bytes(100))))
     with pytest.raises(ValueError, match="status list"):
         read(published.signed(status_list={"bits": 1, "lst": lst}), issuer)
 
 
-def test_a_list_is_bounded_however_well_it_compresses(issuer: TokenIssuer, published: PublishedList) -> None:
+def test_decompressed_size_is_bounded(issuer: TokenIssuer, published: PublishedList) -> None:
     full = published.signed(status_list={"bits": 8, "lst": packed(bytes(MAX_STATUSES_BYTES))})
     assert read(full, issuer).has(MAX_STATUSES_BYTES - 1)
     for size in (MAX_STATUSES_BYTES + 1, 8 * MAX_STATUSES_BYTES):
@@ -174,12 +174,12 @@ def test_a_list_is_bounded_however_well_it_compresses(issuer: TokenIssuer, publi
 
 
 @pytest.mark.parametrize("token", ["", "a.b.c", "ä.ö.ü", "." * 10, "x" * (STATUS_LIST.max_bytes + 1)], ids=len)
-def test_no_text_is_too_strange_to_be_refused(issuer: TokenIssuer, token: str) -> None:
-    with pytest.raises(ValueError, match="no status list"):
+def test_arbitrary_text_is_refused(issuer: TokenIssuer, token: str) -> None:
+    with pytest.raises(ValueError, match="not a status list"):
         read(token, issuer)
 
 
-def test_what_a_list_says_is_not_in_its_repr(issuer: TokenIssuer, published: PublishedList) -> None:
-    """It may be megabytes."""
+def test_repr_does_not_contain_the_statuses(issuer: TokenIssuer, published: PublishedList) -> None:
+    """They may be megabytes."""
     published.statuses = bytearray(100_000)
     assert len(repr(read(published.signed(), issuer))) < 1000

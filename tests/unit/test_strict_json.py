@@ -1,11 +1,11 @@
-"""JSON from strangers has one reading, or none."""
+"""Untrusted JSON is refused when parsers could disagree about it."""
 
 import pytest
 
 from tallystick.strict_json import MAX_DEPTH, parse_object
 
 
-def test_an_object_is_read() -> None:
+def test_object_is_parsed() -> None:
     document = '{"a": [1, 2.5, null, true, "é \\u00e9 \\ud83d\\ude00"], "b": {"a": {}}}'.encode()
     assert parse_object(document) == {"a": [1, 2.5, None, True, "é é 😀"], "b": {"a": {}}}
 
@@ -42,11 +42,11 @@ def test_an_object_is_read() -> None:
     ],
     ids=lambda document: repr(document[:40]),
 )
-def test_what_readers_could_disagree_about_is_refused(document: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - the reason is json's, ours or the codec's, and nobody is told
+def test_ambiguous_or_malformed_document_is_refused(document: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the message may be json's or the codec's
         parse_object(document)
 
 
-def test_many_brackets_are_no_depth() -> None:
+def test_many_brackets_at_a_small_depth_are_accepted() -> None:
     assert parse_object(b'{"a": [' + b",".join([b"[]"] * 100) + b"]}") == {"a": [[]] * 100}
     assert parse_object(b'{"a": "' + b"[" * 100 + b'"}') == {"a": "[" * 100}

@@ -29,7 +29,7 @@ from auth_service.vocabulary.timing import (
 )
 from tallystick.clock import LEEWAY
 from tallystick.fastapi import STATUS_MAX_AGE
-from tallystick.remote.issuer import FOLLOW_EVERY
+from tallystick.remote.issuer import FOLLOW_INTERVAL
 from tallystick_service.store.store import DEADLINE
 
 _LONGEST_POLL = STATUS_LIST_POLL_INTERVAL * (1 + STATUS_LIST_POLL_JITTER)
@@ -37,22 +37,22 @@ _LONGEST_POLL = STATUS_LIST_POLL_INTERVAL * (1 + STATUS_LIST_POLL_JITTER)
 
 def test_a_revocation_reaches_an_api_within_the_deadline() -> None:
     """The next list may have to wait for its second; a cache may hold the old one; the API fetches at its interval."""
-    assert STATUS_LIST_INTERVAL + _LONGEST_POLL + STATUS_LIST_MAX_AGE + FOLLOW_EVERY < REVOCATION_DEADLINE
-    assert STATUS_LIST_TTL <= FOLLOW_EVERY  # a verifier that obeys `ttl` is not later than ours
+    assert STATUS_LIST_INTERVAL + _LONGEST_POLL + STATUS_LIST_MAX_AGE + FOLLOW_INTERVAL < REVOCATION_DEADLINE
+    assert STATUS_LIST_TTL <= FOLLOW_INTERVAL  # a verifier that obeys `ttl` is not later than ours
 
 
 def test_a_withdrawn_key_leaves_every_api_within_the_deadline() -> None:
-    assert KEY_CACHE_SECONDS + JWKS_MAX_AGE + FOLLOW_EVERY < REVOCATION_DEADLINE
+    assert KEY_CACHE_SECONDS + JWKS_MAX_AGE + FOLLOW_INTERVAL < REVOCATION_DEADLINE
 
 
 def test_every_api_has_a_key_before_it_signs() -> None:
     """A process of the issuer sees a new key, its JWKS may be cached, and the API fetches at its interval."""
-    until_fetched = KEY_CACHE_SECONDS + JWKS_MAX_AGE + FOLLOW_EVERY
+    until_fetched = KEY_CACHE_SECONDS + JWKS_MAX_AGE + FOLLOW_INTERVAL
     assert until_fetched < KEY_SEEN_SECONDS < MIN_SIGNING_KEY_AHEAD <= Lifetimes().signing_key_ahead
 
 
 def test_every_api_has_a_larger_list_before_its_new_indexes_are_used() -> None:
-    assert STATUS_LIST_MAX_AGE + FOLLOW_EVERY < LARGER_LIST_DELAY
+    assert STATUS_LIST_MAX_AGE + FOLLOW_INTERVAL < LARGER_LIST_DELAY
 
 
 def test_a_bit_stays_set_until_no_token_with_it_is_valid() -> None:
@@ -62,7 +62,7 @@ def test_a_bit_stays_set_until_no_token_with_it_is_valid() -> None:
 
 def test_a_list_without_changes_stays_current_in_every_api() -> None:
     """An API with `fail_closed` refuses all tokens when its list is older than `status_max_age`."""
-    oldest = STATUS_LIST_RESIGN_INTERVAL + _LONGEST_POLL + STATUS_LIST_MAX_AGE + FOLLOW_EVERY
+    oldest = STATUS_LIST_RESIGN_INTERVAL + _LONGEST_POLL + STATUS_LIST_MAX_AGE + FOLLOW_INTERVAL
     assert oldest < STATUS_MAX_AGE
     assert oldest < Lifetimes(access_token=1).status_list
 

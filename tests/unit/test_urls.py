@@ -1,4 +1,4 @@
-"""How addresses of issuers and APIs are compared, and how a refusal repeats one."""
+"""How URLs of issuers and APIs are compared, and how an error description quotes one."""
 
 import re
 
@@ -23,7 +23,7 @@ from tallystick_service.urls import without_root_path
         ("", ""),
     ],
 )
-def test_only_a_path_of_one_slash_is_the_same_as_none(url: str, compared: str) -> None:
+def test_only_a_root_path_is_removed(url: str, compared: str) -> None:
     assert without_root_path(url) == compared
 
 
@@ -39,11 +39,11 @@ def test_only_a_path_of_one_slash_is_the_same_as_none(url: str, compared: str) -
         ("x" * 101, f"'{'x' * 100}...'"),
     ],
 )
-def test_a_value_of_the_caller_is_quoted_without_secrets_and_bounded(value: str, shown: str) -> None:
+def test_quoted_value_is_bounded_and_without_secrets(value: str, shown: str) -> None:
     assert quoted(value) == shown
 
 
-def test_a_quoted_value_keeps_to_the_characters_of_a_description() -> None:
+def test_quoted_value_has_only_the_characters_of_a_description() -> None:
     """RFC 6749 §5.2."""
     everything = "".join(map(chr, range(0x250)))
     assert re.fullmatch(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+", quoted(everything.replace("?", "").replace("#", "")))

@@ -1,4 +1,4 @@
-"""Which access tokens are believed: RFC 9068 §4, RFC 8725 §3."""
+"""Which access tokens are accepted: RFC 9068 §4, RFC 8725 §3."""
 
 import json
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ from tallystick import verifier as module
 from tallystick.clock import LEEWAY
 from tallystick.errors import InvalidToken, TemporarilyUnavailable
 from tallystick.remote.issuer import RemoteIssuer
-from tallystick.verifier import Verifier
+from tallystick.remote.verifier import RemoteVerifier
 from tests.support.clock import MovableClock
 from tests.support.token_issuer import ABSENT, AUDIENCE, ISSUER, TokenIssuer, jws, new_signing_key
 
@@ -17,16 +17,17 @@ from tests.support.token_issuer import ABSENT, AUDIENCE, ISSUER, TokenIssuer, jw
 @pytest.fixture
 async def remote(issuer: TokenIssuer, clock: MovableClock) -> AsyncIterator[RemoteIssuer]:
     remote = RemoteIssuer(ISSUER, clock=clock, transport=issuer.transport)
+    remote.start()
     yield remote
     await remote.aclose()
 
 
 @pytest.fixture
-def verifier(remote: RemoteIssuer, clock: MovableClock) -> Verifier:
-    return Verifier(remote, AUDIENCE, clock=clock)
+def verifier(remote: RemoteIssuer, clock: MovableClock) -> RemoteVerifier:
+    return RemoteVerifier(remote, AUDIENCE, clock=clock)
 
 
-async def test_a_good_token_is_believed(verifier: Verifier, issuer: TokenIssuer) -> None:
+async def test_good_token_is_accepted(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
     claims = await verifier.verify(issuer.access_token(scope="notes:read notes:write", locale="en"))
     assert (claims.iss, claims.sub, claims.client_id) == (ISSUER, "user-1", "app-one")
     assert claims.scopes == {"notes:read", "notes:write"}
@@ -44,19 +45,19 @@ async def test_a_good_token_is_believed(verifier: Verifier, issuer: TokenIssuer)
         {"status": {"status_list": {"idx": 0, "uri": "https://id.example.com/status"}}},
         {"roles": ["editor"]},
         {"sub": "Ada Ünïcode 😀"},
-        {"scopes": "a claim named like an attribute of ours"},
+        {"scopes": "a claim with the name of a property"},
         {"exp": 10**30},
     ],
     ids=str,
 )
-async def test_what_the_rfcs_allow_is_believed(
-    verifier: Verifier, issuer: TokenIssuer, change: dict[str, object]
+async def test_claims_that_the_rfcs_allow_are_accepted(
+    verifier: RemoteVerifier, issuer: TokenIssuer, change: dict[str, object]
 ) -> None:
     claims = await verifier.verify(issuer.access_token(**change))
     assert claims.scopes <= {"notes:read"}
 
 
-async def test_only_a_space_parts_two_scopes(verifier: Verifier, issuer: TokenIssuer) -> None:
+async def test_scopes_are_separated_by_spaces_only(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
     claims = await verifier.verify(issuer.access_token(scope="notes:read\u00a0notes:write\tnotes:all"))
     assert len(claims.scopes) == 1
 
@@ -67,8 +68,8 @@ async def test_only_a_space_parts_two_scopes(verifier: Verifier, issuer: TokenIs
     [ABSENT, None, True, 1.5, "", [], [5], {}, [["x"]]],
     ids=repr,
 )
-async def test_a_missing_or_wrongly_typed_claim_is_refused(
-    verifier: Verifier, issuer: TokenIssuer, claim: str, value: object
+async def test_missing_or_wrongly_typed_claim_is_refused(
+    verifier: RemoteVerifier, issuer: TokenIssuer, claim: str, value: object
 ) -> None:
     with pytest.raises(InvalidToken):
         await verifier.verify(issuer.access_token(**{claim: value}))
@@ -112,16 +113,16 @@ async def test_a_missing_or_wrongly_typed_claim_is_refused(
     ],
     ids=str,
 )
-async def test_a_claim_that_is_not_for_us_is_refused(
-    verifier: Verifier, issuer: TokenIssuer, fault: dict[str, object]
+async def test_claim_with_a_wrong_value_is_refused(
+    verifier: RemoteVerifier, issuer: TokenIssuer, fault: dict[str, object]
 ) -> None:
     with pytest.raises(InvalidToken):
         await verifier.verify(issuer.access_token(**fault))
 
 
 @pytest.mark.parametrize(("claim", "sign"), [("exp", -1), ("iat", 1), ("nbf", 1)])
-async def test_clocks_may_be_a_minute_apart_and_no_more(
-    verifier: Verifier, issuer: TokenIssuer, claim: str, sign: int
+async def test_times_have_one_minute_of_leeway(
+    verifier: RemoteVerifier, issuer: TokenIssuer, claim: str, sign: int
 ) -> None:
     now = issuer.clock.now
     assert await verifier.verify(issuer.access_token(**{claim: now + sign * LEEWAY}))
@@ -129,19 +130,19 @@ async def test_clocks_may_be_a_minute_apart_and_no_more(
         await verifier.verify(issuer.access_token(**{claim: now + sign * (LEEWAY + 1)}))
 
 
-async def test_another_keys_signature_is_refused(verifier: Verifier, issuer: TokenIssuer) -> None:
+async def test_signature_of_another_key_is_refused(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
     token = jws(json.dumps(issuer.header()), json.dumps(issuer.claims()), new_signing_key())
     with pytest.raises(InvalidToken):
         await verifier.verify(token)
 
 
 @pytest.mark.parametrize("token", ["", "\ud800", "a.b.c", "ä.ö.ü", "." * 10_000])
-async def test_no_text_is_too_strange_to_be_refused(verifier: Verifier, token: str) -> None:
+async def test_arbitrary_text_is_refused(verifier: RemoteVerifier, token: str) -> None:
     with pytest.raises(InvalidToken):
         await verifier.verify(token)
 
 
-async def test_a_stranger_learns_nothing_from_the_difference(verifier: Verifier, issuer: TokenIssuer) -> None:
+async def test_description_is_the_same_for_every_reason(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
     texts = ["x", issuer.access_token(exp=1), issuer.access_token(aud="x"), f"{issuer.access_token()[:-4]}AAAA"]
     descriptions = set()
     for token in texts:
@@ -151,8 +152,8 @@ async def test_a_stranger_learns_nothing_from_the_difference(verifier: Verifier,
     assert len(descriptions) == 1
 
 
-async def test_the_log_tells_the_reason_and_no_claim(
-    verifier: Verifier, issuer: TokenIssuer, caplog: pytest.LogCaptureFixture
+async def test_debug_log_has_the_reason_and_no_claim(
+    verifier: RemoteVerifier, issuer: TokenIssuer, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("DEBUG", logger="tallystick"):
         for token in (issuer.access_token(aud="x"), issuer.access_token(client_id=["secret"])):
@@ -163,35 +164,37 @@ async def test_the_log_tells_the_reason_and_no_claim(
     assert "secret" not in caplog.text
 
 
-async def test_without_any_keys_it_is_not_the_tokens_fault(verifier: Verifier, issuer: TokenIssuer) -> None:
+async def test_token_before_the_first_keys_is_temporarily_unavailable(issuer: TokenIssuer) -> None:
     issuer.is_away = True
+    remote = RemoteIssuer(ISSUER, clock=issuer.clock, transport=issuer.transport)
+    verifier = RemoteVerifier(remote, AUDIENCE, clock=issuer.clock)
+    remote.start()
     with pytest.raises(TemporarilyUnavailable):
         await verifier.verify(issuer.access_token())
     with pytest.raises(InvalidToken):
         await verifier.verify("not.a.token")
+    await remote.aclose()
 
 
-async def test_a_remembered_token_is_believed_again_while_the_issuer_is_away(
-    verifier: Verifier, issuer: TokenIssuer
-) -> None:
+async def test_cached_verdict_is_used_while_the_issuer_is_away(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
     token = issuer.access_token()
     claims = await verifier.verify(token)
     issuer.is_away = True
     assert await verifier.verify(token) is claims
 
 
-async def test_a_remembered_token_expires_like_any_other(verifier: Verifier, issuer: TokenIssuer) -> None:
+async def test_cached_verdict_ends_with_the_token(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
     token = issuer.access_token()
     claims = await verifier.verify(token)
     issuer.clock.advance(seconds=300)
-    assert await verifier.verify(token) is not claims  # past exp it is judged again, each time
+    assert await verifier.verify(token) is not claims  # between exp and the end of the leeway nothing is cached
     issuer.clock.advance(seconds=LEEWAY + 1)
     with pytest.raises(InvalidToken):
         await verifier.verify(token)
 
 
-async def test_a_remembered_token_goes_with_its_key(
-    verifier: Verifier, issuer: TokenIssuer, remote: RemoteIssuer
+async def test_cached_verdict_ends_when_its_key_is_withdrawn(
+    verifier: RemoteVerifier, issuer: TokenIssuer, remote: RemoteIssuer
 ) -> None:
     token = issuer.access_token()
     await verifier.verify(token)
@@ -201,8 +204,8 @@ async def test_a_remembered_token_goes_with_its_key(
         await verifier.verify(token)
 
 
-async def test_a_kid_that_comes_to_name_another_key_takes_its_tokens_along(
-    verifier: Verifier, issuer: TokenIssuer, remote: RemoteIssuer
+async def test_cached_verdict_ends_when_its_kid_names_another_key(
+    verifier: RemoteVerifier, issuer: TokenIssuer, remote: RemoteIssuer
 ) -> None:
     token = issuer.access_token()
     await verifier.verify(token)
@@ -214,10 +217,12 @@ async def test_a_kid_that_comes_to_name_another_key_takes_its_tokens_along(
         await verifier.verify(token)
 
 
-async def test_the_memory_is_bounded(verifier: Verifier, issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_REMEMBERED", 3)
+async def test_verdict_cache_is_bounded(
+    verifier: RemoteVerifier, issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_CACHED_VERDICTS", 3)
     first, *others = [issuer.access_token(jti=str(number)) for number in range(4)]
-    forgotten = await verifier.verify(first)
-    remembered = [await verifier.verify(token) for token in others]
-    assert await verifier.verify(others[-1]) is remembered[-1]
-    assert await verifier.verify(first) is not forgotten
+    evicted = await verifier.verify(first)
+    cached = [await verifier.verify(token) for token in others]
+    assert await verifier.verify(others[-1]) is cached[-1]
+    assert await verifier.verify(first) is not evicted

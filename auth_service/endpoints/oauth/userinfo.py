@@ -15,10 +15,13 @@ from auth_service.store.clients.clients import Client
 from auth_service.store.users import users
 from auth_service.tokens.user_claims import claims_of_userinfo, user_claims
 from tallystick import jwt
-from tallystick.access_token_request import bearer_token, require_scopes
+from tallystick.access_token_request import AccessTokenRequest, Requirement
 from tallystick.errors import InvalidBearerRequest, InvalidRequest, InvalidToken
 
 router = APIRouter(tags=["OpenID Connect"], route_class=RawRoute)
+
+
+_REQUIREMENT = Requirement(scopes=("openid",))
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,15 @@ class _Userinfo:
     claims: dict[str, Any]
 
 
-async def _access_token(request: Request) -> str:
+async def _access_token_request(request: Request) -> AccessTokenRequest:
+    return AccessTokenRequest(request.method, lambda: str(request.url), request.headers.getlist("authorization"))
+
+
+AccessTokenRequestDep = Annotated[AccessTokenRequest, Depends(_access_token_request)]
+
+
+async def _access_token(request: Request, token_request: AccessTokenRequestDep) -> str:
     """The access token of the request: in its header or, with POST, in its form (RFC 6750 §2.1, §2.2)."""
-    authorization = request.headers.getlist("authorization")
     in_form = None
     is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
     if request.method == "POST" and is_form:
@@ -37,20 +46,22 @@ async def _access_token(request: Request) -> str:
             in_form = (await read_form(request)).get("access_token")
         except InvalidRequest as refusal:
             raise InvalidBearerRequest(refusal.description, reason=refusal.reason) from None
-    if in_form is not None and authorization:
+    if in_form is not None and token_request.authorization:
         raise InvalidBearerRequest("the access token comes in the header or in the form, not in both")
-    return in_form or bearer_token(authorization)
+    return in_form or token_request.access_token()
 
 
 async def _userinfo(
     token: Annotated[str, Depends(_access_token)],
+    token_request: AccessTokenRequestDep,
     lookup: TokenLookupDep,
     registry: RegistryDep,
     store: StoreDep,
     clock: ClockDep,
 ) -> _Userinfo:
     """The claims that an access token of ours opens. Raises InvalidToken and InsufficientScope."""
-    presented = await lookup.read_access_token(token, now=clock())
+    now = clock()
+    presented = await lookup.read_access_token(token, now=now)
     family = await lookup.find_live_family(presented.family_id)
     client = await registry.client(presented.claims.client_id)
     user = None
@@ -58,7 +69,7 @@ async def _userinfo(
         user = await store.read(users.find_user, family.authorization.sub)
     if family is None or user is None or client is None:
         raise InvalidToken("the token was revoked, or belongs to no user", reason="revoked")
-    require_scopes(presented.claims, ["openid"])
+    token_request.authorize(presented.claims, _REQUIREMENT, now=now)
     names = claims_of_userinfo(presented.claims.scopes, family.authorization, client)
     return _Userinfo(client, {"sub": user.sub} | user_claims(user, names))
 

@@ -1,8 +1,8 @@
-"""The public keys of an issuer: fetched ahead of need, and kept when the issuer is away."""
+"""The public keys of an issuer: fetched ahead of need, and kept while the issuer is away."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
 
@@ -11,23 +11,21 @@ import httpx
 from tallystick.clock import Clock, system_clock
 from tallystick.errors import TemporarilyUnavailable
 from tallystick.jwk import PublicKey, parse_jwk_set
-from tallystick.remote.issuer_http import MAX_DOCUMENT_BYTES, client_for, get_document
-from tallystick.remote.issuer_metadata import find_jwks_uri
+from tallystick.remote.document import FETCH_TIMEOUT, RemoteDocument
+from tallystick.remote.http import MAX_JSON_BYTES, client_for, get_if_changed
 from tallystick.remote.last_known_file import LastKnownFile
-from tallystick.remote.shared_fetch import FETCH_TIMEOUT, SharedFetch
+from tallystick.remote.metadata import find_jwks_uri
 from tallystick.urls import check_identifier, check_url
+from tallystick.verifier import KeySet
 
 log = logging.getLogger(__name__)
 
-Keys = Mapping[str, PublicKey]
-"""By kid."""
 
+class RemoteKeySet(RemoteDocument):
+    """The JWK Set of one issuer.
 
-class RemoteKeySet:
-    """The keys by which one issuer's tokens are believed.
-
-    An issuer that is away, or answers nonsense, changes nothing: the last good keys stay. An issuer that withdraws a
-    key is obeyed.
+    The last good keys stay while the issuer does not respond, or not with a JWK Set. A key that the issuer removes
+    from the set is dropped.
     """
 
     def __init__(
@@ -39,83 +37,68 @@ class RemoteKeySet:
         clock: Clock = system_clock,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """`jwks_uri` is found through the issuer's metadata when left out. `jwks_file` holds the first keys, until the
-        issuer tells; it is rewritten whenever they change. `transport` is how the issuer is reached, when not by
-        the network.
+        """`jwks_uri` is found through the issuer's metadata by default. `jwks_file` provides the keys until the first
+        fetch, and is rewritten when they change.
 
-        Raises ValueError for an address that is neither https nor on loopback.
+        Raises ValueError for a URL that is neither https nor on loopback.
         """
-        self.fetching = SharedFetch(f"the keys of {issuer}", self._fetch, clock=clock)
+        super().__init__(f"the keys of {issuer}", clock=clock, transport=transport)
+        self.keys: KeySet | None = None
+        """None until the issuer, or the file, has named its keys. A new object when they have changed."""
+        self.changed: Callable[[], object] = lambda: None
+        """Called right after `keys` has changed."""
         self._issuer = check_identifier(issuer)
         self._configured_jwks_uri = check_url(jwks_uri) if jwks_uri else None
         self._jwks_uri = self._configured_jwks_uri
-        self._jwks_file = None if jwks_file is None else LastKnownFile(jwks_file, "the keys")
-        self._transport = transport
-        self._keys: Keys = MappingProxyType({})
-        self._was_told = False
+        self._file = None if jwks_file is None else LastKnownFile(jwks_file, "the keys")
         self._is_saved = True
-        self._watchers: list[Callable[[], object]] = []
-        if self._jwks_file is not None:
-            self._load(self._jwks_file)
+        if self._file is not None:
+            self._load(self._file)
 
-    @property
-    def keys(self) -> Keys:
-        """The keys by kid. Another object whenever, and only when, they have changed."""
-        return self._keys
+    def get(self, kid: str) -> PublicKey | None:
+        return None if self.keys is None else self.keys.by_kid.get(kid)
 
-    @property
-    def was_told(self) -> bool:
-        """Whether the issuer ever told us its keys, by itself or through the file, be it that it has none."""
-        return self._was_told
+    async def look_up(self, kid: str) -> KeySet:
+        """The keys, after a fetch if `kid` is unknown. The fetch need not bring it.
 
-    def watch(self, watcher: Callable[[], object]) -> None:
-        """Call `watcher` each time right after the keys have changed."""
-        self._watchers.append(watcher)
-
-    async def seek(self, kid: str) -> Keys:
-        """The keys, after the issuer had its chance to tell of `kid`; which need not have helped.
-
-        However many requests come with unknown kids, they share one fetch, and cause at most one per COOLDOWN.
-        Raises TemporarilyUnavailable when the issuer has never told us any keys.
+        Raises TemporarilyUnavailable while no keys have ever been fetched.
         """
-        if kid not in self._keys:
-            await self.fetching.ask()
-        if not self._was_told:
+        if self.get(kid) is None:
+            await self.refresh_for_token()
+        if self.keys is None:
             raise TemporarilyUnavailable("the keys of the issuer are not known yet")
-        return self._keys
-
-    async def refresh(self) -> None:
-        """Fetch the keys now, or join the fetch under way. Never raises: when it fails, the keys stay as they are."""
-        await self.fetching.join()
+        return self.keys
 
     async def _fetch(self) -> None:
         url = self._jwks_uri or self._issuer
         try:
             async with asyncio.timeout(FETCH_TIMEOUT), client_for(url, self._transport) as http:
                 self._jwks_uri = self._jwks_uri or await find_jwks_uri(http, self._issuer)
-                document = await get_document(http, self._jwks_uri)
-            keys = parse_jwk_set(document)
+                fetched = await get_if_changed(
+                    http, self._jwks_uri, accept="application/json", max_bytes=MAX_JSON_BYTES, etag=self._etag
+                )
+            if fetched is None:
+                return
+            if self._accept(parse_jwk_set(fetched.body)):
+                self._is_saved = self._file is None
         except (httpx.HTTPError, ValueError, OSError):
-            self._jwks_uri = self._configured_jwks_uri  # the issuer may have moved its keys
+            self._jwks_uri, self._etag = self._configured_jwks_uri, None  # the issuer may have moved its keys
             raise
-        if self._accept(keys):
-            self._is_saved = False
-        if self._jwks_file is not None and not self._is_saved:
-            self._is_saved = await self._jwks_file.write(lambda: document)
+        if self._file is not None and not self._is_saved:
+            self._is_saved = await self._file.write(lambda: fetched.body)
+        self._etag = fetched.etag if self._is_saved else None  # without an ETag, the next response has the keys again
 
     def _accept(self, keys: dict[str, PublicKey]) -> bool:
-        """Take over what the issuer told. True when it was news."""
-        is_news = not self._was_told or keys != self._keys
-        self._was_told = True
-        if is_news:
-            self._keys = MappingProxyType(keys)
-            for watcher in self._watchers:
-                watcher()
-        return is_news
+        """Use these keys. Returns whether they differ from those before."""
+        is_new = self.keys is None or keys != self.keys.by_kid
+        if is_new:
+            self.keys = KeySet(MappingProxyType(keys))
+            self.changed()
+        return is_new
 
     def _load(self, file: LastKnownFile) -> None:
         try:
-            document = file.read(max_bytes=MAX_DOCUMENT_BYTES)
+            document = file.read(max_bytes=MAX_JSON_BYTES)
             if document is not None:
                 self._accept(parse_jwk_set(document))
         except (OSError, ValueError) as failure:

@@ -1,4 +1,4 @@
-"""What an issuer told last, on disk, so that an API can start while the issuer is away."""
+"""A file with the last known document of an issuer, so that an API can start while the issuer is away."""
 
 import asyncio
 import glob
@@ -12,22 +12,20 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-_LEFT_OVER = 600
-"""Seconds after which a file that was to replace the last known one will not any more: its writer was killed."""
+_ABANDONED_SECONDS = 600
+"""Age of a temporary file after which its writer has certainly been killed."""
 
 
 class LastKnownFile:
-    """The file at `path`. `what` it holds is for the log."""
+    """The file at `path`. `content` names what is in it, for the log."""
 
-    def __init__(self, path: Path, what: str) -> None:
+    def __init__(self, path: Path, content: str) -> None:
         self.path = path
-        self._what = what
+        self._content = content
         self._is_failing = False
 
     def read(self, *, max_bytes: int) -> bytes | None:
-        """The document that was last written, or None when there is no file yet. Raises OSError when it cannot be
-        read.
-        """
+        """The first `max_bytes`, or None when there is no file. Raises OSError when the file cannot be read."""
         try:
             with self.path.open("rb") as file:
                 return file.read(max_bytes)
@@ -35,12 +33,15 @@ class LastKnownFile:
             return None
 
     async def write(self, document: Callable[[], bytes]) -> bool:
-        """Whether it was written. `document` is called in a thread. Complained of once, until it works again."""
+        """Replace the file, and return whether that worked. Calls `document` in a thread.
+
+        The first of several failures is logged.
+        """
         try:
             await asyncio.to_thread(lambda: _replace(self.path, document()))
         except OSError as failure:
             if not self._is_failing:
-                log.warning("cannot keep %s in %s: %s", self._what, self.path, failure)
+                log.warning("cannot keep %s in %s: %s", self._content, self.path, failure)
             self._is_failing = True
         else:
             self._is_failing = False
@@ -48,9 +49,10 @@ class LastKnownFile:
 
 
 def _replace(path: Path, document: bytes) -> None:
-    """In one step: a reader, or a start after a power cut, finds the old document or the new one.
+    """Replace the file in one step, so that a reader, or a start after a power cut, finds a whole document.
 
-    Mode 0600: nothing in it is secret, but whoever can write it decides whose tokens we believe. Raises OSError.
+    Mode 0600: the content is not secret, but a program that can write it decides which tokens are accepted. Raises
+    OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".new")
@@ -60,14 +62,15 @@ def _replace(path: Path, document: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)
-        _remove_left_overs(path)
+        _remove_abandoned(path)
     except OSError:
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
-def _remove_left_overs(path: Path) -> None:
-    for left_over in path.parent.glob(f"{glob.escape(path.name)}.*.new"):
-        with suppress(FileNotFoundError):  # another process does the same
-            if time.time() - left_over.stat().st_mtime > _LEFT_OVER:
-                left_over.unlink()
+def _remove_abandoned(path: Path) -> None:
+    """Remove old temporary files of `path`."""
+    for temporary in path.parent.glob(f"{glob.escape(path.name)}.*.new"):
+        with suppress(FileNotFoundError):  # another process removed it first
+            if time.time() - temporary.stat().st_mtime > _ABANDONED_SECONDS:
+                temporary.unlink()

@@ -1,181 +1,217 @@
-"""The status lists of an issuer: which they are, and the last good version of each."""
+"""The status lists of an issuer: their URLs, and the last good version of each."""
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import MappingProxyType
 
 import httpx
 
 from tallystick.clock import Clock
 from tallystick.errors import InvalidToken
-from tallystick.remote.followed_list import FollowedList
-from tallystick.remote.issuer_http import client_for
-from tallystick.remote.issuer_metadata import MAX_STATUS_LISTS, find_status_lists
+from tallystick.remote.cached_status_list import CachedStatusList
+from tallystick.remote.document import FETCH_TIMEOUT, RemoteDocument
+from tallystick.remote.http import client_for
 from tallystick.remote.key_set import RemoteKeySet
-from tallystick.remote.shared_fetch import FETCH_TIMEOUT, SharedFetch
+from tallystick.remote.metadata import MAX_STATUS_LISTS, find_status_lists
 from tallystick.remote.status_file import StatusFile
-from tallystick.status_list import StatusList, kid_of, read_status_list
+from tallystick.status_list import StatusList, StatusReference, parse_status_list, parse_status_list_kid
 from tallystick.urls import check_url, origin_of
+from tallystick.verifier import Statuses
 
-DISCOVER_EVERY = 60
-"""Seconds, by the clock, between looks at which lists there are. Most are named by their first token."""
-FORGET_AFTER = 3600
-"""Seconds, by the clock, after which a list that the issuer no longer has is not asked for any more."""
+DISCOVERY_INTERVAL = 60
+"""Seconds, by the clock, between two reads of the issuer's metadata. Most lists are found by their first token."""
+FORGET_AFTER_SECONDS = 3600
+"""By the clock. A list that the issuer no longer has, and that no token has named for this time, is dropped."""
 
 log = logging.getLogger(__name__)
 
 
-class StatusLists:
-    """All lists that are followed. `discovering` is the question which there are.
+class StatusListNames(RemoteDocument):
+    """The URLs of the lists, from the issuer's metadata (Token Status List §9)."""
 
-    They are named by the issuer's metadata, and by tokens that were verified; those only as far as they are at the
-    issuer's own origin. So nobody but the issuer decides what we fetch.
+    def __init__(
+        self,
+        issuer: str,
+        found: Callable[[list[str]], None],
+        *,
+        clock: Clock,
+        transport: httpx.AsyncBaseTransport | None,
+    ) -> None:
+        super().__init__(f"the names of the status lists of {issuer}", clock=clock, transport=transport)
+        self._issuer = issuer
+        self._found = found
+
+    @property
+    def is_due(self) -> bool:
+        at = self.fetched_at
+        return at is None or not 0 <= self._clock() - at < DISCOVERY_INTERVAL
+
+    async def _fetch(self) -> None:
+        async with asyncio.timeout(FETCH_TIMEOUT), client_for(self._issuer, self._transport) as http:
+            uris = await find_status_lists(http, self._issuer)
+        self._found(uris)
+
+
+class StatusLists:
+    """The lists that are fetched.
+
+    The issuer's metadata names them, and so do verified tokens, but only for lists at the issuer's own origin. So only
+    the issuer decides which URLs are fetched.
     """
 
     def __init__(
         self,
         issuer: str,
-        key_set: RemoteKeySet,
+        keys: RemoteKeySet,
         *,
         status_file: StatusFile | None,
         clock: Clock,
         transport: httpx.AsyncBaseTransport | None,
     ) -> None:
-        self.discovering = SharedFetch(f"the names of the status lists of {issuer}", self._discover, clock=clock)
+        self.statuses = Statuses()
+        """What is known at this moment. Replaced whenever a list changes."""
+        self.names = StatusListNames(issuer, self._follow_named, clock=clock, transport=transport)
         self._issuer = issuer
-        self._key_set = key_set
+        self._keys = keys
         self._clock = clock
         self._transport = transport
         self._file = status_file
-        self._lists: dict[str, FollowedList] = {}
-        self._failures_of_forgotten = 0
+        self._lists: dict[str, CachedStatusList] = {}
+        self._failures_of_dropped = 0
         self._is_full = False
-        key_set.watch(self._obey)
         self._file_is_read = False
         self._load_file()
 
-    def __iter__(self) -> Iterator[FollowedList]:
+    def __iter__(self) -> Iterator[CachedStatusList]:
         return iter(list(self._lists.values()))
 
     @property
     def failures(self) -> int:
         """How many fetches of lists have failed since the start."""
-        return self._failures_of_forgotten + sum(followed.fetching.failures for followed in self)
+        return self._failures_of_dropped + sum(each.failures for each in self)
 
     def start_round(self) -> None:
-        """Fetch every list anew, each in a task of its own, so that a slow one delays no other."""
-        if self._must_discover():
-            self.discovering.start()
-        for followed in self:
-            if followed.is_gone and self._clock() - followed.named_at > FORGET_AFTER:
-                self._forget(followed)
+        """Start a fetch of every list, each in its own task, so that a slow one delays no other."""
+        if self.names.is_due:
+            self.names.start_fetch()
+        for each in self:
+            if each.is_gone and self._clock() - each.named_at > FORGET_AFTER_SECONDS:
+                self._drop(each)
             else:
-                followed.fetching.start()
+                each.start_fetch()
 
-    async def find(self, uri: str) -> FollowedList | None:
-        """The list that a verified token names. None when it cannot be followed: there are too many, or it is elsewhere
-        and the issuer is away, so that nobody knows whether it is the issuer's.
+    async def look_up(self, reference: StatusReference) -> None:
+        """Wait for a fetch where that may bring the status that a verified token refers to.
 
-        Raises InvalidToken for an address that is neither at the issuer's own origin nor named by its metadata: a list
-        that is never fetched can tell of no revocation, ever.
+        A list is not followed when there are too many, or when it is at another origin and the metadata is not
+        available. Raises InvalidToken for a list at another origin that the metadata does not name, because it would
+        never report a revocation.
         """
-        followed = self._lists.get(uri)
-        if followed is None and self._is_at_home(uri):
-            followed = self._follow(uri)
-        elif followed is None:
-            if not self.discovering.had_its_chance:
-                await self.discovering.join()
-            elif not self.discovering.is_failing:
-                await self.discovering.ask()
-            followed = self._lists.get(uri)
-            if followed is None and self.discovering.succeeded_at is not None and not self._is_full:
-                raise InvalidToken from ValueError("a status list that is not at the issuer's")
-        if followed is not None:
-            followed.named_at = self._clock()
-        return followed
+        cached = self._lists.get(reference.uri)
+        if cached is None and self._has_own_origin(reference.uri):
+            cached = self._follow(reference.uri)
+        elif cached is None:
+            if not self.names.was_attempted:
+                await self.names.refresh()
+            elif not self.names.is_failing:
+                await self.names.refresh_for_token()
+            cached = self._lists.get(reference.uri)
+            if cached is None and self.names.fetched_at is not None and not self._is_full:
+                raise InvalidToken from ValueError("a status list that is not the issuer's")
+        if cached is not None:
+            cached.named_at = self._clock()
+            await cached.look_up(reference.idx)
+
+    def use_changed_keys(self) -> None:
+        """Drop each list whose key was withdrawn, and fetch it again immediately."""
+        for each in self:
+            if each.drop_if_key_withdrawn():
+                each.start_fetch()
+                if self._file is not None:
+                    self._file.remove(each.uri)
+        self._update_statuses()
+        self._load_file()
 
     async def aclose(self) -> None:
-        for fetching in (self.discovering, *(followed.fetching for followed in self)):
-            await fetching.aclose()
+        for document in (self.names, *self):
+            await document.aclose()
         if self._file is not None:
             await self._file.aclose()
 
-    def _must_discover(self) -> bool:
-        at = self.discovering.succeeded_at
-        return at is None or not 0 <= self._clock() - at < DISCOVER_EVERY
+    def _update_statuses(self) -> None:
+        self.statuses = Statuses(
+            MappingProxyType({each.uri: each.held for each in self._lists.values() if each.held is not None}),
+            frozenset(each.uri for each in self._lists.values() if each.is_failing),
+        )
 
-    async def _discover(self) -> None:
-        async with asyncio.timeout(FETCH_TIMEOUT), client_for(self._issuer, self._transport) as http:
-            uris = await find_status_lists(http, self._issuer)
+    def _follow_named(self, uris: list[str]) -> None:
         for uri in uris:
-            followed = self._lists.get(uri) or self._follow(uri)
-            if followed is not None:
-                followed.named_at = self._clock()
-                if not followed.fetching.had_its_chance:
-                    followed.fetching.start()
+            cached = self._lists.get(uri) or self._follow(uri)
+            if cached is not None:
+                cached.named_at = self._clock()
+                if not cached.was_attempted:
+                    cached.start_fetch()
 
-    def _is_at_home(self, uri: str) -> bool:
+    def _has_own_origin(self, uri: str) -> bool:
         try:
             return origin_of(check_url(uri)) == origin_of(self._issuer)
         except ValueError:
             return False
 
-    def _follow(self, uri: str) -> FollowedList | None:
+    def _follow(self, uri: str) -> CachedStatusList | None:
         if len(self._lists) >= MAX_STATUS_LISTS:
             if not self._is_full:
                 self._is_full = True
                 log.warning("%s has more than %d status lists: no more are followed", self._issuer, MAX_STATUS_LISTS)
             return None
-        followed = FollowedList(uri, self._key_set, self._taken, clock=self._clock, transport=self._transport)
-        self._lists[uri] = followed
-        return followed
+        cached = self._lists[uri] = CachedStatusList(
+            uri,
+            self._keys,
+            clock=self._clock,
+            transport=self._transport,
+            accepted=self._accepted,
+            attempted=self._update_statuses,
+        )
+        return cached
 
-    def _forget(self, followed: FollowedList) -> None:
-        """Its address is answered with 404, and no token has named it for long."""
-        del self._lists[followed.uri]
-        followed.fetching.cancel()
-        followed.held = None  # for verdicts that were reached by it
-        self._failures_of_forgotten += followed.fetching.failures
+    def _drop(self, cached: CachedStatusList) -> None:
+        del self._lists[cached.uri]
+        cached.cancel_fetch()
+        self._failures_of_dropped += cached.failures
         self._is_full = False
+        self._update_statuses()
         if self._file is not None:
-            self._file.forget(followed.uri)
+            self._file.remove(cached.uri)
 
-    def _taken(self, status_list: StatusList, text: str) -> None:
+    def _accepted(self, status_list: StatusList, token: str) -> None:
         if self._file is not None:
-            self._file.note(status_list, text)
-
-    def _obey(self) -> None:
-        """The keys have changed."""
-        for followed in self:
-            if followed.obey():
-                followed.fetching.start()
-                if self._file is not None:
-                    self._file.forget(followed.uri)
-        self._load_file()
+            self._file.put(status_list, token)
 
     def _load_file(self) -> None:
-        """Once, as soon as there are keys to verify the file by."""
-        if self._file is None or self._file_is_read or not self._key_set.keys:
+        """Read the file once, as soon as there are keys to verify it with."""
+        if self._file is None or self._file_is_read or not self._keys.keys:
             return
         self._file_is_read = True
         try:
-            texts = self._file.read()
+            tokens = self._file.read()
         except (OSError, ValueError) as failure:
             log.warning("cannot use the status lists in %s: %s", self._file.path, failure)
             return
-        for uri, text in texts.items():
+        for uri, token in tokens.items():
             try:
-                self._load(uri, text, self._file)
+                self._load(uri, token, self._file)
             except ValueError as failure:
                 log.warning("cannot use the list %r in %s: %s", uri, self._file.path, failure)
+        self._update_statuses()
 
-    def _load(self, uri: str, text: str, file: StatusFile) -> None:
-        key = self._key_set.keys.get(kid_of(text))
+    def _load(self, uri: str, token: str, file: StatusFile) -> None:
+        key = self._keys.get(parse_status_list_kid(token))
         if key is None:
-            raise ValueError("a status list by a key that is not the issuer's")
-        # It may have expired: what it says of revoked tokens stays true.
-        status_list = read_status_list(text, uri=check_url(uri), key=key, now=self._clock())
-        followed = self._lists.get(uri) or self._follow(uri)
-        if followed is not None and followed.held is None:
-            followed.held = status_list
-            file.was_read(status_list, text)
+            raise ValueError("the status list has a key that is not the issuer's")
+        # An expired list is used, because what it says about revoked tokens stays true.
+        status_list = parse_status_list(token, uri=check_url(uri), key=key, now=self._clock())
+        cached = self._lists.get(uri) or self._follow(uri)
+        if cached is not None and cached.held is None:
+            cached.held = status_list
+            file.mark_as_written(status_list, token)

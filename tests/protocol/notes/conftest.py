@@ -1,4 +1,4 @@
-"""The notes API on both databases, or on one where the database makes no difference."""
+"""The notes API on both databases, or on SQLite where the database makes no difference."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +16,6 @@ async def api(database_url: str) -> AsyncIterator[NotesApi]:
 
 @pytest.fixture
 async def quick_api(tmp_path: Path) -> AsyncIterator[NotesApi]:
-    """On SQLite alone: for the many small cases that are decided before a statement is run, or after."""
+    """On SQLite only, for the many small cases that do not depend on SQL."""
     async with running_notes_api(f"sqlite:///{tmp_path}/notes.db") as running:
         yield running

@@ -1,4 +1,4 @@
-"""`python -m resource_service serve`: a start, an end, and a mistake that stops the start."""
+"""`python -m resource_service serve`: start, stop, and configuration errors."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from tests.support.notes_process import notes_process
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_it_serves_from_its_line_until_sigterm(tmp_path: Path, workers: int) -> None:
+def test_serves_from_its_log_line_until_sigterm(tmp_path: Path, workers: int) -> None:
     with notes_process(tmp_path, "--workers", str(workers)) as notes:
         headers = {"Authorization": f"Bearer {notes.access_token()}"}
         with httpx.Client(base_url=notes.url, headers=headers) as client:
@@ -44,7 +44,7 @@ def test_it_serves_from_its_line_until_sigterm(tmp_path: Path, workers: int) -> 
         ("audience = ", "TOML"),
     ],
 )
-def test_a_wrong_configuration_is_one_line_and_status_2(tmp_path: Path, toml: str, reason: str) -> None:
+def test_wrong_configuration_prints_one_line_and_exits_with_2(tmp_path: Path, toml: str, reason: str) -> None:
     config = tmp_path / "resource.toml"
     config.write_text(toml)
     ended = serve(config)
@@ -54,12 +54,12 @@ def test_a_wrong_configuration_is_one_line_and_status_2(tmp_path: Path, toml: st
     assert reason in ended.stderr
 
 
-def test_a_missing_configuration_is_one_line_and_status_2(tmp_path: Path) -> None:
+def test_missing_configuration_prints_one_line_and_exits_with_2(tmp_path: Path) -> None:
     ended = serve(tmp_path / "none.toml")
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
 
 
-def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+def test_environment_overrides_the_file(tmp_path: Path) -> None:
     config = tmp_path / "resource.toml"
     config.write_text('audience = "http://localhost:1"\nissuer = "http://localhost:1"\n')
     ended = serve(config, RESOURCE_ISSUER="http://id.example.com")

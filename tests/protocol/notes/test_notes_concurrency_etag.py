@@ -1,4 +1,4 @@
-"""Two who write one note: the versions, RFC 9110 §8.8.3 and §13.1."""
+"""Concurrent writes of one note: ETag and preconditions (RFC 9110 §8.8.3, §13.1)."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ NOTE = {"title": "Tally", "body": ""}
 
 
 async def second_version(client: httpx.AsyncClient) -> str:
-    """Where a note at its second version is."""
+    """The path of a note in its second version."""
     created = await client.post("/notes", json=NOTE)
     replaced = await client.put(created.headers["Location"], json=NOTE)
     assert (created.headers["ETag"], replaced.headers["ETag"]) == ('"1"', '"2"')
@@ -19,7 +19,7 @@ async def second_version(client: httpx.AsyncClient) -> str:
 
 
 @pytest.mark.parametrize(
-    ("headers", "is_done"),
+    ("headers", "is_written"),
     [
         ({}, True),
         ({"If-Match": '"2"'}, True),
@@ -40,30 +40,30 @@ async def second_version(client: httpx.AsyncClient) -> str:
         ({"If-Match": '"2"', "If-None-Match": '"2"'}, False),
     ],
 )
-async def test_a_write_is_done_when_its_preconditions_hold(
-    quick_api: NotesApi, headers: dict[str, str], is_done: bool
+async def test_write_is_done_only_when_its_preconditions_hold(
+    quick_api: NotesApi, headers: dict[str, str], is_written: bool
 ) -> None:
     ada = quick_api.caller("ada")
     place = await second_version(ada)
     lines = httpx.Headers([(name.encode(), value.encode("latin-1")) for name, value in headers.items()])
     deleted = await ada.delete(place, headers=lines)
-    assert deleted.status_code == (204 if is_done else 412)
-    assert (await ada.get(place)).status_code == (404 if is_done else 200)
+    assert deleted.status_code == (204 if is_written else 412)
+    assert (await ada.get(place)).status_code == (404 if is_written else 200)
 
     place = await second_version(ada)
     replaced = await ada.put(place, json={"title": "Notched"}, headers=lines)
-    assert replaced.status_code == (200 if is_done else 412)
-    assert (await ada.get(place)).json()["title"] == ("Notched" if is_done else "Tally")
+    assert replaced.status_code == (200 if is_written else 412)
+    assert (await ada.get(place)).json()["title"] == ("Notched" if is_written else "Tally")
 
 
-async def test_preconditions_may_stand_on_several_lines(quick_api: NotesApi) -> None:
+async def test_precondition_may_be_in_several_header_lines(quick_api: NotesApi) -> None:
     ada = quick_api.caller("ada")
     place = await second_version(ada)
     lines = [("If-Match", '"1"'), ("If-Match", '"2"')]
     assert (await ada.put(place, json=NOTE, headers=lines)).status_code == 200
 
 
-async def test_who_has_this_version_is_not_sent_it_again(quick_api: NotesApi) -> None:
+async def test_read_of_the_current_version_is_answered_with_304(quick_api: NotesApi) -> None:
     ada = quick_api.caller("ada")
     place = await second_version(ada)
     for tag in ('"2"', 'W/"2"', '"1", "2"', "*"):
@@ -74,21 +74,21 @@ async def test_who_has_this_version_is_not_sent_it_again(quick_api: NotesApi) ->
         assert "Authorization" in response.headers["Vary"]
 
 
-async def test_who_has_another_version_is_sent_this_one(quick_api: NotesApi) -> None:
+async def test_read_with_another_version_is_answered_with_the_note(quick_api: NotesApi) -> None:
     ada = quick_api.caller("ada")
     place = await second_version(ada)
     for tag in ('"1"', "2", "", '"22"'):
         assert (await ada.get(place, headers={"If-None-Match": tag})).status_code == 200
 
 
-async def test_a_read_may_ask_for_one_version_only(quick_api: NotesApi) -> None:
+async def test_if_match_applies_to_reads(quick_api: NotesApi) -> None:
     ada = quick_api.caller("ada")
     place = await second_version(ada)
     assert (await ada.get(place, headers={"If-Match": '"1"'})).status_code == 412
     assert (await ada.get(place, headers={"If-Match": '"2"'})).status_code == 200
 
 
-async def test_anothers_note_has_no_version(api: NotesApi) -> None:
+async def test_preconditions_on_a_note_of_another_owner_are_answered_with_404(api: NotesApi) -> None:
     place = await second_version(api.caller("ada"))
     eve = api.caller("eve")
     for headers in ({"If-Match": '"2"'}, {"If-Match": '"1"'}, {"If-None-Match": "*"}):
@@ -97,7 +97,7 @@ async def test_anothers_note_has_no_version(api: NotesApi) -> None:
         assert (await eve.delete(place, headers=headers)).status_code == 404
 
 
-async def test_of_ten_writers_of_one_version_one_wins(api: NotesApi) -> None:
+async def test_one_of_ten_concurrent_writes_of_one_version_succeeds(api: NotesApi) -> None:
     ada = api.caller("ada")
     place = await second_version(ada)
     writes = (ada.put(place, json={"title": f"Writer {n}"}, headers={"If-Match": '"2"'}) for n in range(10))
@@ -107,14 +107,14 @@ async def test_of_ten_writers_of_one_version_one_wins(api: NotesApi) -> None:
     assert (await ada.get(place)).json() == winner.json()
 
 
-async def test_of_ten_who_delete_one_note_one_does(api: NotesApi) -> None:
+async def test_one_of_ten_concurrent_deletions_succeeds(api: NotesApi) -> None:
     ada = api.caller("ada")
     place = await second_version(ada)
     responses = await asyncio.gather(*(ada.delete(place) for _ in range(10)))
     assert sorted(response.status_code for response in responses) == [204] + [404] * 9
 
 
-async def test_writers_without_preconditions_are_all_counted(api: NotesApi) -> None:
+async def test_each_write_without_preconditions_increments_the_version(api: NotesApi) -> None:
     ada = api.caller("ada")
     place = await second_version(ada)
     await asyncio.gather(*(ada.put(place, json=NOTE) for _ in range(10)))

@@ -1,15 +1,15 @@
-"""What pages of other origins may do: call the API from the configured ones, read the metadata from any (CORS)."""
+"""CORS: the configured origins may call the API, any origin may read the metadata."""
 
 import pytest
 
 from tests.support.notes_api import APP_ORIGIN, NotesApi
 
 METADATA = "/.well-known/oauth-protected-resource"
-STRANGER = "https://evil.example"
+OTHER_ORIGIN = "https://evil.example"
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-async def test_an_allowed_origin_may_send_what_the_api_takes(quick_api: NotesApi, method: str) -> None:
+async def test_allowed_origin_may_send_the_methods_and_headers_of_the_api(quick_api: NotesApi, method: str) -> None:
     preflight = await quick_api.anyone(
         **{
             "Origin": APP_ORIGIN,
@@ -23,7 +23,7 @@ async def test_an_allowed_origin_may_send_what_the_api_takes(quick_api: NotesApi
     assert "Access-Control-Allow-Credentials" not in preflight.headers
 
 
-async def test_an_allowed_origin_may_read_answers_and_refusals(quick_api: NotesApi) -> None:
+async def test_allowed_origin_may_read_responses_and_refusals(quick_api: NotesApi) -> None:
     ada = quick_api.caller("ada")
     ada.headers["Origin"] = APP_ORIGIN
     for response in (
@@ -40,9 +40,9 @@ async def test_an_allowed_origin_may_read_answers_and_refusals(quick_api: NotesA
 
 
 @pytest.mark.parametrize(
-    "origin", [STRANGER, "null", APP_ORIGIN.upper(), f"{APP_ORIGIN}/", f"{APP_ORIGIN}.evil.example"]
+    "origin", [OTHER_ORIGIN, "null", APP_ORIGIN.upper(), f"{APP_ORIGIN}/", f"{APP_ORIGIN}.evil.example"]
 )
-async def test_another_origin_may_read_nothing(quick_api: NotesApi, origin: str) -> None:
+async def test_other_origin_may_read_nothing(quick_api: NotesApi, origin: str) -> None:
     ada = quick_api.caller("ada")
     ada.headers["Origin"] = origin
     assert "Access-Control-Allow-Origin" not in (await ada.get("/notes")).headers
@@ -50,7 +50,7 @@ async def test_another_origin_may_read_nothing(quick_api: NotesApi, origin: str)
     assert "Access-Control-Allow-Origin" not in (await ada.options("/notes")).headers
 
 
-@pytest.mark.parametrize("origin", [STRANGER, APP_ORIGIN, "null"])
+@pytest.mark.parametrize("origin", [OTHER_ORIGIN, APP_ORIGIN, "null"])
 async def test_any_origin_may_read_the_metadata(quick_api: NotesApi, origin: str) -> None:
     reader = quick_api.anyone(Origin=origin)
     assert (await reader.get(METADATA)).headers.get_list("Access-Control-Allow-Origin") == ["*"]
@@ -60,7 +60,7 @@ async def test_any_origin_may_read_the_metadata(quick_api: NotesApi, origin: str
     assert (preflight.status_code, preflight.headers["Access-Control-Allow-Origin"]) == (200, "*")
 
 
-async def test_every_answer_tells_browsers_to_be_careful(quick_api: NotesApi) -> None:
+async def test_every_response_has_security_headers(quick_api: NotesApi) -> None:
     for path in ("/notes", "/nothing", "/healthz", METADATA, "/docs"):
         headers = (await quick_api.anyone().get(path)).headers
         assert headers["X-Content-Type-Options"] == "nosniff"

@@ -1,4 +1,4 @@
-"""Tokens that nobody should believe, over HTTP: each is a 401 with the reason in no detail, and none is a 500."""
+"""Hostile tokens over HTTP: each is answered with the same 401, none with a 500."""
 
 import json
 
@@ -54,8 +54,8 @@ HEADER_FAULTS: list[dict[str, object]] = [
 ]
 
 
-def spoilt_texts(issuer: TokenIssuer) -> list[str]:
-    """From a good token: cut, stretched, or with another's signature."""
+def malformed_tokens(issuer: TokenIssuer) -> list[str]:
+    """Changes of a good token: cut, extended, or with another signature."""
     good = issuer.access_token()
     header, payload, signature = good.split(".")
     claims, rsa = json.dumps(issuer.claims()), new_rsa_key()
@@ -98,12 +98,12 @@ def spoilt_texts(issuer: TokenIssuer) -> list[str]:
     ]
 
 
-async def test_no_hostile_token_is_believed_and_all_are_refused_alike(quick_api: NotesApi) -> None:
+async def test_hostile_tokens_are_refused_with_the_same_challenge(quick_api: NotesApi) -> None:
     issuer = quick_api.issuer
     client = quick_api.anyone()
     good_claims = json.dumps(issuer.claims())
     hostile = [
-        *spoilt_texts(issuer),
+        *malformed_tokens(issuer),
         *(issuer.access_token(**fault) for fault in CLAIM_FAULTS),
         *(jws(json.dumps(issuer.header(**fault)), good_claims, issuer.key) for fault in HEADER_FAULTS),
     ]
@@ -129,13 +129,13 @@ async def test_two_authorization_headers_are_refused(quick_api: NotesApi) -> Non
 
 
 @pytest.mark.parametrize("authorization", ["Basic eDp5", "DPoP x", "Bearer", "bearer:x", "Token x", ""])
-async def test_another_scheme_is_no_token(quick_api: NotesApi, authorization: str) -> None:
+async def test_header_with_another_scheme_counts_as_no_token(quick_api: NotesApi, authorization: str) -> None:
     response = await quick_api.anyone(Authorization=authorization).get("/notes")
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
-async def test_a_token_in_the_query_or_the_body_is_not_looked_for(quick_api: NotesApi) -> None:
+async def test_token_in_query_body_or_cookie_is_ignored(quick_api: NotesApi) -> None:
     token = quick_api.issuer.access_token(scope="notes:read notes:write")
     client = quick_api.anyone()
     response: httpx.Response

@@ -1,10 +1,10 @@
-"""/metrics of the notes API: who may read it, and what the numbers say."""
+"""/metrics of the notes API: its access rule and its values."""
 
 import httpx
 import pytest
 
 from resource_service.metrics import NotesMetrics
-from tallystick.followed import Followed
+from tallystick.fastapi import IssuerHealth
 from tests.support.notes_api import NotesApi
 from tests.support.scraping import counted, scrape
 from tests.support.token_issuer import TokenIssuer
@@ -12,11 +12,11 @@ from tests.support.token_issuer import TokenIssuer
 
 @pytest.fixture
 def here(quick_api: NotesApi) -> httpx.AsyncClient:
-    """Somebody on the same machine; httpx says so unless told otherwise."""
+    """A client on the same machine, which is the default of httpx."""
     return quick_api.anyone()
 
 
-async def test_a_caller_on_this_machine_who_is_no_proxy_may_read(here: httpx.AsyncClient) -> None:
+async def test_only_a_direct_caller_on_this_machine_may_read_metrics(here: httpx.AsyncClient) -> None:
     home = {"Host": "127.0.0.1:8001"}
     assert (await here.get("/metrics", headers=home)).status_code == 200
     for refused in (home | {"Forwarded": "for=127.0.0.1"}, {"Host": "api.example.com"}):
@@ -25,7 +25,7 @@ async def test_a_caller_on_this_machine_who_is_no_proxy_may_read(here: httpx.Asy
         assert response.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_verdict_is_counted_by_its_reason(quick_api: NotesApi, here: httpx.AsyncClient) -> None:
+async def test_verdict_is_counted_by_its_reason(quick_api: NotesApi, here: httpx.AsyncClient) -> None:
     issuer, now = quick_api.issuer, quick_api.clock()
     for verdict, caller in {
         "accepted": quick_api.caller(),
@@ -45,7 +45,7 @@ async def test_a_verdict_is_counted_by_its_reason(quick_api: NotesApi, here: htt
         assert verdicts == {f'tallystick_verifier_verdicts_total{{verdict="{verdict}"}}': 1}
 
 
-async def test_a_request_is_counted_by_the_template_of_its_path(quick_api: NotesApi, here: httpx.AsyncClient) -> None:
+async def test_request_is_counted_by_its_path_template(quick_api: NotesApi, here: httpx.AsyncClient) -> None:
     caller = quick_api.caller()
     note = (await caller.post("/notes", json={"title": "A", "body": ""})).json()
     risen = await counted(here, lambda: caller.get(f"/notes/{note['id']}"))
@@ -54,8 +54,8 @@ async def test_a_request_is_counted_by_the_template_of_its_path(quick_api: Notes
     assert not any(note["id"] in name for name in await scrape(here))
 
 
-async def test_how_the_issuer_is_followed_as_the_verifier_tells(quick_api: NotesApi, here: httpx.AsyncClient) -> None:
-    followed = Followed(
+async def test_metrics_report_the_health_of_the_issuer(quick_api: NotesApi, here: httpx.AsyncClient) -> None:
+    health = IssuerHealth(
         keys_age=3,
         list_ages={"one": 2, "two": None, "three": 9},
         status_age=9,
@@ -65,8 +65,8 @@ async def test_how_the_issuer_is_followed_as_the_verifier_tells(quick_api: Notes
     )
     metrics: NotesMetrics = quick_api.app.state.metrics
     before = await scrape(here)
-    metrics.watch_followed(lambda: followed)
-    for _ in range(2):  # a failure is counted once, however often it is told
+    metrics.watch_issuer(lambda: health)
+    for _ in range(2):  # a second scrape does not count a failure again
         numbers = await scrape(here)
         jwks = 'tallystick_verifier_failed_fetches_total{fetched="jwks"}'
         assert numbers[jwks] - before[jwks] == 4

@@ -1,4 +1,4 @@
-"""The API believes tokens by the public keys alone: the issuer may be down, across a restart, too."""
+"""The API verifies tokens with the public keys only, so the issuer may be down, even during a restart."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from tests.support.token_issuer import AUDIENCE, ISSUER
 from tests.support.waiting import until
 
 
-async def test_while_the_issuer_is_away_live_tokens_go_on(quick_api: NotesApi) -> None:
+async def test_valid_tokens_are_served_while_the_issuer_is_away(quick_api: NotesApi) -> None:
     ada = quick_api.caller("ada")
     assert (await ada.get("/notes")).status_code == 200
     quick_api.issuer.is_away = True
@@ -18,7 +18,7 @@ async def test_while_the_issuer_is_away_live_tokens_go_on(quick_api: NotesApi) -
     assert quick_api.issuer.fetches == fetches
 
 
-async def test_a_restart_needs_no_issuer_when_the_keys_are_on_disk(tmp_path: Path) -> None:
+async def test_restart_with_a_keys_file_needs_no_issuer(tmp_path: Path) -> None:
     database_url, jwks_file = f"sqlite:///{tmp_path}/notes.db", tmp_path / "jwks.json"
     async with running_notes_api(database_url, jwks_file=jwks_file) as api:
         assert (await api.caller("ada").post("/notes", json={"title": "Before"})).status_code == 201
@@ -32,14 +32,14 @@ async def test_a_restart_needs_no_issuer_when_the_keys_are_on_disk(tmp_path: Pat
         assert (await api.anyone().get("/readyz")).status_code == 200
 
 
-async def test_a_new_key_is_believed_at_its_first_token(quick_api: NotesApi) -> None:
+async def test_first_token_of_a_new_key_is_served(quick_api: NotesApi) -> None:
     assert (await quick_api.caller().get("/notes")).status_code == 200
     quick_api.clock.advance(seconds=10)
     quick_api.issuer.rotate()
     assert (await quick_api.caller().get("/notes")).status_code == 200
 
 
-async def test_unknown_kids_do_not_make_us_call_the_issuer_each_time(quick_api: NotesApi) -> None:
+async def test_unknown_kids_do_not_cause_a_fetch_each(quick_api: NotesApi) -> None:
     assert (await quick_api.caller().get("/notes")).status_code == 200
     quick_api.clock.advance(seconds=10)
     before = quick_api.issuer.fetches
@@ -51,8 +51,8 @@ async def test_unknown_kids_do_not_make_us_call_the_issuer_each_time(quick_api: 
     assert quick_api.issuer.fetches <= before + 1
 
 
-async def test_the_challenge_leads_to_the_issuer(quick_api: NotesApi) -> None:
-    """RFC 9728 §5: from a 401 to the document that says where tokens are to be had."""
+async def test_challenge_leads_to_the_issuer(quick_api: NotesApi) -> None:
+    """RFC 9728 §5: a 401 leads to the document that names the issuer."""
     challenge = (await quick_api.anyone().get("/notes")).headers["WWW-Authenticate"]
     _, _, quoted = challenge.partition('resource_metadata="')
     metadata = await quick_api.anyone().get(quoted.partition('"')[0])

@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the API does."""
+"""The OpenAPI document describes the API completely."""
 
 import time
 from pathlib import Path
@@ -8,14 +8,14 @@ from tests.support.notes_process import notes_process
 from tests.support.openapi_conformance import run_schemathesis
 
 
-def test_every_answer_is_documented_and_none_is_a_500(tmp_path: Path) -> None:
+def test_every_response_is_documented_and_none_is_500(tmp_path: Path) -> None:
     with notes_process(tmp_path) as notes:
         token = notes.access_token(auth_time=int(time.time()))
         run_schemathesis(f"{notes.url}/openapi.json", tmp_path, authorization=f"Bearer {token}")
     assert '"status": 500' not in (tmp_path / "log").read_text()
 
 
-async def test_the_document_names_the_scope_of_each_operation(quick_api: NotesApi) -> None:
+async def test_document_has_the_scope_of_each_operation(quick_api: NotesApi) -> None:
     document = (await quick_api.anyone().get("/openapi.json")).json()
     scopes = {
         f"{method.upper()} {path}": operation.get("security")
@@ -36,14 +36,14 @@ async def test_the_document_names_the_scope_of_each_operation(quick_api: NotesAp
     }
 
 
-async def test_the_document_tells_that_deleting_all_wants_a_fresh_login(quick_api: NotesApi) -> None:
+async def test_document_says_that_deleting_all_needs_a_recent_login(quick_api: NotesApi) -> None:
     operation = (await quick_api.anyone().get("/openapi.json")).json()["paths"]["/notes"]["delete"]
     assert "insufficient_user_authentication" in operation["description"]
     assert "WWW-Authenticate" in operation["responses"]["401"]["headers"]
     assert "application/problem+json" in operation["responses"]["401"]["content"]
 
 
-async def test_the_docs_page_signs_in_as_its_own_client_and_loads_nothing_from_elsewhere(quick_api: NotesApi) -> None:
+async def test_docs_page_has_its_own_client_and_loads_nothing_from_other_origins(quick_api: NotesApi) -> None:
     page = await quick_api.anyone().get("/docs")
     assert page.status_code == 200
     assert 'data-client-id="notes-docs"' in page.text

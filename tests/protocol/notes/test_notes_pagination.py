@@ -1,4 +1,4 @@
-"""Pages of notes: each note once, whatever is written between two pages (RFC 8288 for the link)."""
+"""Pagination: each note is on one page, whatever is written between two requests (RFC 8288 for the link)."""
 
 import httpx
 import pytest
@@ -7,7 +7,7 @@ from tests.support.notes_api import NotesApi
 
 
 async def add_notes(client: httpx.AsyncClient, count: int) -> list[str]:
-    """Their ids, oldest first."""
+    """The ids of new notes, oldest first."""
     return [(await client.post("/notes", json={"title": f"Note {n}"})).json()["id"] for n in range(count)]
 
 
@@ -24,7 +24,7 @@ async def pages_of(client: httpx.AsyncClient, limit: int) -> list[list[str]]:
     return pages
 
 
-async def test_every_note_is_on_one_page_the_newest_first(api: NotesApi) -> None:
+async def test_every_note_is_on_one_page_newest_first(api: NotesApi) -> None:
     ada = api.caller("ada")
     newest_first = (await add_notes(ada, 7))[::-1]
     await add_notes(api.caller("bob"), 3)
@@ -39,23 +39,23 @@ async def test_no_notes_are_one_empty_page(api: NotesApi) -> None:
     assert await pages_of(api.caller(), 5) == [[]]
 
 
-async def test_a_page_has_twenty_notes_unless_told_otherwise(api: NotesApi) -> None:
+async def test_page_has_twenty_notes_by_default(api: NotesApi) -> None:
     ada = api.caller("ada")
     await add_notes(ada, 21)
     assert len((await ada.get("/notes")).json()["notes"]) == 20
 
 
-async def test_what_is_written_between_two_pages_moves_nothing(api: NotesApi) -> None:
+async def test_writes_between_two_pages_move_no_note(api: NotesApi) -> None:
     ada = api.caller("ada")
     oldest_first = await add_notes(ada, 6)
     first = (await ada.get("/notes", params={"limit": 3})).json()
     await add_notes(ada, 1)
-    await ada.delete(f"/notes/{oldest_first[3]}")  # the very note that the cursor stands on
+    await ada.delete(f"/notes/{oldest_first[3]}")  # the note that the cursor names
     second = (await ada.get("/notes", params={"limit": 3, "cursor": first["next_cursor"]})).json()
     assert [note["id"] for note in second["notes"]] == oldest_first[2::-1]
 
 
-async def test_a_cursor_gives_nobody_anothers_notes(api: NotesApi) -> None:
+async def test_cursor_does_not_show_the_notes_of_another_owner(api: NotesApi) -> None:
     ada, eve = api.caller("ada"), api.caller("eve")
     await add_notes(ada, 3)
     cursor = (await ada.get("/notes?limit=1")).json()["next_cursor"]
@@ -66,12 +66,12 @@ async def test_a_cursor_gives_nobody_anothers_notes(api: NotesApi) -> None:
 @pytest.mark.parametrize(
     "cursor", ["", "x", "AAAAAAAAAAAAAAAAAAAAAA==", "A" * 21 + "B", "A" * 23, "%00", "é", "../../etc"]
 )
-async def test_a_cursor_that_we_never_gave_is_refused(quick_api: NotesApi, cursor: str) -> None:
+async def test_malformed_cursor_is_refused(quick_api: NotesApi, cursor: str) -> None:
     assert (await quick_api.caller().get(f"/notes?cursor={cursor}")).status_code == 400
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "101", "ten", "1e1", "", "9" * 5000, "%00", "1.5"])
-async def test_a_limit_is_from_1_to_100(quick_api: NotesApi, limit: str) -> None:
+async def test_limit_outside_1_to_100_is_refused(quick_api: NotesApi, limit: str) -> None:
     response = await quick_api.caller().get(f"/notes?limit={limit}")
     assert response.status_code == 422
     assert response.json()["errors"][0]["parameter"] == "limit"

@@ -1,4 +1,4 @@
-"""Every refusal is problem details, whoever refuses: the endpoint, the framework, the store (RFC 9457)."""
+"""Every error response is problem details, from endpoints, framework and store alike (RFC 9457)."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def check_problem(response: httpx.Response, status: int) -> dict[str, object]:
     ("method", "path", "status"),
     [("GET", "/nothing", 404), ("GET", "/notes/", 404), ("GET", NO_NOTE, 404), ("GET", "/notes?cursor=x", 400)],
 )
-async def test_what_is_not_there_is_a_problem(quick_api: NotesApi, method: str, path: str, status: int) -> None:
+async def test_not_found_and_bad_request_are_problems(quick_api: NotesApi, method: str, path: str, status: int) -> None:
     check_problem(await quick_api.caller().request(method, path), status)
 
 
@@ -40,7 +40,7 @@ async def test_what_is_not_there_is_a_problem(quick_api: NotesApi, method: str, 
         ("POST", "/healthz", "GET, HEAD"),
     ],
 )
-async def test_another_method_is_told_which_there_are(
+async def test_method_not_allowed_lists_the_allowed_methods(
     quick_api: NotesApi, method: str, path: str, allowed: str
 ) -> None:
     response = await quick_api.caller().request(method, path)
@@ -67,7 +67,7 @@ async def test_another_method_is_told_which_there_are(
         b'{"a":' * 40_000,
     ],
 )
-async def test_a_body_that_two_readers_could_read_in_two_ways_is_refused(quick_api: NotesApi, body: bytes) -> None:
+async def test_malformed_or_ambiguous_json_body_is_refused(quick_api: NotesApi, body: bytes) -> None:
     check_problem(await quick_api.caller().post("/notes", content=body, headers=JSON), 400)
 
 
@@ -88,7 +88,7 @@ async def test_a_body_that_two_readers_could_read_in_two_ways_is_refused(quick_a
         ({"title": "x", "owner": "eve"}, "#/owner"),
     ],
 )
-async def test_a_fault_is_named_by_its_place_and_not_repeated(
+async def test_validation_error_names_the_field_and_does_not_repeat_the_value(
     quick_api: NotesApi, content: dict[str, object], pointer: str
 ) -> None:
     for method, path in (("POST", "/notes"), ("PUT", NO_NOTE)):
@@ -100,34 +100,34 @@ async def test_a_fault_is_named_by_its_place_and_not_repeated(
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonx"])
-async def test_a_note_is_sent_as_json(quick_api: NotesApi, media_type: str) -> None:
+async def test_other_media_types_are_refused(quick_api: NotesApi, media_type: str) -> None:
     response = await quick_api.caller().post("/notes", content=b'{"title": "x"}', headers={"Content-Type": media_type})
     check_problem(response, 415)
 
 
-async def test_a_charset_parameter_does_no_harm(quick_api: NotesApi) -> None:
+async def test_charset_parameter_is_accepted(quick_api: NotesApi) -> None:
     headers = {"Content-Type": "Application/JSON; charset=utf-8"}
     assert (await quick_api.caller().post("/notes", content=b'{"title": "x"}', headers=headers)).status_code == 201
 
 
-async def test_the_longest_note_fits_and_more_is_too_large(quick_api: NotesApi) -> None:
+async def test_longest_note_is_accepted_and_a_larger_body_is_413(quick_api: NotesApi) -> None:
     longest = b'{"title": "%b", "body": "%b"}' % (b"\\ud834\\udd1e" * 200, b"\\ud834\\udd1e" * 20_000)
     assert (await quick_api.caller().post("/notes", content=longest, headers=JSON)).status_code == 201
     check_problem(await quick_api.caller().post("/notes", content=b" " * 300_000, headers=JSON), 413)
 
-    async def endless_enough() -> object:
+    async def large_body() -> object:
         for _ in range(300):
             yield b" " * 1024
 
-    check_problem(await quick_api.caller().post("/notes", content=endless_enough(), headers=JSON), 413)  # type: ignore[arg-type]
+    check_problem(await quick_api.caller().post("/notes", content=large_body(), headers=JSON), 413)  # type: ignore[arg-type]
 
 
-async def test_nobody_learns_what_is_wrong_with_a_body_before_they_show_a_token(quick_api: NotesApi) -> None:
+async def test_token_is_checked_before_the_body(quick_api: NotesApi) -> None:
     for content in (b"{", b'{"title": ""}', b" " * 300_000):
         check_problem(await quick_api.anyone().post("/notes", content=content, headers=JSON), 401)
 
 
-async def test_a_refused_token_is_a_challenge_and_a_problem(quick_api: NotesApi) -> None:
+async def test_refused_token_gets_a_challenge_and_a_problem(quick_api: NotesApi) -> None:
     missing = await quick_api.anyone().get("/notes")
     check_problem(missing, 401)
     assert "error=" not in missing.headers["WWW-Authenticate"]
@@ -141,12 +141,12 @@ async def test_a_refused_token_is_a_challenge_and_a_problem(quick_api: NotesApi)
     assert 'scope="notes:write"' in insufficient.headers["WWW-Authenticate"]
 
 
-async def test_a_store_that_is_away_is_503_and_worth_a_retry(tmp_path: Path) -> None:
+async def test_locked_store_is_503_with_retry_after(tmp_path: Path) -> None:
     database = tmp_path / "notes.db"
     async with running_notes_api(f"sqlite:///{database}") as api:
         other = create_engine(f"sqlite:///{database}")
         with other.connect() as connection:
-            connection.execute(text("BEGIN EXCLUSIVE"))  # another process that does not let go
+            connection.execute(text("BEGIN EXCLUSIVE"))  # another process that holds the lock
             response = await api.caller().post("/notes", json=NOTE)
         other.dispose()
         check_problem(response, 503)
@@ -154,7 +154,7 @@ async def test_a_store_that_is_away_is_503_and_worth_a_retry(tmp_path: Path) -> 
         assert (await api.anyone().get("/healthz")).status_code == 200
 
 
-async def test_without_a_key_nobody_is_ready_and_nobody_is_refused(tmp_path: Path) -> None:
+async def test_before_the_first_keys_requests_and_readyz_are_503(tmp_path: Path) -> None:
     async with running_notes_api(f"sqlite:///{tmp_path}/notes.db") as api:
         api.issuer.is_away = True
         not_ready = await api.anyone().get("/readyz")
@@ -162,7 +162,7 @@ async def test_without_a_key_nobody_is_ready_and_nobody_is_refused(tmp_path: Pat
         check_problem(await api.caller().get("/notes"), 503)
 
 
-async def test_what_nobody_foresaw_is_a_problem_without_details(tmp_path: Path) -> None:
+async def test_unexpected_error_is_a_problem_without_detail(tmp_path: Path) -> None:
     async with running_notes_api(f"sqlite:///{tmp_path}/notes.db") as api:
         engine = create_engine(f"sqlite:///{tmp_path}/notes.db")
         with engine.begin() as connection:

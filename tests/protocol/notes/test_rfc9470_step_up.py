@@ -1,4 +1,4 @@
-"""Deleting all notes wants a login younger than five minutes (RFC 9470)."""
+"""Deleting all notes requires a login within the last five minutes (RFC 9470)."""
 
 import pytest
 
@@ -13,7 +13,7 @@ async def titles(api: NotesApi) -> list[str]:
 
 
 @pytest.mark.parametrize("age", [0, 299, 300, -60])
-async def test_a_fresh_login_deletes_all(quick_api: NotesApi, age: int) -> None:
+async def test_recent_login_deletes_all(quick_api: NotesApi, age: int) -> None:
     ada = quick_api.caller("ada", auth_time=quick_api.clock.now - age)
     await ada.post("/notes", json=NOTE)
     assert (await ada.delete("/notes")).status_code == 204
@@ -21,7 +21,7 @@ async def test_a_fresh_login_deletes_all(quick_api: NotesApi, age: int) -> None:
 
 
 @pytest.mark.parametrize("age", [301, 86_400, -61, None])
-async def test_another_login_deletes_nothing_and_is_told_why(api: NotesApi, age: int | None) -> None:
+async def test_old_or_missing_login_deletes_nothing_and_gets_a_challenge(api: NotesApi, age: int | None) -> None:
     ada = api.caller("ada", auth_time=ABSENT if age is None else api.clock.now - age)
     await ada.post("/notes", json=NOTE)
     refused = await ada.delete("/notes")
@@ -33,7 +33,7 @@ async def test_another_login_deletes_nothing_and_is_told_why(api: NotesApi, age:
     assert await titles(api) == ["Tally"]
 
 
-async def test_a_login_grows_old_while_its_token_lives(quick_api: NotesApi) -> None:
+async def test_login_becomes_too_old_while_its_token_is_valid(quick_api: NotesApi) -> None:
     ada = quick_api.caller("ada", auth_time=quick_api.clock.now, exp=quick_api.clock.now + 3600)
     quick_api.clock.advance(seconds=300)
     assert (await ada.delete("/notes")).status_code == 204
@@ -41,21 +41,21 @@ async def test_a_login_grows_old_while_its_token_lives(quick_api: NotesApi) -> N
     assert (await ada.delete("/notes")).status_code == 401
 
 
-async def test_a_program_has_no_login_and_deletes_its_notes_one_by_one(quick_api: NotesApi) -> None:
+async def test_client_without_a_user_has_no_login_and_deletes_single_notes(quick_api: NotesApi) -> None:
     program = quick_api.caller("notes-bot", client_id="notes-bot")
     place = (await program.post("/notes", json=NOTE)).headers["Location"]
     assert (await program.delete("/notes")).status_code == 401
     assert (await program.delete(place)).status_code == 204
 
 
-async def test_nothing_else_asks_for_a_fresh_login(quick_api: NotesApi) -> None:
+async def test_other_operations_need_no_recent_login(quick_api: NotesApi) -> None:
     ada = quick_api.caller("ada", auth_time=0)
     place = (await ada.post("/notes", json=NOTE)).headers["Location"]
     assert (await ada.put(place, json=NOTE)).status_code == 200
     assert (await ada.delete(place)).status_code == 204
 
 
-async def test_a_script_of_an_app_may_read_the_challenge(quick_api: NotesApi) -> None:
+async def test_cross_origin_script_may_read_the_challenge(quick_api: NotesApi) -> None:
     token = quick_api.issuer.access_token(sub="ada", scope="notes:write")
     script = quick_api.anyone(Authorization=f"Bearer {token}", Origin=APP_ORIGIN)
     refused = await script.delete("/notes")

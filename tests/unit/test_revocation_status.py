@@ -1,4 +1,4 @@
-"""A revoked token is refused wherever the list is known, and an explicit policy decides where it is not."""
+"""A token that the status list revokes is refused. A policy decides about a token whose status is unknown."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from tallystick.claims import AccessTokenClaims
 from tallystick.clock import LEEWAY
 from tallystick.errors import InvalidToken, TemporarilyUnavailable
+from tallystick.remote.document import COOLDOWN_SECONDS
 from tallystick.remote.issuer import RemoteIssuer
-from tallystick.remote.issuer_metadata import MAX_STATUS_LISTS
-from tallystick.remote.shared_fetch import COOLDOWN
-from tallystick.status_check import StatusPolicy
-from tallystick.verifier import Verifier
+from tallystick.remote.metadata import MAX_STATUS_LISTS
+from tallystick.remote.verifier import RemoteVerifier
+from tallystick.verifier import StatusPolicy
 from tests.support.token_issuer import AUDIENCE, ISSUER, STATUS_LIST_URI, TokenIssuer, status
 from tests.support.waiting import until
 
@@ -23,21 +24,25 @@ ELSEWHERE = "https://cdn.example.net/status-lists/1"
 
 
 class Api:
-    """A verifier and the issuer that it follows. `fetch` is one round of the background loop, and its end."""
+    """A verifier and its issuer. `fetch` runs one round of fetches to its end."""
 
     def __init__(self, issuer: TokenIssuer, policy: StatusPolicy) -> None:
         self.remote = RemoteIssuer(ISSUER, clock=issuer.clock, transport=issuer.transport, follow_every=3600)
-        self.verifier = Verifier(self.remote, AUDIENCE, status_policy=policy, clock=issuer.clock)
+        self.verifier = RemoteVerifier(self.remote, AUDIENCE, status_policy=policy, clock=issuer.clock)
 
     async def fetch(self) -> None:
         await self.remote.key_set.refresh()
         self.remote.status_lists.start_round()
-        for followed in self.remote.status_lists:
-            await followed.fetching.join()
+        for cached in self.remote.status_lists:
+            await cached.refresh()
+
+    async def verify(self, token: str) -> AccessTokenClaims:
+        self.remote.start()  # as an adapter does with each request
+        return await self.verifier.verify(token)
 
     async def verdict(self, token: str) -> str:
         try:
-            await self.verifier.verify(token)
+            await self.verify(token)
         except InvalidToken:
             return "refused"
         except TemporarilyUnavailable:
@@ -54,12 +59,12 @@ async def running(issuer: TokenIssuer, policy: StatusPolicy = SERVE) -> AsyncIte
 
 @pytest.fixture(params=[SERVE, FAIL], ids=["serve_until_exp", "fail_closed"])
 async def api(issuer: TokenIssuer, request: pytest.FixtureRequest) -> AsyncIterator[Api]:
-    """What holds under both policies."""
+    """An API under each policy."""
     async with running(issuer, request.param) as api:
         yield api
 
 
-async def test_a_revoked_token_is_refused_and_its_neighbours_live(api: Api, issuer: TokenIssuer) -> None:
+async def test_revoked_token_is_refused_and_its_neighbour_is_served(api: Api, issuer: TokenIssuer) -> None:
     published = issuer.publish_list()
     mine, neighbour = issuer.access_token(status=status(9)), issuer.access_token(status=status(10))
     assert [await api.verdict(token) for token in (mine, neighbour)] == ["served"] * 2
@@ -71,20 +76,20 @@ async def test_a_revoked_token_is_refused_and_its_neighbours_live(api: Api, issu
 
 
 @pytest.mark.parametrize("idx", range(4))
-async def test_whatever_is_not_valid_is_refused(api: Api, issuer: TokenIssuer, idx: int) -> None:
-    """Suspended, or of a meaning that we do not know (Token Status List §7.1)."""
+async def test_every_status_but_valid_is_refused(api: Api, issuer: TokenIssuer, idx: int) -> None:
+    """Revoked, suspended or unknown (Token Status List §7.1)."""
     published = issuer.publish_list()
     published.token = published.signed(status_list={"bits": 2, "lst": "eNo76fITAAPfAgc"})
     assert await api.verdict(issuer.access_token(status=status(idx))) == ("served" if idx == 2 else "refused")
 
 
-async def test_a_remembered_token_is_looked_up_each_time_and_asks_nobody(api: Api, issuer: TokenIssuer) -> None:
+async def test_status_of_a_cached_verdict_is_looked_up_each_time_without_a_fetch(api: Api, issuer: TokenIssuer) -> None:
     published = issuer.publish_list()
     token = issuer.access_token(status=status(9))
-    claims = await api.verifier.verify(token)
+    claims = await api.verify(token)
     paths = list(issuer.paths)
     for _ in range(100):
-        assert await api.verifier.verify(token) is claims
+        assert await api.verify(token) is claims
     published.revoke(9)
     for _ in range(100):
         assert await api.verdict(token) == "served"
@@ -93,7 +98,7 @@ async def test_a_remembered_token_is_looked_up_each_time_and_asks_nobody(api: Ap
     assert await api.verdict(token) == "refused"
 
 
-async def test_a_token_without_a_status_is_believed(issuer: TokenIssuer) -> None:
+async def test_token_without_a_status_is_served(issuer: TokenIssuer) -> None:
     async with running(issuer, FAIL) as api:
         assert await api.verdict(issuer.access_token()) == "served"
 
@@ -115,19 +120,21 @@ async def test_a_token_without_a_status_is_believed(issuer: TokenIssuer) -> None
     ],
     ids=str,
 )
-async def test_a_malformed_status_is_no_good_token(api: Api, issuer: TokenIssuer, claim: object) -> None:
+async def test_malformed_status_is_refused(api: Api, issuer: TokenIssuer, claim: object) -> None:
     issuer.publish_list()
     assert await api.verdict(issuer.access_token(status=status(1))) == "served"
     assert await api.verdict(issuer.access_token(status=claim)) == "refused"
 
 
-async def test_other_ways_to_tell_a_status_are_ignored(api: Api, issuer: TokenIssuer) -> None:
+async def test_other_status_mechanisms_are_ignored(api: Api, issuer: TokenIssuer) -> None:
     issuer.publish_list()
     assert await api.verdict(issuer.access_token(status=status(1) | {"another": 5})) == "served"
 
 
 @pytest.mark.parametrize("announced", [True, False])
-async def test_an_unknown_list_is_waited_for_once(api: Api, issuer: TokenIssuer, announced: bool) -> None:
+async def test_concurrent_tokens_of_an_unknown_list_share_one_fetch(
+    api: Api, issuer: TokenIssuer, announced: bool
+) -> None:
     published = issuer.publish_list(announced=announced)
     published.revoke(9)
     await api.remote.key_set.refresh()
@@ -141,7 +148,7 @@ async def test_an_unknown_list_is_waited_for_once(api: Api, issuer: TokenIssuer,
 
 
 @pytest.mark.parametrize("idx", [64, 2**70])
-async def test_a_place_beyond_the_list_is_refused_after_one_fetch(api: Api, issuer: TokenIssuer, idx: int) -> None:
+async def test_index_beyond_the_list_is_refused_after_one_fetch(api: Api, issuer: TokenIssuer, idx: int) -> None:
     published = issuer.publish_list(size=64)
     assert await api.verdict(issuer.access_token(status=status(63))) == "served"
     before = len(published.requests)
@@ -149,12 +156,12 @@ async def test_a_place_beyond_the_list_is_refused_after_one_fetch(api: Api, issu
     assert await asyncio.gather(*[api.verdict(token) for token in tokens]) == ["refused"] * 50
     assert [await api.verdict(token) for token in tokens] == ["refused"] * 50
     assert len(published.requests) == before + 1
-    issuer.clock.advance(seconds=COOLDOWN)
+    issuer.clock.advance(seconds=COOLDOWN_SECONDS)
     await api.verdict(tokens[0])
     assert len(published.requests) == before + 2
 
 
-async def test_a_place_that_is_new_is_found_by_its_first_token(api: Api, issuer: TokenIssuer) -> None:
+async def test_index_in_a_grown_list_is_found_by_its_first_token(api: Api, issuer: TokenIssuer) -> None:
     published = issuer.publish_list(size=64)
     assert await api.verdict(issuer.access_token(status=status(1))) == "served"
     issuer.clock.advance(seconds=1)
@@ -165,10 +172,10 @@ async def test_a_place_that_is_new_is_found_by_its_first_token(api: Api, issuer:
 
 
 @pytest.mark.parametrize(("policy", "verdict"), [(SERVE, "served"), (FAIL, "unavailable")])
-class TestWhatCannotBeKnown:
-    """Never the token's fault: it is served, or asked to come again."""
+class TestUnknownStatus:
+    """A token with an unknown status is served or temporarily unavailable, never refused as invalid."""
 
-    async def test_a_list_that_was_never_there(self, issuer: TokenIssuer, policy: StatusPolicy, verdict: str) -> None:
+    async def test_list_that_was_never_fetched(self, issuer: TokenIssuer, policy: StatusPolicy, verdict: str) -> None:
         published = issuer.publish_list()
         published.status = 500
         async with running(issuer, policy) as api:
@@ -176,7 +183,7 @@ class TestWhatCannotBeKnown:
             assert [await api.verdict(token) for _ in range(3)] == [verdict] * 3
             requests = len(published.requests)
             published.gate.clear()
-            assert await api.verdict(issuer.access_token(status=status(10))) == verdict  # and nobody waits again
+            assert await api.verdict(issuer.access_token(status=status(10))) == verdict  # without another wait
             assert len(published.requests) == requests
             published.gate.set()
             published.status = 200
@@ -184,7 +191,7 @@ class TestWhatCannotBeKnown:
             await api.fetch()
             assert await api.verdict(token) == "refused"
 
-    async def test_a_list_that_is_too_old(self, issuer: TokenIssuer, policy: StatusPolicy, verdict: str) -> None:
+    async def test_list_that_is_too_old(self, issuer: TokenIssuer, policy: StatusPolicy, verdict: str) -> None:
         published = issuer.publish_list()
         published.revoke(9)
         async with running(issuer, policy) as api:
@@ -201,7 +208,7 @@ class TestWhatCannotBeKnown:
             await api.fetch()
             assert [await api.verdict(token) for token in (good, revoked)] == ["served", "refused"]
 
-    async def test_a_place_beyond_a_list_that_is_away(
+    async def test_index_beyond_a_list_that_cannot_be_fetched(
         self, issuer: TokenIssuer, policy: StatusPolicy, verdict: str
     ) -> None:
         published = issuer.publish_list(size=64)
@@ -210,7 +217,7 @@ class TestWhatCannotBeKnown:
             published.status = 500
             assert await api.verdict(issuer.access_token(status=status(64))) == verdict
 
-    async def test_more_lists_than_are_followed(self, issuer: TokenIssuer, policy: StatusPolicy, verdict: str) -> None:
+    async def test_more_lists_than_the_maximum(self, issuer: TokenIssuer, policy: StatusPolicy, verdict: str) -> None:
         uris = [f"{ISSUER}/status-lists/{number}" for number in range(MAX_STATUS_LISTS + 1)]
         for uri in uris:
             issuer.publish_list(uri, announced=False)
@@ -219,7 +226,7 @@ class TestWhatCannotBeKnown:
         assert verdicts == ["served"] * MAX_STATUS_LISTS + [verdict]
         assert not issuer.lists[uris[-1]].requests
 
-    async def test_a_list_elsewhere_while_nobody_can_say_whose_it_is(
+    async def test_list_at_another_origin_without_metadata(
         self, issuer: TokenIssuer, policy: StatusPolicy, verdict: str
     ) -> None:
         published = issuer.publish_list(ELSEWHERE)
@@ -230,7 +237,7 @@ class TestWhatCannotBeKnown:
         assert not published.requests
 
 
-async def test_a_304_makes_no_list_younger(issuer: TokenIssuer) -> None:
+async def test_304_does_not_reduce_the_age_of_a_list(issuer: TokenIssuer) -> None:
     published = issuer.publish_list()
     token = issuer.access_token(status=status(1))
     async with running(issuer, FAIL) as api:
@@ -242,7 +249,7 @@ async def test_a_304_makes_no_list_younger(issuer: TokenIssuer) -> None:
         assert await api.verdict(token) == "unavailable"
 
 
-async def test_an_expired_list_is_an_old_one(issuer: TokenIssuer) -> None:
+async def test_expired_list_is_too_old_for_fail_closed(issuer: TokenIssuer) -> None:
     published = issuer.publish_list()
     published.token = published.signed(exp=issuer.clock.now - 55)
     token = issuer.access_token(status=status(1))
@@ -252,8 +259,8 @@ async def test_an_expired_list_is_an_old_one(issuer: TokenIssuer) -> None:
         assert await api.verdict(token) == "unavailable"
 
 
-async def test_an_expired_list_says_nothing_of_a_token_that_was_issued_after_it(issuer: TokenIssuer) -> None:
-    """By then the place may be another family's."""
+async def test_expired_list_does_not_revoke_a_token_issued_after_it(issuer: TokenIssuer) -> None:
+    """The index may belong to another family by then."""
     published = issuer.publish_list()
     published.revoke(9)
     published.token = published.signed(exp=issuer.clock.now + 10)
@@ -266,15 +273,15 @@ async def test_an_expired_list_says_nothing_of_a_token_that_was_issued_after_it(
         assert await api.verdict(issuer.access_token(status=status(9))) == "served"
 
 
-async def test_a_list_that_is_gone_is_no_reason_to_say_that_tokens_are_turned_away(issuer: TokenIssuer) -> None:
+async def test_missing_list_does_not_count_as_failing_closed(issuer: TokenIssuer) -> None:
     published = issuer.publish_list()
     async with running(issuer, FAIL) as api:
         assert await api.verdict(issuer.access_token(status=status(1))) == "served"
         issuer.clock.advance(seconds=31)
-        assert api.verifier.statuses.is_failing_closed
+        assert api.verifier.is_failing_closed
         published.status = 404
         await api.fetch()
-        assert not api.verifier.statuses.is_failing_closed
+        assert not api.verifier.is_failing_closed
 
 
 @pytest.mark.parametrize(
@@ -287,7 +294,7 @@ async def test_a_list_that_is_gone_is_no_reason_to_say_that_tokens_are_turned_aw
         "https://evil.example/?https://id.example.com",
     ],
 )
-async def test_a_list_elsewhere_is_never_fetched_and_its_tokens_are_refused(
+async def test_list_at_another_origin_is_never_fetched_and_its_tokens_are_refused(
     api: Api, issuer: TokenIssuer, uri: str
 ) -> None:
     issuer.publish_list()
@@ -304,14 +311,14 @@ async def test_a_list_elsewhere_is_never_fetched_and_its_tokens_are_refused(
     assert hosts == {"id.example.com"}
 
 
-async def test_a_list_elsewhere_is_followed_when_the_metadata_leads_to_it(api: Api, issuer: TokenIssuer) -> None:
+async def test_list_at_another_origin_is_fetched_when_the_metadata_names_it(api: Api, issuer: TokenIssuer) -> None:
     published = issuer.publish_list(ELSEWHERE)
     published.revoke(9)
     tokens = [issuer.access_token(status=status(idx, ELSEWHERE)) for idx in (1, 9)]
     assert [await api.verdict(token) for token in tokens] == ["served", "refused"]
 
 
-async def test_a_list_that_only_an_unverified_token_names_is_never_fetched(api: Api, issuer: TokenIssuer) -> None:
+async def test_list_of_an_unverified_token_is_never_fetched(api: Api, issuer: TokenIssuer) -> None:
     published = issuer.publish_list(announced=False)
     token = issuer.access_token(status=status(1))
     assert await api.verdict(token[:-4] + "AAAA") == "refused"
@@ -321,7 +328,9 @@ async def test_a_list_that_only_an_unverified_token_names_is_never_fetched(api: 
     assert published.requests
 
 
-async def test_while_a_list_is_waited_for_the_key_may_go(api: Api, issuer: TokenIssuer) -> None:
+async def test_token_is_refused_when_its_key_is_withdrawn_while_its_list_is_fetched(
+    api: Api, issuer: TokenIssuer
+) -> None:
     published = issuer.publish_list()
     await api.remote.key_set.refresh()
     published.gate.clear()
@@ -334,6 +343,6 @@ async def test_while_a_list_is_waited_for_the_key_may_go(api: Api, issuer: Token
     assert await verdict == "refused"
 
 
-def test_a_policy_of_no_time_stops_the_start() -> None:
+def test_status_max_age_below_one_second_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         StatusPolicy(max_age=0)

@@ -1,4 +1,4 @@
-"""The last known lists on disk: a restart while the issuer is away forgets no revocation."""
+"""The file with the last known status lists: a restart without the issuer still knows every revocation."""
 
 import json
 import os
@@ -26,7 +26,7 @@ class Api:
 
     async def verdict(self, token: str) -> str:
         try:
-            await self.auth.verifier.verify(token)
+            await self.auth.verify(token)
         except InvalidToken:
             return "refused"
         except TemporarilyUnavailable:
@@ -38,7 +38,7 @@ class Api:
 async def started(
     issuer: TokenIssuer, folder: Path, *, policy: StatusPolicyName = "serve_until_exp", keys: bool = True
 ) -> AsyncIterator[Api]:
-    """A process of an API, from its start to its end. Its issuer is asked every 10 ms."""
+    """An API from start to end. It fetches every 10 ms."""
     auth = Tallystick(
         ISSUER,
         AUDIENCE,
@@ -56,7 +56,7 @@ async def started(
         yield Api(auth, folder)
 
 
-async def test_a_restart_without_the_issuer_forgets_no_revocation(issuer: TokenIssuer, tmp_path: Path) -> None:
+async def test_restart_without_the_issuer_knows_every_revocation(issuer: TokenIssuer, tmp_path: Path) -> None:
     published = issuer.publish_list()
     published.revoke(9)
     good, revoked = issuer.access_token(status=status(1)), issuer.access_token(status=status(9))
@@ -64,13 +64,13 @@ async def test_a_restart_without_the_issuer_forgets_no_revocation(issuer: TokenI
         assert [await api.verdict(token) for token in (good, revoked)] == ["served", "refused"]
         await until(lambda: api.written == {STATUS_LIST_URI: published.token})
     issuer.is_away = True
-    issuer.clock.advance(seconds=240)  # by now the list has expired
+    issuer.clock.advance(seconds=240)  # the list has expired
     async with started(issuer, tmp_path) as api:
         assert api.auth.is_ready
         assert [await api.verdict(token) for token in (good, revoked)] == ["served", "refused"]
 
 
-async def test_fail_closed_does_not_believe_an_old_file(issuer: TokenIssuer, tmp_path: Path) -> None:
+async def test_fail_closed_does_not_use_an_old_file_for_valid_tokens(issuer: TokenIssuer, tmp_path: Path) -> None:
     published = issuer.publish_list()
     published.revoke(9)
     good, revoked = issuer.access_token(status=status(1)), issuer.access_token(status=status(9))
@@ -87,10 +87,8 @@ async def test_fail_closed_does_not_believe_an_old_file(issuer: TokenIssuer, tmp
         assert not api.auth.is_ready
 
 
-async def test_a_list_from_the_file_is_checked_with_the_issuer_before_it_refuses(
-    issuer: TokenIssuer, tmp_path: Path
-) -> None:
-    """The file may be from last month, and the place have been given to another family since."""
+async def test_list_from_the_file_is_refreshed_before_it_refuses_a_token(issuer: TokenIssuer, tmp_path: Path) -> None:
+    """The file may be a month old, and its index may belong to another family now."""
     published = issuer.publish_list()
     published.revoke(9)
     async with started(issuer, tmp_path) as api:
@@ -102,32 +100,32 @@ async def test_a_list_from_the_file_is_checked_with_the_issuer_before_it_refuses
         assert await api.verdict(issuer.access_token(status=status(9))) == "served"
 
 
-async def test_it_is_written_when_a_list_says_something_else(issuer: TokenIssuer, tmp_path: Path) -> None:
+async def test_file_is_rewritten_only_when_statuses_change(issuer: TokenIssuer, tmp_path: Path) -> None:
     published = issuer.publish_list()
     async with started(issuer, tmp_path) as api:
         first = published.token
         await until(lambda: api.written == {STATUS_LIST_URI: first})
         issuer.clock.advance(seconds=10)
-        published.token = published.signed()  # another iat, and nothing else
+        published.token = published.signed()  # only the iat differs
         seen = len(published.requests)
         await until(lambda: len(published.requests) > seen + 3)
         assert api.written == {STATUS_LIST_URI: first}
         published.revoke(9)
         await until(lambda: api.written == {STATUS_LIST_URI: published.token})
         assert api.file.stat().st_mode & 0o077 == 0
-    assert sorted(os.listdir(tmp_path)) == ["keys.json", "lists.json"]  # noqa: PTH208 - nothing else is left behind
+    assert sorted(os.listdir(tmp_path)) == ["keys.json", "lists.json"]  # noqa: PTH208 - no temporary file remains
 
 
-async def test_fail_closed_keeps_the_file_young(issuer: TokenIssuer, tmp_path: Path) -> None:
+async def test_fail_closed_rewrites_the_file_before_it_is_too_old(issuer: TokenIssuer, tmp_path: Path) -> None:
     published = issuer.publish_list()
     async with started(issuer, tmp_path, policy="fail_closed") as api:
         await until(lambda: bool(api.written))
-        issuer.clock.advance(seconds=16)  # more than half of the age that is allowed
+        issuer.clock.advance(seconds=16)  # more than half of status_max_age
         published.token = published.signed()
         await until(lambda: api.written == {STATUS_LIST_URI: published.token})
 
 
-async def test_the_file_of_several_lists_has_them_all(issuer: TokenIssuer, tmp_path: Path) -> None:
+async def test_file_has_all_lists(issuer: TokenIssuer, tmp_path: Path) -> None:
     lists = [issuer.publish_list(f"{ISSUER}/status-lists/{number}") for number in range(3)]
     async with started(issuer, tmp_path) as api:
         await until(lambda: api.written == {published.uri: published.token for published in lists})
@@ -137,7 +135,7 @@ async def test_the_file_of_several_lists_has_them_all(issuer: TokenIssuer, tmp_p
         await until(lambda: api.written == {published.uri: published.token for published in lists})
 
 
-async def test_without_keys_it_waits_for_the_first(issuer: TokenIssuer, tmp_path: Path) -> None:
+async def test_file_is_used_once_the_first_keys_are_fetched(issuer: TokenIssuer, tmp_path: Path) -> None:
     published = issuer.publish_list()
     published.revoke(9)
     (tmp_path / "lists.json").write_text(json.dumps({STATUS_LIST_URI: published.token}))
@@ -146,7 +144,7 @@ async def test_without_keys_it_waits_for_the_first(issuer: TokenIssuer, tmp_path
         assert await api.verdict(issuer.access_token(status=status(9))) == "refused"
 
 
-async def test_a_list_of_a_key_that_was_withdrawn_is_not_believed(
+async def test_list_of_a_withdrawn_key_is_ignored(
     issuer: TokenIssuer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     published = issuer.publish_list()
@@ -173,12 +171,12 @@ async def test_a_list_of_a_key_that_was_withdrawn_is_not_believed(
         lambda token: json.dumps({STATUS_LIST_URI: token[:-4] + "AAAA"}).encode(),
     ],
 )
-async def test_nonsense_in_it_is_replaced(issuer: TokenIssuer, tmp_path: Path, content: Callable[[str], bytes]) -> None:
+async def test_malformed_file_is_replaced(issuer: TokenIssuer, tmp_path: Path, content: Callable[[str], bytes]) -> None:
     published = issuer.publish_list()
     (tmp_path / "keys.json").write_bytes(issuer.document)
     (tmp_path / "lists.json").write_bytes(content(published.token))
     async with started(issuer, tmp_path) as api:
-        assert not api.auth.followed().list_ages
+        assert not api.auth.health().list_ages
         await api.verdict(issuer.access_token(status=status(1)))
         await until(lambda: _is_replaced(api, published.token))
 
@@ -190,7 +188,7 @@ def _is_replaced(api: Api, token: str) -> bool:
         return False
 
 
-async def test_a_place_that_cannot_be_written_is_no_reason_to_stop(
+async def test_unwritable_file_is_logged_and_tokens_are_still_served(
     issuer: TokenIssuer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     issuer.publish_list()
@@ -200,9 +198,7 @@ async def test_a_place_that_cannot_be_written_is_no_reason_to_stop(
         await until(lambda: "cannot keep the status lists" in caplog.text)
 
 
-async def test_what_could_not_be_written_is_tried_again(
-    issuer: TokenIssuer, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_failed_write_is_retried(issuer: TokenIssuer, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     published = issuer.publish_list()
     folder = tmp_path / "a file, and no folder"
     folder.touch()
@@ -211,6 +207,6 @@ async def test_what_could_not_be_written_is_tried_again(
         await until(lambda: "cannot keep the status lists" in caplog.text)
         folder.unlink()
         issuer.clock.advance(seconds=10)
-        published.token = published.signed()  # which says the same
+        published.token = published.signed()  # with the same statuses
         await until(lambda: api.written == {STATUS_LIST_URI: published.token})
     assert caplog.text.count("cannot keep the status lists") == 1

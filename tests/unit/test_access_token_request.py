@@ -1,4 +1,4 @@
-"""Authorization in, WWW-Authenticate out: RFC 6750, RFC 9470, RFC 9728 §5.1."""
+"""The Authorization header, the checks after verification, and the challenge: RFC 6750, RFC 9470, RFC 9728 §5.1."""
 
 import pytest
 
@@ -17,24 +17,24 @@ METADATA = "https://api.example.com/.well-known/oauth-protected-resource"
 
 
 @pytest.mark.parametrize("value", ["Bearer abc", "bearer abc", "BEARER abc", "Bearer   abc", "Bearer abc "])
-def test_the_token_follows_the_scheme(value: str) -> None:
+def test_token_follows_the_scheme_in_any_case(value: str) -> None:
     assert bearer_token([value]) == "abc"
 
 
 @pytest.mark.parametrize("headers", [[], [""], ["Basic abc"], ["abc"], ["Bearerabc"], ["Bearer\tabc"], ["DPoP abc"]])
-def test_another_scheme_is_no_token(headers: list[str]) -> None:
+def test_header_with_another_scheme_counts_as_no_token(headers: list[str]) -> None:
     with pytest.raises(MissingToken):
         bearer_token(headers)
 
 
 @pytest.mark.parametrize("value", ["Bearer", "Bearer "])
-def test_a_scheme_alone_is_no_good_token(value: str) -> None:
+def test_scheme_without_a_token_is_invalid_token(value: str) -> None:
     with pytest.raises(InvalidToken):
         bearer_token([value])
 
 
 @pytest.mark.parametrize("headers", [["Bearer abc", "Bearer abc"], ["Bearer abc", "Basic abc"], ["", ""]])
-def test_more_than_one_header_is_refused(headers: list[str]) -> None:
+def test_several_authorization_headers_are_refused(headers: list[str]) -> None:
     with pytest.raises(InvalidBearerRequest):
         bearer_token(headers)
 
@@ -49,12 +49,12 @@ def claims(scope: str = "", *, auth_time: int | None = None, acr: str | None = N
 
 
 @pytest.mark.parametrize("scope", ["a b", "b a", "a b c", "b  a"])
-def test_a_token_with_every_scope_is_enough(scope: str) -> None:
+def test_token_with_every_required_scope_is_accepted(scope: str) -> None:
     require_scopes(claims(scope), ["a", "b"])
 
 
 @pytest.mark.parametrize("scope", ["", "a", "A b", "ab", "a,b"])
-def test_a_token_without_one_of_the_scopes_is_told_what_is_needed(scope: str) -> None:
+def test_insufficient_scope_names_all_required_scopes(scope: str) -> None:
     with pytest.raises(InsufficientScope) as refused:
         require_scopes(claims(scope), ["a", "b"])
     assert refused.value.scope == "a b"
@@ -68,21 +68,21 @@ def test_a_token_without_one_of_the_scopes_is_told_what_is_needed(scope: str) ->
         (InvalidBearerRequest("two"), 'error="invalid_request", error_description="two", '),
     ],
 )
-def test_a_challenge_says_what_was_wrong_and_where_tokens_are_issued(refusal: BearerError, parameters: str) -> None:
+def test_challenge_has_the_error_and_the_resource_metadata(refusal: BearerError, parameters: str) -> None:
     assert challenge(refusal, METADATA) == f'Bearer {parameters}resource_metadata="{METADATA}"'
 
 
-def test_a_challenge_names_the_scope_that_would_have_been_enough() -> None:
+def test_challenge_names_the_required_scope() -> None:
     assert challenge(InsufficientScope("more", scope="a b"), METADATA).endswith(', scope="a b"')
 
 
 @pytest.mark.parametrize("age", [0, 299, 300, -60])
-def test_a_login_within_max_age_is_fresh_and_clocks_may_differ(age: int) -> None:
+def test_login_within_max_age_is_accepted_with_leeway_for_clocks(age: int) -> None:
     require_authentication(claims(auth_time=NOW - age), max_age=300, now=NOW)
 
 
 @pytest.mark.parametrize("age", [301, 10**9, -61, -(10**18), None])
-def test_a_login_too_long_ago_or_to_come_or_never_is_not_fresh(age: int | None) -> None:
+def test_login_that_is_too_old_or_in_the_future_or_absent_is_refused(age: int | None) -> None:
     token = claims(auth_time=None if age is None else NOW - age)
     with pytest.raises(InsufficientUserAuthentication) as refused:
         require_authentication(token, max_age=300, now=NOW)
@@ -90,25 +90,25 @@ def test_a_login_too_long_ago_or_to_come_or_never_is_not_fresh(age: int | None) 
 
 
 @pytest.mark.parametrize("acr", ["two", "three"])
-def test_a_login_in_any_of_the_ways_is_strong_enough(acr: str) -> None:
+def test_login_with_any_required_acr_is_accepted(acr: str) -> None:
     require_authentication(claims(acr=acr), acr_values=["two", "three"], now=NOW)
 
 
 @pytest.mark.parametrize("acr", [None, "", "one", "TWO", "two three", "tw"])
-def test_a_login_in_another_way_is_not_strong_enough(acr: str | None) -> None:
+def test_login_with_another_acr_is_refused(acr: str | None) -> None:
     with pytest.raises(InsufficientUserAuthentication) as refused:
         require_authentication(claims(acr=acr), acr_values=["two", "three"], now=NOW)
     assert refused.value.acr_values == "two three"
 
 
 @pytest.mark.parametrize(("auth_time", "acr"), [(NOW - 301, "two"), (NOW, "one"), (NOW - 301, "one")])
-def test_fresh_and_strong_are_asked_for_together(auth_time: int, acr: str) -> None:
+def test_refusal_names_max_age_and_acr_values_together(auth_time: int, acr: str) -> None:
     with pytest.raises(InsufficientUserAuthentication) as refused:
         require_authentication(claims(auth_time=auth_time, acr=acr), max_age=300, acr_values=["two"], now=NOW)
     assert (refused.value.max_age, refused.value.acr_values) == (300, "two")
 
 
-def test_who_asks_for_nothing_gets_any_login_and_none() -> None:
+def test_without_max_age_and_acr_values_no_login_is_required() -> None:
     require_authentication(claims(), now=NOW)
 
 
@@ -116,9 +116,7 @@ def test_who_asks_for_nothing_gets_any_login_and_none() -> None:
     ("max_age", "acr_values", "parameters"),
     [(300, "", ', max_age="300"'), (None, "a b", ', acr_values="a b"'), (0, "a", ', max_age="0", acr_values="a"')],
 )
-def test_a_challenge_names_the_login_that_would_have_been_enough(
-    max_age: int | None, acr_values: str, parameters: str
-) -> None:
+def test_challenge_names_the_required_login(max_age: int | None, acr_values: str, parameters: str) -> None:
     refusal = InsufficientUserAuthentication("log in", max_age=max_age, acr_values=acr_values)
     assert challenge(refusal, METADATA) == (
         'Bearer error="insufficient_user_authentication", error_description="log in", '

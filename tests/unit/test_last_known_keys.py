@@ -1,4 +1,4 @@
-"""The last known keys on disk: a start while the issuer is away."""
+"""The file with the last known keys, for a start while the issuer is away."""
 
 import json
 import os
@@ -16,16 +16,16 @@ def key_set_with(issuer: TokenIssuer, path: Path) -> RemoteKeySet:
     )
 
 
-async def test_an_api_starts_with_it_while_the_issuer_is_away(issuer: TokenIssuer, tmp_path: Path) -> None:
+async def test_start_without_the_issuer_uses_the_file(issuer: TokenIssuer, tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     path.write_bytes(issuer.document)
     issuer.is_away = True
     key_set = key_set_with(issuer, path)
     assert key_set.keys
-    assert issuer.key.kid in await key_set.seek(issuer.key.kid)
+    assert issuer.key.kid in await key_set.look_up(issuer.key.kid)
 
 
-async def test_it_follows_the_issuer(issuer: TokenIssuer, tmp_path: Path) -> None:
+async def test_file_is_rewritten_when_the_keys_change(issuer: TokenIssuer, tmp_path: Path) -> None:
     path = tmp_path / "not" / "yet" / "keys.json"
     key_set = key_set_with(issuer, path)
     await key_set.refresh()
@@ -37,7 +37,7 @@ async def test_it_follows_the_issuer(issuer: TokenIssuer, tmp_path: Path) -> Non
     assert [file.name for file in path.parent.iterdir()] == ["keys.json"]
 
 
-async def test_it_is_left_alone_while_the_keys_are_the_same(issuer: TokenIssuer, tmp_path: Path) -> None:
+async def test_file_is_not_rewritten_while_the_keys_are_the_same(issuer: TokenIssuer, tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     path.write_bytes(issuer.document)
     key_set = key_set_with(issuer, path)
@@ -48,7 +48,7 @@ async def test_it_is_left_alone_while_the_keys_are_the_same(issuer: TokenIssuer,
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b'{"keys": 1}'])
-async def test_nonsense_in_it_is_said_and_replaced(
+async def test_malformed_file_is_logged_and_replaced(
     issuer: TokenIssuer, tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes
 ) -> None:
     path = tmp_path / "keys.json"
@@ -60,7 +60,7 @@ async def test_nonsense_in_it_is_said_and_replaced(
     assert path.read_bytes() == issuer.document
 
 
-async def test_a_place_that_cannot_be_written_is_no_reason_to_stop(
+async def test_unwritable_file_is_logged_and_keys_are_still_used(
     issuer: TokenIssuer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
@@ -70,17 +70,17 @@ async def test_a_place_that_cannot_be_written_is_no_reason_to_stop(
     assert "cannot keep the keys" in caplog.text
 
 
-async def test_what_killed_writers_left_is_removed_once_it_is_old(issuer: TokenIssuer, tmp_path: Path) -> None:
+async def test_old_temporary_files_are_removed(issuer: TokenIssuer, tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
-    old, new = tmp_path / "keys.json.abandoned.new", tmp_path / "keys.json.under-way.new"
-    for left_over in (old, new):
-        left_over.write_bytes(b"half a docu")
+    old, recent = tmp_path / "keys.json.abandoned.new", tmp_path / "keys.json.under-way.new"
+    for temporary in (old, recent):
+        temporary.write_bytes(b"half a docu")
     os.utime(old, (0, 0))
     await key_set_with(issuer, path).refresh()
     assert sorted(file.name for file in path.parent.iterdir()) == ["keys.json", "keys.json.under-way.new"]
 
 
-async def test_what_could_not_be_written_is_tried_again_and_complained_of_once(
+async def test_failed_write_is_retried_and_logged_once(
     issuer: TokenIssuer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "a file, and no folder" / "keys.json"
