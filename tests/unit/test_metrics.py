@@ -4,7 +4,7 @@ import pytest
 
 from tallystick_service.metrics import Metrics, SharedCounters
 from tallystick_service.metrics.service import ServiceMetrics
-from tallystick_service.metrics.shared_counters import CELLS
+from tallystick_service.metrics.shared_counters import CELLS_PER_PROCESS
 from tests.support.scraping import Numbers, numbers_in
 
 COLOURS = ("red", "green", "other")
@@ -136,7 +136,7 @@ def test_a_replacement_goes_on_counting_and_begins_anew_with_being() -> None:
 def test_more_series_than_cells_are_a_mistake_that_shows_at_once() -> None:
     metrics = Metrics()
     with pytest.raises(ValueError, match="more series than cells"):
-        metrics.counter("small_total", "Small.", number=[str(number) for number in range(CELLS)])
+        metrics.counter("small_total", "Small.", number=[str(number) for number in range(CELLS_PER_PROCESS)])
 
 
 def test_a_request_is_counted_by_its_endpoint_and_never_by_its_path() -> None:

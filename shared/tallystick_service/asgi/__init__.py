@@ -1,4 +1,4 @@
-"""What stands in front of both services: small ASGI classes, each with its options flattened once."""
+"""ASGI middleware and small endpoints that both services use."""
 
 from tallystick_service.asgi.body_limit import BodyLimit
 from tallystick_service.asgi.forwarded_headers import ForwardedHeaders

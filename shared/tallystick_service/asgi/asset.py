@@ -1,4 +1,4 @@
-"""A file that is the same for every caller, served from memory."""
+"""A static file, served from memory."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
@@ -13,25 +13,25 @@ _CHUNK = 64 * 1024
 
 
 def asset_endpoint(path: Path, headers: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint for GET. The file is read once, now; its ETag answers If-None-Match with 304 (RFC 9110 §13.1.2)."""
+    """Return an endpoint for GET. The file is read now. Its ETag answers If-None-Match with 304 (RFC 9110 §13.1.2)."""
     content = path.read_bytes()
     etag = f'"{sha256(content).hexdigest()[:32]}"'
     media_type, _ = guess_type(path.name)
-    both = {**headers, "etag": etag}
+    headers_with_etag = {**headers, "etag": etag}
 
     async def asset(request: Request) -> Response:
         known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
         if etag in known or "*" in known:
-            return Response(status_code=304, headers=both)
-        return _Shared(content, headers=both, media_type=media_type)
+            return Response(status_code=304, headers=headers_with_etag)
+        return _BufferResponse(content, headers=headers_with_etag, media_type=media_type)
 
     return asset
 
 
-class _Shared(Response):
-    """Slices of one buffer, each written when the peer has read enough of those before.
+class _BufferResponse(Response):
+    """Sends slices of one shared buffer, each when the peer has read enough of the slices before.
 
-    A peer that asks and does not read costs no memory of its own: what waits for it is a view on the shared bytes.
+    A peer that does not read costs no memory, because the slice that waits for it is a view on the shared bytes.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

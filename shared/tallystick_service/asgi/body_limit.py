@@ -1,4 +1,4 @@
-"""A bound on what a stranger may send."""
+"""A limit on the size of request bodies."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -6,12 +6,12 @@ _BODY = b'{"error":"invalid_request","error_description":"the body is too large"
 _HEADERS = [
     (b"content-type", b"application/json"),
     (b"content-length", str(len(_BODY)).encode()),
-    (b"connection", b"close"),  # nobody shall read the rest
+    (b"connection", b"close"),  # the rest of the body is not read
 ]
 
 
 class BodyLimit:
-    """Answer 413 to a body of more than `limit` bytes: at once where Content-Length says so, else once they came."""
+    """Answer 413 to a body of more than `limit` bytes, before reading it when Content-Length is larger."""
 
     def __init__(self, app: ASGIApp, *, limit: int = 65536) -> None:
         self._app = app
@@ -30,15 +30,15 @@ class BodyLimit:
         if is_chunked:
             await self._count(scope, receive, send)
         else:
-            await self._app(scope, receive, send)  # the server takes no more than Content-Length promised
+            await self._app(scope, receive, send)  # the server reads no more than Content-Length
 
     def _allows(self, content_length: bytes) -> bool:
         return content_length.isdigit() and len(content_length) < 20 and int(content_length) <= self._limit
 
     async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """To the application, the client of a body that ran over the limit is gone."""
+        """For a body that exceeds the limit, the application sees that the client has disconnected."""
         seen = 0
-        has_begun = is_refused = False
+        has_started = is_refused = False
 
         async def counting_receive() -> Message:
             nonlocal seen, is_refused
@@ -46,15 +46,15 @@ class BodyLimit:
             seen += len(message.get("body", b""))
             if seen <= self._limit:
                 return message
-            if not (is_refused or has_begun):
+            if not (is_refused or has_started):
                 await _refuse(send)
             is_refused = True
             return {"type": "http.disconnect"}
 
         async def send_unless_refused(message: Message) -> None:
-            nonlocal has_begun
+            nonlocal has_started
             if not is_refused:
-                has_begun = True
+                has_started = True
                 await send(message)
 
         try:

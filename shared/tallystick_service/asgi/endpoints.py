@@ -1,4 +1,4 @@
-"""The paths of an app's routes."""
+"""The paths of an application's routes."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute
 
 
 def endpoints_of(routes: Iterable[BaseRoute]) -> Iterator[str]:
-    """Each path, as its template where it has parameters."""
+    """Yield each path, as a template where it has parameters."""
     for route in iter_route_contexts(list(routes)):
         path = getattr(route, "path", None)
         if isinstance(path, str):
@@ -16,6 +16,6 @@ def endpoints_of(routes: Iterable[BaseRoute]) -> Iterator[str]:
 
 
 def template_of(scope: Mapping[str, Any]) -> str:
-    """The path of the route that FastAPI found for a request, as its template; `other` when it found none."""
+    """Return the path template of the route that FastAPI found for the request, or `other` when it found none."""
     template: str = getattr(scope.get("route"), "path", "other")
     return template

@@ -1,4 +1,4 @@
-"""Who is calling, when proxies of ours stand in between."""
+"""The address of the client behind trusted proxies."""
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -9,11 +9,13 @@ Address = IPv4Address | IPv6Address
 
 
 class ForwardedHeaders:
-    """Set the client's address from X-Forwarded-For, as far as `trusted_proxies` (addresses or CIDRs) vouch for it.
+    """Set the client's address from the X-Forwarded-For header of `trusted_proxies` (addresses or CIDRs).
 
-    Each proxy appends who called it, so the list is read from its right end; the first address that is no proxy of ours
-    is the client, and what stands left of it is only the client's own word. No other forwarded header counts: every URL
-    is built from the configuration. Raises ValueError for something that is no network.
+    Each proxy appends the address of its caller, so the list is read from the right. The first address that is not a
+    trusted proxy is the client. Addresses to its left come from the client and are ignored. No other forwarded header
+    is read, because every URL is built from the configuration. Raises ValueError for an entry that is no network.
+
+    It is stricter than uvicorn's ProxyHeadersMiddleware (ADR 54).
     """
 
     def __init__(self, app: ASGIApp, *, trusted_proxies: Iterable[str]) -> None:
@@ -46,7 +48,7 @@ class ForwardedHeaders:
 
 
 def _parse(text: str) -> Address | None:
-    """An address, also with a port as some proxies write it; an IPv4 address in IPv6 clothing is undressed."""
+    """Parse an address, also with a port, as some proxies write it. An IPv4-mapped IPv6 address becomes IPv4."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

@@ -1,4 +1,4 @@
-"""HEAD, which every server has to understand, and no endpoint needs to know of."""
+"""HEAD for every endpoint that has GET."""
 
 from collections.abc import Awaitable
 
@@ -6,13 +6,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Head:
-    """Answer HEAD as GET would be, without its content (RFC 9110 §9.3.2)."""
+    """Answer HEAD like GET, without the content (RFC 9110 §9.3.2)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        # Not a coroutine itself: it stands in the way of every request.
+        # Not a coroutine, which would cost time in every request.
         if scope["type"] == "http" and scope["method"] == "HEAD":
             return self._answer(scope, receive, send)
         return self._app(scope, receive, send)
@@ -27,4 +27,4 @@ class Head:
         try:
             await self._app(inner, receive, send_without_content)
         finally:
-            scope["route"] = inner.get("route")  # by which those further out count
+            scope["route"] = inner.get("route")  # outer middleware reads it

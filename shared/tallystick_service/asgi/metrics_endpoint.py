@@ -1,4 +1,4 @@
-"""GET /metrics: for a caller on this machine, or on a port of its own."""
+"""GET /metrics, for callers on this machine or on a port of its own."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -21,20 +21,20 @@ _PROXY_PREFIXES = (
     "true-client-ip",
     "cf-connecting-ip",
 )
-"""How the names of the headers begin that proxies add."""
+"""Prefixes of the headers that proxies add."""
 
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+))(?::[0-9]{1,5})?")
 
 Render = Callable[[str], tuple[bytes, str]]
-"""From an Accept header to a body and its media type."""
+"""Takes an Accept header and returns a body and its media type."""
 
 
 class MetricsEndpoint:
-    """The outermost of all middleware, because it goes by who is at the other end of the connection itself.
+    """Must be the outermost middleware, because it checks the peer of the connection.
 
-    Without a `port` of its own, /metrics is answered to a peer on loopback that calls us by a loopback name and is no
-    proxy; to all others it is a path like any unknown one. With one, that port serves /metrics alone, to whoever can
-    reach it, and the others do not have it.
+    Without `port`, /metrics is answered to a peer on loopback that uses a loopback name as Host and is not a proxy. For
+    others it is an unknown path. With `port`, that port serves /metrics only, to every caller, and the other ports do
+    not have it.
     """
 
     def __init__(self, app: ASGIApp, *, render: Render, port: int | None) -> None:
@@ -43,12 +43,12 @@ class MetricsEndpoint:
         self._port = port
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        # Not a coroutine itself: it stands in the way of every request.
+        # Not a coroutine, which would cost time in every request.
         if scope["type"] == "http":
             if self._port is not None:
                 if scope["server"] and scope["server"][1] == self._port:
                     return self._answer(scope, send)
-            elif scope["path"] == PATH and scope["method"] in ("GET", "HEAD") and _is_of_this_machine(scope):
+            elif scope["path"] == PATH and scope["method"] in ("GET", "HEAD") and _is_local(scope):
                 return self._answer(scope, send)
         return self._app(scope, receive, send)
 
@@ -58,7 +58,7 @@ class MetricsEndpoint:
             status = 200
             try:
                 body, media_type = self._render(",".join(Headers(scope=scope).getlist("accept")))
-            except (TypeError, ValueError):  # the library parses versions that are none
+            except (TypeError, ValueError):  # the library fails on a malformed version
                 body, media_type = self._render("")
         headers = [
             (b"content-type", media_type.encode()),
@@ -69,11 +69,11 @@ class MetricsEndpoint:
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
-def _is_of_this_machine(scope: Scope) -> bool:
-    """As far as can be told: a proxy that passes on no word about itself looks like a caller on this machine.
+def _is_local(scope: Scope) -> bool:
+    """Whether the caller seems to be on this machine. A proxy that adds no header cannot be recognized.
 
-    A name rebound to us in DNS is no loopback name. HTTP/1.0 is what nginx before 1.29.7 speaks unless told otherwise,
-    and it sends a loopback Host and none of the headers.
+    Host is checked, because a DNS name can be rebound to a loopback address. HTTP/1.0 is refused, because nginx before
+    1.29.7 uses it by default, with a loopback Host and without any of the headers.
     """
     if not scope.get("client") or not is_loopback(scope["client"][0]) or scope["http_version"] == "1.0":
         return False

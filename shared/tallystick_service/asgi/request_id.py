@@ -1,4 +1,4 @@
-"""One id for a request in every log line about it, and one line for the request itself."""
+"""An id for each request, which every log line about it contains, and one log line for the request itself."""
 
 import logging
 import re
@@ -22,11 +22,12 @@ _WELL_FORMED = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 
 
 class RequestId:
-    """Take a well-formed X-Request-ID from the request or make one, and send it back.
+    """Take a well-formed X-Request-ID from the request or generate one, and return it in the response.
 
     Logs method, endpoint, status (null when there was no response), milliseconds, and the registered client if the
-    request named one, on `tallystick.access`; at DEBUG for `POLLED` endpoints. `endpoint` names the route: the path
-    or query as sent may hold a code or a token. `count` gets endpoint, method, status (0 for none) and seconds.
+    request named one, on `tallystick.access`; at DEBUG for successful requests to `POLLED` endpoints. `endpoint` is the
+    route's path template, because the path or query as sent may hold a code or a token. `count` gets endpoint, method,
+    status (0 for none) and seconds.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Response headers that restrict what a browser does with an answer."""
+"""Response headers that restrict what a browser does with a response."""
 
 from collections.abc import Collection
 
@@ -10,12 +10,11 @@ _OPENER_POLICY = (b"cross-origin-opener-policy", b"same-origin")
 
 
 class SecurityHeaders:
-    """Add the headers to every response; one that a response sets by itself is kept.
+    """Add the headers to every response, except those that the response has set.
 
-    `https`: the service is reached by TLS, so browsers are told to use nothing else for a year.
-    `popup_paths`: answers there may be shown in a popup that a page of another origin opened and waits for. They carry
-    no Cross-Origin-Opener-Policy: one such answer on the way, even a redirect, cuts the popup off from its opener for
-    good, and the app never gets the response.
+    `https`: the service is reached by TLS, so browsers must use only TLS for a year. `popup_paths`: responses that may
+    be shown in a popup of a page of another origin. They have no Cross-Origin-Opener-Policy, because one response with
+    it, even a redirect, cuts the popup off from its opener, and the app never gets the result.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The last resort: what nobody caught is logged with all its details, and answered with none."""
+"""The last error handler: an uncaught error is logged with its traceback and answered without details."""
 
 import json
 import logging
@@ -14,8 +14,8 @@ logger = logging.getLogger(__name__)
 class ServerErrors:
     """Answer 500, or 503 with Retry-After for TemporarilyUnavailable, as JSON in the form of RFC 6749 §5.2.
 
-    A refusal that a service renders elsewhere (an exception handler) never comes here. When the response has begun,
-    there is nothing left to say, and the error goes on to the server, which closes the connection.
+    A refusal that an exception handler of the service renders does not reach this class. When the response has started,
+    the error is raised to the server, which closes the connection.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -25,21 +25,21 @@ class ServerErrors:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        has_begun = False
+        has_started = False
 
         async def watching_send(message: Message) -> None:
-            nonlocal has_begun
-            has_begun = True
+            nonlocal has_started
+            has_started = True
             await send(message)
 
         try:
             await self._app(scope, receive, watching_send)
         except ClientDisconnect:
-            pass  # who hangs up before the body is through gets no answer, and no line in the log
+            pass  # the client disconnected before its body was complete: no response and no log line
         except Exception as error:
             if not isinstance(error, OAuthError):
                 logger.exception("unexpected error")
-            if has_begun:
+            if has_started:
                 raise
             await _answer(send, error)
 

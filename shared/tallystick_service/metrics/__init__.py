@@ -1,6 +1,6 @@
-"""Numbers for whoever watches a service (Prometheus): counted for next to nothing, right with several processes.
+"""Metrics for Prometheus that are cheap to count and correct over several processes.
 
-Importing this needs `prometheus-client`, which renders them; they are kept in memory of our own.
+They are kept in shared memory (ADR 25). `prometheus-client` renders them.
 """
 
 from tallystick_service.metrics.metrics import Counter, Gauge, Histogram, Metrics

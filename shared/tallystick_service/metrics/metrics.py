@@ -1,4 +1,4 @@
-"""Counters, gauges and histograms whose every series is known from the start.
+"""Counters, gauges and histograms whose series are all known at the start.
 
 A label has a fixed set of values. Any other value counts as `other`, so callers cannot create series. Each series has
 its cell in `SharedCounters`, at the same place in every process that declares the same metrics in the same order.
@@ -16,12 +16,12 @@ from typing import Literal, Protocol
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from tallystick_service.metrics.shared_counters import CELLS, FIRST_FREE, Part, SharedCounters
+from tallystick_service.metrics.shared_counters import CELLS_PER_PROCESS, FIRST_FREE_CELL, Part, SharedCounters
 
 logger = logging.getLogger(__name__)
 
 OTHER = "other"
-_MERGED: dict[str, Callable[[Sequence[float]], float]] = {"sum": math.fsum, "max": max, "min": min}
+_MERGE_FUNCTIONS: dict[str, Callable[[Sequence[float]], float]] = {"sum": math.fsum, "max": max, "min": min}
 
 Labels = tuple[str, ...]
 
@@ -42,21 +42,21 @@ class Metrics:
     def __init__(self, counters: SharedCounters | None = None) -> None:
         self.counters = counters or SharedCounters()
         self._cells = self.counters.own
-        self._free = FIRST_FREE
+        self._free = FIRST_FREE_CELL
         self._families: list[_Family] = []
         self._collectors: list[Callable[[], None]] = []
 
     def counter(self, name: str, documentation: str, *, is_sparse: bool = False, **labels: Sequence[str]) -> "Counter":
-        """`name` ends in `_total`. `is_sparse`: of many series, show those that have counted something."""
-        counter = Counter(name, documentation, self._place(labels), is_sparse)
+        """`name` ends in `_total`. `is_sparse`: show only the series that are not zero."""
+        counter = Counter(name, documentation, self._allocate(labels), is_sparse)
         self._families.append(counter)
         return counter
 
     def gauge(
         self, name: str, documentation: str, *, merged: Literal["sum", "max", "min"], **labels: Sequence[str]
     ) -> "Gauge":
-        """`merged`: what the numbers of several processes come to."""
-        gauge = Gauge(name, documentation, self._place(labels), merged)
+        """`merged`: how the values of several processes are combined."""
+        gauge = Gauge(name, documentation, self._allocate(labels), merged)
         self._families.append(gauge)
         return gauge
 
@@ -69,40 +69,40 @@ class Metrics:
         is_sparse: bool = False,
         **labels: Sequence[str],
     ) -> "Histogram":
-        """`bounds` are the upper ends of the buckets, in ascending order, without infinity."""
-        histogram = Histogram(name, documentation, self._place(labels, stride=len(bounds) + 2), bounds, is_sparse)
+        """`bounds` are the upper bounds of the buckets in ascending order, without infinity."""
+        histogram = Histogram(name, documentation, self._allocate(labels, stride=len(bounds) + 2), bounds, is_sparse)
         self._families.append(histogram)
         return histogram
 
     def add_collector(self, collector: Callable[[], None]) -> None:
-        """Call `look`, which sets gauges, before the numbers are shown, and every second where others show them."""
+        """`collector` sets gauges. It is called before the metrics are rendered, and by `ServiceMetrics.published`."""
         self._collectors.append(collector)
 
     def run_collectors(self) -> None:
         for collector in self._collectors:
             try:
                 collector()
-            except Exception:  # one that fails shall not hide the others
+            except Exception:  # a failing collector must not hide the other metrics
                 logger.exception("a gauge could not be set")
 
     @property
     def labels(self) -> dict[str, list[str]]:
-        """Of each metric, by its name."""
+        """The label names of each metric, by its name."""
         return {family.name: family.label_names for family in self._families}
 
     def collect(self) -> Iterator[Metric]:
-        """As prometheus-client's encoders want them; over all processes."""
+        """The metrics over all processes, as prometheus-client's encoders expect them."""
         self.run_collectors()
         parts = self.counters.parts()
         for family in self._families:
             yield family.collect(parts)
 
-    def _place(self, labels: dict[str, Sequence[str]], *, stride: int = 1) -> "_Place":
+    def _allocate(self, labels: dict[str, Sequence[str]], *, stride: int = 1) -> "_Allocation":
         series = _numbered(tuple(map(tuple, labels.values())))
         first, self._free = self._free, self._free + stride * len(series)
-        if self._free > CELLS:
+        if self._free > CELLS_PER_PROCESS:
             raise ValueError("there are more series than cells")
-        return _Place(labels, series, self._cells, first)
+        return _Allocation(labels, series, self._cells, first)
 
 
 @cache  # several metrics have the same labels, and thousands of series
@@ -111,8 +111,8 @@ def _numbered(values: tuple[Labels, ...]) -> Mapping[Labels, int]:
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where the series of one metric have their cells: from `first` on, each by its number in `series`."""
+class _Allocation:
+    """The cells of one metric: from `first` on, each series by its number in `series`."""
 
     labels: dict[str, Sequence[str]]
     series: Mapping[Labels, int]
@@ -125,18 +125,18 @@ class _Labelled:
         self,
         name: str,
         documentation: str,
-        place: "_Place",
+        allocation: "_Allocation",
     ) -> None:
         self.name = name
         self._documentation = documentation
-        self.label_names = list(place.labels)
-        self._labels = place.labels
-        self._series = place.series
-        self._cells = place.cells
-        self._first = place.first
+        self.label_names = list(allocation.labels)
+        self._labels = allocation.labels
+        self._series = allocation.series
+        self._cells = allocation.cells
+        self._first = allocation.first
 
     def number(self, values: Labels) -> int:
-        """Which series this is. Raises KeyError where a value is not declared, and neither is `other`."""
+        """The number of the series. An undeclared value counts as `other`. KeyError if that is undeclared, too."""
         number = self._series.get(values)
         if number is not None:
             return number
@@ -149,16 +149,16 @@ class Counter(_Labelled):
         self,
         name: str,
         documentation: str,
-        place: "_Place",
+        allocation: "_Allocation",
         is_sparse: bool,
     ) -> None:
         if not name.endswith("_total"):
             raise ValueError(f"{name} does not end in _total")
-        super().__init__(name, documentation, place)
+        super().__init__(name, documentation, allocation)
         self._is_sparse = is_sparse
 
     def inc(self, *values: str, by: float = 1) -> None:
-        """Count `by` more. `values` are the labels', in the order of their declaration."""
+        """Add `by`. `values` are the label values in the order of their declaration."""
         self._cells[self._first + self.number(values)] += by
 
     def collect(self, parts: Sequence[Part]) -> Metric:
@@ -177,12 +177,12 @@ class Gauge(_Labelled):
         self,
         name: str,
         documentation: str,
-        place: "_Place",
+        allocation: "_Allocation",
         merged: Literal["sum", "max", "min"],
     ) -> None:
-        super().__init__(name, documentation, place)
-        self._merged = _MERGED[merged]
-        for number in self._series.values():  # a process that was here before may have left its own
+        super().__init__(name, documentation, allocation)
+        self._merged = _MERGE_FUNCTIONS[merged]
+        for number in self._series.values():  # the process before may have left values
             self._cells[self._first + number] = math.nan
 
     def set(self, value: float | None, *values: str) -> None:
@@ -199,17 +199,17 @@ class Gauge(_Labelled):
 
 
 class Histogram(_Labelled):
-    """Of each series there are the buckets, the one up to infinity included, and the sum."""
+    """Each series has the buckets, including the one up to infinity, and the sum."""
 
     def __init__(
         self,
         name: str,
         documentation: str,
-        place: "_Place",
+        allocation: "_Allocation",
         bounds: Sequence[float],
         is_sparse: bool,
     ) -> None:
-        super().__init__(name, documentation, place)
+        super().__init__(name, documentation, allocation)
         self._bounds = tuple(bounds)
         self._stride = len(bounds) + 2
         self._is_sparse = is_sparse
@@ -218,7 +218,7 @@ class Histogram(_Labelled):
         self.observe_in(self.number(values), value)
 
     def observe_in(self, number: int, value: float) -> None:
-        """The same, for those who have looked up the `number` of the series before."""
+        """Like `observe`, for callers that know the `number` of the series."""
         first = self._first + number * self._stride
         self._cells[first + bisect_left(self._bounds, value)] += 1
         self._cells[first + self._stride - 1] += value

@@ -1,4 +1,4 @@
-"""What the operating system knows of each process of a service: since when it runs, its memory, processor, files."""
+"""Start time, memory, processor time and open files of each process, from the operating system."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -16,11 +16,11 @@ NAMES = (
     "tallystick_process_open_fds",
     "tallystick_process_max_fds",
 )
-"""In the order in which they come; where there is no /proc, none does."""
+"""In this order. Without /proc there are none."""
 
 
 def collect_processes(counters: SharedCounters) -> Iterator[Metric]:
-    """With the label `process`, the number of it, which its replacement takes over."""
+    """With the label `process`: the number of the worker, which a replacement keeps."""
     families: dict[str, Metric] = {}
     for part in counters.parts():
         if not part.pid:

@@ -1,4 +1,4 @@
-"""What the metrics of both services begin with, and how they are shown."""
+"""The metrics that both services have, and their rendering."""
 
 import asyncio
 import platform
@@ -17,11 +17,11 @@ from tallystick_service.metrics.store import StoreMetrics
 from tallystick_service.tasks.background_task import background_task
 
 PUBLISH_INTERVAL = 1.0
-"""Seconds: so old a number may be that another process tells of this one."""
+"""Seconds between two updates of the gauges that other processes render."""
 
 
 class ServiceMetrics(Collector):
-    """`endpoints` are the paths of the app's routes. A service derives from it, and adds metrics of its own."""
+    """`endpoints` are the paths of the application's routes. A service derives from it and adds its own metrics."""
 
     def __init__(
         self, counters: SharedCounters | None, *, service: str, version: str, endpoints: Iterable[str]
@@ -46,13 +46,13 @@ class ServiceMetrics(Collector):
         yield from collect_processes(self.metrics.counters)
 
     def render(self, accept: str) -> tuple[bytes, str]:
-        """All numbers of all processes in the format that an Accept header asks for, and its media type."""
+        """Return the metrics of all processes in the format that an Accept header asks for, and its media type."""
         encode, media_type = choose_encoder(accept)
         return encode(self), media_type
 
     @asynccontextmanager
     async def published(self) -> AsyncIterator[None]:
-        """While this goes on, the other processes can tell of this one what it does not count but is."""
+        """Update the gauges every second during this context, so that the other processes can render them."""
         if self.metrics.counters.processes == 1:
             yield
             return

@@ -1,18 +1,18 @@
-"""How the store fares: what its units of work take, wait for, and come to."""
+"""Number, duration, outcome and queue length of the units of work."""
 
 from collections.abc import Callable, Mapping
 
 from tallystick_service.metrics.metrics import Metrics
 
 KINDS = ("read", "write")
-LANES = (*KINDS, "any")
+QUEUES = (*KINDS, "any")
 OUTCOMES = ("done", "refused", "abandoned", "failed")
 BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.5, 10.0, 60.0)
 """Seconds."""
 
 
 class StoreMetrics:
-    """An observer of `tallystick_service.store.Store`, which knows nothing of metrics."""
+    """A `StoreObserver`."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -33,19 +33,19 @@ class StoreMetrics:
             "tallystick_store_units_waiting",
             "Units of work in the queue; one for both kinds (any) on PostgreSQL.",
             merged="sum",
-            lane=LANES,
+            lane=QUEUES,
         )
 
     def unit_ended(self, *, writes: bool, seconds: float, outcome: str) -> None:
         self._units.inc(KINDS[writes], outcome)
-        if outcome != "refused":  # it took no time, and would make a full store look fast
+        if outcome != "refused":  # a refused unit takes no time, and would make a full store look fast
             self._seconds.observe_in(writes, seconds)
 
     def observe_queues(self, waiting: Callable[[], Mapping[str, int]]) -> None:
-        """`waiting` tells the lengths of the queues by their names."""
+        """`waiting` returns the lengths of the queues by their names."""
 
-        def look() -> None:
-            for lane, length in waiting().items():
-                self._waiting.set(length, lane)
+        def collect() -> None:
+            for queue, length in waiting().items():
+                self._waiting.set(length, queue)
 
-        self._metrics.add_collector(look)
+        self._metrics.add_collector(collect)

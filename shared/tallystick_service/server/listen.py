@@ -1,4 +1,4 @@
-"""The sockets a server listens on, bound before anything else happens."""
+"""The sockets that a server listens on."""
 
 import errno
 import socket
@@ -10,21 +10,21 @@ LOOPBACK = ("127.0.0.1", "::1")
 
 
 def bind(host: str | None, port: int) -> list[socket.socket]:
-    """Sockets for `host`, or for both loopback addresses; port 0 picks a free one. Raises Misconfigured."""
+    """Listen on `host`, or on both loopback addresses for None. Port 0 picks a free port. Raises Misconfigured."""
     if host is not None:
         return [_bound(host, port)]
     first = _bound(LOOPBACK[0], port)
     try:
         return [first, _bound(LOOPBACK[1], first.getsockname()[1])]
-    except _NoSuchAddress:
+    except _AddressUnavailable:
         return [first]
     except Misconfigured:
         first.close()
         raise
 
 
-class _NoSuchAddress(Misconfigured):
-    """This machine does not have the address: no IPv6, for instance."""
+class _AddressUnavailable(Misconfigured):
+    """This machine does not have the address, for example because it has no IPv6."""
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -35,7 +35,7 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         sock = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise _NoSuchAddress(f"{host} cannot be listened on: {error.strerror}") from error
+        raise _AddressUnavailable(f"{host} cannot be listened on: {error.strerror}") from error
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
@@ -47,6 +47,6 @@ def _bound(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise Misconfigured(f"port {port} on {host} is in use by another program") from error
         if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-            raise _NoSuchAddress(f"this machine has no address {host}") from error
+            raise _AddressUnavailable(f"this machine has no address {host}") from error
         raise Misconfigured(f"port {port} on {host} cannot be listened on: {error.strerror}") from error
     return sock

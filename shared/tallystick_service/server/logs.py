@@ -1,4 +1,4 @@
-"""Log lines as JSON objects, one a line on stderr, for whatever collects them."""
+"""Log lines as JSON objects on stderr, one object per line."""
 
 import json
 import logging
@@ -15,9 +15,9 @@ _to_json = json.JSONEncoder(default=str).encode
 
 
 class JSONLines(logging.Formatter):
-    """`{"time", "level", "logger", "message"}`, with the request's id while one is served and `error` with a traceback.
+    """`{"time", "level", "logger", "message"}`, `request_id` during a request, and `error` with a traceback.
 
-    A record's `fields` (a dict given as `extra={"fields": …}`) stand beside them.
+    A record's `fields` (a dict passed as `extra={"fields": …}`) are added to the object.
     """
 
     def __init__(self) -> None:
@@ -49,12 +49,12 @@ class JSONLines(logging.Formatter):
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except (TypeError, ValueError, KeyError):  # logging would print a traceback of its own in the line's place
+    except (TypeError, ValueError, KeyError):  # logging would print its own traceback in place of the line
         return str(record.msg)
 
 
 QUIET = ("alembic", "httpx", "httpx2", "httpcore", "httpcore2", "sqlalchemy", "psycopg", "passlib", "uvicorn")
-"""Whose lines below WARNING tell headers, addresses with their queries, or rows of the database."""
+"""Loggers whose lines below WARNING contain headers, URLs with their queries, or database rows."""
 
 
 def configure_logging(level: str = "INFO") -> None:
@@ -62,7 +62,7 @@ def configure_logging(level: str = "INFO") -> None:
 
     Calling it again changes the level only.
     """
-    # What our lines do not show need not be found out: it is half the cost of a line, and each request has one.
+    # Our lines do not show caller, thread and process. Collecting them is half of the cost of a line.
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
@@ -88,4 +88,4 @@ def _log_uncaught_in_thread(failed: threading.ExceptHookArgs) -> None:
 
 
 def _log_unraisable(failed: "sys.UnraisableHookArgs") -> None:
-    logger.error("an error where none can be raised", exc_info=failed.exc_value)
+    logger.error("an error that could not be raised", exc_info=failed.exc_value)

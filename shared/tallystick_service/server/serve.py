@@ -70,7 +70,7 @@ def serve(
     def work(worker: Worker) -> int:
         counters.attach(worker.number)
         with exit_on_misconfiguration(name):
-            return _run(factory, sockets, limits, on_ready=worker.ready, parent=worker.life)
+            return _run(factory, sockets, limits, on_ready=worker.ready, parent=worker.parent)
 
     if workers > 1:
         return supervise(work, workers, announce, counters.mark_dead)

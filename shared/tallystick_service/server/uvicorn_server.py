@@ -1,4 +1,4 @@
-"""uvicorn's Server, with an end that is an exit status and not a signal."""
+"""uvicorn's Server, ending with an exit status instead of a signal."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -9,10 +9,11 @@ import uvicorn
 
 
 class Server(uvicorn.Server):
-    """`on_ready` is called once connections are accepted. `parent`: a file descriptor whose end means that it is gone.
+    """`on_ready` is called when connections are accepted. `parent`: a file descriptor that is readable when the parent
+    process has ended; the server then stops.
 
-    Whoever makes it installs `handle_exit` for the signals; uvicorn would install it later, and die of the signal again
-    when all is done.
+    The caller installs `handle_exit` as signal handler. uvicorn's own `capture_signals` would install it later, and
+    would raise the signal again after the shutdown.
     """
 
     def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None], parent: int | None) -> None:
@@ -27,11 +28,11 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
         if self._parent is not None:
-            asyncio.get_running_loop().add_reader(self._parent, self._end)
+            asyncio.get_running_loop().add_reader(self._parent, self._stop)
         if not self.should_exit:
             self._on_ready()
 
-    def _end(self) -> None:
+    def _stop(self) -> None:
         self.should_exit = True
         if self._parent is not None:
             asyncio.get_running_loop().remove_reader(self._parent)

@@ -1,4 +1,4 @@
-"""Settings from a file and the environment, secrets, and errors that stop the start."""
+"""Settings from a file and the environment, secrets, and errors that stop the start of a service."""
 
 from tallystick_service.settings.misconfigured import Misconfigured, exit_on_misconfiguration
 from tallystick_service.settings.secrets import resolve_secret

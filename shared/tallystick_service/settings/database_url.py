@@ -1,4 +1,4 @@
-"""Where a service keeps its data, in a type of its own: the URL holds a password, which may have to stand in a file."""
+"""The type of the setting `database_url`, which may point to a file, because the URL may hold a password."""
 
 from typing import Annotated
 
@@ -15,10 +15,10 @@ def _resolved(value: str) -> str:
 
 
 DatabaseUrl = Annotated[str, AfterValidator(_resolved)]
-"""`sqlite:///path`, any libpq URL, or `env:NAME` or `file:PATH`, where one of these is kept; parsed to the URL itself.
+"""`sqlite:///path` or any libpq URL; or `env:NAME` or `file:PATH`, which hold one and are replaced by it.
 
-Raises Misconfigured when there is nothing at that place.
+Validation raises Misconfigured when the variable or file is missing or empty.
 """
 
 DatabaseTimeout = Annotated[float, Field(ge=0.5, le=60)]
-"""Seconds that a request waits for it before it is answered 503."""
+"""Seconds that a request waits for the database before it is answered 503."""

@@ -1,4 +1,4 @@
-"""A mistake of whoever runs the service: it stops the start with one line."""
+"""An error in the configuration, which stops the start with one line."""
 
 import sys
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ STATUS = 2
 
 
 class Misconfigured(Exception):
-    """`str()` is one line that names the key or the thing at fault, and no secret."""
+    """`str()` is one line that names the key at fault and contains no secret."""
 
 
 @contextmanager
 def exit_on_misconfiguration(name: str) -> Iterator[None]:
-    """Turn Misconfigured, and a store that is away, into one line on stderr, begun by `name`, and exit status 2."""
+    """Turn Misconfigured or an unreachable store into one line on stderr that begins with `name`, and exit status 2."""
     try:
         yield
     except (Misconfigured, TemporarilyUnavailable) as mistake:

@@ -1,4 +1,4 @@
-"""Secrets that a configuration file only points to."""
+"""Secrets to which a configuration file points."""
 
 import os
 import stat
@@ -8,7 +8,7 @@ from tallystick_service.settings.misconfigured import Misconfigured
 
 
 def resolve_secret(value: str) -> str:
-    """The text behind `env:NAME` or `file:PATH`, or `value` itself. A file's last line break is not part of the secret.
+    """Return the text of `env:NAME` or `file:PATH`, or `value` itself. The last line break of a file is removed.
 
     Raises Misconfigured when the variable or file is missing or empty.
     """
@@ -27,10 +27,10 @@ def resolve_secret(value: str) -> str:
 
 
 def exposed_mode(path: str) -> str | None:
-    """The mode of a secret's file, such as "0644", if more than its owner can read it; None when it is as it should be.
+    """Return the mode of a secret's file, such as "0644", if users besides its owner can read or change it; else None.
 
-    Of a file that belongs to root while we run as another user, our group may read it: so a secret is mounted into a
-    container. None, too, for a file that does not exist: that is reported where the secret is needed.
+    The group may read a file of root when the process runs as another user, because secrets are mounted into containers
+    in this way. None, too, for a missing file, which is reported where the secret is needed.
     """
     try:
         status = Path(path).stat()

@@ -1,4 +1,4 @@
-"""Settings from a TOML file, with every key open to the environment; a mistake stops the start."""
+"""Settings from a TOML file and from environment variables, which override every key. An error stops the start."""
 
 import json
 import os
@@ -18,13 +18,13 @@ Key = tuple[str, ...]
 
 
 def read_settings(model: type[M], file: Path, *, env_prefix: str, environment: Mapping[str, str] | None = None) -> M:
-    """Read `file`, let the environment (`os.environ` by default) override it, and check the whole against `model`.
+    """Read `file`, override it with `environment` (`os.environ` by default), and validate the result with `model`.
 
     With the prefix `AUTH_`, `AUTH_ISSUER` sets `issuer` and `AUTH_LIFETIMES__CODE` sets `code` of the table
-    `lifetimes`; lists and tables are written as JSON. `model` forbids extra keys. A variable that nearly names a key is
-    a slip and refused; others are left alone, because container platforms make up variables of their own.
+    `lifetimes`. Lists and tables are written as JSON. `model` must forbid extra keys. A variable that resembles a key
+    is refused as a misspelling. Other variables are ignored, because container platforms add variables of their own.
 
-    Raises Misconfigured, naming the first key at fault and never a value.
+    Raises Misconfigured, which names the first key at fault and no value.
     """
     document = _parse(file)
     sources: dict[Key, str] = {}
@@ -36,11 +36,11 @@ def read_settings(model: type[M], file: Path, *, env_prefix: str, environment: M
                 _put(document, key, _value(annotation, text))
                 sources[key] = variable
             elif f"env:{variable}" not in _strings(document):
-                _refuse_slip(variable, env_prefix, model)
+                _refuse_misspelling(variable, env_prefix, model)
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise Misconfigured(_first_mistake(error, file, sources)) from None  # its text would show values
+        raise Misconfigured(_first_error(error, file, sources)) from None  # its own text contains values
 
 
 def _parse(file: Path) -> Document:
@@ -55,7 +55,7 @@ def _parse(file: Path) -> Document:
 
 
 def _annotation(model: type[BaseModel], key: Key) -> Any:
-    """The type of the field that `key` names, or None where there is no such field."""
+    """The type of the field that `key` names, or None if there is no such field."""
     field = model.model_fields.get(key[0])
     if field is None:
         return None
@@ -66,7 +66,7 @@ def _annotation(model: type[BaseModel], key: Key) -> Any:
 
 
 def _value(annotation: Any, text: str) -> Any:
-    """`text` as it is where the field can take it so, else what it says as JSON."""
+    """`text` if the field accepts it, else `text` parsed as JSON."""
     try:
         TypeAdapter(annotation).validate_python(text)
     except ValidationError:
@@ -81,7 +81,7 @@ def _put(document: Document, key: Key, value: Any) -> None:
     for name in key[:-1]:
         inner = document.setdefault(name, {})
         if not isinstance(inner, dict):
-            return  # the file is wrong there, and the model will say so
+            return  # the file has a value there, which the model will refuse
         document = inner
     document[key[-1]] = value
 
@@ -98,7 +98,7 @@ def _strings(value: Any) -> Iterator[str]:
                 yield from _strings(inner)
 
 
-def _refuse_slip(variable: str, env_prefix: str, model: type[BaseModel]) -> None:
+def _refuse_misspelling(variable: str, env_prefix: str, model: type[BaseModel]) -> None:
     known = list(_variables(model, env_prefix))
     near = get_close_matches(variable, known, n=1, cutoff=0.85)
     if near:
@@ -115,13 +115,13 @@ def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
             yield from _variables(field.annotation, f"{prefix}{name.upper()}__")
 
 
-def _first_mistake(error: ValidationError, file: Path, sources: Mapping[Key, str]) -> str:
-    mistakes = error.errors(include_url=False, include_context=False, include_input=False)
-    first = mistakes[0]
+def _first_error(error: ValidationError, file: Path, sources: Mapping[Key, str]) -> str:
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    first = errors[0]
     place = ".".join(map(str, first["loc"])) or "the settings"
     where = sources.get(tuple(map(str, first["loc"])), f"{file}: {place}")
     what = {"extra_forbidden": "unknown key", "missing": "is missing"}.get(
         first["type"], first["msg"].removeprefix("Value error, ")
     )
-    more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return f"{where}: {what}{more}"

@@ -1,1 +1,1 @@
-"""Background tasks."""
+"""Background tasks, and tasks that several callers share."""

@@ -1,4 +1,4 @@
-"""Work that goes on beside the requests, for as long as an app is up."""
+"""Tasks that run beside the requests while an application is up."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 @asynccontextmanager
 async def background_task(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
-    """Do `work`, which has no end of its own, while this context lasts; then it is cancelled, and has ended."""
+    """Run `work`, which never returns, during this context. At its end the task is cancelled and awaited."""
     task = asyncio.create_task(work)
     try:
         yield

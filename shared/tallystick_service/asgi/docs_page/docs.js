@@ -1,6 +1,6 @@
 "use strict";
 
-// Swagger UI has a dark style of its own, and leaves it to the page when to use it.
+// Swagger UI has a dark style. The page decides when to use it.
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 const followColorScheme = () => document.documentElement.classList.toggle("dark-mode", prefersDark.matches);
 followColorScheme();
@@ -16,7 +16,7 @@ const ui = SwaggerUIBundle({
   layout: "BaseLayout",
   deepLinking: true,
   validatorUrl: null,
-  // Swagger UI adds this header to its token request; without it no issuer needs to allow it (CORS).
+  // Swagger UI adds this header to its token request. Without the header, an issuer need not allow it (CORS).
   requestInterceptor: (request) => {
     delete request.headers["X-Requested-With"];
     return request;
@@ -29,12 +29,12 @@ ui.initOAuth({
   usePkceWithAuthorizationCodeGrant: true,
 });
 
-// Swagger UI leaves what it waits for in window.swaggerUIRedirectOauth2; oauth2-redirect.js brings the answer.
+// Swagger UI keeps its pending request in window.swaggerUIRedirectOauth2; oauth2-redirect.js sends the response.
 new BroadcastChannel("oauth2-redirect").onmessage = ({ data }) => {
   const answer = new URLSearchParams(data);
   const waiting = window.swaggerUIRedirectOauth2;
   if (!waiting || !answer.get("state") || answer.get("state") !== waiting.state) {
-    return;  // meant for another tab, or for nobody
+    return;  // for another tab, or for a request that is no longer pending
   }
   delete window.swaggerUIRedirectOauth2;
   if (answer.get("code")) {
