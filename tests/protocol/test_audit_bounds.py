@@ -10,11 +10,11 @@ from auth_service.store.audit import audit_limits, audit_trail
 from auth_service.store.audit.audit_trail import Event
 from auth_service.store.schema.tables import audit as audit_table
 from auth_service.store.schema.tables import rate_limits
-from tests.protocol.test_rfc7591_registration import GOOD, new_client
 from tests.support.audit_trail import Trail, trail
 from tests.support.auth_service import ADDRESS, AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import WRONG_PASSWORD
+from tests.support.registration import GOOD, new_client
 
 pytestmark = pytest.mark.postgresql
 

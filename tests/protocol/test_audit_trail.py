@@ -14,7 +14,6 @@ from auth_service.store.audit import audit_trail
 from auth_service.store.clients import clients
 from auth_service.store.users import consents, users
 from tallystick.request_id import request_id
-from tests.protocol.test_rfc7591_registration import GOOD
 from tests.support.audit_trail import Trail, trail
 from tests.support.auth_service import ADDRESS, AuthService, running_auth_service
 from tests.support.clock import MovableClock
@@ -29,6 +28,7 @@ from tests.support.declared import (
     declared_settings,
 )
 from tests.support.patience import patient_store
+from tests.support.registration import GOOD
 from tests.support.relying_party import RelyingParty, error_of
 
 pytestmark = pytest.mark.postgresql

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.protocol.test_rfc7591_registration import GOOD
 from tests.support.audit_trail import Trail, trail
 from tests.support.auth_service import ADDRESS, AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import secret_of
+from tests.support.registration import GOOD
 from tests.support.relying_party import basic
 from tests.support.scraping import counted
 

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
-from tests.protocol.test_rfc7591_registration import GOOD, new_client, relying_party
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
+from tests.support.registration import GOOD, new_client, relying_party
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, select
 
 from auth_service.store.clients import clients
 from auth_service.store.schema.tables import consents
-from tests.protocol.test_rfc7591_registration import CALLBACK, GOOD, new_client, relying_party
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
+from tests.support.registration import CALLBACK, GOOD, new_client, relying_party
 from tests.support.relying_party import answer_of, error_of
 
 pytestmark = pytest.mark.postgresql

@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.protocol.test_rfc7591_registration import CALLBACK, GOOD, new_client, relying_party
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import OTHER_EMAIL
+from tests.support.registration import CALLBACK, GOOD, new_client, relying_party
 from tests.support.relying_party import HtmlForm, RelyingParty, answer_of, error_of
 
 INITIAL_ACCESS_TOKEN = "the initial access token, which is long enough"

@@ -7,9 +7,9 @@ from sqlalchemy import Connection
 
 from auth_service.store.clients import clients
 from auth_service.store.users import consents, users
-from tests.protocol.test_rfc7591_registration import relying_party
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.declared import EMAIL, ISSUER
+from tests.support.registration import relying_party
 from tests.support.relying_party import RelyingParty, error_of
 from tests.support.status_lists import access_token, fetch, look, next_list, own_token, provider_of, reference_of
 
