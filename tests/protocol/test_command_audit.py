@@ -119,7 +119,7 @@ def test_each_option_leaves_something_out(command_line: CommandLine) -> None:
         (["--since", "yesterday"], "yesterday is not a time"),
         (["--until", "5y"], "5y is not a time"),
         (["--since", "2026-13-01"], "2026-13-01 is not a time"),
-        (["--user", "nobody@example.com"], "there is no user"),
+        (["--user", "unknown@example.com"], "there is no user"),
         (["--event", "a\x1b[2Jb"], '"a\\u001b[2Jb"'),
         (["--since", "1h", "--until", "2h"], "both since and until"),
     ],
