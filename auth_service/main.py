@@ -1,4 +1,4 @@
-"""The auth service: its table of contents."""
+"""The auth service as an ASGI app: its endpoints and middleware."""
 
 import httpx
 from fastapi import FastAPI
@@ -51,9 +51,9 @@ def create_app(
     counters: SharedCounters | None = None,
     metrics_port: int | None = None,
 ) -> FastAPI:
-    """The whole auth service as an ASGI app. Its store must have been migrated, and what is declared applied to it.
+    """Make the app. Before it starts, its store must be migrated, and the configuration applied to the store.
 
-    `outgoing_transport` reaches the addresses that clients gave, in place of the network. `counters` holds the metrics
+    `outgoing_transport` replaces the network for URLs that clients registered. `counters` holds the metrics
     of all worker processes. `metrics_port` is the only port that answers /metrics; None: every port, for callers on
     this machine.
     """
@@ -63,11 +63,11 @@ def create_app(
         summary="An OpenID Provider and OAuth 2.1 authorization server.",
         version=VERSION,
         lifespan=lifespan(settings, steady, outgoing_transport),
-        redirect_slashes=False,  # they are 307s, which send a form along, to whatever Host the caller named
+        redirect_slashes=False,  # a 307 would send a form to the Host that the caller named
         docs_url=None,
         redoc_url=None,
     )
-    for endpoint in (  # tried in this order, so what is called most comes first
+    for endpoint in (  # matched in this order, so the most frequent ones come first
         token,
         introspect,
         userinfo,
@@ -96,7 +96,7 @@ def create_app(
         return await provider_of(app).registry.is_public_origin(origin)
 
     popup_paths = {str(route.path) for route in POPUP.routes(app.routes)}
-    # The last one added is the first to see a request.
+    # The middleware that is added last sees a request first.
     app.add_middleware(
         CrossOrigin,
         rules=CrossOriginRules(app.routes, offers_registration=settings.registration.mode != "off"),

@@ -1,4 +1,4 @@
-"""The words of endpoint signatures: one name for each part of the service that an endpoint may ask for."""
+"""The dependencies of endpoints: one annotated type for each part of the service that an endpoint may take."""
 
 from collections.abc import Callable
 from typing import Annotated, Any

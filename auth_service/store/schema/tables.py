@@ -1,6 +1,7 @@
-"""What the auth service remembers. Times are Unix seconds; secrets are here only as hashes or encrypted.
+"""The tables of the auth service. Times are Unix seconds. Secrets are stored as hashes or encrypted.
 
-No row is written per access token: what lives and dies is the token family, under its login session, user and client.
+No row is written per access token. Whether a token is valid follows from its token family, and from the family's login
+session, user and client.
 """
 
 from sqlalchemy import (
@@ -37,16 +38,16 @@ clients = Table(
     Column("client_id", Text, primary_key=True),
     Column("secret_hash", LargeBinary),  # SHA-256 of a secret of at least 32 characters; NULL for a public client
     Column("metadata", JSON, nullable=False),  # the RFC 7591 fields
-    Column("origin", Text, nullable=False),  # "file": the configuration's to change; or "registration"
+    Column("origin", Text, nullable=False),  # "file" (declared in the configuration) or "registration"
     Column("created_at", BigInteger, nullable=False),
     Column("disabled_at", BigInteger),
-    Column("disabled_by", Text),  # "file" or "command": a start must not undo what a person did
+    Column("disabled_by", Text),  # "file" or "command"; applying the file does not undo a command
     Column("registration_token_hash", LargeBinary),  # SHA-256; RFC 7592's registration_access_token
-    Column("prune_at", BigInteger, index=True),  # registered and never used; NULL from its first use on
-    Column("registered_with_token", Boolean, nullable=False, server_default=false()),  # the initial access token
-    Column("registered_from", LargeBinary),  # SHA-256 of the network, while it is unused
+    Column("prune_at", BigInteger, index=True),  # for a registered client without any use; NULL after its first use
+    Column("registered_with_token", Boolean, nullable=False, server_default=false()),  # with the initial access token
+    Column("registered_from", LargeBinary),  # SHA-256 of the registering network; NULL after the first use
     Index("ix_clients_origin_disabled_at", "origin", "disabled_at"),  # counted at each registration
-    Index(  # by which an unused client is found that makes room
+    Index(  # finds an unused client to remove when there are too many
         "ix_clients_unused",
         *("registered_from", "disabled_at", "prune_at", "client_id"),
         sqlite_where=text("prune_at IS NOT NULL"),
@@ -54,14 +55,14 @@ clients = Table(
     ),
 )
 
-client_origins = Table(  # the web pages of public clients, which may call us from a script
+client_origins = Table(  # web origins of public clients, for CORS
     "client_origins",
     metadata,
     Column("origin", Text, primary_key=True),
     Column("client_id", Text, ForeignKey("clients.client_id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 
-client_assertions = Table(  # each jti counts once (RFC 7523 §3)
+client_assertions = Table(  # used jti values; each is accepted once (RFC 7523 §3)
     "client_assertions",
     metadata,
     Column("client_id", Text, ForeignKey("clients.client_id", ondelete="CASCADE"), primary_key=True),
@@ -69,7 +70,7 @@ client_assertions = Table(  # each jti counts once (RFC 7523 §3)
     Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
-client_logos = Table(  # fetched once, served by us
+client_logos = Table(  # fetched once, served by this service
     "client_logos",
     metadata,
     Column("client_id", Text, ForeignKey("clients.client_id", ondelete="CASCADE"), primary_key=True),
@@ -83,10 +84,12 @@ users = Table(
     metadata,
     Column("sub", Text, primary_key=True),
     Column("email", Text, nullable=False),
-    Column("email_key", Text, nullable=False, unique=True),  # case-folded NFC, what is looked up
+    Column("email_key", Text, nullable=False, unique=True),  # case-folded NFC, for lookups
     Column("password_hash", Text),
-    Column("password_cost", Text, index=True),  # of checking it, as `PasswordCost`; NULL: no password, or unreadable
-    Column("password_generation", BigInteger, nullable=False, default=0),  # rises with every change of the password
+    Column("password_cost", Text, index=True),  # of the hash, as `PasswordCost`; NULL: no password, or an unknown hash
+    Column(
+        "password_generation", BigInteger, nullable=False, default=0
+    ),  # incremented with every change of the password
     Column("claims", JSON, nullable=False),  # OIDC Core §5.1, without email
     Column("roles", JSON, nullable=False),
     Column("origin", Text, nullable=False),
@@ -99,24 +102,24 @@ users = Table(
 login_sessions = Table(
     "login_sessions",
     metadata,
-    Column("sid", Text, primary_key=True),  # random, and public in ID Tokens; neither the cookie nor its hash
+    Column("sid", Text, primary_key=True),  # random; public in ID Tokens, so neither the cookie nor its hash
     Column("cookie_hash", LargeBinary, nullable=False, unique=True),
     Column("sub", Text, ForeignKey("users.sub", ondelete="CASCADE"), nullable=False, index=True),
     Column("auth_time", BigInteger, nullable=False),
-    Column("acr", Text),  # how the user was authenticated; NULL: by password, before we wrote it down
+    Column("acr", Text),  # how the user was authenticated; NULL: with a password, in old rows
     Column("last_seen_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),  # the absolute limit
     Column("ended_at", BigInteger),
 )
 
-login_session_clients = Table(  # whom to tell when a login session ends (Back-Channel Logout)
+login_session_clients = Table(  # the clients to notify when a login session ends (Back-Channel Logout)
     "login_session_clients",
     metadata,
     Column("sid", Text, ForeignKey("login_sessions.sid", ondelete="CASCADE"), primary_key=True),
     Column("client_id", Text, ForeignKey("clients.client_id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 
-logout_deliveries = Table(  # logout tokens on their way; a row goes when the client has taken it, or at give_up_at
+logout_deliveries = Table(  # logout tokens to deliver; removed when the client has accepted one, or at give_up_at
     "logout_deliveries",
     metadata,
     Column("delivery_id", LargeBinary, primary_key=True),  # 16 random bytes
@@ -125,9 +128,9 @@ logout_deliveries = Table(  # logout tokens on their way; a row goes when the cl
     Column("sid", Text, nullable=False),
     Column("ended_at", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("attempt_at", BigInteger, nullable=False),  # when somebody shall try; pushed on by who does
+    Column("attempt_at", BigInteger, nullable=False),  # when the next attempt is due; taking the delivery moves it on
     Column("give_up_at", BigInteger, nullable=False, index=True),
-    Index("ix_logout_deliveries_client_id_attempt_at", "client_id", "attempt_at"),  # each client's own queue
+    Index("ix_logout_deliveries_client_id_attempt_at", "client_id", "attempt_at"),  # each client has its own queue
 )
 
 authorization_codes = Table(
@@ -142,11 +145,13 @@ authorization_codes = Table(
     Column("resources", JSON, nullable=False),
     Column("nonce", Text),
     Column("code_challenge", Text),
-    Column("claims", JSON),  # OIDC Core §5.5, as far as we answer it
+    Column("claims", JSON),  # the `claims` parameter (OIDC Core §5.5), as far as it is supported
     Column("auth_time", BigInteger, nullable=False),
     Column("acr", Text),
     Column("expires_at", BigInteger, nullable=False),
-    Column("prune_at", BigInteger, nullable=False, index=True),  # spent codes are kept for a day, to notice replays
+    Column(
+        "prune_at", BigInteger, nullable=False, index=True
+    ),  # redeemed codes are kept for a day, to recognize replays
     Column("redeemed_at", BigInteger),
     Column("family_id", LargeBinary),
 )
@@ -156,9 +161,11 @@ token_families = Table(
     metadata,
     Column("family_id", LargeBinary, primary_key=True),  # 16 random bytes
     Column("client_id", Text, ForeignKey("clients.client_id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("sub", Text, ForeignKey("users.sub", ondelete="CASCADE"), index=True),  # NULL: the client acts for itself
-    Column("sid", Text, index=True),  # NULL: offline_access, it outlives the login session
-    Column("login_sid", Text),  # the login session it came from, for its ID Tokens: nothing lives or dies by it
+    Column(
+        "sub", Text, ForeignKey("users.sub", ondelete="CASCADE"), index=True
+    ),  # NULL: the client acts for itself (RFC 6749 §4.4)
+    Column("sid", Text, index=True),  # NULL: with offline_access the family outlives the login session
+    Column("login_sid", Text),  # the login session that it came from, for its ID Tokens only
     Column("scope", Text, nullable=False),
     Column("resources", JSON, nullable=False),
     Column("claims", JSON),
@@ -166,16 +173,16 @@ token_families = Table(
     Column("acr", Text),
     Column("generation", Integer, nullable=False),
     Column("rotated_at", BigInteger, nullable=False),
-    Column("refresh_expires_at", BigInteger, nullable=False),  # moves with each rotation, never past expires_at
+    Column("refresh_expires_at", BigInteger, nullable=False),  # set by each rotation, at most expires_at
     Column("expires_at", BigInteger, nullable=False),
     Column("prune_at", BigInteger, nullable=False, index=True),
     Column("revoked_at", BigInteger),
-    # SHA-256 of the random part of its refresh tokens. NULL: it began before they had one. Empty: it has none.
+    # SHA-256 of the random part of its refresh tokens. NULL: it began before they had one. Empty: no refresh token.
     Column("token_secret_hash", LargeBinary),
     Column("secret_since", Integer),  # the first generation whose refresh token has the random part; NULL: none yet
     Column("refresh_key_version", Integer, nullable=False, server_default="1"),  # of the current refresh token's MAC
-    Column("repeated_generation", Integer),  # the last one whose refresh token was handed out a second time
-    Column("status_index", BigInteger),  # its bit in the status list; NULL: not given yet, or free again
+    Column("repeated_generation", Integer),  # the newest generation whose refresh token was issued twice
+    Column("status_index", BigInteger),  # its bit in the status list; NULL: not assigned yet, or freed
     Index("one_family_per_status_index", "status_index", unique=True),
     Index(
         "one_live_family_per_client_acting_for_itself",
@@ -186,32 +193,32 @@ token_families = Table(
     ),
 )
 
-status_lists = Table(  # what every process serves; one row, made by the migration
+status_lists = Table(  # the published list, which every process serves; one row, made by the migration
     "status_lists",
     metadata,
     Column("number", Integer, primary_key=True),
     Column("size", BigInteger, nullable=False),  # bits
-    Column("size_before", BigInteger, nullable=False),  # until every verifier can have the larger list
+    Column("size_before", BigInteger, nullable=False),  # used until every verifier can have the larger list
     Column("grown_at", BigInteger, nullable=False),
     Column("wanted_size", BigInteger, nullable=False),
-    Column("revision", BigInteger, nullable=False),  # of the bits: rises when some have been revoked since
-    Column("listed_revision", BigInteger, nullable=False),  # what is in `token`
-    Column("revoked", BigInteger, nullable=False),  # bits that are set in `token`
-    Column("lifetime", BigInteger, nullable=False),  # seconds; the longest that any process ever gave it
+    Column("revision", BigInteger, nullable=False),  # of the revoked indexes: incremented when there are new ones
+    Column("listed_revision", BigInteger, nullable=False),  # the revision that `token` contains
+    Column("revoked", BigInteger, nullable=False),  # number of bits set in `token`
+    Column("lifetime", BigInteger, nullable=False),  # seconds; the longest of all configurations so far
     Column("iat", BigInteger, nullable=False),
     Column("kid", Text, nullable=False),
-    Column("token", Text, nullable=False),  # the signed list; "" before the first
+    Column("token", Text, nullable=False),  # the signed list; "" before the first one
 )
 
-revoked_indexes = Table(  # stays when its family is deleted with its client
+revoked_indexes = Table(  # a row stays when its family is deleted
     "revoked_indexes",
     metadata,
     Column("status_index", BigInteger, primary_key=True, autoincrement=False),
-    Column("revision", BigInteger, index=True),  # NULL: not taken into the list yet
-    Column("clear_at", BigInteger, index=True),  # when no token with this index is believed any more; NULL: not listed
+    Column("revision", BigInteger, index=True),  # NULL: not in a list yet
+    Column("clear_at", BigInteger, index=True),  # when all tokens with this index have expired; NULL: not listed yet
 )
 
-status_blocks = Table(  # which process may hand out which indexes
+status_blocks = Table(  # blocks of indexes that a process has reserved
     "status_blocks",
     metadata,
     Column("block", BigInteger, primary_key=True, autoincrement=False),
@@ -236,7 +243,7 @@ signing_keys = Table(
     Column("private_key", LargeBinary, nullable=False),  # PKCS#8 DER, encrypted with the master key; empty: destroyed
     Column("published_at", BigInteger, nullable=False),
     Column("signs_from", BigInteger, nullable=False),
-    Column("keep_published", BigInteger, nullable=False),  # seconds from its last signature on
+    Column("keep_published", BigInteger, nullable=False),  # seconds after its last signature
     Column("withdrawn_at", BigInteger),
 )
 
@@ -246,13 +253,15 @@ secrets = Table(
     Column("name", Text, primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("secret", LargeBinary, nullable=False),  # 32 bytes, encrypted with the master key
-    Column("added_at", BigInteger, nullable=False, server_default="0"),  # 0: before this was recorded
+    Column("added_at", BigInteger, nullable=False, server_default="0"),  # 0: unknown, in old rows
 )
 
-audit = Table(  # what happened; it refers to nothing, because it outlives what it tells of
+audit = Table(  # no foreign keys, because an entry outlives the rows that it names
     "audit",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),  # SQLite counts only an INTEGER on
+    Column(
+        "id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True
+    ),  # SQLite increments only an INTEGER key
     Column("at", BigInteger, nullable=False),
     Column("event", Text, nullable=False),
     Column("sub", Text),
