@@ -1,1 +1,1 @@
-"""How fast, how small: tables of figures and ratios, each from one run. They judge nothing."""
+"""Benchmarks: tables of figures and ratios, each from one run. Nothing fails because of a figure."""

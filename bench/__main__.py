@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from bench import tables
-from bench.pair import Pair
 from bench.processes import LOAD_CORE
+from bench.services import Services
 
 TABLES = {
     "token_endpoint": tables.token_endpoint,
@@ -18,7 +18,7 @@ TABLES = {
     "memory_and_start": tables.memory_and_start,
 }
 FOLDER = Path("var/bench")
-"""On the disk that `make run` keeps its databases on: what a durable commit costs depends on it."""
+"""On the disk where `make run` keeps its databases, because the cost of a durable commit depends on the disk."""
 
 
 def main(names: list[str]) -> None:
@@ -30,11 +30,11 @@ def main(names: list[str]) -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     os.sched_setaffinity(0, LOAD_CORE)
-    pair = Pair.prepare(FOLDER.absolute())
-    with pair.auth_service():
-        pass  # makes the databases, which no start that is measured shall have to
+    services = Services.prepare(FOLDER.absolute())
+    with services.auth_service():
+        pass  # creates the database, so that no measured start does
     for name in names or TABLES:
-        TABLES[name](pair)
+        TABLES[name](services)
 
 
 if __name__ == "__main__":

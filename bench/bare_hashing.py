@@ -1,6 +1,6 @@
-"""Passwords verified on every core and nothing else. Its own process.
+"""Password verification alone, on every core, in a process of its own.
 
-Argument: seconds. Prints how many, in which time, for how much CPU time.
+Argument: seconds. Prints the count, the elapsed seconds and the CPU seconds.
 """
 
 import os
@@ -12,14 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from passlib.hash import argon2  # type: ignore[import-untyped]
 
 from auth_service.authentication.users.passwords import Passwords
-from bench.pair import PASSWORD
+from bench.services import PASSWORD
 
 
 def main(seconds: float) -> None:
     hashed = Passwords.hash(PASSWORD)
     cores = len(os.sched_getaffinity(0))
     cpu, begin = time.process_time(), time.perf_counter()
-    with ThreadPoolExecutor(cores, initializer=_be_nice) as threads:
+    with ThreadPoolExecutor(cores, initializer=_lower_priority) as threads:
         counts = list(threads.map(lambda _: _verify(hashed, begin + seconds), range(cores)))
     print(sum(counts), time.perf_counter() - begin, time.process_time() - cpu)
 
@@ -33,8 +33,8 @@ def _verify(hashed: str, end: float) -> int:
     return count
 
 
-def _be_nice() -> None:
-    """As the service's hashing threads are, so that whatever else the machine does takes from both alike."""
+def _lower_priority() -> None:
+    """Use the priority of the service's hashing threads, so that other load on the machine slows both equally."""
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 

@@ -1,6 +1,6 @@
-"""The transaction of a rotation through the store and its group commit, and nothing else. Its own process.
+"""The transaction of a rotation alone, through the store and its group commit, in a process of its own.
 
-Arguments: the database file, seconds. Prints how many, in which time, for how much CPU time.
+Arguments: the database file, seconds. Prints the count, the elapsed seconds and the CPU seconds.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""From samples to a table: medians, and ratios of what was measured in the same round."""
+"""Tables of samples: medians, and ratios between samples of the same round."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Sample:
-    """`count` things were done in `seconds`, for `cpu_seconds` of the server's time."""
+    """`count` operations took `seconds`, and `cpu_seconds` of the server's CPU time."""
 
     count: int
     seconds: float
@@ -26,7 +26,7 @@ Samples = dict[str, list[Sample]]
 
 
 def interleaved(contenders: Mapping[str, Callable[[], Sample]], *, rounds: int) -> Samples:
-    """Each contender once a round, so that a busy minute of the machine falls on all; a first round is not counted."""
+    """Measure each contender once a round, so that other load affects all of them. The first round is discarded."""
     for contend in contenders.values():
         contend()
     samples: Samples = {name: [] for name in contenders}
@@ -37,18 +37,18 @@ def interleaved(contenders: Mapping[str, Callable[[], Sample]], *, rounds: int) 
 
 
 def compare(samples: Samples, ours: str, *, aims: Mapping[str, float]) -> list[str]:
-    """Table rows: what each contender did, and how many times that `ours` did beside it.
+    """Return table rows: the medians of each contender, and the ratio of `ours` to it.
 
-    The ratio of rates is the one that counts on a machine with nothing else to do; the ratio of CPU times holds on
-    a busy one, too. `aims` maps a contender to the ratio hoped for.
+    On an idle machine read the ratio of the rates, on a busy one the ratio of the CPU times. `aims` maps a contender to
+    the ratio that we aim at.
     """
     rows = [f"{'':34}{'per second':>11}{'CPU µs each':>13}{'ours, ×':>10}{'by CPU, ×':>11}{'aim, ×':>8}"]
-    for name, of_name in samples.items():
-        rate = median(sample.per_second for sample in of_name)
-        cpu = median(sample.cpu_microseconds for sample in of_name)
+    for name, theirs_all in samples.items():
+        rate = median(sample.per_second for sample in theirs_all)
+        cpu = median(sample.cpu_microseconds for sample in theirs_all)
         row = f"{name:34}{rate:>11,.0f}{cpu:>13,.0f}"
         if name != ours:
-            pairs = list(zip(samples[ours], of_name, strict=True))
+            pairs = list(zip(samples[ours], theirs_all, strict=True))
             by_rate = median(mine.per_second / theirs.per_second for mine, theirs in pairs)
             by_cpu = median(theirs.cpu_microseconds / mine.cpu_microseconds for mine, theirs in pairs)
             row += f"{by_rate:>10.2f}{by_cpu:>11.2f}{aims[name]:>8.2f}"

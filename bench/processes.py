@@ -1,4 +1,4 @@
-"""Servers as processes of their own: each on the core it is given, measured from outside."""
+"""Server processes on chosen cores, and their CPU time and memory."""
 
 import http.client
 import os
@@ -15,12 +15,13 @@ CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE = CORES[:1]
 LOAD_CORE = CORES[-1:]
 _TICK = os.sysconf("SC_CLK_TCK")
-_PATIENCE = 30.0  # seconds
+_START_TIMEOUT = 60.0
+"""Seconds."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """A server that has answered. `seconds_to_answer`: from the fork to its first answer."""
+    """A running server. `seconds_to_answer`: from the fork to its first response."""
 
     pid: int
     port: int
@@ -54,14 +55,14 @@ def running(
     cores: list[int] = SERVER_CORE,
     env: Mapping[str, str] | None = None,
 ) -> Iterator[Process]:
-    """Run `command` on `cores` until the block ends; it is entered when GET `ready` was answered with less than 500."""
+    """Run `command` on `cores` during the block, which begins when GET `ready` is answered with a status below 500."""
     begin = time.perf_counter()
     with log.open("ab") as output:
         process = subprocess.Popen(pinned(command, cores), stdout=output, stderr=output, env=os.environ | (env or {}))
     try:
         while not _answers(port, ready):
-            if process.poll() is not None or time.perf_counter() > begin + _PATIENCE:
-                sys.exit(f"{command[0]} did not start; {log} may say why")
+            if process.poll() is not None or time.perf_counter() > begin + _START_TIMEOUT:
+                sys.exit(f"{command[0]} did not start; see {log}")
             time.sleep(0.01)
         yield Process(process.pid, port, time.perf_counter() - begin)
     finally:

@@ -1,8 +1,8 @@
-"""What status lists cost, by how many families live: `python -m bench.status_lists [--living N] [--revoked SHARE]`.
+"""The cost of status lists: `python -m bench.status_lists [--families N] [--revoked SHARE] [--database-url URL]`.
 
-5 million living families of which 0.1 % are revoked, unless told otherwise: bytes on the wire, the time to build a list
-and to take it in, the memory of a verifier; and in a store that is filled for real, how long the units of work take
-that have to do with it: SQLite, or with `--database-url` any database that may be filled and is then thrown away.
+Without a store: the size of a list, the time to build and to parse it, the memory of a verifier. With a store that
+holds all families: the duration of the units of work that use the lists. The store is a new SQLite file, or an empty
+database that can be discarded afterwards. The default is 5 million unexpired families, 0.1 % of them revoked.
 """
 
 import argparse
@@ -38,20 +38,20 @@ from tallystick_service.store.migrations import migrate
 ISSUER = "https://id.example.com"
 NOW = 1_800_000_000
 ROUNDS = 9
-CROWD = 50_000
-"""Rows that are written at once while the store is filled."""
+BATCH = 50_000
+"""Rows of one insert while the store is filled."""
 
 
-def size_for(living: int) -> int:
-    """Bits that the list has grown to: it doubles when it is three quarters full."""
+def size_for(families: int) -> int:
+    """Return the size of the list in bits: it doubles when it is three quarters full."""
     size = 2**17
-    while living > 0.75 * size:
+    while families > 0.75 * size:
         size *= 2
     return size
 
 
 def milliseconds(work: Callable[[], object]) -> float:
-    """The median of several times."""
+    """Return the median of ROUNDS runs."""
     times = []
     for _ in range(ROUNDS):
         begin = time.perf_counter()
@@ -60,7 +60,7 @@ def milliseconds(work: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
-async def milliseconds_of(work: Callable[[], Awaitable[object]]) -> float:
+async def async_milliseconds(work: Callable[[], Awaitable[object]]) -> float:
     times = []
     for _ in range(ROUNDS):
         begin = time.perf_counter()
@@ -69,18 +69,18 @@ async def milliseconds_of(work: Callable[[], Awaitable[object]]) -> float:
     return statistics.median(times)
 
 
-def a_key() -> tuple[SigningKey, PublicKey]:
+def make_signing_key() -> tuple[SigningKey, PublicKey]:
     master_key = MasterKey.load(base64url.encode(secrets.token_bytes(32)), may_create=False)
     stored = make_key(master_key, "ES256", published_at=NOW, signs_from=NOW)
     public = parse_jwk_set(json.dumps({"keys": [stored.public_jwk]}).encode())
     return decrypt_key(stored, master_key), public[stored.kid]
 
 
-def the_list(living: int, revoked_share: float) -> None:
-    """Without a store: what is sent and what a verifier does with it."""
-    size = size_for(living)
-    revoked = sorted(random.Random(1).sample(range(size), round(living * revoked_share)))
-    signing_key, public_key = a_key()
+def measure_list(families: int, revoked_share: float) -> None:
+    """Without a store: the list as it is sent, and the work of a verifier."""
+    size = size_for(families)
+    revoked = sorted(random.Random(1).sample(range(size), round(families * revoked_share)))
+    signing_key, public_key = make_signing_key()
     uri = status_list_token.status_list_uri(ISSUER)
 
     def build() -> str:
@@ -98,35 +98,35 @@ def the_list(living: int, revoked_share: float) -> None:
     for index in indexes:
         held.status(index)
     look_up = (time.perf_counter() - begin) / len(indexes)
-    show("living families", f"{living:,}, {len(revoked):,} of them revoked")
+    show("families", f"{families:,}, {len(revoked):,} of them revoked")
     show("the list", f"{size:,} bits, {size // 8 // 1024:,} KiB before compression")
     show("bytes on the wire", f"{len(token):,}")
     show("to build and sign", f"{milliseconds(build):.1f} ms")
-    taking_in = milliseconds(lambda: parse_status_list(token, uri=uri, key=public_key, now=NOW))
-    show("to verify and take in", f"{taking_in:.1f} ms")
-    show("memory of a verifier", f"{kept / 1024:,.0f} KiB kept, {peak / 1024:,.0f} KiB while it is taken in")
+    parsing = milliseconds(lambda: parse_status_list(token, uri=uri, key=public_key, now=NOW))
+    show("to verify and parse", f"{parsing:.1f} ms")
+    show("memory of a verifier", f"{kept / 1024:,.0f} KiB kept, {peak / 1024:,.0f} KiB while it is parsed")
     show("to look up an index", f"{1e6 * look_up:.2f} µs")
 
 
-async def the_store(living: int, revoked_share: float, url: str) -> None:
-    """The units of work, with all the families there."""
+async def measure_store(families: int, revoked_share: float, url: str) -> None:
+    """The units of work in a store that holds all families."""
     migrate(url, "auth_service.migrations")
     store = Store.open(url, deadline=600)
-    size = size_for(living)
+    size = size_for(families)
     begin = time.perf_counter()
-    await store.write(_parents, size)
-    for rows in _families(living, size, revoked_share):
-        await store.write(_fill, rows)
-    revoked = round(living * revoked_share)
-    await store.write(_revoked, _order(living, size)[:revoked])
+    await store.write(_insert_owners, size)
+    for rows in _families(families, size, revoked_share):
+        await store.write(_insert_families, rows)
+    revoked = round(families * revoked_share)
+    await store.write(_insert_revoked, _indexes(families, size)[:revoked])
     show("the store was filled in", f"{time.perf_counter() - begin:.0f} s")
     await store.write(revoked_indexes.assign_revision)
     known = await store.read(status_lists.load_list)
     show(
-        "to look whether anything has changed",
-        f"{await milliseconds_of(lambda: store.read(status_lists.read_changes, known)):.2f} ms",
+        "to check for changes",
+        f"{await async_milliseconds(lambda: store.read(status_lists.read_changes, known)):.2f} ms",
     )
-    page = await milliseconds_of(
+    page = await async_milliseconds(
         lambda: store.read(revoked_indexes.read_page, after=-1, revision=known.revision, now=NOW, limit=20_000)
     )
     show("to read what is revoked", f"{page:.1f} ms")
@@ -135,17 +135,17 @@ async def the_store(living: int, revoked_share: float, url: str) -> None:
         anywhere = [secrets.randbits(62) for _ in range(16)]
         await store.write(status_indexes.reserve_block, anywhere, now=NOW, until=NOW + 600)
 
-    show("to reserve a block of 1024 indexes", f"{await milliseconds_of(reserve):.1f} ms")
-    numbers = iter(range(living - 1, 0, -1))
+    show("to reserve a block of 1024 indexes", f"{await async_milliseconds(reserve):.1f} ms")
+    numbers = iter(range(families - 1, 0, -1))
 
     async def revoke_one() -> None:
         await store.write(revoke_family, next(numbers).to_bytes(16, "big"), now=NOW)
 
-    show("to revoke a family", f"{await milliseconds_of(revoke_one):.2f} ms")
+    show("to revoke a family", f"{await async_milliseconds(revoke_one):.2f} ms")
     await store.close()
 
 
-def _parents(connection: Connection, size: int) -> None:
+def _insert_owners(connection: Connection, size: int) -> None:
     connection.execute(lists_table.update().values(size=size, size_before=size, wanted_size=size, token="x"))
     if connection.execute(select(clients.c.client_id)).first() is None:
         client = {"client_id": "app", "metadata": {}, "origin": "file", "created_at": NOW}
@@ -154,22 +154,22 @@ def _parents(connection: Connection, size: int) -> None:
         connection.execute(insert(users), [user | {"origin": "file", "created_at": NOW, "updated_at": NOW}])
 
 
-def _fill(connection: Connection, rows: list[dict[str, object]]) -> None:
+def _insert_families(connection: Connection, rows: list[dict[str, object]]) -> None:
     connection.execute(insert(token_families), rows)
 
 
-def _revoked(connection: Connection, indexes: list[int]) -> None:
+def _insert_revoked(connection: Connection, indexes: list[int]) -> None:
     connection.execute(insert(revoked_table), [{"status_index": index} for index in indexes])
 
 
-def _order(living: int, size: int) -> list[int]:
-    """Which index each family has: spread over the list, as random ones are after a while."""
-    return random.Random(1).sample(range(size), living)
+def _indexes(families: int, size: int) -> list[int]:
+    """Return the index of each family: random indexes, as in a store that has been in use."""
+    return random.Random(1).sample(range(size), families)
 
 
-def _families(living: int, size: int, revoked_share: float) -> Iterator[list[dict[str, object]]]:
-    order, revoked = _order(living, size), round(living * revoked_share)
-    for first in range(0, living, CROWD):
+def _families(count: int, size: int, revoked_share: float) -> Iterator[list[dict[str, object]]]:
+    indexes, revoked = _indexes(count, size), round(count * revoked_share)
+    for first in range(0, count, BATCH):
         yield [
             {
                 "family_id": number.to_bytes(16, "big"),
@@ -183,9 +183,9 @@ def _families(living: int, size: int, revoked_share: float) -> Iterator[list[dic
                 "expires_at": NOW + 7_776_000,
                 "prune_at": NOW + 1_209_900 + KEEP_ENDED_SECONDS,
                 "revoked_at": NOW if number < revoked else None,
-                "status_index": order[number],
+                "status_index": indexes[number],
             }
-            for number in range(first, min(first + CROWD, living))
+            for number in range(first, min(first + BATCH, count))
         ]
 
 
@@ -195,14 +195,14 @@ def show(what: str, value: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--living", type=int, default=5_000_000)
-    parser.add_argument("--revoked", type=float, default=0.001, help="the share of them")
+    parser.add_argument("--families", type=int, default=5_000_000)
+    parser.add_argument("--revoked", type=float, default=0.001, help="the revoked share of them")
     parser.add_argument("--database-url", help="a database to fill; a new SQLite file when left out")
     arguments = parser.parse_args()
-    the_list(arguments.living, arguments.revoked)
+    measure_list(arguments.families, arguments.revoked)
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
         url = arguments.database_url or f"sqlite:///{Path(folder) / 'auth.db'}"
-        asyncio.run(the_store(arguments.living, arguments.revoked, url))
+        asyncio.run(measure_store(arguments.families, arguments.revoked, url))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The tables, one function each. Seconds are kept short, so that all of them together take a few minutes."""
+"""The tables, one function each. The measurements are short, so that all tables together take a few minutes."""
 
 import json
 import shutil
@@ -13,10 +13,10 @@ from statistics import quantiles
 import httpx
 
 from bench.figures import Sample, compare, interleaved, show
-from bench.pair import BOT, SECRET, Pair, basic
+from bench.http_rotation import rotate_over_http
+from bench.login import login_form, refresh_tokens
 from bench.processes import CORES, SERVER_CORE, Process, free_port, pinned, running
-from bench.rotating import rotate_over_http
-from bench.signing_in import login_form, refresh_tokens
+from bench.services import BOT, SECRET, Services, basic
 from bench.wrk import CONNECTIONS, load
 
 ROUNDS = 5
@@ -27,9 +27,9 @@ _HERE = Path(__file__).parent
 _NODE_PROVIDER = _HERE / "node_oidc_provider"
 
 
-def token_endpoint(pair: Pair) -> None:
-    """client_credentials with client_secret_basic, beside what FastAPI and node do at best."""
-    with pair.auth_service() as ours, _hello(pair) as hello, _node(pair) as node:
+def token_endpoint(services: Services) -> None:
+    """client_credentials with client_secret_basic, compared with FastAPI alone and with node-oidc-provider."""
+    with services.auth_service() as ours, _hello(services) as hello, _node(services) as node:
         contenders = {
             "ours: POST /token": lambda: load(
                 ours, "/token", seconds=SECONDS, form=CLIENT_CREDENTIALS, headers=basic(BOT)
@@ -48,14 +48,14 @@ def token_endpoint(pair: Pair) -> None:
     )
 
 
-def rotation(pair: Pair) -> None:
-    """Durable rotations of a refresh token on SQLite, sixteen at once."""
-    with pair.auth_service() as ours:
-        tokens = refresh_tokens(pair, CONNECTIONS)
-        bare_database = _copy(pair.database)
+def rotation(services: Services) -> None:
+    """Durable rotations of refresh tokens on SQLite, on sixteen connections."""
+    with services.auth_service() as ours:
+        tokens = refresh_tokens(services, CONNECTIONS)
+        bare_database = _copy(services.database)
         contenders = {
             "ours: POST /token": lambda: rotate_over_http(ours, tokens, seconds=SECONDS),
-            "the bare transaction": lambda: _told_by("bench.bare_rotation", str(bare_database), str(SECONDS)),
+            "the bare transaction": lambda: _run_module("bench.bare_rotation", str(bare_database), str(SECONDS)),
         }
         samples = interleaved(contenders, rounds=ROUNDS)
     show(
@@ -64,12 +64,12 @@ def rotation(pair: Pair) -> None:
     )
 
 
-def event_loop(pair: Pair) -> None:
-    """How late the auth service's event loop is while sixteen clients rotate."""
-    port = pair.port
-    command = [sys.executable, "-m", "bench.servers.lagging", str(port), str(pair.auth_toml)]
-    with running(*command, port=port, ready="/readyz", log=pair.folder / "lagging.log") as ours:
-        tokens = refresh_tokens(pair, CONNECTIONS)
+def event_loop(services: Services) -> None:
+    """The lag of the auth service's event loop while sixteen clients rotate refresh tokens."""
+    port = services.port
+    command = [sys.executable, "-m", "bench.servers.lagging", str(port), str(services.auth_toml)]
+    with running(*command, port=port, ready="/readyz", log=services.folder / "lagging.log") as ours:
+        tokens = refresh_tokens(services, CONNECTIONS)
         rotate_over_http(ours, tokens, seconds=1)
         lags = f"http://127.0.0.1:{port}/-/lag"
         httpx.get(lags)
@@ -82,39 +82,39 @@ def event_loop(pair: Pair) -> None:
     show("Lag of the event loop under 16 concurrent rotations", [row])
 
 
-def verified_get(pair: Pair) -> None:
-    """A token that was verified before, beside the same endpoint without a check."""
+def verified_get(services: Services) -> None:
+    """A GET with a token in the verifier's cache, compared with the same endpoint without a check."""
     port = free_port()
-    command = [sys.executable, "-m", "bench.servers.guarded", str(port), pair.issuer]
-    log = pair.folder / "guarded.log"
-    with pair.auth_service(), running(*command, port=port, ready="/open", log=log) as api:
-        headers = {"Authorization": f"Bearer {pair.access_token()}"}
+    command = [sys.executable, "-m", "bench.servers.guarded", str(port), services.issuer]
+    log = services.folder / "guarded.log"
+    with services.auth_service(), running(*command, port=port, ready="/open", log=log) as api:
+        headers = {"Authorization": f"Bearer {services.access_token()}"}
         contenders = {
-            "ours: GET, token remembered": lambda: load(api, "/verified", seconds=SECONDS, headers=headers),
+            "ours: GET, token in the cache": lambda: load(api, "/verified", seconds=SECONDS, headers=headers),
             "the same endpoint, no check": lambda: load(api, "/open", seconds=SECONDS, headers=headers),
         }
         samples = interleaved(contenders, rounds=ROUNDS)
     show(
         "A verified GET with tallystick.fastapi",
-        compare(samples, "ours: GET, token remembered", aims={"the same endpoint, no check": 0.85}),
+        compare(samples, "ours: GET, token in the cache", aims={"the same endpoint, no check": 0.85}),
     )
 
 
-def logins(pair: Pair) -> None:
-    """POST /login with the right password, on all cores, beside the hash alone."""
-    with pair.auth_service(cores=CORES) as ours:
-        form = login_form(pair)
+def logins(services: Services) -> None:
+    """POST /login with the correct password, on all cores, compared with the hash alone."""
+    with services.auth_service(cores=CORES) as ours:
+        form = login_form(services)
         contenders = {
             "ours: POST /login": lambda: load(
                 ours,
                 "/login",
                 seconds=LOGIN_SECONDS,
                 form=form,
-                headers={"Origin": pair.issuer},
+                headers={"Origin": services.issuer},
                 connections=4 * len(CORES),
                 cores=CORES,
             ),
-            "argon2id alone": lambda: _told_by("bench.bare_hashing", str(LOGIN_SECONDS), cores=CORES),
+            "argon2id alone": lambda: _run_module("bench.bare_hashing", str(LOGIN_SECONDS), cores=CORES),
         }
         samples = interleaved(contenders, rounds=ROUNDS)
     show(
@@ -123,15 +123,15 @@ def logins(pair: Pair) -> None:
     )
 
 
-def memory_and_start(pair: Pair) -> None:
-    """Resident memory of one process, and the time from the command to the first answer, the database being there."""
+def memory_and_start(services: Services) -> None:
+    """Resident memory of one process, and the time from its start to the first response with an existing database."""
     rows = [f"{'':18}{'first answer':>13}{'MB after start':>16}{'MB after 10,000 requests':>26}{'aims':>16}"]
-    with pair.auth_service(cores=CORES) as auth:
+    with services.auth_service(cores=CORES) as auth:
         rows.append(_growth("auth service", auth, "/token", "2 s, 120 MB", form=CLIENT_CREDENTIALS, headers=basic(BOT)))
-        headers = {"Authorization": f"Bearer {pair.access_token()}"}
-        with pair.resource_service(cores=CORES):
-            pass  # makes the database
-        with pair.resource_service(cores=CORES) as notes:
+        headers = {"Authorization": f"Bearer {services.access_token()}"}
+        with services.resource_service(cores=CORES):
+            pass  # creates the database
+        with services.resource_service(cores=CORES) as notes:
             rows.append(_growth("notes API", notes, "/notes", "2 s, 90 MB", headers=headers))
     show("Memory and start of one process", rows)
 
@@ -147,18 +147,18 @@ def _growth(
 
 
 @contextmanager
-def _hello(pair: Pair) -> Iterator[Process]:
+def _hello(services: Services) -> Iterator[Process]:
     port = free_port()
     command = [sys.executable, "-m", "bench.servers.hello", str(port)]
-    with running(*command, port=port, ready="/", log=pair.folder / "hello.log") as process:
+    with running(*command, port=port, ready="/", log=services.folder / "hello.log") as process:
         yield process
 
 
 @contextmanager
-def _node(pair: Pair) -> Iterator[Process | None]:
-    """node-oidc-provider, installed as its lock file says; None where there is no node."""
+def _node(services: Services) -> Iterator[Process | None]:
+    """node-oidc-provider in the version of the lock file; None without npm."""
     if shutil.which("npm") is None:
-        print("node-oidc-provider is left out: there is no npm here")
+        print("node-oidc-provider is left out: npm is not installed")
         yield None
         return
     if not (_NODE_PROVIDER / "node_modules").exists():
@@ -167,14 +167,14 @@ def _node(pair: Pair) -> Iterator[Process | None]:
     command = ["node", str(_NODE_PROVIDER / "server.js"), str(port)]
     env = {"NODE_ENV": "production", "BENCH_SECRET": SECRET}
     ready = "/.well-known/openid-configuration"
-    with running(*command, port=port, ready=ready, log=pair.folder / "node.log", env=env) as process:
+    with running(*command, port=port, ready=ready, log=services.folder / "node.log", env=env) as process:
         yield process
 
 
-def _told_by(module: str, *arguments: str, cores: list[int] = SERVER_CORE) -> Sample:
+def _run_module(module: str, *arguments: str, cores: list[int] = SERVER_CORE) -> Sample:
     command = pinned((sys.executable, "-m", module, *arguments), cores)
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    count, seconds, cpu_seconds = told.split()
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    count, seconds, cpu_seconds = output.split()
     return Sample(int(count), float(seconds), float(cpu_seconds))
 
 

@@ -1,4 +1,4 @@
-"""wrk, the load generator: one thread on a core of its own, a number of connections that are never idle."""
+"""wrk, the load generator: one thread on its own core, with connections that are never idle."""
 
 import re
 import subprocess
@@ -22,7 +22,7 @@ def load(
     connections: int = CONNECTIONS,
     cores: list[int] = LOAD_CORE,
 ) -> Sample:
-    """Ask for `path`, or post `form` to it, as often as the server answers. Exits when an answer is 4xx or 5xx."""
+    """GET `path`, or POST `form` to it, as fast as the server responds. Exits after a 4xx or 5xx response."""
     command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", str(seconds)]
     for name, value in (headers or {}).items():
         command += ["--header", f"{name}: {value}"]
@@ -32,11 +32,11 @@ def load(
     if form is not None:
         command += ["--", form]
     cpu = server.cpu_seconds
-    told = subprocess.run(pinned(tuple(command), cores), capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in told:
-        sys.exit(f"{path} was refused:\n{told}")
-    counted = re.search(r"(\d+) requests in ([\d.]+)(ms|s)", told)
+    output = subprocess.run(pinned(tuple(command), cores), capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in output:
+        sys.exit(f"{path} was refused:\n{output}")
+    counted = re.search(r"(\d+) requests in ([\d.]+)(ms|s)", output)
     if counted is None:
-        sys.exit(f"wrk said something new:\n{told}")
+        sys.exit(f"unknown output of wrk:\n{output}")
     elapsed = float(counted[2]) * (0.001 if counted[3] == "ms" else 1)
     return Sample(int(counted[1]), elapsed, server.cpu_seconds - cpu)

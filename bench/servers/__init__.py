@@ -1,1 +1,1 @@
-"""The servers that are measured beside ours, or with a probe in ours; each takes its port as an argument."""
+"""Servers to compare with, and our service with a probe in it. The first argument of each is its port."""

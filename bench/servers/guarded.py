@@ -6,7 +6,7 @@ from typing import Annotated
 import uvicorn
 from fastapi import FastAPI
 
-from bench.pair import AUDIENCE
+from bench.services import AUDIENCE
 from tallystick.claims import AccessTokenClaims
 from tallystick.fastapi import Tallystick
 

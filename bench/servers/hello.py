@@ -1,4 +1,4 @@
-"""FastAPI's hello-world, on the loop and the parser that our services run on."""
+"""FastAPI's hello-world, with the event loop and the HTTP parser of our services."""
 
 import sys
 

@@ -1,6 +1,6 @@
-"""The auth service with a watch on its event loop. Arguments: port, configuration file.
+"""The auth service with a measurement of its event loop. Arguments: port, configuration file.
 
-GET /-/lag answers how late the loop was, in milliseconds, whenever it was asked to do something since the last GET.
+GET /-/lag returns the lags of the event loop since the last GET, in milliseconds.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from auth_service.configuration.configuration_file import read_config
 from auth_service.main import create_app
 from tallystick_service.server import serve
 
-EVERY = 0.005
-"""Seconds between two looks at the clock."""
+INTERVAL = 0.005
+"""Seconds between two measurements."""
 
 
 class LagWatch:
@@ -37,8 +37,8 @@ class LagWatch:
     async def _watch(self) -> None:
         while True:
             begin = time.perf_counter()
-            await asyncio.sleep(EVERY)
-            self._lags.append(max(time.perf_counter() - begin - EVERY, 0.0) * 1000)
+            await asyncio.sleep(INTERVAL)
+            self._lags.append(max(time.perf_counter() - begin - INTERVAL, 0.0) * 1000)
 
 
 if __name__ == "__main__":

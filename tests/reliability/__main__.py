@@ -45,8 +45,10 @@ def main(arguments: list[str]) -> int:
 def _jobs(options: argparse.Namespace) -> Iterator[Job]:
     names: Sequence[str] = options.scenarios or list(SCENARIOS)
     groups: list[Sequence[str]] = [[name] for name in names]
-    if options.quick and not options.scenarios:
-        groups = [KEYS, *([name] for name in SCENARIOS if name not in (*KEYS, *TESTED))]
+    if options.quick:
+        names = options.scenarios or [name for name in SCENARIOS if name not in TESTED]
+        groups = [[name for name in group if name in names] for group in (KEYS, TESTED)]
+        groups += [[name] for name in names if name not in (*KEYS, *TESTED)]
     for group in groups:
         for engine in ("sqlite", "postgresql"):
             chosen = [name for name in group if engine in SCENARIOS[name].ENGINES]

@@ -1,4 +1,4 @@
-"""The two services as anyone would run them, on ports and files of the benchmark's own."""
+"""Both services as an operator runs them, with their own ports and files."""
 
 import base64
 import sys
@@ -55,18 +55,18 @@ database_url = "sqlite:///{folder}/notes.db"
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Where both keep their files, and the auth service's port; it is part of the issuer."""
+class Services:
+    """`folder` holds the files of both; `port` of the auth service is part of the issuer's URL."""
 
     folder: Path
     port: int
 
     @classmethod
-    def prepare(cls, folder: Path) -> "Pair":
-        pair = cls(folder, free_port())
-        for file, template in ((pair.auth_toml, _AUTH_TOML), (pair.resource_toml, _RESOURCE_TOML)):
-            file.write_text(template.format(port=pair.port, folder=folder, **_NAMES))
-        return pair
+    def prepare(cls, folder: Path) -> "Services":
+        services = cls(folder, free_port())
+        for file, template in ((services.auth_toml, _AUTH_TOML), (services.resource_toml, _RESOURCE_TOML)):
+            file.write_text(template.format(port=services.port, folder=folder, **_NAMES))
+        return services
 
     @property
     def issuer(self) -> str:
@@ -101,7 +101,7 @@ class Pair:
             yield process
 
     def access_token(self) -> str:
-        """One for the bot, from the auth service that runs."""
+        """Return an access token of the bot. The auth service must be running."""
         response = httpx.post(
             f"{self.issuer}/token", data={"grant_type": "client_credentials"}, auth=(BOT, SECRET)
         ).raise_for_status()
@@ -121,5 +121,5 @@ _NAMES = {
 
 
 def basic(client_id: str) -> dict[str, str]:
-    """The headers of client_secret_basic; neither part needs to be form-encoded."""
+    """Return the header of client_secret_basic. Neither part contains a character that needs form-encoding."""
     return {"Authorization": "Basic " + base64.b64encode(f"{client_id}:{SECRET}".encode()).decode()}

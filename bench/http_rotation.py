@@ -1,7 +1,7 @@
-"""Refresh tokens rotated over HTTP: each connection sends the token that its last answer brought.
+"""A load generator that rotates refresh tokens: each connection sends the token of its last response.
 
-wrk cannot carry a token from an answer into the next request without parsing in Lua, and an HTTP library would be
-slower than what is measured; so this speaks just enough HTTP itself.
+wrk would have to parse responses in Lua, and an HTTP library is slower than the measured server, so this module has a
+minimal HTTP client.
 """
 
 import asyncio
@@ -12,15 +12,15 @@ from urllib.parse import quote
 import uvloop
 
 from bench.figures import Sample
-from bench.pair import APP, basic
 from bench.processes import Process
+from bench.services import APP, basic
 
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _REFRESH_TOKEN = re.compile(rb'"refresh_token":"([^"]+)"')
 
 
 def rotate_over_http(server: Process, tokens: list[str], *, seconds: float) -> Sample:
-    """Rotate all of `tokens` at once, again and again; leaves the newest ones in their place."""
+    """Rotate all `tokens` concurrently for `seconds`; replace each by its newest successor."""
     cpu, begin = server.cpu_seconds, time.perf_counter()
     count = uvloop.run(_rotate_all(server.port, tokens, begin + seconds))
     return Sample(count, time.perf_counter() - begin, server.cpu_seconds - cpu)

@@ -1,4 +1,4 @@
-"""What a browser and its app do before there is a refresh token to rotate."""
+"""A browser's login, and the refresh tokens that a client gets after it."""
 
 import html
 import re
@@ -6,20 +6,20 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 
-from bench.pair import APP, EMAIL, PASSWORD, REDIRECT_URI, SECRET, Pair
+from bench.services import APP, EMAIL, PASSWORD, REDIRECT_URI, SECRET, Services
 
 
-def login_form(pair: Pair) -> str:
-    """The body of POST /login, of a browser that was on its way to the app. It may be sent again and again."""
-    with httpx.Client(base_url=pair.issuer, follow_redirects=True) as browser:
+def login_form(services: Services) -> str:
+    """Return a body of POST /login for an authorization request. It can be sent many times."""
+    with httpx.Client(base_url=services.issuer, follow_redirects=True) as browser:
         return _filled_in(browser.get("/authorize", params=_authorization_request()))
 
 
-def refresh_tokens(pair: Pair, count: int) -> list[str]:
-    """One login, and as many token families under it."""
-    with httpx.Client(base_url=pair.issuer) as browser:
+def refresh_tokens(services: Services, count: int) -> list[str]:
+    """Log in once, and return the refresh tokens of `count` token families."""
+    with httpx.Client(base_url=services.issuer) as browser:
         page = browser.get("/authorize", params=_authorization_request(), follow_redirects=True)
-        headers = {"Origin": pair.issuer, "Content-Type": "application/x-www-form-urlencoded"}
+        headers = {"Origin": services.issuer, "Content-Type": "application/x-www-form-urlencoded"}
         browser.post("/login", content=_filled_in(page), headers=headers)
         return [_refresh_token(browser) for _ in range(count)]
 
