@@ -3,7 +3,7 @@
 .PHONY: help install run test test-quick test-matrix check format bench reliability front lock browser foreign secrets clean
 
 PYTHON := .venv/bin/python
-PYTEST := $(PYTHON) -m pytest -n auto --dist loadgroup --no-loadscope-reorder --durations=20
+PYTEST := $(PYTHON) -m pytest -n auto --no-loadscope-reorder --durations=20
 COMPILE := build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header --no-emit-package tallystick
 

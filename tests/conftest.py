@@ -16,7 +16,12 @@ from tests.support.clock import MovableClock
 from tests.support.hashing import cheap_hashes, real_hashes
 from tests.support.postgres import database_url, postgresql, postgresql_url
 from tests.support.relying_party import RelyingParty
-from tests.support.selection import pytest_addoption, pytest_collection_modifyitems, pytest_configure
+from tests.support.selection import (
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_xdist_make_scheduler,
+)
 
 __all__ = [
     "auth_database_url",
@@ -30,6 +35,7 @@ __all__ = [
     "pytest_addoption",
     "pytest_collection_modifyitems",
     "pytest_configure",
+    "pytest_xdist_make_scheduler",
     "real_hashes",
     "sqlite_template",
 ]

@@ -7,6 +7,7 @@ requests race, and in at least one successful request of each endpoint.
 """
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 SHARED_DEPLOYMENTS = {"tests/browser/": "browser", "tests/foreign/": "foreign"}
 """Folder to group. Each group has one deployment and one Chromium, so one process runs all of it."""
@@ -32,17 +33,25 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "postgresql: run the tests that ask for auth_database_url on PostgreSQL too")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+@pytest.hookimpl(optionalhook=True)  # unknown without pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    return GroupScheduling(config, log)
+
+
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """All tests of a group run in one process. (`--dist loadgroup` groups nothing under pytest 9.2.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     databases: str = config.getoption("--databases")
     unselected = [item for item in items if not _is_selected(item, databases)]
     if unselected:
         config.hook.pytest_deselected(items=unselected)
         items[:] = [item for item in items if item not in set(unselected)]
-    if getattr(config.option, "loadgroup", False):  # in a process of `pytest --dist loadgroup`
-        items.sort(key=_position)
-        for item in items:
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=_position)
 
 
 def _is_selected(item: pytest.Item, databases: str) -> bool:
@@ -54,9 +63,11 @@ def _is_selected(item: pytest.Item, databases: str) -> bool:
     return cases.get("auth_database_url") != "postgresql" or item.get_closest_marker("postgresql") is not None
 
 
-def _group(item: pytest.Item) -> str:
-    module = item.nodeid.partition("::")[0]
-    return next((group for folder, group in SHARED_DEPLOYMENTS.items() if module.startswith(folder)), module)
+def group(nodeid: str) -> str:
+    """The folder that shares a deployment, else the module."""
+    return next(
+        (name for folder, name in SHARED_DEPLOYMENTS.items() if nodeid.startswith(folder)), nodeid.split("::")[0]
+    )
 
 
 def _position(item: pytest.Item) -> int:
