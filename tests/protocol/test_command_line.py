@@ -121,6 +121,6 @@ def test_a_command_that_writes_is_refused_in_one_line_while_the_database_is_lock
 def test_output_to_a_full_disk_is_refused_in_one_line(on_sqlite: CommandLine, arguments: tuple[str, ...]) -> None:
     assert on_sqlite.run("apply").status == 0
     with Path("/dev/full").open("w") as full:
-        process = on_sqlite.start(*arguments, stdout=full)
+        process = on_sqlite.execute(*arguments, stdout=full)
         _, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, errors) == (1, "auth service: the command ran, but no space is left for its output\n")

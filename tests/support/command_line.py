@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from auth_service.__main__ import app
 from tallystick_service.store import Store
+from tests.support.forked import ForkedProcess
 from tests.support.patience import PATIENCE, patient_store
 
 ENVIRONMENT = {"APP_SECRET": "a secret of at least thirty-two characters"}
@@ -68,13 +69,23 @@ class CommandLine:
         self, *arguments: str, stdout: int | TextIO = subprocess.PIPE, **environment: str
     ) -> "subprocess.Popen[str]":
         """A process of its own."""
+        return ForkedProcess(
+            ["auth_service", *arguments, "--config", str(self.config)],
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            env=os.environ | ENVIRONMENT | environment,
+        )
+
+    def execute(self, *arguments: str, stdout: TextIO) -> "subprocess.Popen[str]":
+        """The same by a new interpreter, for what depends on how an interpreter ends."""
         return subprocess.Popen(
             [sys.executable, "-m", "auth_service", *arguments, "--config", str(self.config)],
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | ENVIRONMENT | environment,
+            env=os.environ | ENVIRONMENT,
         )
 
     def spawn(self, *arguments: str, **environment: str) -> Ended:

@@ -1,13 +1,13 @@
 """The notes API as a process, for what only a process can show. Its issuer is never there: the keys are on disk."""
 
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.clock import MovableClock
+from tests.support.forked import ForkedProcess
 from tests.support.token_issuer import TokenIssuer
 
 AUDIENCE = "http://localhost:8001"
@@ -37,10 +37,10 @@ def notes_process(folder: Path, *options: str) -> Iterator[NotesProcess]:
         f'audience = "{AUDIENCE}"\nissuer = "{ISSUER}"\n'
         f'jwks_file = "{folder}/jwks.json"\ndatabase_url = "sqlite:///{folder}/notes.db"\n'
     )
-    command = [sys.executable, "-m", "resource_service", "serve", "--config", str(config), "--port", "0", *options]
+    arguments = ["resource_service", "serve", "--config", str(config), "--port", "0", *options]
     with (
         (folder / "log").open("w") as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+        ForkedProcess(arguments, stdout=subprocess.PIPE, stderr=log) as process,
     ):
         assert process.stdout is not None
         try:

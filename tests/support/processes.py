@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from tests.support.forked import ForkedProcess
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -17,9 +19,8 @@ def running(module: str, *arguments: str, stderr: int = subprocess.PIPE) -> Iter
 
     A process that logs more than a pipe holds (64 kB) stops until the pipe is read: give DEVNULL for `stderr`.
     """
-    command = [sys.executable, "-m", module, *arguments]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True, start_new_session=True
+    process = ForkedProcess(
+        [module, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
     )
     try:
         yield process

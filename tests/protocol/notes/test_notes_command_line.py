@@ -9,7 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.forked import ForkedProcess
 from tests.support.notes_process import notes_process
+from tests.support.patience import PATIENCE
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -55,7 +57,8 @@ def test_wrong_configuration_prints_one_line_and_exits_with_2(tmp_path: Path, to
 
 
 def test_missing_configuration_prints_one_line_and_exits_with_2(tmp_path: Path) -> None:
-    ended = serve(tmp_path / "none.toml")
+    command = [sys.executable, "-m", "resource_service", "serve", "--config", str(tmp_path / "none.toml")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
 
 
@@ -68,5 +71,9 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
 
 
 def serve(config: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "resource_service", "serve", "--config", str(config), "--port", "0"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **environment})
+    arguments = ["resource_service", "serve", "--config", str(config), "--port", "0"]
+    with ForkedProcess(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **environment}
+    ) as process:
+        output, errors = process.communicate(timeout=PATIENCE)
+    return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
