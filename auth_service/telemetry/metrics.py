@@ -46,45 +46,45 @@ class AuthMetrics(ServiceMetrics):
             error=sorted({"none", OTHER, *_errors(OAuthError)}),
         )
         self.logins = counter(
-            "tallystick_logins_total", "Passwords that were sent, by what came of it.", outcome=LOGIN_OUTCOMES
+            "tallystick_logins_total", "Logins with a password, by their outcome.", outcome=LOGIN_OUTCOMES
         )
         self.revocations = counter(
             "tallystick_revocations_total",
-            "What this service was made to take back by a request; commands are not counted.",
+            "Revocations that a request caused, by their cause. Those of commands are not counted.",
             cause=REVOCATION_CAUSES,
         )
         self.refresh_token_repeats = counter(
             "tallystick_refresh_token_repeats_total",
-            "Refresh tokens that came a second time within the grace period, by kind of client.",
+            "Second uses of a refresh token within the grace period, by kind of client and outcome.",
             client=CLIENT_KINDS,
             outcome=("answered", "refused"),
         )
         self._key_age = gauge(
             "tallystick_signing_key_age_seconds",
-            "Since the current signing key began to sign.",
+            "Age of the current signing key, since it began to sign.",
             merged="min",  # a process that has not read the keys lately reports an older one
             alg=SIGNING_ALGS,
         )
         self.logout_tokens = counter(
             "tallystick_logout_tokens_total",
-            "Attempts to deliver a logout token: taken by the client, refused for good, failed and to be tried again;"
+            "Attempts to deliver a logout token: taken by the client, refused for good, or failed and to be repeated;"
             " and deliveries that were given up after a day.",
             outcome=LOGOUT_TOKEN_OUTCOMES,
         )
         self.logout_tokens_waiting = gauge(
             "tallystick_logout_tokens_waiting",
-            "Logout tokens still to be delivered, as last seen in the store; 10001 stands for more than 10000.",
+            "Logout tokens to be delivered, as last read from the store. 10001 means more than 10000.",
             merged="max",
         )
         self._list_age = gauge(
-            "tallystick_status_list_age_seconds", "Since the published status list was signed.", merged="max"
+            "tallystick_status_list_age_seconds", "Age of the published status list, since it was signed.", merged="max"
         )
         self._list_bytes = gauge(
             "tallystick_status_list_bytes", "Bytes of the published status list on the wire.", merged="max"
         )
         self._list_bits = gauge("tallystick_status_list_bits", "Bits in the published status list.", merged="max")
         self._list_set_bits = gauge(
-            "tallystick_status_list_set_bits", "Of these, how many are set: revoked, and not yet expired.", merged="max"
+            "tallystick_status_list_set_bits", "Bits that are set: revoked and not yet expired.", merged="max"
         )
 
     def watch_signing_keys(self, signing_since: Callable[[], Mapping[str, int]], clock: Clock) -> None:
