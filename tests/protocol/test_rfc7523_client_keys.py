@@ -119,7 +119,7 @@ async def test_keys_older_than_15_minutes_are_fetched_before_use(
         {"status": 500},
         {"status": 404},
         {"status": 302, "headers": {"Location": "https://client.example.org/other"}},
-        {"is_away": True},
+        {"is_unreachable": True},
     ],
     ids=lambda spoil: str(spoil)[:50],
 )
@@ -132,7 +132,7 @@ async def test_failed_fetch_is_invalid_client_and_keeps_the_last_good_keys(
         assert await present(auth, signer) == REFUSED
         assert await present(auth, signer) == REFUSED
         assert keys.fetches == 1
-        vars(keys).update(document=None, status=200, headers={}, is_away=False)
+        vars(keys).update(document=None, status=200, headers={}, is_unreachable=False)
         clock.advance(seconds=4)
         assert await present(auth, signer) == (200, "")
         # Cached keys stay.

@@ -1,4 +1,4 @@
-"""A client that signs assertions with a library that is not ours, and the place where its keys are."""
+"""A client that signs assertions with another JOSE library, and the host of its keys."""
 
 import json
 import secrets
@@ -49,7 +49,7 @@ def jwk_of(key: Key) -> dict[str, Any]:
 
 @dataclass
 class AssertingClient:
-    """`assertion` is good but for the changes; a change to ABSENT leaves the claim or header out."""
+    """Signs valid assertions, with the given changes. A change to ABSENT leaves the claim or header out."""
 
     client_id: str
     clock: MovableClock
@@ -57,7 +57,7 @@ class AssertingClient:
     alg: str = "ES256"
 
     def declared(self, **changes: object) -> dict[str, object]:
-        """As the configuration file has it, with its key in it."""
+        """The client as the configuration file declares it, with its public key."""
         return {
             "client_id": self.client_id,
             "token_endpoint_auth_method": "private_key_jwt",
@@ -67,7 +67,7 @@ class AssertingClient:
         } | changes
 
     def at_jwks_uri(self, **changes: object) -> dict[str, object]:
-        """The same with its keys at JWKS_URI."""
+        """The same, with its keys at JWKS_URI."""
         return self.declared(jwks=None, jwks_uri=JWKS_URI, **changes)
 
     def assertion(self, header: dict[str, object] | None = None, /, **claims: object) -> str:
@@ -86,11 +86,11 @@ class AssertingClient:
         kid = self.key.kid
         good: dict[str, object] = {"alg": self.alg} if kid is None else {"alg": self.alg, "kid": kid}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SecurityWarning)  # of the name EdDSA, which RFC 9864 retires
+            warnings.simplefilter("ignore", SecurityWarning)  # about the name EdDSA, which RFC 9864 deprecates
             return jws.serialize_compact(_changed(good, header or {}), payload, self.key, algorithms=[self.alg])
 
     def fields(self, assertion: str | None = None, **changes: str) -> dict[str, str]:
-        """A request for a token of its own."""
+        """The form of a token request with client_credentials."""
         return {
             "grant_type": "client_credentials",
             "client_assertion_type": JWT_BEARER,
@@ -99,14 +99,14 @@ class AssertingClient:
 
 
 class KeysHost:
-    """Answers at JWKS_URI with `keys`, or with `document` and `status`; `is_away` refuses connections."""
+    """Answers at JWKS_URI with `keys`, or with `document` and `status`; `is_unreachable` refuses connections."""
 
     def __init__(self, *keys: Key) -> None:
         self.keys = list(keys)
         self.document: bytes | None = None
         self.status = 200
         self.headers: dict[str, str] = {}
-        self.is_away = False
+        self.is_unreachable = False
         self.urls: list[str] = []
         self.transport = httpx.MockTransport(self._answer)
 
@@ -116,7 +116,7 @@ class KeysHost:
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self.urls.append(str(request.url))
-        if self.is_away:
+        if self.is_unreachable:
             raise httpx.ConnectError("connection refused")
         document = self.document or json.dumps({"keys": [jwk_of(key) for key in self.keys]}).encode()
         return httpx.Response(self.status, content=document, headers=self.headers)
@@ -130,7 +130,7 @@ def _changed(members: dict[str, object], changes: dict[str, object]) -> dict[str
 async def running(
     url: str, clock: MovableClock, *declared: dict[str, object], keys: KeysHost | None = None
 ) -> AsyncIterator[AuthService]:
-    """With `declared`, and a client of each other kind beside them; `keys` is what the network leads to."""
+    """A service with the clients `declared`, `bot` and `spa`. All outgoing requests go to `keys`."""
     async with running_auth_service(
         url, clock, outgoing_transport=(keys or KeysHost()).transport, client=[*declared, BOT, SPA]
     ) as auth:
@@ -142,6 +142,6 @@ async def ask(auth: AuthService, fields: dict[str, str], path: str = "/token", *
 
 
 async def present(auth: AuthService, signer: AssertingClient, assertion: str | None = None) -> tuple[int, str]:
-    """What is made of an assertion: (200, ""), or the refusal."""
+    """The outcome of a token request with the assertion: (200, ""), or status and error of the refusal."""
     response = await ask(auth, signer.fields(assertion))
     return (200, "") if response.status_code == 200 else error_of(response)

@@ -1,4 +1,4 @@
-"""A server on loopback that answers whatever a test wants, well-formed or not, and notes what it was asked."""
+"""A server on loopback that sends any response, well-formed or not, and records the requests."""
 
 import asyncio
 import ssl

@@ -1,1 +1,1 @@
-"""How clients authenticate, and what bounds their failures."""
+"""Client authentication, and the keys that clients sign with."""

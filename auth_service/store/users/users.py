@@ -116,7 +116,7 @@ def find_credentials(connection: Connection, email_key: str) -> Credentials | No
 
 
 def find_user(connection: Connection, sub: str) -> User | None:
-    """A user who is not disabled."""
+    """The user, or None if there is no such user or the user is disabled."""
     row = connection.execute(select(users).where(users.c.sub == sub, users.c.disabled_at.is_(None))).one_or_none()
     return None if row is None else User(row.sub, row.email, row.claims, row.roles, row.updated_at)
 
@@ -163,7 +163,9 @@ def _end_all_sessions(connection: Connection, sub: str, *, now: int) -> None:
         .values(ended_at=now)
         .returning(login_sessions.c.sid)
     ).scalars()
-    logout_deliveries.enqueue_deliveries(connection, list(ended), now=now)  # first: it waits for who deletes a client
+    logout_deliveries.enqueue_deliveries(
+        connection, list(ended), now=now
+    )  # first: it waits for a concurrent deletion of a client
     revocations.revoke_families_of_user(connection, sub, now=now)
 
 
