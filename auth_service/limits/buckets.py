@@ -13,7 +13,7 @@ def bucket(kind: str, *counted: str, burst: int, interval: int, order: int = 0) 
     return Bucket(key, burst=burst, interval_ms=interval * 1000, order=order)
 
 
-def audited_failures(address: str) -> Bucket:
+def failure_audit_limit(address: str) -> Bucket:
     """The limit on audit rows of failures from one network: for each kind of event 200, then one a minute."""
     return bucket("audited failures", network_of(address), burst=200, interval=60)
 

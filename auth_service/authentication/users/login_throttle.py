@@ -25,7 +25,7 @@ Unknown accounts are counted like known ones. ADR 27 computes what this allows a
 from dataclasses import dataclass
 
 from auth_service.authentication.users.device_cookie import KnownDevice
-from auth_service.limits.buckets import audited_failures, bucket, network_of, site_of
+from auth_service.limits.buckets import bucket, failure_audit_limit, network_of, site_of
 from auth_service.store.limits import rate_limits
 from auth_service.store.limits.login_limits import LoginLimits
 from auth_service.store.limits.rate_limits import Bucket
@@ -82,7 +82,7 @@ class LoginAttempt:
         return FailedLogin(
             email_key=self.storable_email_key,
             address=self.address,
-            audit_limit=audited_failures(self.address),
+            audit_limit=failure_audit_limit(self.address),
             slowed_audit_limit=bucket(
                 "audited slowness", self.email_key, network_of(self.address), burst=1, interval=600
             ),

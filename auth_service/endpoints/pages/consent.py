@@ -27,7 +27,7 @@ from auth_service.http.signed_state import StateSigner
 from auth_service.pages import page
 from auth_service.pages.errors import ClientChanged, LoginEnded
 from auth_service.store.users import consents
-from auth_service.store.users.consents import NotGiven
+from auth_service.store.users.consents import ConsentFailure
 from auth_service.vocabulary.scopes import OIDC_SCOPE_DESCRIPTIONS
 
 router = APIRouter(include_in_schema=False, route_class=RawRoute)
@@ -87,11 +87,11 @@ async def consent(
     client = authorization.client
     if not is_local_program(authorization):  # for such a program no consent is stored
         scopes = frozenset(scopes_to_consent(authorization))
-        not_given = await store.write(consents.give_consent, login_session.sub, client, scopes, now=clock())
-        match not_given:
-            case NotGiven.USER_DISABLED:
+        failure = await store.write(consents.give_consent, login_session.sub, client, scopes, now=clock())
+        match failure:
+            case ConsentFailure.USER_DISABLED:
                 raise LoginEnded
-            case NotGiven.CLIENT_CHANGED:
+            case ConsentFailure.CLIENT_CHANGED:
                 registry.forget(client.client_id)
                 raise ClientChanged(restart_url=restart_url)
     session_fingerprint = fingerprint(login_sessions.cookie.read(request))

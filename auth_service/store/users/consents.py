@@ -11,7 +11,7 @@ from auth_service.store.schema.tables import consents, users
 from auth_service.store.tokens import authorization_codes, revocations
 
 
-class NotGiven(Enum):
+class ConsentFailure(Enum):
     """Why a consent was not stored."""
 
     CLIENT_CHANGED = auto()
@@ -28,7 +28,7 @@ def find_consented_scopes(connection: Connection, sub: str, client_id: str) -> f
 
 def give_consent(
     connection: Connection, sub: str, client: Client, scopes: frozenset[str], *, now: int
-) -> NotGiven | None:
+) -> ConsentFailure | None:
     """Add `scopes` to the consent. None if they are stored.
 
     Nothing is stored if the client was changed or deleted since `client` was read, which the user has decided about, or
@@ -36,13 +36,13 @@ def give_consent(
     """
     # Every unit of work locks the client before the user. The user's row serializes two windows with one consent.
     if not clients.lock_unchanged(connection, client):
-        return NotGiven.CLIENT_CHANGED
+        return ConsentFailure.CLIENT_CHANGED
     client_id = client.client_id
     locked = connection.execute(
         select(users.c.sub).where(users.c.sub == sub, users.c.disabled_at.is_(None)).with_for_update()
     ).one_or_none()
     if locked is None:
-        return NotGiven.USER_DISABLED
+        return ConsentFailure.USER_DISABLED
     scope = " ".join(sorted(find_consented_scopes(connection, sub, client_id) | scopes))
     known = connection.execute(
         update(consents)
