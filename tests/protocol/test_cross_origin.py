@@ -18,7 +18,7 @@ LIBRARY_HEADERS = (
 
 @pytest.fixture
 async def op(auth_sqlite_url: str) -> AsyncIterator[AuthService]:
-    """Open to registration, and with a client that declared two origins besides its callback's."""
+    """A service with open registration, and a client with two origins besides its callback's."""
     spa = {"spa": {"allowed_origins": ["capacitor://localhost", OTHER]}}
     async with running_auth_service(
         auth_sqlite_url, client=clients_with(spa), registration={"mode": "open"}
@@ -47,9 +47,7 @@ async def preflight(op: AuthService, path: str, method: str, *, origin: str = SP
         ("/register/some-client", "DELETE"),
     ],
 )
-async def test_a_preflight_allows_the_method_and_every_header_that_it_asks_for(
-    op: AuthService, path: str, method: str
-) -> None:
+async def test_preflight_allows_the_method_and_every_requested_header(op: AuthService, path: str, method: str) -> None:
     answer = await preflight(op, path, method, **{"Access-Control-Request-Headers": LIBRARY_HEADERS})
     assert answer.status_code == 204
     assert answer.headers["access-control-allow-origin"] in {"*", SPA}
@@ -60,7 +58,7 @@ async def test_a_preflight_allows_the_method_and_every_header_that_it_asks_for(
 
 
 @pytest.mark.parametrize("requested", ["a b", "x-a,,x-b", "(comment)", "x-a:", "x" * 1025, 'x"'])
-async def test_header_names_that_are_no_tokens_or_too_long_are_not_mirrored(op: AuthService, requested: str) -> None:
+async def test_malformed_or_too_long_header_names_are_not_mirrored(op: AuthService, requested: str) -> None:
     answer = await preflight(op, "/token", "POST", **{"Access-Control-Request-Headers": requested})
     assert answer.status_code == 400
     assert "access-control-allow-origin" not in answer.headers
@@ -71,12 +69,12 @@ async def test_header_names_that_are_no_tokens_or_too_long_are_not_mirrored(op: 
     ("path", "allow"),
     [("/token", "POST, OPTIONS"), ("/jwks", "GET, HEAD, OPTIONS"), ("/register", "POST, OPTIONS")],
 )
-async def test_options_without_a_preflight_names_the_methods(op: AuthService, path: str, allow: str) -> None:
+async def test_options_without_a_preflight_returns_the_methods(op: AuthService, path: str, allow: str) -> None:
     answer = await op.http().options(path)
     assert (answer.status_code, answer.headers["allow"]) == (204, allow)
 
 
-async def test_a_page_of_another_origin_registers_a_client_and_manages_it(op: AuthService) -> None:
+async def test_page_of_another_origin_can_register_and_manage_a_client(op: AuthService) -> None:
     http = op.http()
     http.headers["Origin"] = "https://inspector.example"
     metadata = {"redirect_uris": ["https://inspector.example/callback"]}
@@ -91,19 +89,19 @@ async def test_a_page_of_another_origin_registers_a_client_and_manages_it(op: Au
         assert managed.headers["access-control-allow-origin"] == "*"
 
 
-async def test_a_refused_registration_can_be_read_by_the_page(op: AuthService) -> None:
+async def test_page_can_read_a_refused_registration(op: AuthService) -> None:
     answer = await op.http().post("/register", json={"redirect_uris": ["ftp://x"]}, headers={"Origin": OTHER})
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (400, "*")
 
 
-async def test_registration_that_is_off_is_closed_to_scripts(auth_sqlite_url: str) -> None:
+async def test_registration_that_is_off_has_no_cors(auth_sqlite_url: str) -> None:
     async with running_auth_service(auth_sqlite_url, registration={"mode": "off"}) as off:
         for answer in (await preflight(off, "/register", "POST"), await off.http().post("/register", json={})):
             assert "access-control-allow-origin" not in answer.headers
 
 
 @pytest.mark.parametrize("path", ["/token", "/revoke"])
-async def test_pages_of_declared_origins_may_call(op: AuthService, path: str) -> None:
+async def test_pages_of_declared_origins_can_call(op: AuthService, path: str) -> None:
     for origin in ("capacitor://localhost", OTHER, SPA):
         assert (await preflight(op, path, "POST", origin=origin)).headers["access-control-allow-origin"] == origin
         answer = await op.http().post(path, headers={"Origin": origin})
@@ -112,7 +110,7 @@ async def test_pages_of_declared_origins_may_call(op: AuthService, path: str) ->
         assert "access-control-allow-origin" not in (await preflight(op, path, "POST", origin=origin)).headers
 
 
-async def test_pages_of_a_disabled_client_may_not_call(auth_sqlite_url: str) -> None:
+async def test_pages_of_a_disabled_client_cannot_call(auth_sqlite_url: str) -> None:
     async with running_auth_service(auth_sqlite_url, client=clients_with({"spa": {"allowed_origins": [OTHER]}})) as op:
         await op.store.write(clients.disable_client, "spa", by="command", now=op.clock())
         await op.look_again()
@@ -138,13 +136,13 @@ async def test_pages_of_a_disabled_client_may_not_call(auth_sqlite_url: str) -> 
         "https://bücher.example",
     ],
 )
-def test_an_allowed_origin_is_what_a_browser_sends(origin: str) -> None:
+def test_allowed_origin_must_be_written_as_browsers_send_it(origin: str) -> None:
     assert declared_settings("sqlite:///x.db", client=clients_with({"spa": {"allowed_origins": [OTHER]}}))
     with pytest.raises(ValueError, match="allowed_origins"):
         declared_settings("sqlite:///x.db", client=clients_with({"spa": {"allowed_origins": [origin]}}))
 
 
-async def test_answers_that_an_apps_popup_shows_do_not_cut_it_off_from_the_app(op: AuthService) -> None:
+async def test_popup_responses_keep_the_popup_connected_to_the_app(op: AuthService) -> None:
     rp = op.relying_party("third-party")
     browser, http = rp.browser, op.http()
     login = await rp.authorize()
@@ -165,5 +163,5 @@ async def test_answers_that_an_apps_popup_shows_do_not_cut_it_off_from_the_app(o
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/jwks", "/nowhere", "/login/", "/openapi.json"])
-async def test_everything_else_is_cut_off_from_its_opener(op: AuthService, path: str) -> None:
+async def test_other_responses_isolate_the_page_from_its_opener(op: AuthService, path: str) -> None:
     assert (await op.http().get(path)).headers["cross-origin-opener-policy"] == "same-origin"

@@ -1,4 +1,4 @@
-"""What no honest client sends: each is refused in the endpoint's own form, and none is an error of ours."""
+"""Malformed and hostile requests are refused in the form of the endpoint, and cause no server error."""
 
 import re
 
@@ -12,21 +12,19 @@ from tests.support.relying_party import error_of
 
 @pytest.fixture
 def auth_database_url(auth_sqlite_url: str) -> str:
-    """None of this is up to the database."""
+    """These rules do not depend on the database."""
     return auth_sqlite_url
 
 
 @pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect"])
 @pytest.mark.parametrize("credentials", [b"\xe9", b"\xff\xfe==", "é".encode()])
-async def test_credentials_that_are_not_ascii_are_no_credentials(
-    auth: AuthService, path: str, credentials: bytes
-) -> None:
+async def test_credentials_that_are_not_ascii_are_refused(auth: AuthService, path: str, credentials: bytes) -> None:
     headers = {b"authorization": b"Basic " + credentials}
     response = await auth.http().post(path, data={"token": "x", "grant_type": "client_credentials"}, headers=headers)
     assert error_of(response) == (401, "invalid_client")
 
 
-async def test_a_form_has_only_so_many_fields(auth: AuthService) -> None:
+async def test_form_with_too_many_fields_is_refused(auth: AuthService) -> None:
     bot = auth.relying_party("bot")
     fields = {f"x{number}": "1" for number in range(95)}
     assert (await bot.client_credentials(**fields)).status_code == 200
@@ -37,14 +35,14 @@ async def test_a_form_has_only_so_many_fields(auth: AuthService) -> None:
 
 @pytest.mark.parametrize("path", ["/authorize", "/logout"])
 @pytest.mark.parametrize("query", [b"state=\xff", "state=é".encode()])
-async def test_a_query_that_no_url_holds_gets_a_page(auth: AuthService, path: str, query: bytes) -> None:
+async def test_query_that_is_not_ascii_is_answered_with_a_page(auth: AuthService, path: str, query: bytes) -> None:
     status, body = await _get(auth, path, query)
     assert status == 400
     assert b"We could not read this request" in body
 
 
 async def _get(auth: AuthService, path: str, query: bytes) -> tuple[int, bytes]:
-    """Straight into the app, for an HTTP client would encode the query first."""
+    """Call the application directly, because an HTTP client would encode the query."""
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -58,8 +56,8 @@ async def _get(auth: AuthService, path: str, query: bytes) -> tuple[int, bytes]:
     return sent[0]["status"], sent[1]["body"]
 
 
-async def test_a_seal_from_another_page_makes_no_consent_page_of_ours(auth: AuthService) -> None:
-    """The log-out page seals any query; the consent page must not repeat what the client could never have asked."""
+async def test_signed_state_of_the_logout_page_is_refused_by_the_consent_page(auth: AuthService) -> None:
+    """The logout page signs any query. The consent page must not show a scope that the client cannot request."""
     third = auth.relying_party("third-party")
     await third.browser.sign_in()
     query = third.authorization_url(scope="openid You_have_won").partition("?")[2]

@@ -1,4 +1,4 @@
-"""Several processes are one service: whichever answers, /metrics tells of all of them, and of the dead."""
+"""/metrics of any worker process shows all of them, and the counters of those that have exited."""
 
 import asyncio
 import os
@@ -36,7 +36,7 @@ def metrics_port() -> int:
 
 @pytest.fixture
 def port(auth_postgresql_url: str, tmp_path: Path, metrics_port: int) -> Iterator[int]:
-    """Of a service of two processes."""
+    """The port of a service with two processes."""
     config = tmp_path / "tallystick.toml"
     config.write_text(declared_toml(auth_postgresql_url, issuer=ISSUER))
     with auth_process(config, "--workers", "2", "--metrics-port", str(metrics_port)) as port:
@@ -45,14 +45,14 @@ def port(auth_postgresql_url: str, tmp_path: Path, metrics_port: int) -> Iterato
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    """Each request is a connection of its own, so that all processes get some."""
+    """Each request uses its own connection, so that all processes get requests."""
     limits = httpx.Limits(max_keepalive_connections=0)
     async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False, limits=limits) as client:
         yield client
 
 
 async def issue(http: httpx.AsyncClient, port: int, *, at_once: int) -> int:
-    """So many requests for a token; how many of them got one."""
+    """Send `at_once` concurrent token requests and return how many succeeded."""
     headers = {"Authorization": basic("bot", secret_of("bot"))}
     form = {"grant_type": "client_credentials"}
     asked = [http.post(f"http://127.0.0.1:{port}/token", data=form, headers=headers) for _ in range(at_once)]
@@ -64,17 +64,17 @@ async def numbers(http: httpx.AsyncClient, metrics_port: int) -> Numbers:
     return numbers_in((await http.get(f"http://127.0.0.1:{metrics_port}/metrics")).raise_for_status().text)
 
 
-async def test_what_each_has_counted_is_summed(http: httpx.AsyncClient, port: int, metrics_port: int) -> None:
+async def test_counters_of_all_processes_are_summed(http: httpx.AsyncClient, port: int, metrics_port: int) -> None:
     issued = await issue(http, port, at_once=60)
     assert issued > 0
-    for _ in range(8):  # by whichever process
+    for _ in range(8):  # any process may answer
         seen = await numbers(http, metrics_port)
         assert seen[ISSUED] == issued
         assert seen["tallystick_processes"] == 2
     assert seen['tallystick_request_duration_seconds_count{endpoint="/token"}'] == 60
 
 
-async def test_the_metrics_port_has_metrics_alone_and_the_other_has_none(
+async def test_metrics_port_serves_only_metrics_and_the_other_port_none(
     http: httpx.AsyncClient, port: int, metrics_port: int
 ) -> None:
     assert (await http.get(f"http://127.0.0.1:{port}/metrics")).status_code == 404
@@ -83,7 +83,7 @@ async def test_the_metrics_port_has_metrics_alone_and_the_other_has_none(
     assert (await http.post(f"http://127.0.0.1:{metrics_port}/token")).status_code == 404
 
 
-async def test_a_killed_process_takes_nothing_along(http: httpx.AsyncClient, port: int, metrics_port: int) -> None:
+async def test_counters_of_a_killed_process_are_kept(http: httpx.AsyncClient, port: int, metrics_port: int) -> None:
     issued = await issue(http, port, at_once=60)
     (supervisor,) = {
         process for process in psutil.process_iter() if _listens(process, port) and _is_parent(process, port)
@@ -96,7 +96,7 @@ async def test_a_killed_process_takes_nothing_along(http: httpx.AsyncClient, por
         try:
             seen = await numbers(http, metrics_port)
         except httpx.HTTPError:
-            return False  # the connection was the victim's
+            return False  # the connection belonged to the killed process
         assert seen[ISSUED] >= issued
         return seen["tallystick_processes"] == 2 and victim not in {child.pid for child in supervisor.children()}
 
@@ -109,7 +109,7 @@ async def test_a_killed_process_takes_nothing_along(http: httpx.AsyncClient, por
     assert (await numbers(http, metrics_port))[ISSUED] == issued
 
 
-def test_a_port_taken_and_one_used_twice_stop_the_start(tmp_path: Path) -> None:
+def test_metrics_port_that_is_taken_or_used_twice_stops_the_start(tmp_path: Path) -> None:
     port = free_port()
     with (
         pytest.raises(AssertionError, match="is the service's own port"),
@@ -124,7 +124,7 @@ def test_a_port_taken_and_one_used_twice_stop_the_start(tmp_path: Path) -> None:
         pass
 
 
-async def test_the_notes_api_does_the_same(http: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_the_notes_api_sums_its_processes(http: httpx.AsyncClient, tmp_path: Path) -> None:
     metrics_port = free_port()
     with notes_process(tmp_path, "--workers", "2", "--metrics-port", str(metrics_port)) as api:
         bearer = {"Authorization": f"Bearer {api.access_token()}"}

@@ -1,4 +1,4 @@
-"""X-Request-ID goes from service to service: one name finds a piece of work in the logs of all of them."""
+"""X-Request-ID is passed from service to service, so that one id finds a request in the logs of all of them."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -40,7 +40,7 @@ def endpoints_of(log: LogLines, name: str) -> list[str]:
     return [line["endpoint"] for line in log.parsed if line.get("request_id") == name and "endpoint" in line]
 
 
-async def test_a_service_passes_its_name_on_to_both(network: Network, log: LogLines) -> None:
+async def test_caller_can_send_one_id_to_both_services(network: Network, log: LogLines) -> None:
     auth = ClientCredentials(f"{ISSUER}/token", "bot", secret_of("bot"), scope="notes:read", resource=NOTES)
     hooks = {"request": [send_request_id]}
     async with httpx.AsyncClient(transport=network, base_url=NOTES, auth=auth, event_hooks=hooks) as notes:
@@ -51,7 +51,7 @@ async def test_a_service_passes_its_name_on_to_both(network: Network, log: LogLi
     assert endpoints_of(log, name)[-1:] == ["/whoami"]
 
 
-async def test_what_the_api_asks_the_issuer_for_a_request_has_the_requests_name(
+async def test_fetch_from_the_issuer_during_a_request_has_its_id(
     network: Network, auth: AuthService, log: LogLines
 ) -> None:
     token = (await auth.relying_party("bot").client_credentials(scope="notes:read")).json()["access_token"]
@@ -59,13 +59,13 @@ async def test_what_the_api_asks_the_issuer_for_a_request_has_the_requests_name(
     async with httpx.AsyncClient(transport=network, base_url=NOTES) as notes:
         assert (await notes.get("/whoami")).status_code == 401
         auth.clock.advance(seconds=10)
-        kid_of_nobody = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6Im5vYm9keSJ9"
-        headers["Authorization"] = f"Bearer {kid_of_nobody}.e30.{'A' * 86}"
+        unknown_kid = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6Im5vYm9keSJ9"
+        headers["Authorization"] = f"Bearer {unknown_kid}.e30.{'A' * 86}"
         assert (await notes.get("/whoami", headers=headers)).status_code == 401
     assert endpoints_of(log, "from-the-proxy.1")[-2:] == ["/jwks", "/whoami"]
 
 
-async def test_each_round_in_the_background_has_a_name_of_its_own(network: Network, log: LogLines) -> None:
+async def test_each_background_fetch_has_its_own_id(network: Network, log: LogLines) -> None:
     async with httpx.AsyncClient(transport=network, base_url=NOTES) as notes:
 
         async def is_ready() -> bool:
@@ -78,7 +78,7 @@ async def test_each_round_in_the_background_has_a_name_of_its_own(network: Netwo
     assert rounds.isdisjoint(served)
 
 
-async def test_a_logout_token_goes_out_under_a_name_of_its_own(auth_sqlite_url: str, clock: MovableClock) -> None:
+async def test_each_logout_token_is_sent_with_its_own_id(auth_sqlite_url: str, clock: MovableClock) -> None:
     receivers = LogoutReceivers()
     async with running_auth_service(auth_sqlite_url, clock, receivers, client=listening_clients("app-one")) as auth:
         await log_out(auth.relying_party("app-one"))

@@ -1,4 +1,4 @@
-"""No line of the log holds what a thief could use: the code flow at level DEBUG, and then a search for every secret."""
+"""No log line contains a secret: the test runs the code flow at level DEBUG and searches for every secret."""
 
 import json
 from pathlib import Path
@@ -65,9 +65,13 @@ async def test_no_secret_of_the_code_flow_is_in_the_log(
                 rp.client_secret = secrets["wrong client_secret"] = "another secret of nobody, long enough by far"
                 assert (await rp.client_credentials()).status_code == 401
         text = log.getvalue()
-        assert len(log.parsed) > 15  # each line is an object
+        assert len(log.parsed) > 15  # each line is a JSON object
     assert all(len(secret) > 15 for secret in secrets.values())
     for kind, secret in secrets.items():
-        for form in (secret, json.dumps(secret)[1:-1], secret.split(".")[-1]):  # a token's signature is its secret part
+        for form in (
+            secret,
+            json.dumps(secret)[1:-1],
+            secret.split(".")[-1],
+        ):  # a token is useless without its signature
             assert form not in text, kind
     assert "\n\n" not in text

@@ -1,6 +1,6 @@
-"""A process holds nothing that another needs: what was begun at one is ended at the other, once.
+"""Processes share no state but the database: a flow that begins in one process can end in another, once.
 
-Real processes on one PostgreSQL, each started as the contract says.
+Real processes on one PostgreSQL, each started with the documented command.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from tests.support.declared import declared_settings, declared_toml
 from tests.support.relying_party import Browser, RelyingParty, error_of
 
 ISSUER = "http://localhost:8000"
-"""A name only: nobody listens there, and every process is called by its own port."""
+"""Only a name. No server listens there; the tests call each process by its own port."""
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def ports(auth_postgresql_url: str, tmp_path: Path) -> Iterator[list[int]]:
 
 @pytest.fixture
 async def rps(ports: list[int]) -> AsyncIterator[list[RelyingParty]]:
-    """One client and one browser, which reach each process in turn."""
+    """One client and one browser, once for each process."""
     declared = next(client for client in declared_settings("sqlite:///unused").client if client.client_id == "app-one")
-    cookies = CookieJar()  # one for all, since cookies know no ports (RFC 6265 §8.5)
+    cookies = CookieJar()  # one for all, because cookies do not depend on ports (RFC 6265 §8.5)
     clients = [
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", cookies=cookies, timeout=30, trust_env=False)
         for port in ports
@@ -43,10 +43,10 @@ async def rps(ports: list[int]) -> AsyncIterator[list[RelyingParty]]:
     await asyncio.gather(*(http.aclose() for http in clients))
 
 
-async def test_what_one_process_began_the_other_ends(rps: list[RelyingParty]) -> None:
+async def test_flow_can_change_processes_at_every_step(rps: list[RelyingParty]) -> None:
     here, there = rps
     page = await here.authorize()
-    signed_in = await there.browser.sign_in(page)  # a form sealed by the other
+    signed_in = await there.browser.sign_in(page)  # with a form that the other process signed
     assert signed_in.status_code == 303
     tokens = (await there.token(await here.authorization_code())).json()
     assert (await here.userinfo(tokens["access_token"])).status_code == 200
@@ -55,7 +55,7 @@ async def test_what_one_process_began_the_other_ends(rps: list[RelyingParty]) ->
     assert error_of(await here.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
 
 
-async def test_guesses_are_counted_together(rps: list[RelyingParty]) -> None:
+async def test_failed_logins_are_counted_over_all_processes(rps: list[RelyingParty]) -> None:
     page = await rps[0].authorize()
     statuses = [(await rp.browser.sign_in(page, password="wrong")).status_code for rp in rps * 6]
     assert Counter(statuses) == {401: 10, 429: 2}

@@ -1,4 +1,4 @@
-"""The docs page: all of it is ours to serve, and none of it is inline."""
+"""The docs page: the service serves all of it, and no script is inline."""
 
 import re
 from html.parser import HTMLParser
@@ -23,7 +23,7 @@ def client() -> httpx.AsyncClient:
 
 
 class Page(HTMLParser):
-    """What a page loads, and the attributes of the element with the id `swagger-ui`."""
+    """The URLs that a page loads, and the attributes of the element with the id `swagger-ui`."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -50,17 +50,17 @@ class Page(HTMLParser):
 
 
 @pytest.mark.parametrize("path", ["/docs", "/docs/oauth2-redirect"])
-async def test_a_page_loads_only_what_we_serve(client: httpx.AsyncClient, path: str) -> None:
+async def test_pages_load_only_from_the_service(client: httpx.AsyncClient, path: str) -> None:
     response = await client.get(path)
     page = Page(response.text)
     assert page.inline == ""
     for address in page.addresses:
-        if address != "data:,":  # no icon is asked for
+        if address != "data:,":  # it prevents a request for an icon
             loaded = await client.get(str(response.url.join(address)))
             assert (loaded.status_code, loaded.headers["x-content-type-options"]) == (200, "nosniff")
 
 
-async def test_the_policy_names_our_origin_and_those_it_was_told(client: httpx.AsyncClient) -> None:
+async def test_policy_allows_only_the_own_and_the_configured_origins(client: httpx.AsyncClient) -> None:
     policy = dict(
         directive.split(" ", 1)
         for directive in (await client.get("/docs")).headers["content-security-policy"].split("; ")
@@ -71,22 +71,22 @@ async def test_the_policy_names_our_origin_and_those_it_was_told(client: httpx.A
     assert policy["frame-ancestors"] == "'none'"
 
 
-async def test_the_options_reach_the_page_as_they_are(client: httpx.AsyncClient) -> None:
+async def test_options_appear_unchanged_in_the_page(client: httpx.AsyncClient) -> None:
     page = Page((await client.get("/docs")).text)
     assert page.options["data-client-id"] == "notes-docs"
     assert page.options["data-scopes"] == "notes:read notes:write"
     assert page.options["data-openapi-url"] == "/openapi.json"
 
 
-async def test_the_title_is_text(client: httpx.AsyncClient) -> None:
+async def test_title_is_escaped(client: httpx.AsyncClient) -> None:
     assert re.search("<title>Notes &lt;&amp;&quot;&gt; API</title>", (await client.get("/docs")).text)
 
 
-async def test_the_page_is_not_part_of_the_description(client: httpx.AsyncClient) -> None:
+async def test_page_is_not_in_the_openapi_document(client: httpx.AsyncClient) -> None:
     assert (await client.get("/openapi.json")).json()["paths"] == {}
 
 
-async def test_an_asset_that_the_browser_has_is_not_sent_again(client: httpx.AsyncClient) -> None:
+async def test_cached_asset_is_answered_with_304(client: httpx.AsyncClient) -> None:
     first = await client.get("/docs/swagger-ui.css")
     assert (first.status_code, first.headers["content-type"]) == (200, "text/css; charset=utf-8")
     for known in (first.headers["etag"], f'"x", W/{first.headers["etag"]}', "*"):
@@ -95,8 +95,8 @@ async def test_an_asset_that_the_browser_has_is_not_sent_again(client: httpx.Asy
     assert (await client.get("/docs/swagger-ui.css", headers={"If-None-Match": '"x"'})).status_code == 200
 
 
-async def test_an_asset_is_sent_as_views_on_one_buffer() -> None:
-    """What waits for peers that do not read costs no memory for each of them."""
+async def test_asset_is_sent_as_views_on_one_buffer() -> None:
+    """Responses that wait for peers which do not read share one buffer."""
     app = FastAPI(docs_url=None, redoc_url=None)
     add_docs_page(app)
     buffers, size = set(), 0

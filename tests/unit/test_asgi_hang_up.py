@@ -1,4 +1,4 @@
-"""A caller who hangs up is no error of ours."""
+"""A client that disconnects causes no error."""
 
 import logging
 
@@ -9,7 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 from tallystick_service.asgi import ServerErrors
 
 
-async def test_who_hangs_up_before_the_body_is_through_leaves_no_line_in_the_log(
+async def test_client_that_disconnects_during_its_body_leaves_no_log_line(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def reads_the_body(scope: Scope, receive: Receive, send: Send) -> None:

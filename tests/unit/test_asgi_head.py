@@ -1,4 +1,4 @@
-"""HEAD is GET without its content."""
+"""HEAD is answered like GET, without the content."""
 
 import httpx
 from fastapi import FastAPI
@@ -25,20 +25,20 @@ def asking() -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://small")
 
 
-async def test_the_headers_are_those_of_get() -> None:
+async def test_head_has_the_headers_of_get() -> None:
     async with asking() as http:
         head, get = await http.head("/text/word"), await http.get("/text/word")
     assert (head.status_code, head.content, get.content) == (200, b"", b"word")
     assert head.headers == get.headers
 
 
-async def test_what_get_cannot_do_head_cannot_either() -> None:
+async def test_head_is_refused_where_get_is() -> None:
     async with asking() as http:
         assert (await http.head("/form")).status_code == 405
         assert (await http.head("/nowhere")).status_code == 404
 
 
-async def test_those_further_out_know_the_route() -> None:
+async def test_outer_middleware_sees_the_route_of_a_head_request() -> None:
     seen = []
 
     async def outermost(scope: Scope, receive: Receive, send: Send) -> None:

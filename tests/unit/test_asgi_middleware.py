@@ -1,4 +1,4 @@
-"""What stands in front of both services, each class before a small application."""
+"""The ASGI middleware of both services, each class around a small application."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ def asking(app: ASGIApp, *, peer: str = "192.0.2.1") -> httpx.AsyncClient:
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the body, its client's address in a header."""
+    """Responds with the body of the request, and the client's address in a header."""
     body = b""
     while True:
         message = await receive()
@@ -48,7 +48,7 @@ def raising(error: Exception, *, begin: bool = False) -> ASGIApp:
 
 
 class TestSecurityHeaders:
-    async def test_every_response_has_them(self) -> None:
+    async def test_every_response_has_the_headers(self) -> None:
         headers = (await asking(SecurityHeaders(echo, https=True)).get("/")).headers
         assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
         assert headers["x-content-type-options"] == "nosniff"
@@ -57,10 +57,10 @@ class TestSecurityHeaders:
         assert headers["strict-transport-security"].startswith("max-age=31536000")
         assert "permissions-policy" in headers
 
-    async def test_http_promises_no_https(self) -> None:
+    async def test_http_service_sends_no_hsts(self) -> None:
         assert "strict-transport-security" not in (await asking(SecurityHeaders(echo, https=False)).get("/")).headers
 
-    async def test_what_a_response_says_itself_is_kept(self) -> None:
+    async def test_header_that_a_response_sets_is_kept(self) -> None:
         app = FastAPI()
 
         @app.get("/")
@@ -74,7 +74,7 @@ class TestSecurityHeaders:
 
 class TestBodyLimit:
     @pytest.mark.parametrize(("size", "status"), [(0, 200), (100, 200), (101, 413)])
-    async def test_a_body_has_a_limit(self, size: int, status: int) -> None:
+    async def test_body_above_the_limit_is_refused(self, size: int, status: int) -> None:
         async def pieces() -> AsyncIterator[bytes]:
             for _ in range(size):
                 yield b"x"
@@ -83,7 +83,7 @@ class TestBodyLimit:
             assert (await client.post("/", content=b"x" * size)).status_code == status
             assert (await client.post("/", content=pieces())).status_code == status
 
-    async def test_a_framework_cannot_turn_it_into_something_else(self) -> None:
+    async def test_framework_cannot_change_the_413(self) -> None:
         app = FastAPI()
 
         @app.post("/")
@@ -99,12 +99,12 @@ class TestBodyLimit:
         assert (response.status_code, response.json()["error"]) == (413, "invalid_request")
 
     @pytest.mark.parametrize("length", ["-1", "1e3", "9" * 5000, "0x10", ""])
-    async def test_a_length_that_is_no_number_is_refused(self, length: str) -> None:
+    async def test_content_length_that_is_no_number_is_refused(self, length: str) -> None:
         response = await asking(BodyLimit(echo)).post("/", headers={"content-length": length}, content=b"")
         assert response.status_code == 413
 
-    async def test_nothing_follows_an_answer_that_had_begun(self) -> None:
-        """A second answer would be taken for another request's."""
+    async def test_no_413_follows_a_response_that_has_started(self) -> None:
+        """The client would take a second response for that to another request."""
 
         async def eager(scope: Scope, receive: Receive, send: Send) -> None:
             await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -125,28 +125,30 @@ class TestBodyLimit:
 
 
 class TestServerErrors:
-    async def test_an_unexpected_error_is_logged_and_not_told(self, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_unexpected_error_is_logged_and_answered_without_details(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         response = await asking(ServerErrors(raising(ValueError("a secret")))).get("/")
         assert (response.status_code, response.json()) == (500, {"error": "server_error"})
         assert "a secret" in caplog.text
 
-    async def test_a_store_that_is_away_is_a_503_that_says_when_to_come_again(self) -> None:
+    async def test_unavailable_store_is_a_503_with_retry_after(self) -> None:
         response = await asking(ServerErrors(raising(StoreUnavailable("the store is away", retry_after=7)))).get("/")
         assert (response.status_code, response.headers["retry-after"]) == (503, "7")
         assert response.headers["cache-control"] == "no-store"
         assert response.json() == {"error": "temporarily_unavailable", "error_description": "the store is away"}
 
-    async def test_a_refusal_that_nobody_rendered_keeps_its_status(self) -> None:
+    async def test_refusal_without_exception_handler_keeps_its_status(self) -> None:
         response = await asking(ServerErrors(raising(InvalidGrant("spent")))).get("/")
         assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")
 
-    async def test_an_error_after_the_beginning_goes_on_to_the_server(self) -> None:
+    async def test_error_after_the_start_of_the_response_reaches_the_server(self) -> None:
         with pytest.raises(ValueError, match="too late"):
             await asking(ServerErrors(raising(ValueError("too late"), begin=True))).get("/")
 
 
 class TestRequestId:
-    async def test_a_request_has_a_name_of_its_own_from_beginning_to_end(self) -> None:
+    async def test_each_request_has_its_own_id(self) -> None:
         app = FastAPI()
 
         @app.get("/")
@@ -157,21 +159,21 @@ class TestRequestId:
         first, second = [await asking(app).get("/") for _ in range(2)]
         assert first.json() == first.headers["x-request-id"] != second.headers["x-request-id"]
 
-    async def test_a_name_given_by_a_proxy_is_kept(self) -> None:
+    async def test_id_from_a_proxy_is_kept(self) -> None:
         response = await asking(RequestId(echo)).get("/", headers={"X-Request-ID": "from-the-proxy.1"})
         assert response.headers["x-request-id"] == "from-the-proxy.1"
 
     @pytest.mark.parametrize(
         "name", ["", "short", "a" * 129, 'a"quotation', "two words", "ümlaut-ümlaut", "a;b;c;d;e;f"]
     )
-    async def test_a_name_that_would_do_harm_is_replaced(self, name: str) -> None:
+    async def test_malformed_id_is_replaced(self, name: str) -> None:
         response = await asking(RequestId(echo)).get("/", headers=[(b"X-Request-ID", name.encode())])
         assert len(response.headers["x-request-id"]) == 32
 
     @pytest.mark.parametrize(
         ("path", "endpoint"), [("/callback/secret", "/callback/{state}"), ("/secret", "other"), ("/%0asecret", "other")]
     )
-    async def test_a_request_is_one_log_line_without_a_word_of_the_callers(
+    async def test_request_is_one_log_line_without_text_of_the_caller(
         self, caplog: pytest.LogCaptureFixture, path: str, endpoint: str
     ) -> None:
         app = FastAPI()
@@ -189,7 +191,7 @@ class TestRequestId:
         assert line["milliseconds"] >= 0
         assert "secret" not in json.dumps(line)
 
-    async def test_an_error_is_logged_with_the_requests_name(self) -> None:
+    async def test_error_is_logged_with_the_request_id(self) -> None:
         records: list[dict[str, Any]] = []
 
         class Collect(logging.Handler):
@@ -199,13 +201,13 @@ class TestRequestId:
         collect = Collect()
         logging.getLogger("tallystick_service").addHandler(collect)
         try:
-            app = RequestId(ServerErrors(raising(ValueError("a mistake of ours"))))
+            app = RequestId(ServerErrors(raising(ValueError("an unexpected failure"))))
             response = await asking(app).get("/", headers={"X-Request-ID": "12345678"})
         finally:
             logging.getLogger("tallystick_service").removeHandler(collect)
         assert response.headers["x-request-id"] == "12345678"
         assert records[0]["request_id"] == "12345678"
-        assert "a mistake of ours" in records[0]["error"]
+        assert "an unexpected failure" in records[0]["error"]
 
 
 class TestForwardedHeaders:
@@ -213,10 +215,10 @@ class TestForwardedHeaders:
         ("peer", "forwarded", "client"),
         [
             ("10.0.0.1", ["203.0.113.7"], "203.0.113.7"),
-            ("10.0.0.1", ["198.51.100.1, 203.0.113.7"], "203.0.113.7"),  # the left one is only the client's word
+            ("10.0.0.1", ["198.51.100.1, 203.0.113.7"], "203.0.113.7"),  # the left one comes from the client
             ("10.0.0.1", ["198.51.100.1", "203.0.113.7, 10.0.0.2"], "203.0.113.7"),  # two headers are one list
-            ("10.0.0.1", ["10.0.0.3, 10.0.0.2"], "10.0.0.3"),  # all of them are ours
-            ("192.0.2.1", ["203.0.113.7"], "192.0.2.1"),  # a stranger vouches for nothing
+            ("10.0.0.1", ["10.0.0.3, 10.0.0.2"], "10.0.0.3"),  # all are trusted proxies
+            ("192.0.2.1", ["203.0.113.7"], "192.0.2.1"),  # the peer is no trusted proxy
             ("10.0.0.1", [], "10.0.0.1"),
             ("10.0.0.1", ["nonsense"], "10.0.0.1"),
             ("10.0.0.1", ["198.51.100.1, nonsense, 10.0.0.2"], "10.0.0.2"),
@@ -227,20 +229,20 @@ class TestForwardedHeaders:
             ("::ffff:10.0.0.1", ["203.0.113.7"], "203.0.113.7"),
         ],
     )
-    async def test_the_client_is_the_first_from_the_right_that_is_no_proxy_of_ours(
+    async def test_client_is_the_rightmost_address_that_is_no_trusted_proxy(
         self, peer: str, forwarded: list[str], client: str
     ) -> None:
         app = ForwardedHeaders(echo, trusted_proxies=["10.0.0.0/8", "::1"])
         headers = [("X-Forwarded-For", value) for value in forwarded]
         assert (await asking(app, peer=peer).get("/", headers=headers)).headers["x-client"] == client
 
-    async def test_without_proxies_the_header_is_nothing(self) -> None:
+    async def test_header_is_ignored_without_trusted_proxies(self) -> None:
         response = await asking(ForwardedHeaders(echo, trusted_proxies=[])).get(
             "/", headers={"X-Forwarded-For": "1.1.1.1"}
         )
         assert response.headers["x-client"] == "192.0.2.1"
 
-    async def test_no_url_is_built_from_a_header(self) -> None:
+    async def test_other_forwarded_headers_are_ignored(self) -> None:
         app = FastAPI()
 
         @app.get("/")
@@ -251,7 +253,7 @@ class TestForwardedHeaders:
         headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil", "Forwarded": "proto=https;host=evil"}
         assert (await asking(app).get("/", headers=headers)).json() == "http://small/"
 
-    def test_what_is_no_network_stops_the_start(self) -> None:
+    def test_trusted_proxy_that_is_no_network_raises(self) -> None:
         with pytest.raises(ValueError, match="nonsense"):
             ForwardedHeaders(echo, trusted_proxies=["nonsense"])
 

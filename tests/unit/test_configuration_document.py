@@ -1,4 +1,4 @@
-"""docs/configuration.md names every key that a configuration file may have."""
+"""docs/configuration.md names every key of a configuration file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +15,11 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("
 OF_AUTH, _, OF_RESOURCE = DOCUMENT.partition("## The notes API")
 
 ONLY_STANDARD = set(DeclaredUser.model_fields) - {"email", "password", "password_hash", "roles"}
-"""The claims of a user, which the document leaves to OpenID Connect Core §5.1."""
+"""The claims of a user, for which the document refers to OpenID Connect Core §5.1."""
 
 
 def keys(model: type[BaseModel]) -> Iterator[str]:
-    """Of the model and of all the tables in it."""
+    """The keys of the model and of all tables in it."""
     for name, field in model.model_fields.items():
         yield name
         for part in (field.annotation, *get_args(field.annotation)):

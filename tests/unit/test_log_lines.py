@@ -1,4 +1,4 @@
-"""Every line that a service writes to its log is one JSON object, whoever wrote it."""
+"""Every log line of a service is one JSON object, also those of libraries."""
 
 import logging
 import sys
@@ -11,7 +11,7 @@ from tallystick.request_id import own_request_id
 from tests.support.log_lines import logging_as_served
 
 
-def test_a_warning_is_a_line() -> None:
+def test_warning_is_a_json_line() -> None:
     with logging_as_served("INFO") as log:
         warnings.simplefilter("always")
         warnings.warn("deprecated\nand in two lines", DeprecationWarning, stacklevel=1)
@@ -20,7 +20,7 @@ def test_a_warning_is_a_line() -> None:
     assert "deprecated\nand in two lines" in line["message"]
 
 
-def test_uvicorn_and_libraries_speak_in_lines_when_something_is_wrong() -> None:
+def test_warnings_of_uvicorn_and_libraries_are_json_lines() -> None:
     with logging_as_served("DEBUG") as log:
         for name in ("uvicorn", "uvicorn.error", "sqlalchemy.engine", "httpcore"):
             logging.getLogger(name).debug("every header and row")
@@ -28,7 +28,7 @@ def test_uvicorn_and_libraries_speak_in_lines_when_something_is_wrong() -> None:
     assert [(line["level"], line["message"]) for line in log.parsed] == [("error", "cannot")] * 4
 
 
-def test_a_traceback_stands_inside_of_a_line() -> None:
+def test_traceback_is_inside_a_json_line() -> None:
     with logging_as_served("INFO") as log:
         try:
             raise ValueError("two\nlines")
@@ -43,7 +43,7 @@ def test_a_traceback_stands_inside_of_a_line() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_an_error_that_ends_a_thread_is_a_line() -> None:
+def test_uncaught_error_in_a_thread_is_a_json_line() -> None:
     def fail() -> None:
         raise ValueError("a mistake of ours")
 
@@ -55,14 +55,14 @@ def test_an_error_that_ends_a_thread_is_a_line() -> None:
     assert "a mistake of ours" in line["error"]
 
 
-def test_a_line_that_cannot_be_put_together_is_a_line_all_the_same() -> None:
+def test_message_that_cannot_be_formatted_is_a_json_line() -> None:
     with logging_as_served("INFO") as log:
         logging.getLogger("any").error("%d of %d", "one")
         logging.getLogger("any").error("%s", object(), extra={"fields": {"what": object(), "text": "\ud800\n"}})
     assert [line["message"].partition(" at ")[0] for line in log.parsed] == ["%d of %d", "<object object"]
 
 
-def test_a_piece_of_work_has_one_name_in_its_lines() -> None:
+def test_lines_of_one_request_have_its_id() -> None:
     with logging_as_served("INFO") as log:
         with own_request_id() as first:
             logging.getLogger("any").info("within")

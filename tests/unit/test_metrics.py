@@ -1,4 +1,4 @@
-"""Counters, gauges and histograms in memory that several processes share."""
+"""Counters, gauges and histograms in the shared memory of several processes."""
 
 import pytest
 
@@ -11,7 +11,7 @@ COLOURS = ("red", "green", "other")
 
 
 class Service(ServiceMetrics):
-    """A small one, of one process or as one of several."""
+    """A small service with one or several processes."""
 
     def __init__(self, counters: SharedCounters | None = None) -> None:
         super().__init__(counters, service="small", version="1", endpoints=["/", "/things/{thing_id}"])
@@ -26,12 +26,12 @@ class Service(ServiceMetrics):
 
 
 def process(counters: SharedCounters, number: int) -> Service:
-    """What the process with this number makes; here it is one and the same."""
+    """The service as the process with this number creates it. The tests use one process."""
     counters.attach(number)
     return Service(counters)
 
 
-def test_a_counter_counts_by_its_labels() -> None:
+def test_counter_counts_for_each_label_value() -> None:
     service = Service()
     service.seen.inc("red")
     service.seen.inc("red", by=2)
@@ -39,7 +39,7 @@ def test_a_counter_counts_by_its_labels() -> None:
     assert service.numbers['small_seen_total{colour="green"}'] == 0
 
 
-def test_no_stranger_can_make_a_series() -> None:
+def test_undeclared_label_value_creates_no_series() -> None:
     service = Service()
     before = service.numbers
     for number in range(100):
@@ -49,7 +49,7 @@ def test_no_stranger_can_make_a_series() -> None:
     assert after['small_seen_total{colour="other"}'] == 100
 
 
-def test_a_value_declared_twice_is_one() -> None:
+def test_label_value_declared_twice_is_one_series() -> None:
     service = Service()
     paths = service.metrics.counter("small_paths_total", "Paths.", path=("/", "/", "/two"), method=("GET", "POST"))
     paths.inc("/two", "POST")
@@ -57,12 +57,12 @@ def test_a_value_declared_twice_is_one() -> None:
     assert risen == {'small_paths_total{method="POST",path="/two"}'}
 
 
-def test_a_label_without_other_takes_only_what_is_declared() -> None:
+def test_label_without_other_refuses_undeclared_values() -> None:
     with pytest.raises(KeyError):
         Metrics().counter("small_total", "Small.", colour=("red",)).inc("blue")
 
 
-def test_a_bucket_holds_what_is_up_to_its_end() -> None:
+def test_bucket_includes_its_upper_bound() -> None:
     service = Service()
     for seconds in (0.05, 0.1, 0.5, 3):
         service.took.observe(seconds)
@@ -71,7 +71,7 @@ def test_a_bucket_holds_what_is_up_to_its_end() -> None:
     assert (numbers["small_took_seconds_count"], numbers["small_took_seconds_sum"]) == (4, 3.65)
 
 
-def test_a_gauge_that_was_never_set_is_not_shown() -> None:
+def test_gauge_that_was_never_set_is_not_shown() -> None:
     service = Service()
     assert "small_depth" not in service.numbers
     service.depth.set(0)
@@ -80,7 +80,7 @@ def test_a_gauge_that_was_never_set_is_not_shown() -> None:
     assert "small_depth" not in service.numbers
 
 
-def test_one_gauge_that_cannot_be_set_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_collector_hides_no_other_gauge(caplog: pytest.LogCaptureFixture) -> None:
     service = Service()
 
     def broken() -> None:
@@ -92,7 +92,7 @@ def test_one_gauge_that_cannot_be_set_hides_no_other(caplog: pytest.LogCaptureFi
     assert "a gauge could not be set" in caplog.text
 
 
-def test_several_processes_are_one_service() -> None:
+def test_metrics_of_several_processes_are_combined() -> None:
     counters = SharedCounters(2)
     one, two = process(counters, 0), process(counters, 1)
     for service, depth in ((one, 3), (two, 4)):
@@ -108,7 +108,7 @@ def test_several_processes_are_one_service() -> None:
         assert numbers["tallystick_processes"] == 2
 
 
-def test_the_dead_have_counted_but_are_nothing_any_more() -> None:
+def test_exited_process_keeps_its_counters_and_loses_its_gauges() -> None:
     counters = SharedCounters(2)
     one, two = process(counters, 0), process(counters, 1)
     one.seen.inc("red")
@@ -120,7 +120,7 @@ def test_the_dead_have_counted_but_are_nothing_any_more() -> None:
     assert one.numbers["tallystick_processes"] == 1
 
 
-def test_a_replacement_goes_on_counting_and_begins_anew_with_being() -> None:
+def test_replacement_continues_the_counters_and_resets_the_gauges() -> None:
     counters = SharedCounters(2)
     one, two = process(counters, 0), process(counters, 1)
     two.seen.inc("red")
@@ -133,13 +133,13 @@ def test_a_replacement_goes_on_counting_and_begins_anew_with_being() -> None:
     assert one.numbers["tallystick_processes"] == 2
 
 
-def test_more_series_than_cells_are_a_mistake_that_shows_at_once() -> None:
+def test_more_series_than_cells_raise() -> None:
     metrics = Metrics()
     with pytest.raises(ValueError, match="more series than cells"):
         metrics.counter("small_total", "Small.", number=[str(number) for number in range(CELLS_PER_PROCESS)])
 
 
-def test_a_request_is_counted_by_its_endpoint_and_never_by_its_path() -> None:
+def test_request_is_counted_by_its_path_template() -> None:
     service = Service()
     before = service.numbers.keys()
 

@@ -1,4 +1,4 @@
-"""docs/operation.md names every metric, with its labels, and none that is not there."""
+"""docs/operation.md names every metric with its labels, and no other."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ SERVICES = {
 
 
 def documented(section: str) -> dict[str, list[str]]:
-    """The metrics of a section's table, each with its labels."""
+    """The metrics in the table of a section, with their labels."""
     text = OPERATION.partition(f"### {section}\n")[2].partition("\n##")[0]
     rows = re.findall(r"^\| `(tallystick_\w+)` \| ([\w, ]*?) ?\|", text, flags=re.M)
     return {name: labels.split(", ") if labels else [] for name, labels in rows}
@@ -32,22 +32,22 @@ def existing(service: ServiceMetrics) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("section", SERVICES)
-def test_the_document_names_every_metric_and_no_other(section: str) -> None:
+def test_document_names_every_metric_and_no_other(section: str) -> None:
     assert documented("Both services") | documented(section) == existing(SERVICES[section])
 
 
-def test_what_is_in_both_is_said_once() -> None:
+def test_metrics_of_both_services_are_documented_once() -> None:
     both = existing(ServiceMetrics(SharedCounters(), service="small", version="1", endpoints=["/"]))
     assert documented("Both services") == both
 
 
-def test_alerts_and_texts_speak_of_metrics_that_exist() -> None:
+def test_alerts_and_texts_name_existing_metrics() -> None:
     known = {name for service in SERVICES.values() for name in existing(service)}
     mentioned = set(re.findall(r"tallystick_\w+(?=[^\w…]|$)", OPERATION)) - {"tallystick_process_"}
     assert mentioned <= known
 
 
-def test_the_document_names_every_verdict() -> None:
+def test_document_names_every_verdict() -> None:
     section = OPERATION.partition("The verdicts: ")[2].partition(". ")[0]
     assert re.findall(r"`(\w+)`", section) == [
         "accepted",

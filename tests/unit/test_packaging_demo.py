@@ -1,4 +1,4 @@
-"""What `make run` promises, with small servers in place of ours: one line for every way it cannot go on."""
+"""`make run`, with small servers in place of the services: each failure is reported with one line."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What `make front` prepares for a run of the conformance suite, without starting anything."""
+"""The files that `make front` creates for a run of the conformance suite."""
 
 import json
 import ssl
@@ -65,7 +65,7 @@ def test_only_one_client_receives_back_channel_logout(files: FrontFiles) -> None
 def test_user_has_every_standard_claim(files: FrontFiles) -> None:
     (user,) = settings_of(files).user
     standard = type(user).model_fields.keys() - {"password", "password_hash", "roles"}
-    assert len(standard) == 18  # of the twenty of OpenID Connect Core §5.1; sub and updated_at are the store's
+    assert len(standard) == 18  # of the twenty of OpenID Connect Core §5.1; the store adds sub and updated_at
     assert {"email", *user.claims} == standard
 
 

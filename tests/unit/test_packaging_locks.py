@@ -1,4 +1,4 @@
-"""The lock files: `make run` installs a part of what `make install` does, without the tools of the tests."""
+"""The lock files: `make run` installs a part of what `make install` installs, without the test tools."""
 
 import re
 import tomllib
@@ -11,7 +11,7 @@ LOCKS = ("requirements.lock", "requirements-demo.lock", "deploy/setup/requiremen
 
 
 def pins(lock: str) -> dict[str, str]:
-    """By the name of a package: version, environment marker and hashes, as the file writes them."""
+    """Version, environment marker and hashes as in the file, by package name."""
     text = re.sub(r"^ *#.*\n", "", (ROOT / lock).read_text(), flags=re.MULTILINE)
     entries = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
     return {re.split(r"[=\[]", entry)[0]: entry.strip() for entry in entries}

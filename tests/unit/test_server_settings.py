@@ -1,4 +1,4 @@
-"""Settings: a file, the environment over it, and one line for a mistake."""
+"""Settings from a file and the environment, and one line for an error."""
 
 import json
 from pathlib import Path
@@ -56,7 +56,7 @@ def read(file: Path, text: str, **environment: str) -> Settings:
     return read_settings(Settings, file, env_prefix="AUTH_", environment=environment)
 
 
-def test_the_file_is_read(file: Path) -> None:
+def test_settings_are_read_from_the_file(file: Path) -> None:
     text = (
         GOOD
         + 'trusted_proxies = ["10.0.0.0/8"]\n[lifetimes]\ncode = 30\n[[api]]\naudience = "a"\nscopes = { x = "X" }\n'
@@ -67,7 +67,7 @@ def test_the_file_is_read(file: Path) -> None:
     assert settings.trusted_proxies == ["10.0.0.0/8"]
 
 
-def test_the_environment_overrides_every_key(file: Path) -> None:
+def test_environment_overrides_every_key(file: Path) -> None:
     settings = read(
         file,
         GOOD + "[lifetimes]\ncode = 30\n",
@@ -83,11 +83,11 @@ def test_the_environment_overrides_every_key(file: Path) -> None:
     assert settings.issuer == "https://other.example.com"
     assert settings.lifetimes == Lifetimes(access_token=60, code=30)
     assert (settings.require_pkce, settings.trusted_proxies, settings.mode) == (False, ["::1"], "token")
-    assert settings.master_key == "12345"  # text stays text where the field takes text
+    assert settings.master_key == "12345"  # a text field takes the text literally
     assert settings.api == [Api(audience="b")]
 
 
-def test_a_whole_table_may_come_from_the_environment(file: Path) -> None:
+def test_table_can_come_from_the_environment(file: Path) -> None:
     assert read(file, GOOD, AUTH_LIFETIMES='{"code": 10}').lifetimes == Lifetimes(code=10)
 
 
@@ -105,7 +105,7 @@ def test_a_whole_table_may_come_from_the_environment(file: Path) -> None:
         ("issuer = 1\nissuer = 2", "is not TOML"),
     ],
 )
-def test_a_mistake_is_one_line_that_names_the_key(file: Path, text: str, line: str) -> None:
+def test_error_is_one_line_that_names_the_key(file: Path, text: str, line: str) -> None:
     with pytest.raises(Misconfigured) as mistake:
         read(file, text)
     assert line in str(mistake.value)
@@ -121,18 +121,18 @@ def test_a_mistake_is_one_line_that_names_the_key(file: Path, text: str, line: s
         ("AUTH_LIFETIMES__NONSENSE", "AUTH_LIFETIMES__NONSENSE names no setting"),
     ],
 )
-def test_a_slip_in_the_environment_stops_the_start(file: Path, variable: str, line: str) -> None:
+def test_misspelled_variable_is_refused(file: Path, variable: str, line: str) -> None:
     with pytest.raises(Misconfigured, match=line.replace("?", r"\?")):
         read(file, GOOD, **{variable: "x"})
 
 
-def test_a_value_of_the_wrong_kind_names_its_variable(file: Path) -> None:
+def test_invalid_value_is_reported_with_its_variable(file: Path) -> None:
     with pytest.raises(Misconfigured, match=r"^AUTH_LIFETIMES__CODE: "):
         read(file, GOOD, AUTH_LIFETIMES__CODE="soon")
 
 
-def test_variables_that_others_make_up_are_left_alone(file: Path) -> None:
-    """A container platform describes a service named `auth` like this; a client's secret is named by the file."""
+def test_unrelated_variables_are_ignored(file: Path) -> None:
+    """A container platform sets such variables for a service named `auth`. The file names the variable of a secret."""
     read(
         file,
         GOOD + 'master_key = "env:AUTH_MASTER_KEYS"\n',
@@ -143,7 +143,7 @@ def test_variables_that_others_make_up_are_left_alone(file: Path) -> None:
     )
 
 
-def test_no_mistake_shows_a_secret(file: Path) -> None:
+def test_no_error_shows_a_secret(file: Path) -> None:
     secret = "correct horse battery staple"
     for text, environment in (
         (f'issuer = "{secret}"', {}),
@@ -158,18 +158,18 @@ def test_no_mistake_shows_a_secret(file: Path) -> None:
         assert secret not in str(mistake.value)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"nowhere\.toml cannot be read: No such file"):
         read_settings(Settings, tmp_path / "nowhere.toml", env_prefix="AUTH_")
 
 
-def test_a_file_that_is_no_text_is_named(file: Path) -> None:
+def test_file_that_is_not_utf_8_is_named(file: Path) -> None:
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(Misconfigured, match="is not UTF-8 text"):
         read_settings(Settings, file, env_prefix="AUTH_")
 
 
-def test_a_secret_stands_for_itself_or_for_what_it_points_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secret_is_literal_or_read_from_a_variable_or_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THE_SECRET", "from the environment")
     (tmp_path / "secret").write_text(" from a file \n")
     assert resolve_secret("itself") == "itself"
@@ -181,15 +181,13 @@ def test_a_secret_stands_for_itself_or_for_what_it_points_to(tmp_path: Path, mon
     ("value", "line"),
     [("", "empty"), ("env:NO_SUCH_SECRET", "NO_SUCH_SECRET is missing"), ("file:/nowhere", "/nowhere cannot be read")],
 )
-def test_a_secret_that_is_missing_is_named(value: str, line: str) -> None:
+def test_missing_secret_is_named(value: str, line: str) -> None:
     with pytest.raises(Misconfigured, match=line):
         resolve_secret(value)
 
 
 @pytest.mark.parametrize("mistake", [Misconfigured("the key\n is missing"), StoreUnavailable("the store is away")])
-def test_a_mistake_ends_a_command_with_one_line_and_status_2(
-    mistake: Exception, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_misconfiguration_is_one_line_and_status_2(mistake: Exception, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as leaving, exit_on_misconfiguration("auth_service"):
         raise mistake
     assert leaving.value.code == 2

@@ -1,4 +1,4 @@
-"""What an operator's terminal is given to print."""
+"""Text for an operator's terminal."""
 
 import pytest
 
@@ -20,5 +20,5 @@ from tallystick_service.settings import printable
         ("", ""),
     ],
 )
-def test_what_a_terminal_would_obey_or_hide_is_escaped(text: str, shown: str) -> None:
+def test_characters_that_a_terminal_interprets_or_hides_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
