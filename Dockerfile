@@ -1,14 +1,14 @@
-# One image for both services; which of them runs is the first argument:
+# One image for both services. The first argument selects the service:
 #     docker run … tallystick auth_service serve --config /etc/tallystick/auth.toml --host 0.0.0.0
-# The base is anything like Debian with Python ≥ 3.11 and its venv.
+# The base image is similar to Debian, with Python ≥ 3.11 and venv.
 ARG BASE_IMAGE=python:3.13-slim
 
 FROM ${BASE_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
 RUN python3 -m venv pip && python3 -m venv --without-pip /opt/tallystick
-# All that is locked is fetched, and checked against its hash. Afterwards pip looks nowhere else, and takes from it what
-# the services need; the development tools stay behind in this stage.
+# Every locked package is downloaded and checked against its hash. Then pip installs from these files only, and only what
+# the services need. The development tools remain in this stage.
 COPY requirements.lock ./
 RUN pip/bin/pip download --require-hashes --only-binary :all: -r requirements.lock --dest wheels
 COPY pyproject.toml README.md ./
@@ -20,7 +20,7 @@ RUN pip/bin/pip --python /opt/tallystick install --no-index --find-links wheels 
 FROM ${BASE_IMAGE}
 ENV PATH=/opt/tallystick/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 COPY --from=build /opt/tallystick /opt/tallystick
-# For what a service keeps beside its database: SQLite files, the API's last known keys. Mount a volume there.
+# For SQLite files and the API's last known keys. Mount a volume there.
 RUN install -d -o 10001 -g 10001 -m 0700 /srv/var
 WORKDIR /srv
 USER 10001:10001

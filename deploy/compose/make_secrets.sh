@@ -1,6 +1,6 @@
 #!/bin/sh
-# Secrets and a development certificate for docker compose, in var/compose/. What is there already is kept.
-# The folder is closed to everyone else; the files in it are not, because the containers read them as other users.
+# Secrets and a development certificate for docker compose, in var/compose/. Existing files are kept.
+# Only the owner can enter the folder. The files in it are readable, because the containers read them as other users.
 set -eu
 cd "$(dirname "$0")/../.."
 folder=var/compose
@@ -17,7 +17,7 @@ random() {
     openssl rand -base64 32 | tr '+/' '-_' | tr -d '=\n'
 }
 
-# keep NAME: what arrives on stdin becomes the file NAME, unless there is one.
+# keep NAME: write stdin to the file NAME, unless it exists.
 keep() {
     if [ -s "$1" ]; then
         cat >/dev/null
@@ -34,7 +34,7 @@ echo "postgresql://auth:$(cat auth_db_password)@auth-db/auth" | keep auth_databa
 echo "postgresql://notes:$(cat notes_db_password)@notes-db/notes" | keep notes_database_url
 
 if [ ! -s tls_certificate ]; then
-    # All that a strict reader wants of certificates (RFC 5280); Python is one since 3.13.
+    # Everything that strict verification needs (RFC 5280); Python verifies strictly since 3.13.
     cat >openssl.cnf <<'END'
 [req]
 distinguished_name = name
@@ -61,7 +61,7 @@ END
         -extfile openssl.cnf -extensions server -days 825 -out certificate 2>/dev/null
     chmod 644 tls_key
     mv certificate tls_certificate
-    # Nobody can sign anything else with it.
+    # The key of the authority is deleted, so it cannot sign another certificate.
     rm -f openssl.cnf request authority_key
 fi
 echo "secrets: in $folder; to trust the certificate in a browser, import $folder/development_ca"
