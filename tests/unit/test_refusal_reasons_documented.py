@@ -11,7 +11,7 @@ OPERATION = Path(__file__).parents[2] / "docs/operation.md"
 
 def test_every_reason_is_documented() -> None:
     text = OPERATION.read_text("utf-8")
-    table = text[text.index("| reason | what it means") :].partition("\n\n")[0]
+    table = text[text.index("| reason | meaning") :].partition("\n\n")[0]
     first_cells = "\n".join(line.split("|")[1] for line in table.splitlines())
     assert set(re.findall(r"`(\w+)`", first_cells)) == REASONS
 
