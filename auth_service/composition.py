@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
 
 import httpx
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI
 
 from auth_service.authentication.clients.client_keys import ClientKeys
 from auth_service.authentication.clients.methods import ClientAuthentication
@@ -85,14 +84,6 @@ def provider_of(app: FastAPI) -> Provider:
     """The parts that `lifespan` has built for this app."""
     provider: Provider = app.state.provider
     return provider
-
-
-async def _provider_of_request(request: Request) -> Provider:
-    return provider_of(request.app)
-
-
-Provided = Annotated[Provider, Depends(_provider_of_request)]
-"""For endpoints that do not name their parts yet (endpoints/dependencies.py)."""
 
 
 def lifespan(

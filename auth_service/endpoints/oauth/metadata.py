@@ -1,13 +1,14 @@
 """The server metadata of RFC 8414 and OpenID Connect Discovery 1.0, which are one document."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
 from auth_service.authorization.request import PROMPTS, RESPONSE_MODES
-from auth_service.composition import Provided
+from auth_service.endpoints.dependencies import IssuerUrl, RegistrationsDep, RegistryDep
 from auth_service.grants import GRANTS
 from auth_service.http.json_response import json_response
+from auth_service.http.raw_route import RawRoute
 from auth_service.http.route_traits import ANY_ORIGIN
 from auth_service.vocabulary.acr import ACR_VALUES
 from auth_service.vocabulary.algorithms import SIGNING_ALGS
@@ -15,34 +16,37 @@ from auth_service.vocabulary.auth_methods import AUTH_METHODS, CONFIDENTIAL_METH
 from auth_service.vocabulary.scopes import OIDC_SCOPES, SCOPE_CLAIMS
 from tallystick.jwt import CLIENT_ASSERTION
 
-router = APIRouter(tags=["Metadata"])
+router = APIRouter(tags=["Metadata"], route_class=RawRoute)
 
 AUTHENTICATED = ("token", "revocation", "introspection")
 ASSERTION_ALGORITHMS = sorted(CLIENT_ASSERTION.algorithms)
 
 
+async def _metadata(issuer: IssuerUrl, registry: RegistryDep, registrations: RegistrationsDep) -> Response:
+    apis = await registry.cached_apis()  # an API that verifies tokens may ask without the store
+    document = metadata_document(
+        issuer,
+        scopes=sorted({*OIDC_SCOPES, *apis.owner}),
+        offers_registration=registrations.is_offered,
+    )
+    return json_response(document, headers={"Cache-Control": "public, max-age=60"})
+
+
+MetadataResponse = Annotated[Response, Depends(_metadata)]
+
+
 @router.get("/.well-known/openid-configuration", response_class=Response)
 @ANY_ORIGIN
-async def openid_configuration(provider: Provided) -> Response:
+async def openid_configuration(response: MetadataResponse) -> Response:
     """OpenID Connect Discovery 1.0 §4."""
-    return await _metadata(provider)
+    return response
 
 
 @router.get("/.well-known/oauth-authorization-server", response_class=Response)
 @ANY_ORIGIN
-async def oauth_authorization_server(provider: Provided) -> Response:
+async def oauth_authorization_server(response: MetadataResponse) -> Response:
     """RFC 8414 §3: the same document, for clients without OpenID Connect."""
-    return await _metadata(provider)
-
-
-async def _metadata(provider: Provided) -> Response:
-    apis = await provider.registry.cached_apis()  # an API that verifies tokens may ask without the store
-    document = metadata_document(
-        provider.issuer,
-        scopes=sorted({*OIDC_SCOPES, *apis.owner}),
-        offers_registration=provider.registrations.is_offered,
-    )
-    return json_response(document, headers={"Cache-Control": "public, max-age=60"})
+    return response
 
 
 def metadata_document(issuer: str, *, scopes: list[str], offers_registration: bool) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from auth_service.composition import Provided
+from auth_service.endpoints.dependencies import MetricsDep, RegistrationsDep
 from auth_service.http.json_response import json_response
 from auth_service.http.openapi import error_responses, json_body
 from auth_service.http.peer_address import peer_address
@@ -26,10 +26,9 @@ _BODY = json_body("client metadata (RFC 7591 §2)")
     openapi_extra=_BODY,
 )
 @REGISTRATION
-async def register(request: Request, provider: Provided) -> Response:
+async def register(request: Request, registrations: RegistrationsDep) -> Response:
     """Register a client. Depending on the configuration, the initial access token is required or optional. The operator
     vouches for a client that is registered with it."""
-    registrations = provider.registrations
     if not registrations.is_offered:
         raise RegistrationClosed("clients cannot register themselves here: the setting [registration] mode is off")
     address = peer_address(request)
@@ -51,10 +50,10 @@ async def register(request: Request, provider: Provided) -> Response:
 
 @router.get("/register/{client_id}", response_class=Response, responses=error_responses(400, 401, 429, 503))
 @REGISTRATION
-async def read(client_id: str, request: Request, provider: Provided) -> Response:
+async def read(client_id: str, request: Request, registrations: RegistrationsDep) -> Response:
     """Return the registration to the client, which sends its registration access token."""
     token = bearer_token(request.headers.getlist("authorization"))
-    return json_response(await provider.registrations.read(client_id, token, address=peer_address(request)))
+    return json_response(await registrations.read(client_id, token, address=peer_address(request)))
 
 
 @router.put(
@@ -64,11 +63,11 @@ async def read(client_id: str, request: Request, provider: Provided) -> Response
     openapi_extra=_BODY,
 )
 @REGISTRATION
-async def replace(client_id: str, request: Request, provider: Provided) -> Response:
+async def replace(client_id: str, request: Request, registrations: RegistrationsDep) -> Response:
     """Replace all of the registered metadata."""
     token = bearer_token(request.headers.getlist("authorization"))
     return json_response(
-        await provider.registrations.replace(client_id, token, await _metadata(request), address=peer_address(request))
+        await registrations.replace(client_id, token, await _metadata(request), address=peer_address(request))
     )
 
 
@@ -76,11 +75,11 @@ async def replace(client_id: str, request: Request, provider: Provided) -> Respo
     "/register/{client_id}", status_code=204, response_class=Response, responses=error_responses(400, 401, 429, 503)
 )
 @REGISTRATION
-async def remove(client_id: str, request: Request, provider: Provided) -> Response:
+async def remove(client_id: str, request: Request, registrations: RegistrationsDep, metrics: MetricsDep) -> Response:
     """Delete the registration with all of the client's tokens and consents."""
     token = bearer_token(request.headers.getlist("authorization"))
-    await provider.registrations.remove(client_id, token, address=peer_address(request))
-    provider.metrics.revocations.inc("registration_deleted")
+    await registrations.remove(client_id, token, address=peer_address(request))
+    metrics.revocations.inc("registration_deleted")
     return Response(status_code=204, headers={"Cache-Control": "no-store"})
 
 
