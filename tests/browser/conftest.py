@@ -1,4 +1,4 @@
-"""A real Chromium, the processes that `make run` starts, and for each test a browser and a person of its own."""
+"""A real Chromium and the processes that `make run` starts. Each test has its own browser and its own user."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -9,7 +9,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page
 
 from deploy.local.client_secrets import Account
-from tests.browser.watch import Watch
+from tests.browser.monitor import BrowserMonitor
 from tests.support.chromium import PATIENCE_MS, chromium
 from tests.support.demo import Demo, running_demo
 
@@ -22,21 +22,23 @@ OpenBrowser = Callable[..., Awaitable[BrowserContext]]
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """With access tokens so short that the apps rotate their refresh token at each request: nobody has to wait."""
+    """Its access tokens are so short-lived that the apps rotate their refresh token with each request."""
     with running_demo(tmp_path_factory.mktemp("demo"), AUTH_LIFETIMES__ACCESS_TOKEN="45") as running:
         yield running
 
 
 @pytest.fixture
-def watch(demo: Demo) -> Watch:
-    return Watch(demo.origins)
+def monitor(demo: Demo) -> BrowserMonitor:
+    return BrowserMonitor(demo.origins)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def open_browser(chromium: Browser, watch: Watch, request: pytest.FixtureRequest) -> AsyncIterator[OpenBrowser]:
-    """Makes a browser that knows nothing; the options are those of Playwright's `new_context`.
+async def open_browser(
+    chromium: Browser, monitor: BrowserMonitor, request: pytest.FixtureRequest
+) -> AsyncIterator[OpenBrowser]:
+    """Opens a browser without cookies; the options are those of Playwright's `new_context`.
 
-    In the end nothing may have been complained about in any of them. Of a test that failed, pictures are kept.
+    At the end, the monitor fails the test for any complaint of a browser. A failed test leaves screenshots.
     """
     failed_before = request.session.testsfailed
     async with AsyncExitStack() as stack:
@@ -46,15 +48,15 @@ async def open_browser(chromium: Browser, watch: Watch, request: pytest.FixtureR
             context: BrowserContext = await chromium.new_context(**options)  # type: ignore[arg-type]
             context.set_default_timeout(PATIENCE_MS)
             stack.push_async_callback(context.close)
-            watch.listen(context)
+            monitor.listen(context)
             opened.append(context)
             return context
 
         yield open_browser
         if request.session.testsfailed > failed_before:
             for number, page in enumerate(page for context in opened for page in context.pages):
-                await keep_picture(page, f"{request.node.name}-{number}", folder="failed")
-    watch.judge()
+                await save_screenshot(page, f"{request.node.name}-{number}", folder="failed")
+    monitor.check()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -72,6 +74,6 @@ async def person(demo: Demo) -> Account:
     return await demo.add_person()
 
 
-async def keep_picture(page: Page, name: str, *, folder: str) -> None:
-    """A screenshot among the artefacts of this run."""
+async def save_screenshot(page: Page, name: str, *, folder: str) -> None:
+    """A screenshot in the artifacts of this run."""
     await page.screenshot(path=ARTIFACTS / folder / f"{name}.png", full_page=True)

@@ -1,4 +1,4 @@
-"""What people do with the demo, step by step, as one would tell it."""
+"""What users do with the demo, step by step."""
 
 import re
 
@@ -8,21 +8,21 @@ from deploy.local.client_secrets import Account
 
 
 async def go_to_sign_in(page: Page, app: str) -> None:
-    """From an app's first page to the login page."""
+    """From an app's start page to the login page."""
     await page.goto(app)
     await page.click("#sign-in")
     await expect(page).to_have_title("Sign in")
 
 
 async def fill_in(page: Page, person: Account) -> None:
-    """The login page, up to its button."""
+    """Fill in the login page and press its button."""
     await page.fill("[name=username]", person.email)
     await page.fill("[name=password]", person.password)
     await page.click("#sign-in")
 
 
 async def sign_in(page: Page, app: str, person: Account) -> None:
-    """Into an app, in a browser in which nobody has signed in."""
+    """Sign in to an app, in a browser without a login."""
     await go_to_sign_in(page, app)
     await fill_in(page, person)
     await expect_signed_in(page, app, person)
@@ -47,7 +47,7 @@ async def add_note(page: Page, title: str, body: str = "") -> None:
 
 
 async def ask_to_delete_all(page: Page) -> None:
-    """From an app's first page to the question, and to its answer."""
+    """From an app's start page through the question to the deletion."""
     await page.click("#delete-all-notes")
     await expect(page.get_by_role("heading", name="Delete all notes?")).to_be_visible()
     await page.click("#delete-all-for-good")

@@ -1,4 +1,4 @@
-"""axe-core (npm) on the docs pages and on the auth service's own pages."""
+"""axe-core (npm) checks the docs pages and the auth service's pages."""
 
 from collections.abc import Collection
 
@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from deploy.local.client_secrets import Account
-from tests.browser.conftest import OpenBrowser, keep_picture
+from tests.browser.conftest import OpenBrowser, save_screenshot
 from tests.browser.steps import fill_in
 from tests.support.demo import Demo
 from tests.support.front import NODE
@@ -15,13 +15,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 AXE = NODE / "node_modules" / "axe-core" / "axe.min.js"
 
-SWAGGER_UI_BREAKS = {
+SWAGGER_UI_VIOLATIONS = {
     "heading-order",  # its title is an h1, its groups of operations are h3
     "landmark-unique",  # each table of responses is a region without a name
     "nested-interactive",  # the row that opens an operation has a button inside
 }
-"""Rules that depend on Swagger UI's elements, which a stylesheet cannot change."""
-ITS_DIALOG_BREAKS = {
+"""Rules that Swagger UI's elements violate. A stylesheet cannot change that."""
+SWAGGER_UI_DIALOG_VIOLATIONS = {
     "button-name",  # the button that closes it is an image without a text
     "label-content-name-mismatch",  # "Authorize" is labelled "Apply given OAuth2 credentials"
 }
@@ -38,7 +38,7 @@ async ({disabled}) => {
 
 
 class Checker:
-    """Collects the violations of each page that it looks at."""
+    """Collects the violations on the pages that it checks."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -51,7 +51,7 @@ class Checker:
 
 
 async def open_every_operation(page: Page) -> None:
-    """Unfold each operation, and make the first one ready to be tried out."""
+    """Unfold each operation, and press *Try it out* in the first one."""
     await page.evaluate("document.querySelectorAll('.opblock-summary-control').forEach((button) => button.click())")
     await expect(page.locator(".opblock:not(.is-open)")).to_have_count(0)
     await page.locator(".try-out__btn").first.click()
@@ -60,7 +60,7 @@ async def open_every_operation(page: Page) -> None:
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 @pytest.mark.parametrize("service", ["auth", "api"])
-async def test_axe_finds_no_violation_on_a_docs_page_that_our_stylesheet_can_fix(
+async def test_a_docs_page_has_no_violation_that_a_stylesheet_can_fix(
     service: str, color_scheme: str, open_browser: OpenBrowser, demo: Demo
 ) -> None:
     browser = await open_browser(
@@ -70,20 +70,20 @@ async def test_axe_finds_no_violation_on_a_docs_page_that_our_stylesheet_can_fix
     checker = Checker(page)
     await page.goto(f"{getattr(demo, service)}/docs")
     await expect(page.locator(".opblock").first).to_be_visible()
-    await checker.check("closed", SWAGGER_UI_BREAKS)
+    await checker.check("closed", SWAGGER_UI_VIOLATIONS)
     await open_every_operation(page)
-    await checker.check("open", SWAGGER_UI_BREAKS)
-    await keep_picture(page, f"docs-{service}-open-{color_scheme}", folder="docs")
+    await checker.check("open", SWAGGER_UI_VIOLATIONS)
+    await save_screenshot(page, f"docs-{service}-open-{color_scheme}", folder="docs")
     if service == "api":
         await page.click("button.authorize.unlocked >> nth=0")
         await expect(page.locator(".modal-ux")).to_be_visible()
-        await checker.check("authorize", SWAGGER_UI_BREAKS | ITS_DIALOG_BREAKS)
+        await checker.check("authorize", SWAGGER_UI_VIOLATIONS | SWAGGER_UI_DIALOG_VIOLATIONS)
         await page.screenshot(path=f"artifacts/browser/docs/docs-{service}-authorize-{color_scheme}.png")
     assert not checker.violations, "\n".join(checker.violations)
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
-async def test_axe_finds_no_violation_on_the_auth_services_pages(
+async def test_the_auth_services_pages_have_no_violation(
     color_scheme: str, open_browser: OpenBrowser, demo: Demo, person: Account
 ) -> None:
     page = await (await open_browser(color_scheme=color_scheme)).new_page()

@@ -1,4 +1,4 @@
-"""The auth service is away: whoever holds a live token goes on, even across a restart of the API."""
+"""While the auth service is down, valid tokens still work, also after a restart of the API."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ AUTH_SERVICE, NOTES_API = "auth service", "notes API"
 
 
 class Servers:
-    """Those of the demo one by one, so that one can be away while the others work."""
+    """The servers of the demo, which a test can stop and start one by one."""
 
     def __init__(self, files: DemoFiles, stack: ExitStack) -> None:
         self._servers = {server.name: server for server in demo_servers(files)}
@@ -32,7 +32,7 @@ class Servers:
         self._stack = stack
 
     async def start(self, *names: str) -> None:
-        """All of them when none is named; returns when they answer."""
+        """Start the named servers, or all of them, and wait until they answer."""
         started = [self._servers[name] for name in names or self._servers]
         for server in started:
             self._processes[server.name] = self._launch(server)
@@ -60,7 +60,7 @@ class Servers:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """One of this file's own, with access tokens that live as long as anywhere."""
+    """A demo for this module only, with the default lifetime of access tokens."""
     files = DemoFiles(free_ports(4), tmp_path_factory.mktemp("servers") / "var")
     files.prepare()
     return Demo(files)
@@ -74,21 +74,21 @@ async def servers(demo: Demo) -> AsyncIterator[Servers]:
         yield servers
 
 
-async def test_apps_and_api_go_on_with_live_tokens_and_the_login_survives(
+async def test_apps_and_api_work_with_valid_tokens_and_the_login_survives(
     servers: Servers, page: Page, demo: Demo, person: Account
 ) -> None:
     await sign_in(page, demo.one, person)
     await add_note(page, "Before")
     async with servers.without(AUTH_SERVICE):
-        await add_note(page, "While it is away")
+        await add_note(page, "While it is down")
         servers.stop(NOTES_API)
         await page.reload()
         await expect(page.get_by_role("status")).to_contain_text("The notes service does not answer")
         await servers.start(NOTES_API)
         await page.reload()
-        await add_note(page, "While it is away, and the API was restarted")
+        await add_note(page, "After a restart of the API")
         await expect(page.locator(".entry h2")).to_have_text(
-            ["While it is away, and the API was restarted", "While it is away", "Before"]
+            ["After a restart of the API", "While it is down", "Before"]
         )
     await page.goto(demo.two)
     await expect_signed_in(page, demo.two, person)

@@ -1,4 +1,4 @@
-"""The docs pages: *Authorize* signs in by code and PKCE, and *Execute* calls the API, in a real browser."""
+"""The docs pages: *Authorize* signs in with code and PKCE, and *Execute* calls the API."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import BrowserContext, Locator, Page, expect
 
 from deploy.local.client_secrets import Account
-from tests.browser.conftest import OpenBrowser, keep_picture
+from tests.browser.conftest import OpenBrowser, save_screenshot
 from tests.browser.steps import fill_in
 from tests.support.demo import Demo
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def press_authorize(browser: BrowserContext, page: Page) -> Page:
-    """From the docs page to the window that opens: the login page."""
+    """Press *Authorize* and return the new window with the login page."""
     await page.click("button.authorize.unlocked >> nth=0")
     async with browser.expect_page() as opened:
         await page.click(".auth-btn-wrapper button.authorize")
@@ -31,7 +31,7 @@ async def authorize(browser: BrowserContext, page: Page, person: Account) -> Non
 
 
 async def execute(operation: Locator, body: dict[str, str] | None = None) -> str:
-    """Open an operation, try it out, and return the body of its answer."""
+    """Open an operation, execute it, and return the body of the response."""
     await operation.locator(".opblock-summary-control").click()
     await operation.get_by_role("button", name="Try it out").click()
     if body is not None:
@@ -42,7 +42,7 @@ async def execute(operation: Locator, body: dict[str, str] | None = None) -> str
     return await answer.locator(".highlight-code").first.inner_text()
 
 
-async def test_one_authorizes_and_tries_the_api_out(
+async def test_a_user_authorizes_and_calls_the_api(
     browser: BrowserContext, page: Page, demo: Demo, person: Account
 ) -> None:
     await page.goto(f"{demo.api}/docs")
@@ -53,7 +53,7 @@ async def test_one_authorizes_and_tries_the_api_out(
     assert "From the docs page" in await execute(look)
 
 
-async def test_one_who_denies_is_told_so_and_holds_no_token(
+async def test_a_user_who_denies_sees_access_denied_and_has_no_token(
     browser: BrowserContext, page: Page, demo: Demo, person: Account
 ) -> None:
     await page.goto(f"{demo.api}/docs")
@@ -72,7 +72,7 @@ async def test_the_auth_service_has_a_docs_page_too(page: Page, demo: Demo) -> N
     await expect(page.locator('[data-path="/userinfo"]').first).to_be_visible()
 
 
-async def test_without_scripts_one_is_led_to_the_description(page: Page, demo: Demo) -> None:
+async def test_without_scripts_the_page_links_to_the_openapi_document(page: Page, demo: Demo) -> None:
     answer = await page.request.get(f"{demo.api}/docs")
     assert "<noscript>" in await answer.text()
     assert (await page.request.get(f"{demo.api}/openapi.json")).ok
@@ -87,9 +87,9 @@ async def test_the_docs_page_follows_the_color_scheme(look: str, open_browser: O
     page = await (await open_browser(color_scheme="dark", viewport=viewport)).new_page()
     await page.goto(f"{demo.api}/docs")
     await expect(page.locator('[data-path="/notes"]').first).to_be_visible()
-    await keep_picture(page, f"docs-{look}-dark", folder="docs")
+    await save_screenshot(page, f"docs-{look}-dark", folder="docs")
     assert await page.evaluate(BACKGROUND) == "rgb(28, 32, 34)"
     await page.emulate_media(color_scheme="light")
     await expect(page.locator("html.dark-mode")).to_have_count(0)
-    await keep_picture(page, f"docs-{look}-light", folder="docs")
+    await save_screenshot(page, f"docs-{look}-light", folder="docs")
     assert await page.evaluate(BACKGROUND) != "rgb(28, 32, 34)"

@@ -1,4 +1,4 @@
-"""The login page when something is wrong, or when a person uses it in another way than most."""
+"""The login page: errors, and unusual ways to use it."""
 
 import re
 
@@ -9,13 +9,13 @@ from auth_service.http.signed_state import SignedState
 from deploy.local.client_secrets import Account
 from tallystick.clock import system_clock
 from tests.browser.conftest import OpenBrowser
+from tests.browser.monitor import BrowserMonitor
 from tests.browser.steps import expect_signed_in, expect_signed_out, fill_in, go_to_sign_in, sign_in
-from tests.browser.watch import Watch
 from tests.support.demo import Demo
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-STRANGER = "http://stranger.localhost"
+OTHER_SITE = "http://other-site.localhost"
 TWO_HOURS = 7200
 
 
@@ -24,7 +24,9 @@ async def expect_error_page(page: Page, error: str, title: str) -> None:
     await expect(page.locator("h1")).to_have_text(title)
 
 
-async def test_a_wrong_password_and_an_unknown_email_read_the_same(page: Page, demo: Demo, person: Account) -> None:
+async def test_a_wrong_password_and_an_unknown_email_show_the_same_page(
+    page: Page, demo: Demo, person: Account
+) -> None:
     shown = []
     for email in (person.email, f"nobody-{person.email}"):
         await go_to_sign_in(page, demo.one)
@@ -38,7 +40,7 @@ async def test_a_wrong_password_and_an_unknown_email_read_the_same(page: Page, d
     assert shown[0][0] == 401
 
 
-async def test_after_a_mistake_one_types_the_password_again_and_is_in(page: Page, demo: Demo, person: Account) -> None:
+async def test_after_a_wrong_password_the_field_has_the_focus(page: Page, demo: Demo, person: Account) -> None:
     await go_to_sign_in(page, demo.one)
     await fill_in(page, Account(person.email, "not the password"))
     await expect(page.locator("[name=password]")).to_be_focused()
@@ -47,7 +49,9 @@ async def test_after_a_mistake_one_types_the_password_again_and_is_in(page: Page
     await expect_signed_in(page, demo.one, person)
 
 
-async def test_after_many_mistakes_one_is_told_how_long_to_wait(page: Page, demo: Demo, person: Account) -> None:
+async def test_after_many_wrong_passwords_the_page_shows_the_waiting_time(
+    page: Page, demo: Demo, person: Account
+) -> None:
     await go_to_sign_in(page, demo.one)
     for _ in range(10):
         async with page.expect_response(f"{demo.auth}/login") as answer:
@@ -59,7 +63,7 @@ async def test_after_many_mistakes_one_is_told_how_long_to_wait(page: Page, demo
     )
 
 
-async def test_a_form_left_open_for_too_long_is_shown_anew_and_says_so(page: Page, demo: Demo, person: Account) -> None:
+async def test_an_expired_form_is_shown_again_with_a_message(page: Page, demo: Demo, person: Account) -> None:
     signer = await demo.state_signer(lambda: system_clock() - TWO_HOURS)
     old = signer.sign(SignedState("", system_clock() - TWO_HOURS))
     await page.goto(f"{demo.auth}/login")
@@ -72,17 +76,17 @@ async def test_a_form_left_open_for_too_long_is_shown_anew_and_says_so(page: Pag
     await expect(page.get_by_text(person.email)).to_have_count(0)
 
 
-async def test_a_form_that_was_altered_says_so(page: Page, demo: Demo, person: Account) -> None:
+async def test_an_altered_form_shows_an_error_page(page: Page, demo: Demo, person: Account) -> None:
     await go_to_sign_in(page, demo.one)
     await page.locator("input[name=request]").evaluate("field => { field.value = 'A' + field.value.slice(1) }")
     await fill_in(page, person)
     await expect_error_page(page, "invalid_request", "We could not read this request")
 
 
-async def test_a_form_of_another_site_signs_nobody_in(
-    browser: BrowserContext, page: Page, demo: Demo, person: Account, watch: Watch
+async def test_a_form_of_another_site_is_refused(
+    browser: BrowserContext, page: Page, demo: Demo, person: Account, monitor: BrowserMonitor
 ) -> None:
-    watch.origins.add(STRANGER)
+    monitor.origins.add(OTHER_SITE)
     signed_state = (await demo.state_signer(system_clock)).sign(SignedState("", system_clock()))
     fields = {"request": signed_state, "username": person.email, "password": person.password}
     inputs = "".join(f'<input name="{name}" value="{value}">' for name, value in fields.items())
@@ -91,23 +95,23 @@ async def test_a_form_of_another_site_signs_nobody_in(
         form = f'<form method="post" action="{demo.auth}/login">{inputs}<button>Win</button></form>'
         await route.fulfill(body=f'<link rel="icon" href="data:,">{form}', content_type="text/html")
 
-    await browser.route(f"{STRANGER}/**", answer)
-    await page.goto(STRANGER)
+    await browser.route(f"{OTHER_SITE}/**", answer)
+    await page.goto(OTHER_SITE)
     await page.get_by_role("button", name="Win").click()
     await expect_error_page(page, "access_denied", "This form did not come from our own page")
     assert await browser.cookies() == []
 
 
-async def test_the_back_button_leads_back_in(page: Page, demo: Demo, person: Account) -> None:
+async def test_the_back_button_leads_to_the_signed_in_app(page: Page, demo: Demo, person: Account) -> None:
     await sign_in(page, demo.one, person)
     await page.go_back()  # to the login page
     await page.go_back()
     await expect_signed_in(page, demo.one, person)
 
 
-async def test_a_login_page_met_by_the_back_button_does_no_harm(page: Page, demo: Demo, person: Account) -> None:
+async def test_the_back_button_does_not_show_the_login_page_again(page: Page, demo: Demo, person: Account) -> None:
     await sign_in(page, demo.one, person)
-    await page.go_back()  # not shown again: the login session answers the request
+    await page.go_back()  # not shown again, because the login session satisfies the request
     await expect(page).to_have_url(f"{demo.one}/")
     await page.goto(demo.one)
     await expect_signed_in(page, demo.one, person)
@@ -117,12 +121,12 @@ async def test_tabs_can_sign_in_one_after_the_other(browser: BrowserContext, dem
     tabs = [await browser.new_page() for _ in range(4)]
     for page in tabs:
         await go_to_sign_in(page, demo.one)
-    for page in tabs[1:]:  # the app remembers the last three
+    for page in tabs[1:]:  # the app keeps the last three sign-ins
         await fill_in(page, person)
         await expect_signed_in(page, demo.one, person)
 
 
-async def test_an_impatient_person_may_press_the_button_twice(page: Page, demo: Demo, person: Account) -> None:
+async def test_a_double_click_on_the_button_signs_in(page: Page, demo: Demo, person: Account) -> None:
     await go_to_sign_in(page, demo.one)
     await page.fill("[name=username]", person.email)
     await page.fill("[name=password]", person.password)
@@ -130,7 +134,7 @@ async def test_an_impatient_person_may_press_the_button_twice(page: Page, demo: 
     await expect_signed_in(page, demo.one, person)
 
 
-async def test_a_sign_in_that_was_given_up_leaves_the_app_as_it_was(page: Page, demo: Demo) -> None:
+async def test_an_abandoned_sign_in_leaves_the_app_signed_out(page: Page, demo: Demo) -> None:
     await go_to_sign_in(page, demo.one)
     await page.goto(demo.one)
     await expect_signed_out(page, demo.one)
@@ -145,7 +149,7 @@ async def test_password_managers_find_their_fields(page: Page, demo: Demo) -> No
     assert await username.evaluate("field => field.form === document.querySelector('[name=password]').form")
 
 
-async def test_the_keyboard_alone_is_enough(page: Page, demo: Demo, person: Account) -> None:
+async def test_a_user_can_sign_in_with_the_keyboard_only(page: Page, demo: Demo, person: Account) -> None:
     await page.goto(demo.one)
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
@@ -159,7 +163,9 @@ async def test_the_keyboard_alone_is_enough(page: Page, demo: Demo, person: Acco
     await expect_signed_in(page, demo.one, person)
 
 
-async def test_it_all_works_without_javascript(open_browser: OpenBrowser, demo: Demo, person: Account) -> None:
+async def test_sign_in_and_sign_out_work_without_javascript(
+    open_browser: OpenBrowser, demo: Demo, person: Account
+) -> None:
     page = await (await open_browser(java_script_enabled=False)).new_page()
     await go_to_sign_in(page, demo.one)
     await fill_in(page, Account(person.email, "not the password"))

@@ -1,4 +1,4 @@
-"""examples/notes_bot beside the demo: a program has notes of its own, and nobody else's."""
+"""examples/notes_bot beside the demo: a program sees its own notes only."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def run_notes_bot(demo: Demo) -> str:
-    """One night of its work; returns what it printed."""
+    """Run the program once, and return its output."""
     environment = {"ISSUER": demo.auth, "API": demo.api, "CLIENT_SECRET": demo.files.secret("notes-bot")}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "examples.notes_bot", env=os.environ | environment, stdout=asyncio.subprocess.PIPE

@@ -1,4 +1,4 @@
-"""Out of one app, or out of all: what ends, what goes on, and when."""
+"""Signing out of one app, or of all apps."""
 
 import time
 from collections.abc import AsyncIterator
@@ -9,6 +9,7 @@ import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, expect
 
 from deploy.local.client_secrets import Account
+from tests.browser.monitor import BrowserMonitor
 from tests.browser.steps import (
     add_note,
     expect_signed_in,
@@ -17,13 +18,12 @@ from tests.browser.steps import (
     go_to_sign_in,
     sign_in,
 )
-from tests.browser.watch import Watch
 from tests.support.demo import Demo, running_demo
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-A_MOMENT = 3
-"""Seconds, on a busy machine; usually it takes a tenth of one."""
+NOTIFICATION_TIMEOUT = 3
+"""Seconds, on a busy machine. It usually takes a tenth of a second."""
 
 
 async def sign_in_to_both(page: Page, demo: Demo, person: Account) -> None:
@@ -33,7 +33,7 @@ async def sign_in_to_both(page: Page, demo: Demo, person: Account) -> None:
     await page.goto(demo.one)
 
 
-async def test_signing_out_here_ends_this_app_and_no_other(page: Page, demo: Demo, person: Account) -> None:
+async def test_signing_out_of_one_app_keeps_the_other_signed_in(page: Page, demo: Demo, person: Account) -> None:
     await sign_in_to_both(page, demo, person)
     await page.click("#sign-out")
     await expect_signed_out(page, demo.one)
@@ -44,9 +44,7 @@ async def test_signing_out_here_ends_this_app_and_no_other(page: Page, demo: Dem
     await expect_signed_in(page, demo.two, person)
 
 
-async def test_after_signing_out_here_the_login_itself_lets_one_back_in(
-    page: Page, demo: Demo, person: Account
-) -> None:
+async def test_after_signing_out_of_one_app_sign_in_needs_no_password(page: Page, demo: Demo, person: Account) -> None:
     await sign_in(page, demo.one, person)
     await page.click("#sign-out")
     await expect_signed_out(page, demo.one)
@@ -54,7 +52,7 @@ async def test_after_signing_out_here_the_login_itself_lets_one_back_in(
     await expect_signed_in(page, demo.one, person)
 
 
-async def test_signing_out_everywhere_ends_the_other_app_at_its_next_refresh(
+async def test_signing_out_everywhere_ends_the_other_app_at_its_next_token_refresh(
     page: Page, demo: Demo, person: Account
 ) -> None:
     await sign_in_to_both(page, demo, person)
@@ -67,36 +65,36 @@ async def test_signing_out_everywhere_ends_the_other_app_at_its_next_refresh(
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def patient_demo(tmp_path: Path, watch: Watch) -> AsyncIterator[Demo]:
-    """One whose access tokens live an hour, so that no app hears of the end of a login by refreshing them."""
+async def demo_with_long_tokens(tmp_path: Path, monitor: BrowserMonitor) -> AsyncIterator[Demo]:
+    """Its access tokens are valid for an hour, so that no app learns of a sign-out by a token refresh."""
     with running_demo(tmp_path, AUTH_LIFETIMES__ACCESS_TOKEN="3600") as running:
-        watch.origins |= running.origins
+        monitor.origins |= running.origins
         yield running
 
 
-async def expect_told_of_the_end(page: Page, app: str) -> None:
-    """The next click shows it. Nobody waits for the message to the apps, so it may be a moment behind the page."""
-    give_up_at = time.monotonic() + A_MOMENT
+async def expect_notified(page: Page, app: str) -> None:
+    """The next request shows it. The logout token may arrive a moment after the page."""
+    give_up_at = time.monotonic() + NOTIFICATION_TIMEOUT
     await page.goto(app)
     while not await page.locator("#sign-in").count():
-        assert time.monotonic() < give_up_at, "nobody told the app"
+        assert time.monotonic() < give_up_at, "the app was not notified"
         await page.goto(app)
     await expect_signed_out(page, app)
     await expect(page.get_by_role("status")).to_contain_text("Your login has ended")
 
 
 @pytest.mark.parametrize("how", ["by the app", "by the sign-in service"])
-async def test_signing_out_everywhere_ends_the_other_app_at_once(page: Page, patient_demo: Demo, how: str) -> None:
-    person = await patient_demo.add_person()
-    await sign_in_to_both(page, patient_demo, person)
+async def test_signing_out_everywhere_notifies_the_other_app(page: Page, demo_with_long_tokens: Demo, how: str) -> None:
+    person = await demo_with_long_tokens.add_person()
+    await sign_in_to_both(page, demo_with_long_tokens, person)
     if how == "by the app":
         await page.click("#sign-out-everywhere")
-        await expect_signed_out(page, patient_demo.one)
+        await expect_signed_out(page, demo_with_long_tokens.one)
     else:
-        await page.goto(f"{patient_demo.auth}/logout")
+        await page.goto(f"{demo_with_long_tokens.auth}/logout")
         await page.click("#log-out")
         await expect(page).to_have_title("Signed out")
-    await expect_told_of_the_end(page, patient_demo.two)
+    await expect_notified(page, demo_with_long_tokens.two)
 
 
 async def test_after_signing_out_everywhere_the_password_is_asked_for_again(
@@ -112,15 +110,15 @@ async def test_after_signing_out_everywhere_the_password_is_asked_for_again(
 
 async def test_the_back_button_shows_no_notes_after_signing_out(page: Page, demo: Demo, person: Account) -> None:
     await sign_in(page, demo.one, person)
-    await add_note(page, "Nobody else's business")
+    await add_note(page, "A private note")
     await page.click("#sign-out")
     await expect_signed_out(page, demo.one)
     await page.go_back()
     await expect_signed_out(page, demo.one)
-    await expect(page.get_by_text("Nobody else's business")).to_have_count(0)
+    await expect(page.get_by_text("A private note")).to_have_count(0)
 
 
-async def test_a_cookie_kept_from_before_is_worth_nothing(
+async def test_cookies_from_before_the_sign_out_are_not_accepted(
     browser: BrowserContext, page: Page, demo: Demo, person: Account
 ) -> None:
     await sign_in(page, demo.one, person)
@@ -136,7 +134,7 @@ async def test_a_cookie_kept_from_before_is_worth_nothing(
     await go_to_sign_in(page, demo.one)
 
 
-async def test_a_link_alone_signs_nobody_out(page: Page, demo: Demo, person: Account) -> None:
+async def test_a_link_to_logout_asks_first(page: Page, demo: Demo, person: Account) -> None:
     await sign_in(page, demo.one, person)
     await page.goto(f"{demo.auth}/logout")
     await expect(page.locator("#log-out")).to_be_visible()
@@ -145,7 +143,7 @@ async def test_a_link_alone_signs_nobody_out(page: Page, demo: Demo, person: Acc
     await expect_signed_in(page, demo.two, person)
 
 
-async def test_the_sign_in_service_itself_signs_one_out_when_asked(page: Page, demo: Demo, person: Account) -> None:
+async def test_a_user_can_sign_out_on_the_sign_in_service(page: Page, demo: Demo, person: Account) -> None:
     await sign_in(page, demo.one, person)
     await page.goto(demo.auth)
     await page.get_by_role("link", name="Sign out").click()

@@ -1,4 +1,4 @@
-"""Deleting all notes wants a login younger than five minutes: RFC 9470 as a person meets it."""
+"""Deleting all notes requires a login of the last five minutes (RFC 9470)."""
 
 import pytest
 from playwright.async_api import Page, expect
@@ -14,7 +14,7 @@ MINUTES = 60
 
 
 async def sign_in_long_ago(page: Page, demo: Demo, person: Account) -> None:
-    """With a note, and a login of six minutes ago."""
+    """Sign in, add a note, and move the login six minutes into the past."""
     await sign_in(page, demo.one, person)
     await add_note(page, "To lose, or to keep")
     await demo.age_login(person, seconds=6 * MINUTES)
@@ -31,7 +31,9 @@ async def test_a_fresh_login_deletes_all_notes_without_a_password(page: Page, de
     await expect(page.locator("#delete-all-notes")).to_have_count(0)
 
 
-async def test_an_old_login_is_asked_for_the_password_and_once_more(page: Page, demo: Demo, person: Account) -> None:
+async def test_an_old_login_needs_the_password_and_another_confirmation(
+    page: Page, demo: Demo, person: Account
+) -> None:
     await sign_in_long_ago(page, demo, person)
     await ask_to_delete_all(page)
     await expect(page).to_have_title("Sign in")
@@ -44,7 +46,7 @@ async def test_an_old_login_is_asked_for_the_password_and_once_more(page: Page, 
     await expect(page.locator(".entry")).to_have_count(0)
 
 
-async def test_the_notes_stay_for_who_signs_in_and_keeps_them(page: Page, demo: Demo, person: Account) -> None:
+async def test_a_user_who_signs_in_can_still_keep_the_notes(page: Page, demo: Demo, person: Account) -> None:
     await sign_in_long_ago(page, demo, person)
     await ask_to_delete_all(page)
     await fill_in(page, person)
@@ -52,7 +54,7 @@ async def test_the_notes_stay_for_who_signs_in_and_keeps_them(page: Page, demo: 
     await expect(page.locator(".entry h2")).to_have_text(["To lose, or to keep"])
 
 
-async def test_the_notes_stay_for_who_turns_back_at_the_login_page(page: Page, demo: Demo, person: Account) -> None:
+async def test_leaving_the_login_page_keeps_the_notes(page: Page, demo: Demo, person: Account) -> None:
     await sign_in_long_ago(page, demo, person)
     await ask_to_delete_all(page)
     await expect(page).to_have_title("Sign in")
@@ -63,7 +65,7 @@ async def test_the_notes_stay_for_who_turns_back_at_the_login_page(page: Page, d
     await expect(page).to_have_title("Sign in")
 
 
-async def test_a_fresh_login_in_one_app_is_one_for_the_other(page: Page, demo: Demo, person: Account) -> None:
+async def test_a_fresh_login_in_one_app_counts_in_the_other(page: Page, demo: Demo, person: Account) -> None:
     await sign_in_long_ago(page, demo, person)
     await page.goto(demo.two)
     await expect_signed_in(page, demo.two, person)
@@ -78,16 +80,16 @@ async def test_a_fresh_login_in_one_app_is_one_for_the_other(page: Page, demo: D
     await expect(page.locator(".entry")).to_have_count(0)
 
 
-async def test_whoever_signs_in_instead_is_asked_about_their_own_notes(
+async def test_another_user_who_signs_in_deletes_their_own_notes(
     page: Page, open_browser: OpenBrowser, demo: Demo, person: Account
 ) -> None:
-    somebody = await demo.add_person()
+    other_person = await demo.add_person()
     await sign_in_long_ago(page, demo, person)
     await ask_to_delete_all(page)
-    await fill_in(page, somebody)
-    await expect(page.locator("#user-email")).to_have_text(somebody.email)
+    await fill_in(page, other_person)
+    await expect(page.locator("#user-email")).to_have_text(other_person.email)
     await page.click("#delete-all-for-good")
-    await expect_signed_in(page, demo.one, somebody)
-    at_home = await (await open_browser()).new_page()
-    await sign_in(at_home, demo.one, person)
-    await expect(at_home.locator(".entry h2")).to_have_text(["To lose, or to keep"])
+    await expect_signed_in(page, demo.one, other_person)
+    other_page = await (await open_browser()).new_page()
+    await sign_in(other_page, demo.one, person)
+    await expect(other_page.locator(".entry h2")).to_have_text(["To lose, or to keep"])

@@ -1,6 +1,6 @@
-"""What is demanded of every answer, whichever module asked for it (docs/conformance.md, "Every answer").
+"""Checks of every response, in every module (docs/conformance.md, "Every response").
 
-Nothing here is shared with the provider: signatures are verified by another library.
+The provider's code is not used here: another library verifies the signatures.
 """
 
 import json
@@ -18,7 +18,7 @@ ID_TOKEN_CLAIMS = frozenset(
     {"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "at_hash", "c_hash", "s_hash"}
     | {"nbf", "jti", "sid", "txn"}
 )
-"""More than these in an ID Token that nobody asked for is a warning."""
+"""The suite warns about any other claim in an ID Token that the client did not request."""
 
 ERROR_PARAMETERS = frozenset({"error", "error_description", "error_uri", "state", "session_state", "iss"})
 ANSWER_PARAMETERS = frozenset({"code", "state", "iss"})
@@ -32,7 +32,7 @@ _STRING_CLAIMS = (
 
 
 def check_jwks(document: Mapping[str, Any]) -> None:
-    """Keys with a kid each, public halves only, well-formed (RFC 7517)."""
+    """Each key has a kid of its own, is public, and is well-formed (RFC 7517)."""
     keys = document["keys"]
     kids = [key["kid"] for key in keys]
     assert all(kids)
@@ -45,7 +45,7 @@ def check_jwks(document: Mapping[str, Any]) -> None:
 
 
 def check_error(answer: Mapping[str, str], *, issuer: str, state: str | None) -> None:
-    """An error that came to the redirect_uri."""
+    """An error response at the redirect_uri."""
     assert answer["error"]
     assert answer.keys() <= ERROR_PARAMETERS
     assert answer.get("state") == state
@@ -76,12 +76,12 @@ def check_token_error(response: Any, error: str) -> None:
 def read_id_token(
     id_token: str, jwks: Mapping[str, Any], *, issuer: str, client_id: str, nonce: str | None, now: int
 ) -> dict[str, Any]:
-    """The claims of an ID Token, after the whole checklist of OIDC Core §3.1.3.7."""
+    """The claims of an ID Token that passes all checks of OIDC Core §3.1.3.7."""
     header = extract_compact(id_token.encode()).headers()
-    signers = [key for key in jwks["keys"] if key["kid"] == header["kid"]]
-    assert len(signers) == 1
-    assert signers[0].get("alg", header["alg"]) == header["alg"]
-    claims: dict[str, Any] = jwt.decode(id_token, KeySet.import_key_set({"keys": signers}), [header["alg"]]).claims
+    matching = [key for key in jwks["keys"] if key["kid"] == header["kid"]]
+    assert len(matching) == 1
+    assert matching[0].get("alg", header["alg"]) == header["alg"]
+    claims: dict[str, Any] = jwt.decode(id_token, KeySet.import_key_set({"keys": matching}), [header["alg"]]).claims
     assert claims["iss"] == issuer
     assert claims["aud"] in (client_id, [client_id])
     assert claims.get("azp", client_id) == client_id
@@ -105,7 +105,7 @@ def id_token_alg(id_token: str) -> str:
 
 
 def check_claims(claims: Mapping[str, Any]) -> None:
-    """Standard claims are of their type, and never empty (OIDC Core §5.1)."""
+    """Standard claims have the right type and are not empty (OIDC Core §5.1)."""
     assert None not in claims.values()
     for name in _STRING_CLAIMS:
         if name in claims:

@@ -1,4 +1,4 @@
-"""A provider as it would be set up for a certification run, and the suite in front of it."""
+"""A provider that is configured as for a certification run, and the suite."""
 
 from collections.abc import AsyncIterator
 
@@ -13,7 +13,7 @@ from tests.support.clock import MovableClock
 from tests.support.declared import EVERY_SCOPE, secret_of
 
 REGISTRATION = {"mode": "open", "require_pkce": False, "trusted_redirect_origins": ["https://suite.example.net"]}
-"""As `make front` declares it: refusals go back to the suite's clients without a page, as its modules want."""
+"""As `make front` has it: errors are redirected to the suite's clients without a page, as its modules require."""
 
 _OIDC_SCOPE = " ".join(EVERY_SCOPE.split()[:6])
 
@@ -40,19 +40,19 @@ STATIC_CLIENTS = [
 
 @pytest.fixture(scope="session")
 def key() -> RSAKey:
-    """The suite's own key."""
+    """The suite's key for client assertions."""
     return RSAKey.generate_key(2048)
 
 
 @pytest.fixture
 def site() -> Site:
-    """What the suite publishes, and what it is sent."""
+    """The documents that the suite publishes, and the requests that it receives."""
     return Site()
 
 
 @pytest.fixture
 async def op(auth_sqlite_url: str, clock: MovableClock, site: Site) -> AsyncIterator[AuthService]:
-    """The provider under test; which database it has makes no difference to what it says."""
+    """The provider under test. Its responses do not depend on the database."""
     async with running_auth_service(
         auth_sqlite_url, clock, site, client=STATIC_CLIENTS, registration=REGISTRATION
     ) as running:
@@ -61,7 +61,7 @@ async def op(auth_sqlite_url: str, clock: MovableClock, site: Site) -> AsyncIter
 
 @pytest.fixture(params=PLANS, ids=str)
 async def suite(request: pytest.FixtureRequest, op: AuthService, key: RSAKey) -> Suite:
-    """In every plan: most modules belong to all of them."""
+    """The suite under every plan: most modules belong to all plans."""
     return await _suite(op, request.param, key)
 
 

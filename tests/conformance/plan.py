@@ -1,4 +1,4 @@
-"""The plans of docs/conformance.md that run the same modules: with which client, and by which way the answer comes."""
+"""The plans of docs/conformance.md that run the same modules, with different clients and response modes."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Plan:
-    """A combination that the certification of an OpenID Provider asks for."""
+    """A combination that the certification of an OpenID Provider requires."""
 
     name: str
     token_endpoint_auth_method: Literal["client_secret_basic", "private_key_jwt", "none"]

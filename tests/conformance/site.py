@@ -1,10 +1,10 @@
-"""The suite's own web site, at which the provider calls: the network's far side."""
+"""The suite's web server, which the provider calls. It replaces the network."""
 
 import httpx
 
 
 class Site(httpx.AsyncBaseTransport):
-    """`documents` maps a URL to what is there; a POST is noted and answered 200."""
+    """`documents` maps a URL to its media type and content. A POST is recorded and answered with 200."""
 
     def __init__(self) -> None:
         self.documents: dict[str, tuple[str, bytes]] = {}

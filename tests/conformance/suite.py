@@ -1,7 +1,7 @@
-"""A relying party that believes nothing: what the modules of docs/conformance.md are made of.
+"""A relying party that checks everything. The modules of docs/conformance.md use it.
 
-It knows the provider by its documents alone, as an outside suite would, and sends what such a suite sends: no PKCE
-unless a module is about it.
+It knows the provider only by its documents, as the OpenID Foundation's suite does, and sends the same requests: no
+PKCE, except in the module for PKCE.
 """
 
 import secrets
@@ -33,7 +33,7 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 @dataclass
 class Client:
-    """A client as the suite holds it. `registration` is the response to its registration, if it registered itself."""
+    """A client of the suite. `registration` is the response to its dynamic registration, if any."""
 
     client_id: str
     client_secret: str | None
@@ -45,7 +45,7 @@ class Client:
 
 @dataclass
 class Login:
-    """What one run of the base flow gave."""
+    """The result of one run of the base flow."""
 
     tokens: dict[str, Any]
     claims: dict[str, Any]
@@ -61,7 +61,7 @@ class Login:
 
 
 class Suite:
-    """One module's run: a provider, the documents it publishes, and a person with a browser in which nobody is in."""
+    """One run of a module: a provider, its documents, and a user's browser without a login."""
 
     def __init__(self, op: AuthService, plan: Plan, key: RSAKey) -> None:
         self.op = op
@@ -88,7 +88,7 @@ class Suite:
     # Clients
 
     async def client(self, *, method: str | None = None, **metadata: Any) -> Client:
-        """A client as the plan wants it; `metadata` are additions to what it registers."""
+        """A client as the plan requires. `metadata` is added to its registration."""
         method = method or self.plan.token_endpoint_auth_method
         if not self.plan.is_dynamic:
             client_id = "client" if method == "client_secret_basic" else method
@@ -117,7 +117,7 @@ class Suite:
         )
 
     async def register(self, **metadata: Any) -> httpx.Response:
-        """What the suite says of itself. Its key has no kid."""
+        """Register a client. Its key has no kid."""
         request = {
             "client_name": "A client of the suite",
             "grant_types": ["authorization_code"],
@@ -135,7 +135,7 @@ class Suite:
     # The authorization endpoint
 
     def parameters(self, client: Client, **changes: Any) -> dict[str, Any]:
-        """The request of the base flow. A change to None leaves a parameter out."""
+        """The parameters of the base flow. A change to None removes a parameter."""
         parameters = {
             "client_id": client.client_id,
             "redirect_uri": client.redirect_uri,
@@ -148,12 +148,12 @@ class Suite:
         return {name: value for name, value in parameters.items() if value is not None}
 
     async def arrive(self, parameters: dict[str, Any], *, browser: Browser | None = None) -> httpx.Response:
-        """Send the browser to the provider: the first page it shows, or its way back."""
+        """Send the browser to the provider. Returns the first page, or the redirect to the client."""
         url = f"{self.metadata['authorization_endpoint']}?{urlencode(parameters)}"
         return await (browser or self.person).open(url.removeprefix(self.issuer))
 
     async def go_through(self, page: httpx.Response, *, browser: Browser | None = None) -> httpx.Response:
-        """Do what the pages ask for, until the browser is on its way back."""
+        """Complete the pages, until the browser is redirected to the client."""
         browser = browser or self.person
         if 'id="sign-in"' in page.text:
             page = await browser.sign_in(page)
@@ -162,7 +162,7 @@ class Suite:
         return page
 
     def answer(self, response: httpx.Response, client: Client) -> dict[str, str]:
-        """What reaches the redirect_uri, by the way that the plan asks for."""
+        """The parameters that reach the redirect_uri, by the response mode of the plan."""
         if self.plan.response_mode == "form_post":
             assert response.status_code == 200, response.text
             assert response.headers["content-type"].startswith("text/html")
@@ -182,7 +182,7 @@ class Suite:
         return dict(pairs[len(kept) :])
 
     async def authorize(self, client: Client, *, browser: Browser | None = None, **changes: Any) -> dict[str, str]:
-        """The whole way to an authorization response, which holds a code; `changes` are to the request."""
+        """Run the flow up to the authorization response with a code. `changes` apply to the request."""
         parameters = self.parameters(client, **changes)
         page = await self.go_through(await self.arrive(parameters, browser=browser), browser=browser)
         answer = self.answer(page, client)
@@ -194,17 +194,17 @@ class Suite:
         return answer
 
     async def refusal(self, client: Client, **changes: Any) -> str:
-        """The error code with which the provider sends the browser back, at once."""
+        """The error code that the provider redirects to the client without a page."""
         parameters = self.parameters(client, **changes)
         answer = self.answer(await self.arrive(parameters), client)
         assert "code" not in answer
         check_error(answer, issuer=self.issuer, state=parameters.get("state"))
         return answer["error"]
 
-    # The token endpoint and beyond
+    # The token endpoint and userinfo
 
     async def call(self, client: Client, **parameters: Any) -> httpx.Response:
-        """The token endpoint, by the client's method."""
+        """A request to the token endpoint, with the client's authentication method."""
         headers = {}
         match client.method:
             case "client_secret_basic":
@@ -219,7 +219,7 @@ class Suite:
         return await self.http.post(self.metadata["token_endpoint"], data=parameters, headers=headers)
 
     def assertion(self, client: Client, **changes: Any) -> str:
-        """Signed RS256 without a kid, for the token endpoint's URL."""
+        """A client assertion, signed with RS256 and without a kid, for the URL of the token endpoint."""
         assert client.key is not None
         now = self.op.clock()
         claims = {
@@ -237,7 +237,7 @@ class Suite:
         return await self.call(client, **parameters | changes)
 
     async def log_in(self, client: Client, *, browser: Browser | None = None, **changes: Any) -> Login:
-        """The base flow to its end, each answer checked; `changes` are to the authorization request."""
+        """The whole base flow. Each response is checked. `changes` apply to the authorization request."""
         changes = {"nonce": secrets.token_urlsafe(12)} | changes
         code = (await self.authorize(client, browser=browser, **changes))["code"]
         tokens = check_token_response(await self.redeem(client, code))

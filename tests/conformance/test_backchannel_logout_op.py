@@ -1,4 +1,4 @@
-"""Back-Channel Logout OP: the client is told by a logout token, and the browser is sent back (docs/conformance.md)."""
+"""Back-Channel Logout OP: the client gets a logout token, and the browser is redirected (docs/conformance.md)."""
 
 from collections.abc import AsyncIterator
 
@@ -27,7 +27,7 @@ def receivers() -> LogoutReceivers:
 
 @pytest.fixture
 async def op(auth_sqlite_url: str, clock: MovableClock, receivers: LogoutReceivers) -> AsyncIterator[AuthService]:
-    """As for the other plans, with an address for the static clients, too."""
+    """As for the other plans, with a backchannel_logout_uri for the static clients."""
     static = [client | {"backchannel_logout_uri": BACKCHANNEL} for client in STATIC_CLIENTS]
     async with running_auth_service(
         auth_sqlite_url, clock, receivers, client=static, registration=REGISTRATION
@@ -37,7 +37,7 @@ async def op(auth_sqlite_url: str, clock: MovableClock, receivers: LogoutReceive
 
 @pytest.fixture
 async def suite(request: pytest.FixtureRequest, static_suite: Suite, dynamic_suite: Suite) -> Suite:
-    """With a client of either kind."""
+    """The suite with static or with dynamic clients."""
     return dynamic_suite if getattr(request, "param", False) else static_suite
 
 
@@ -66,8 +66,8 @@ async def test_backchannel_rp_initiated_logout(suite: Suite, receivers: LogoutRe
     assert page.headers["location"] == f"{POST_LOGOUT}?state={STATE}"
 
     await receivers.told(HOST)
-    (told,) = receivers.requests[HOST]
-    assert (told.method, str(told.url)) == ("POST", BACKCHANNEL)
+    (delivery,) = receivers.requests[HOST]
+    assert (delivery.method, str(delivery.url)) == ("POST", BACKCHANNEL)
     (logout_token,) = receivers.tokens(HOST)  # the only parameter
     header = extract_compact(logout_token.encode()).headers()
     assert header["alg"] == extract_compact(login.id_token.encode()).headers()["alg"]

@@ -1,6 +1,6 @@
-"""Basic OP and Form Post OP: one test for each module, run by every plan (docs/conformance.md).
+"""Basic OP and Form Post OP: one test for each module, under every plan (docs/conformance.md).
 
-The comprehensive plans for private_key_jwt and for public clients are the same modules with another client.
+The comprehensive plans for private_key_jwt and for public clients run the same modules with another client.
 """
 
 from base64 import urlsafe_b64encode
@@ -38,7 +38,7 @@ async def test_response_type_missing(suite: Suite) -> None:
 
 
 async def test_id_token_signature(suite: Suite) -> None:
-    """RS256 for a client that registered itself and named no algorithm; with a kid for everyone."""
+    """A dynamic client that names no algorithm gets RS256. Every ID Token has a kid."""
     login = await suite.log_in(await suite.client())
     assert id_token_alg(login.id_token) == ("RS256" if suite.plan.is_dynamic else "ES256")
 
@@ -74,7 +74,7 @@ async def test_scope(suite: Suite, scope: str) -> None:
 
 
 async def test_alternate_happy_flow(suite: Suite) -> None:
-    """Neither the order of scopes nor that of parameters makes a difference."""
+    """Neither the order of the scopes nor that of the parameters matters."""
     client = await suite.client()
     backwards = dict(reversed(suite.parameters(client, scope="email openid").items()))
     answer = suite.answer(await suite.go_through(await suite.arrive(backwards)), client)
@@ -154,20 +154,20 @@ async def test_max_age_10000(suite: Suite, clock: MovableClock) -> None:
 async def test_id_token_hint(suite: Suite, clock: MovableClock) -> None:
     client = await suite.client()
     first = await suite.log_in(client)
-    clock.advance(seconds=600)  # expired, which is no matter
+    clock.advance(seconds=600)  # the hint has expired, which is allowed
     hinted = suite.parameters(client, prompt="none", id_token_hint=first.id_token)
     assert "code" in suite.answer(await suite.arrive(hinted), client)
 
 
 async def test_ensure_request_with_acr_values_succeeds(suite: Suite) -> None:
-    asked = suite.metadata["acr_values_supported"]
-    login = await suite.log_in(await suite.client(), acr_values=" ".join(asked))
-    assert login.claims["acr"] in asked
+    supported = suite.metadata["acr_values_supported"]
+    login = await suite.log_in(await suite.client(), acr_values=" ".join(supported))
+    assert login.claims["acr"] in supported
 
 
 @pytest.mark.parametrize("seconds", [0, 30])
 async def test_code_reuse(suite: Suite, clock: MovableClock, seconds: int) -> None:
-    """The second redemption is refused, and takes back what the first one gave."""
+    """The second redemption is refused, and revokes the tokens of the first one."""
     client = await suite.client()
     login = await suite.log_in(client)
     clock.advance(seconds=seconds)
@@ -200,12 +200,12 @@ async def test_server_client_secret_post(suite: Suite) -> None:
 
 
 async def test_request_objects_are_rejected_as_unsupported(suite: Suite) -> None:
-    """By value and by reference; with only `request` to say what the state is, the error still finds its way."""
+    """By value and by reference. An error is also returned if only the request object names the state."""
     client = await suite.client()
     by_value = {"request": "eyJhbGciOiJub25lIn0.eyJzdGF0ZSI6ImFiYyJ9."}
     assert await suite.refusal(client, **by_value) == "request_not_supported"
     assert await suite.refusal(client, **by_value, state=None, nonce=None) == "request_not_supported"
-    # Under Form Post the suite names the mode only inside the object, and waits for the refusal there.
+    # Under Form Post the suite names the mode only inside the object, and expects the error by that mode.
     inside = urlsafe_b64encode(to_json({"response_mode": suite.plan.response_mode}).encode()).rstrip(b"=").decode()
     assert await suite.refusal(client, request=f"e30.{inside}.", response_mode=None) == "request_not_supported"
     by_reference = {"request_uri": "https://suite.example.net/test/a/requestobject.jwt#abc"}
@@ -213,7 +213,7 @@ async def test_request_objects_are_rejected_as_unsupported(suite: Suite) -> None
 
 
 async def test_ensure_request_object_with_redirect_uri(suite: Suite) -> None:
-    """A bad redirect_uri outside is a page, whatever stands inside the object."""
+    """An unregistered redirect_uri gives a page, whatever the request object contains."""
     client = await suite.client()
     page = await suite.arrive(
         suite.parameters(client, redirect_uri=f"{client.redirect_uri}x", request="eyJhbGciOiJub25lIn0.e30.")

@@ -1,4 +1,4 @@
-"""Config OP: what discovery and the JWK Set must say, and what they must not."""
+"""Config OP: what the discovery document and the JWK Set must have, and must not have."""
 
 import re
 
@@ -29,7 +29,7 @@ KNOWN = frozenset(
         *("prompt_values_supported",),
     )
 )
-"""Of the registered names, those that could be ours."""
+"""The registered names that could apply to this provider."""
 
 
 async def test_discovery_endpoint_verification(static_suite: Suite) -> None:
@@ -62,7 +62,7 @@ async def test_discovery_endpoint_verification(static_suite: Suite) -> None:
 
 
 async def test_the_keys_are_public_and_well_formed(static_suite: Suite) -> None:
-    assert {key["alg"] for key in static_suite.jwks["keys"]} == {"ES256", "RS256"}  # the rest by `discover`
+    assert {key["alg"] for key in static_suite.jwks["keys"]} == {"ES256", "RS256"}  # `discover` checks the rest
 
 
 async def test_the_document_of_rfc_8414_agrees(static_suite: Suite) -> None:

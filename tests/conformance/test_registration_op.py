@@ -1,4 +1,4 @@
-"""3rd-Party-Init OP, and what the certification asks of a registration (docs/conformance.md)."""
+"""3rd-Party-Init OP, and the certification's requirements for registration (docs/conformance.md)."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ INITIATE = "https://suite.example.net/test/a/initiate"
 
 
 async def test_third_party_init_login(dynamic_suite: Suite) -> None:
-    """The address is told again, at the registration and whenever the client asks."""
+    """The registration response and each read response have the address."""
     client = await dynamic_suite.client(initiate_login_uri=INITIATE)
     assert client.registration["initiate_login_uri"] == INITIATE
     read = await dynamic_suite.http.get(
@@ -37,7 +37,7 @@ async def test_third_party_init_login_nohttps(dynamic_suite: Suite) -> None:
     assert (response.status_code, response.json()["error"]) == (400, "invalid_client_metadata")
 
 
-async def test_a_registration_ends_when_its_client_says_so(dynamic_suite: Suite) -> None:
+async def test_a_client_can_delete_its_registration(dynamic_suite: Suite) -> None:
     registration = (await dynamic_suite.client()).registration
     assert is_https(registration["registration_client_uri"])
     bearer = {"Authorization": f"Bearer {registration['registration_access_token']}"}
@@ -45,7 +45,7 @@ async def test_a_registration_ends_when_its_client_says_so(dynamic_suite: Suite)
     assert (await dynamic_suite.http.get(registration["registration_client_uri"], headers=bearer)).status_code == 401
 
 
-async def test_a_client_that_names_no_scope_may_have_all_of_openid_connect(dynamic_suite: Suite) -> None:
+async def test_a_client_without_scope_may_request_every_openid_connect_scope(dynamic_suite: Suite) -> None:
     client = await dynamic_suite.client(grant_types=["authorization_code", "refresh_token"])
     scope = "openid profile email address phone offline_access"
     login = await dynamic_suite.log_in(client, scope=scope, prompt="consent")
@@ -62,21 +62,23 @@ async def test_a_client_that_names_no_scope_may_have_all_of_openid_connect(dynam
         ({"response_types": ["id_token token"]}, ("invalid_client_metadata",)),
     ],
 )
-async def test_what_no_client_may_be(dynamic_suite: Suite, metadata: dict[str, Any], errors: tuple[str, ...]) -> None:
+async def test_invalid_client_metadata_is_refused(
+    dynamic_suite: Suite, metadata: dict[str, Any], errors: tuple[str, ...]
+) -> None:
     response = await dynamic_suite.register(**metadata)
     assert response.status_code == 400
     assert response.json()["error"] in errors
 
 
 async def test_id_token_rs256(dynamic_suite: Suite) -> None:
-    """The algorithm a client registers is the one it gets."""
+    """A client gets ID Tokens with the algorithm that it registered."""
     for alg in ("RS256", "ES256"):
         client = await dynamic_suite.client(id_token_signed_response_alg=alg)
         assert id_token_alg((await dynamic_suite.log_in(client)).id_token) == alg
 
 
 async def test_redirect_uris_with_a_query(dynamic_suite: Suite) -> None:
-    """Kept as it was registered; added to or changed, it is another address."""
+    """A redirect URI keeps its query; with another query it is not registered."""
     registered = f"{CALLBACK}?foo=bar"
     client = await dynamic_suite.client(redirect_uris=[registered])
     await dynamic_suite.log_in(client)
@@ -91,7 +93,7 @@ async def test_ensure_redirect_uri_in_authorization_request(dynamic_suite: Suite
     assert (page.status_code, 'id="error"' in page.text) == (400, True)
 
 
-async def test_policy_and_terms_are_linked_where_the_user_decides(dynamic_suite: Suite) -> None:
+async def test_login_and_consent_page_link_to_policy_and_terms(dynamic_suite: Suite) -> None:
     links = {"policy_uri": "https://suite.example.net/policy", "tos_uri": "https://suite.example.net/terms"}
     client = await dynamic_suite.client(**links)
     login_page = await dynamic_suite.arrive(dynamic_suite.parameters(client))
@@ -100,7 +102,7 @@ async def test_policy_and_terms_are_linked_where_the_user_decides(dynamic_suite:
         assert all(f'href="{uri}"' in page.text for uri in links.values())
 
 
-async def test_an_assertion_for_the_issuer_is_for_us(dynamic_suite: Suite) -> None:
+async def test_a_client_assertion_may_name_the_issuer_as_its_audience(dynamic_suite: Suite) -> None:
     """The module ensure-client-assertion-with-iss-aud-succeeds; the plan private-key-jwt names the token endpoint."""
     client = await dynamic_suite.client(method="private_key_jwt")
     code = (await dynamic_suite.authorize(client))["code"]
@@ -126,7 +128,7 @@ async def test_userinfo_rs256(dynamic_suite: Suite) -> None:
 
 
 async def test_the_logo_is_shown_on_the_login_page(dynamic_suite: Suite, site: Site) -> None:
-    """Fetched from the suite, and served from the provider's own origin."""
+    """The provider fetches the logo from the suite, and serves it from its own origin."""
     logo = png()
     site.documents["https://suite.example.net/logo.png"] = "image/png", logo
     client = await dynamic_suite.client(logo_uri="https://suite.example.net/logo.png")
@@ -137,7 +139,7 @@ async def test_the_logo_is_shown_on_the_login_page(dynamic_suite: Suite, site: S
 
 
 async def test_keys_at_a_jwks_uri(dynamic_suite: Suite, site: Site, clock: MovableClock) -> None:
-    """The modules registration-jwks-uri and refresh-token-rp-key-rotation: a new kid is found out by looking again."""
+    """The modules registration-jwks-uri and refresh-token-rp-key-rotation: an unknown kid causes a new fetch."""
     uri = "https://suite.example.net/test/a/jwks"
     keys = [ECKey.generate_key("P-256", {"kid": kid, "alg": "ES256", "use": "sig"}) for kid in ("one", "two")]
 
@@ -175,7 +177,7 @@ async def test_the_providers_keys_rotate(dynamic_suite: Suite, clock: MovableClo
     ring = KeyRing.from_lifetimes(dynamic_suite.op.store, master_key, clock, dynamic_suite.op.settings.lifetimes)
     new = await ring.rotate("RS256")
     clock.advance(seconds=2)
-    await dynamic_suite.discover()  # the service has seen the key, which then waits for its turn
+    await dynamic_suite.discover()  # the service has read the key, which does not sign yet
     clock.advance(seconds=60)
     await dynamic_suite.discover()
     after = await dynamic_suite.log_in(client)

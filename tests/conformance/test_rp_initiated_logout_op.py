@@ -1,4 +1,4 @@
-"""RP-Initiated Logout OP: when the browser is sent back, and when it must not be (docs/conformance.md)."""
+"""RP-Initiated Logout OP: when the browser is redirected, and when it must not be (docs/conformance.md)."""
 
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -18,7 +18,7 @@ STATE = "s" * 128
 
 @pytest.fixture
 async def suite(request: pytest.FixtureRequest, static_suite: Suite, dynamic_suite: Suite) -> Suite:
-    """With a client of either kind."""
+    """The suite with static or with dynamic clients."""
     return dynamic_suite if getattr(request, "param", False) else static_suite
 
 
@@ -31,7 +31,7 @@ async def log_in(suite: Suite) -> tuple[Client, Login]:
 
 
 async def log_out(suite: Suite, **parameters: str) -> httpx.Response:
-    """To the end: whoever asks first gets a yes."""
+    """Send a logout request, and confirm it if the provider asks."""
     endpoint = suite.metadata["end_session_endpoint"].removeprefix(suite.issuer)
     page = await suite.person.open(f"{endpoint}?{urlencode(parameters)}" if parameters else endpoint)
     if 'id="log-out"' in page.text:
@@ -82,7 +82,7 @@ def _by_another(id_token: str, _: Any) -> str:
 
 @either
 @pytest.mark.parametrize("forge", [_unsigned, _by_the_secret, _by_another])
-async def test_a_hint_that_we_did_not_sign_leads_nowhere(suite: Suite, forge: Any) -> None:
+async def test_a_hint_with_a_wrong_signature_gets_no_redirect(suite: Suite, forge: Any) -> None:
     """The modules modified-id-token-hint and bad-id-token-hint."""
     client, login = await log_in(suite)
     forged = forge(login.id_token, client)
@@ -92,7 +92,7 @@ async def test_a_hint_that_we_did_not_sign_leads_nowhere(suite: Suite, forge: An
 
 @either
 @pytest.mark.parametrize("change", ["bad", "query-added"])
-async def test_an_address_that_is_not_registered_leads_nowhere(suite: Suite, change: str) -> None:
+async def test_an_unregistered_post_logout_redirect_uri_gets_no_redirect(suite: Suite, change: str) -> None:
     _, login = await log_in(suite)
     uri = f"{POST_LOGOUT}?foo=bar" if change == "query-added" else f"{POST_LOGOUT}/elsewhere"
     page = await log_out(suite, id_token_hint=login.id_token, post_logout_redirect_uri=uri, state=STATE)
@@ -102,7 +102,7 @@ async def test_an_address_that_is_not_registered_leads_nowhere(suite: Suite, cha
 
 @either
 async def test_no_id_token_hint(suite: Suite) -> None:
-    """Not even to a registered address, with or without the client's name."""
+    """There is no redirect even to a registered address, with or without client_id."""
     client, _ = await log_in(suite)
     for named in ({}, {"client_id": client.client_id}):
         page = await log_out(suite, post_logout_redirect_uri=POST_LOGOUT, state=STATE, **named)
@@ -111,7 +111,7 @@ async def test_no_id_token_hint(suite: Suite) -> None:
 
 @either
 @pytest.mark.parametrize("module", ["no-params", "only-state", "no-post-logout-redirect-uri"])
-async def test_without_an_address_it_ends_on_a_page_of_ours(suite: Suite, module: str) -> None:
+async def test_without_a_post_logout_redirect_uri_a_page_is_shown(suite: Suite, module: str) -> None:
     client, login = await log_in(suite)
     match module:
         case "no-params":

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
-from tests.browser.watch import Watch
+from tests.browser.monitor import BrowserMonitor
 from tests.support.apache import running_apache
 from tests.support.chromium import PATIENCE_MS, chromium
 from tests.support.front import Front, running_front
@@ -31,18 +31,18 @@ def rp(front: Front) -> Iterator[str]:
 
 
 @pytest.fixture
-def watch(front: Front) -> Watch:
-    return Watch({front.issuer, front.spa, front.rp, front.posted_rp})
+def monitor(front: Front) -> BrowserMonitor:
+    return BrowserMonitor({front.issuer, front.spa, front.rp, front.posted_rp})
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(chromium: Browser, watch: Watch, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
+async def page(chromium: Browser, monitor: BrowserMonitor, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
     """In a browser that knows nothing; in the end it may have complained about nothing. Its last sight is kept."""
     context = await chromium.new_context(ignore_https_errors=True)
     context.set_default_timeout(PATIENCE_MS)
-    watch.listen(context)
+    monitor.listen(context)
     page = await context.new_page()
     yield page
     await page.screenshot(path=ARTIFACTS / f"{request.node.name}.png")
     await context.close()
-    watch.judge()
+    monitor.check()

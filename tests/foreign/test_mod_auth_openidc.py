@@ -5,19 +5,21 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.watch import Watch
+from tests.browser.monitor import BrowserMonitor
 from tests.foreign.steps import sign_in_at_rp
 from tests.support.front import Front
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_it_lets_in_who_has_signed_in_with_code_and_pkce(page: Page, rp: str, front: Front, watch: Watch) -> None:
+async def test_it_lets_in_who_has_signed_in_with_code_and_pkce(
+    page: Page, rp: str, front: Front, monitor: BrowserMonitor
+) -> None:
     await sign_in_at_rp(page, rp, front)
     await expect(page.locator("#user")).to_have_text(front.account.email)
     await expect(page.locator("#name")).to_have_text("Ada Lovelace")  # which only userinfo says
     await expect(page.locator("#issuer")).to_have_text(front.issuer)
-    asked = next(url for url in watch.urls if url.startswith(f"{front.issuer}/authorize?"))
+    asked = next(url for url in monitor.urls if url.startswith(f"{front.issuer}/authorize?"))
     assert parse_qs(urlsplit(asked).query)["code_challenge_method"] == ["S256"]
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from tests.browser.monitor import BrowserMonitor
 from tests.browser.steps import fill_in
-from tests.browser.watch import Watch
 from tests.foreign.steps import sign_in_at_spa
 from tests.support.front import NODE, Front
 from tests.support.static_site import static_site
@@ -32,7 +32,7 @@ def spa(front: Front, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 
 async def test_it_signs_in_reads_userinfo_renews_by_refresh_token_and_revokes_as_it_signs_out(
-    page: Page, spa: str, front: Front, watch: Watch
+    page: Page, spa: str, front: Front, monitor: BrowserMonitor
 ) -> None:
     await sign_in_at_spa(page, spa, front)
     await expect(page.locator("#name")).to_have_text("Ada Lovelace")  # which only userinfo says
@@ -42,7 +42,7 @@ async def test_it_signs_in_reads_userinfo_renews_by_refresh_token_and_revokes_as
     await page.click("#sign-out")
     await expect(page.locator("#email")).to_have_text("")  # the page anew
     await expect(page).to_have_url(spa)
-    assert f"{front.issuer}/revoke" in watch.urls
+    assert f"{front.issuer}/revoke" in monitor.urls
     await page.click("#sign-in")
     await expect(page).to_have_title("Sign in")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.browser.monitor import BrowserMonitor
 from tests.browser.steps import fill_in
-from tests.browser.watch import Watch
 from tests.support.front import NODE, Front
 from tests.support.static_site import static_site
 
@@ -51,9 +51,9 @@ def docs(front: Front, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 
 
 async def test_a_stock_swagger_ui_on_another_origin_signs_in_in_a_popup_and_calls_the_api(
-    page: Page, docs: str, front: Front, watch: Watch
+    page: Page, docs: str, front: Front, monitor: BrowserMonitor
 ) -> None:
-    watch.origins |= {front.files.notes_url, "data:"}
+    monitor.origins |= {front.files.notes_url, "data:"}
     await page.goto(docs)
     await page.click("button.authorize.unlocked >> nth=0")
     await page.get_by_text("select all", exact=True).click()

@@ -1,4 +1,4 @@
-"""Every page in light, in dark and on a phone: pictures are kept, and what can be measured is measured."""
+"""Every page in light, in dark and on a phone: screenshots are kept, and the page is measured."""
 
 from pathlib import Path
 
@@ -6,13 +6,13 @@ import pytest
 from playwright.async_api import Page, expect
 
 from deploy.local.client_secrets import Account
-from tests.browser.conftest import OpenBrowser, keep_picture
+from tests.browser.conftest import OpenBrowser, save_screenshot
 from tests.browser.steps import add_note, expect_signed_out, fill_in, go_to_sign_in
 from tests.support.demo import Demo
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-LOOKS_JS = (Path(__file__).parent / "looks.js").read_text()
+PAGE_FAULTS_JS = (Path(__file__).parent / "page_faults.js").read_text()
 DESK = {"width": 1100, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
@@ -23,17 +23,17 @@ NOTES = (
 )
 
 
-class Photographer:
-    """Keeps a picture of each page, and a list of what is wrong with them."""
+class PageChecker:
+    """Saves a screenshot of each page, and collects the faults of all pages."""
 
     def __init__(self, page: Page, folder: str) -> None:
         self._page = page
         self._folder = folder
         self.faults: list[str] = []
 
-    async def look(self, name: str) -> None:
-        await keep_picture(self._page, name, folder=self._folder)
-        self.faults += [f"{name}: {fault}" for fault in await self._page.evaluate(LOOKS_JS)]
+    async def check(self, name: str) -> None:
+        await save_screenshot(self._page, name, folder=self._folder)
+        self.faults += [f"{name}: {fault}" for fault in await self._page.evaluate(PAGE_FAULTS_JS)]
 
 
 LOOKS: dict[str, dict[str, object]] = {
@@ -45,60 +45,62 @@ LOOKS: dict[str, dict[str, object]] = {
 
 
 @pytest.mark.parametrize("look", LOOKS)
-async def test_every_page_is_good_to_look_at(look: str, open_browser: OpenBrowser, demo: Demo, person: Account) -> None:
+async def test_every_page_has_enough_contrast_and_fits_the_window(
+    look: str, open_browser: OpenBrowser, demo: Demo, person: Account
+) -> None:
     page = await (await open_browser(reduced_motion="reduce", **LOOKS[look])).new_page()
-    photographer = Photographer(page, look)
+    checker = PageChecker(page, look)
 
     await page.goto(demo.auth)
-    await photographer.look("auth-index")
+    await checker.check("auth-index")
     await page.goto(f"{demo.auth}/authorize?client_id=nobody")
-    await photographer.look("auth-error")
+    await checker.check("auth-error")
     await page.goto(demo.two)
-    await photographer.look("app-two-welcome")
+    await checker.check("app-two-welcome")
     await go_to_sign_in(page, demo.one)
-    await photographer.look("login")
+    await checker.check("login")
     await fill_in(page, Account(person.email, "not the password"))
     await expect(page.get_by_role("alert")).to_be_visible()
-    await photographer.look("login-failed")
+    await checker.check("login-failed")
     await fill_in(page, person)
 
     await expect(page.locator("#user-email")).to_be_visible()
-    await photographer.look("app-one-empty")
+    await checker.check("app-one-empty")
     for title, body in NOTES:
         await add_note(page, title, body)
-    await photographer.look("app-one-notes")
+    await checker.check("app-one-notes")
     await page.locator(".behind summary").click()
     await page.locator(".entry summary").first.click()
-    await photographer.look("app-one-unfolded")
+    await checker.check("app-one-unfolded")
     await page.click("#delete-all-notes")
-    await photographer.look("app-one-delete-all")
+    await checker.check("app-one-delete-all")
     await demo.age_login(person, seconds=3600)
     await page.click("#delete-all-for-good")
     await expect(page).to_have_title("Sign in")
     await fill_in(page, person)
     await expect(page.get_by_role("status")).to_be_visible()
-    await photographer.look("app-one-delete-all-confirm")
+    await checker.check("app-one-delete-all-confirm")
     await page.goto(f"{demo.one}/nowhere")
-    await photographer.look("app-one-trouble")
+    await checker.check("app-one-trouble")
     await page.goto(demo.two)
-    await page.click("#sign-in")  # its first visit, which found no login, was a moment ago
+    await page.click("#sign-in")  # the app remembers that its first visit found no login
     await expect(page.locator(".entry")).to_have_count(len(NOTES))
-    await photographer.look("app-two-notes")
+    await checker.check("app-two-notes")
 
     query = f"response_type=code&client_id=notes-docs&redirect_uri={demo.api}/docs/oauth2-redirect"
     challenge = f"code_challenge={'A' * 43}&code_challenge_method=S256"
     await page.goto(f"{demo.auth}/authorize?{query}&{challenge}&scope=openid+notes:read+notes:write")
     await expect(page.locator("#allow")).to_be_visible()
-    await photographer.look("consent")
+    await checker.check("consent")
     await page.goto(demo.auth)
-    await photographer.look("auth-signed-in")
+    await checker.check("auth-signed-in")
     await page.goto(f"{demo.auth}/logout")
-    await photographer.look("logout")
+    await checker.check("logout")
     await page.click("#log-out")
     await expect(page).to_have_title("Signed out")
-    await photographer.look("logged-out")
+    await checker.check("logged-out")
     await page.goto(demo.one)
     await expect_signed_out(page, demo.one)
-    await photographer.look("app-one-ended")
+    await checker.check("app-one-ended")
 
-    assert not photographer.faults, "\n".join(photographer.faults)
+    assert not checker.faults, "\n".join(checker.faults)

@@ -1,4 +1,4 @@
-// What is wrong with the looks of this page, as a list of sentences. WCAG 2.2: 1.4.3, 1.4.10, 2.5.8, 3.3.2.
+// The faults in the appearance of this page, as a list of sentences. WCAG 2.2: 1.4.3, 1.4.10, 2.5.8, 3.3.2.
 () => {
   const faults = [];
 
@@ -36,8 +36,8 @@
   };
 
   if (document.documentElement.scrollWidth > innerWidth) faults.push("it is wider than the window");
-  if (!document.documentElement.lang) faults.push("it does not say its language");
-  if (document.querySelectorAll("h1").length !== 1) faults.push("it has not exactly one h1");
+  if (!document.documentElement.lang) faults.push("it has no lang attribute");
+  if (document.querySelectorAll("h1").length !== 1) faults.push("it does not have exactly one h1");
 
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
@@ -50,12 +50,12 @@
   for (const field of document.querySelectorAll("input:not([type=hidden]), textarea, select")) {
     if (!field.labels.length) faults.push(`the field ${field.name} has no label`);
     if (parseFloat(getComputedStyle(field).fontSize) < 16) faults.push(`a phone zooms in at the field ${field.name}`);
-    if (contrast(field) < 4.5) faults.push(`what is typed into ${field.name} is hard to read`);
+    if (contrast(field) < 4.5) faults.push(`the text in the field ${field.name} has too little contrast`);
   }
   for (const button of document.querySelectorAll("button, .button, summary")) {
     if (!isVisible(button)) continue;
     const { width, height } = button.getBoundingClientRect();
-    if (Math.min(width, height) < 24) faults.push(`“${button.innerText}” is too small for a finger`);
+    if (Math.min(width, height) < 24) faults.push(`“${button.innerText}” is smaller than 24 pixels`);
   }
   return faults;
 }
