@@ -1,1 +1,1 @@
-"""Service to service: a program that calls the notes API as itself, by `client_credentials` (RFC 6749 §4.4)."""
+"""A service without a user: it calls the notes API with the grant `client_credentials` (RFC 6749 §4.4)."""

@@ -1,4 +1,4 @@
-"""Writes tonight's note and lists its own. Beside the demo of `make run`:
+"""Adds a note and lists the notes of the bot. While `make run` is running:
 
 CLIENT_SECRET=$(cat var/demo/notes-bot.secret) .venv/bin/python -m examples.notes_bot
 """
@@ -19,13 +19,13 @@ ISSUER = os.environ.get("ISSUER", "http://localhost:8000")
 API = os.environ.get("API", "http://localhost:8001")
 CLIENT_ID = os.environ.get("CLIENT_ID", "notes-bot")
 CLIENT_SECRET = os.environ.get("CLIENT_SECRET", "")
-IN_ITS_NAME: dict[str, list[Callable[..., Any]]] = {"request": [send_request_id]}
-"""One id for all the requests of a night, by which they are found in the logs of both services."""
+EVENT_HOOKS: dict[str, list[Callable[..., Any]]] = {"request": [send_request_id]}
+"""Send one request ID with all requests of a run, which the logs of both services contain."""
 
 
-async def work_of_a_night() -> None:
-    with own_request_id() as name:
-        print(f"In the logs of both services this is {name}.")
+async def run() -> None:
+    with own_request_id() as request_id:
+        print(f"The request ID in the logs of both services is {request_id}.")
         await write_and_list()
 
 
@@ -42,22 +42,22 @@ async def write_and_list() -> None:
 
 
 async def find_token_endpoint() -> str:
-    """From the issuer's metadata (RFC 8414), which must be the issuer's own."""
-    async with httpx.AsyncClient(event_hooks=IN_ITS_NAME) as http:
+    """Return it from the issuer's metadata, whose `issuer` must be the expected one (RFC 8414 §3.3)."""
+    async with httpx.AsyncClient(event_hooks=EVENT_HOOKS) as http:
         response = await http.get(f"{ISSUER}/.well-known/oauth-authorization-server")
     metadata = response.raise_for_status().json()
     if metadata["issuer"] != ISSUER:
-        raise TokenRefused(f"{ISSUER} answers for another issuer")
+        raise TokenRefused(f"the metadata at {ISSUER} is of another issuer")
     return str(metadata["token_endpoint"])
 
 
 def notes_api(token_endpoint: str, *, scope: str) -> httpx.AsyncClient:
     auth = ClientCredentials(token_endpoint, CLIENT_ID, CLIENT_SECRET, scope=scope, resource=API)
-    return httpx.AsyncClient(base_url=API, auth=auth, event_hooks=IN_ITS_NAME)
+    return httpx.AsyncClient(base_url=API, auth=auth, event_hooks=EVENT_HOOKS)
 
 
 async def list_notes(notes: httpx.AsyncClient) -> None:
-    """Page after page. A service sees the notes that it wrote itself, and nobody else's."""
+    """Print all pages. A service sees only the notes that it has added."""
     url = "/notes?limit=100"
     while url:
         page = await notes.get(url)
@@ -71,7 +71,7 @@ def main() -> int:
         print("notes_bot: the environment variable CLIENT_SECRET is not set", file=sys.stderr)
         return 2
     try:
-        asyncio.run(work_of_a_night())
+        asyncio.run(run())
     except (httpx.HTTPError, TokenRefused) as failure:
         print(f"notes_bot: {failure}", file=sys.stderr)
         return 1

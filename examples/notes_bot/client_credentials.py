@@ -1,4 +1,4 @@
-"""A program's own access token, put on every request that an httpx client sends."""
+"""httpx authentication with an access token of the client itself."""
 
 import base64
 import time
@@ -7,25 +7,25 @@ from urllib.parse import quote_plus
 
 import httpx
 
-EARLY = 10
-"""Seconds before its expiry at which a token is no longer used, so that it does not expire on the way."""
+EXPIRY_MARGIN = 10
+"""Seconds before its expiry at which a token is replaced, so that it does not expire on the way."""
 
 
 class TokenRefused(Exception):
-    """The issuer gave no token; the text is its reason."""
+    """The issuer refused to issue a token; the text is its reason."""
 
 
 class ClientCredentials(httpx.Auth):
-    """`httpx.AsyncClient(auth=ClientCredentials(…))` asks for a token when it needs one, and uses it while it lives.
+    """`httpx.AsyncClient(auth=ClientCredentials(…))` requests a token when it needs one, and uses it until it expires.
 
-    Raises TokenRefused from the client's request.
+    The requests of the client raise TokenRefused.
     """
 
-    requires_response_body = True  # the token is in a body
+    requires_response_body = True  # auth_flow reads the token response
 
     def __init__(self, token_endpoint: str, client_id: str, client_secret: str, *, scope: str, resource: str) -> None:
-        """`scope` is what the token shall allow, `resource` the API that it is for (RFC 8707)."""
-        # Both are form-encoded before they are joined (RFC 6749 §2.3.1), so that neither can hold a colon.
+        """`scope`: what the token allows. `resource`: the API that it is for (RFC 8707)."""
+        # Both parts are form-encoded (RFC 6749 §2.3.1), so that neither contains a colon.
         credentials = f"{quote_plus(client_id)}:{quote_plus(client_secret)}".encode()
         self._token_request = httpx.Request(
             "POST",
@@ -34,22 +34,22 @@ class ClientCredentials(httpx.Auth):
             data={"grant_type": "client_credentials", "scope": scope, "resource": resource},
         )
         self._access_token = ""
-        self._good_until = 0.0
+        self._use_until = 0.0
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        if time.monotonic() >= self._good_until:
-            yield from self._ask_for_token()
+        if time.monotonic() >= self._use_until:
+            yield from self._request_token()
         request.headers["Authorization"] = f"Bearer {self._access_token}"
         response = yield request
-        if response.status_code == 401:  # revoked, or signed by a key that was withdrawn: a new one may do
-            yield from self._ask_for_token()
+        if response.status_code == 401:  # it was revoked, or its key was withdrawn: try a new one
+            yield from self._request_token()
             request.headers["Authorization"] = f"Bearer {self._access_token}"
             yield request
 
-    def _ask_for_token(self) -> Generator[httpx.Request, httpx.Response, None]:
+    def _request_token(self) -> Generator[httpx.Request, httpx.Response, None]:
         response = yield self._token_request
-        answer = response.json()
+        body = response.json()
         if response.status_code != 200:
-            raise TokenRefused(f"{answer['error']}: {answer.get('error_description', 'no reason given')}")
-        self._access_token = answer["access_token"]
-        self._good_until = time.monotonic() + answer["expires_in"] - EARLY
+            raise TokenRefused(f"{body['error']}: {body.get('error_description', 'no reason given')}")
+        self._access_token = body["access_token"]
+        self._use_until = time.monotonic() + body["expires_in"] - EXPIRY_MARGIN

@@ -1,4 +1,4 @@
-"""What `make run` starts, on ports and in a folder of its own: real processes, and people made for one test each."""
+"""The processes of `make run`, on other ports and in a temporary folder, with a new user for each test."""
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -54,7 +54,7 @@ class Demo:
         return {self.auth, self.api, self.one, self.two}
 
     async def add_person(self) -> Account:
-        """Somebody new, so that no test meets the notes, the consents or the wrong passwords of another."""
+        """Add a user, so that tests share no notes, consents or failed logins."""
         person = Account(f"{secrets.token_hex(6)}@example.com", PASSWORD)
         async with self._store() as store:
             await store.write(
@@ -69,12 +69,12 @@ class Demo:
         return person
 
     async def age_login(self, person: Account, *, seconds: int) -> None:
-        """Move every login of a person back in time, and what the apps were given by it."""
+        """Make every login of a user, and its token families, older by `seconds`."""
         async with self._store() as store:
             await store.write(_age_login, person.email, seconds=seconds)
 
     async def declare_client(self, **metadata: object) -> None:
-        """Apply the demo's configuration with one client more. The auth service sees it within a second."""
+        """Apply the demo's configuration with one more client. The auth service reads it within a second."""
         settings = read_config(self.files.auth_toml)
         client = DeclaredClient.model_validate(metadata)
         async with self._store() as store:
@@ -104,7 +104,7 @@ def _age_login(connection: Connection, email: str, *, seconds: int) -> None:
 
 @contextmanager
 def running_demo(folder: Path, **environment: str) -> Iterator[Demo]:
-    """From the welcome to a clean stop. `environment` is added to ours."""
+    """Run the demo during the block; it must exit with status 0. `environment` is added to this process's."""
     files = DemoFiles(free_ports(4), folder / "var")
     options = ["--var", str(files.var), "--ports", ",".join(map(str, files.ports))]
     with in_the_foreground("deploy.demo", *options, **environment):

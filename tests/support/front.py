@@ -1,4 +1,4 @@
-"""The pair behind its TLS front, as `make front` starts it, with a client for each of the libraries that we try."""
+"""The processes of `make front`, with a client for each library that the tests use."""
 
 import json
 import os
@@ -29,7 +29,7 @@ NODE = ROOT / "tests" / "foreign" / "node"
 
 @dataclass(frozen=True)
 class Front:
-    """`spa_port` and `rp_port` are for a page in the browser and for an app on a server, on hosts of their own."""
+    """`spa_port` and `rp_port`: the ports of a single-page app and of a server-side app, on hosts of their own."""
 
     files: FrontFiles
     spa_port: int
@@ -53,20 +53,20 @@ class Front:
 
     @property
     def posted_rp(self) -> str:
-        """The same app by another name, where it asks for its answers by form_post."""
+        """The server-side app under another host name, where it uses response_mode=form_post."""
         return f"https://{POSTED_RP_HOST}:{self.rp_port}"
 
     @property
     def others(self) -> Path:
-        """The certificate of both, server-ec.pem, which the auth service trusts as it trusts the front's."""
+        """The folder with the certificate of both apps, server-ec.pem, which the auth service trusts."""
         return self.files.var.parent / "others"
 
     def tls(self) -> ssl.SSLContext:
-        """What trusts the front, and nobody else."""
+        """Return a TLS context that trusts only the front's authority."""
         return ssl.create_default_context(cafile=self.files.ca)
 
     def http(self, *, from_address: str | None = None) -> httpx.AsyncClient:
-        """`from_address`: one of 127.0.0.0/8, as which to call."""
+        """`from_address`: the local address, one of 127.0.0.0/8."""
         transport = httpx.AsyncHTTPTransport(verify=self.tls(), local_address=from_address)
         return httpx.AsyncClient(base_url=self.issuer, transport=transport, timeout=PATIENCE)
 
@@ -74,7 +74,7 @@ class Front:
         return Browser(http, self.issuer)
 
     def node(self, script: str, flow: str) -> None:
-        """Run one flow of a script in tests/foreign/node. Raises AssertionError with what it said if it fails."""
+        """Run one flow of a script in tests/foreign/node. Raises AssertionError with its output when it fails."""
         assert (NODE / "node_modules" / "installed").exists(), "the npm packages are missing; `make foreign` gets them"
         done = subprocess.run(
             ["node", str(NODE / script), flow, str(self.files.var.parent / "flows.json")],

@@ -1,4 +1,4 @@
-"""The clients' end of back-channel logout: what each of them was sent, and how it answers."""
+"""Simulated back-channel logout endpoints of clients."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -14,13 +14,13 @@ from tests.support.waiting import until
 
 LISTENING = ("app-one", "app-two", "third-party")
 HOSTS = tuple(f"{client_id}.example.org" for client_id in LISTENING)
-"""Where these three are told."""
+"""The hosts of their back-channel logout endpoints."""
 
 Answer = int | Callable[[], Awaitable[int]]
 
 
 def listening_clients(*client_ids: str) -> list[dict[str, object]]:
-    """The declared clients, of which these (or the three) want to be told. app-two has its ID Tokens signed RS256."""
+    """Return the declared clients; these, or LISTENING, have a back-channel logout endpoint. app-two uses RS256."""
     return clients_with(
         {
             client_id: {
@@ -33,21 +33,21 @@ def listening_clients(*client_ids: str) -> list[dict[str, object]]:
 
 
 class LogoutReceivers(httpx.AsyncBaseTransport):
-    """Stands in for the network. `answers` maps a host to a status, or to what gives one; the others say 204."""
+    """A transport. `answers` maps a host to a status or to a function that returns one; other hosts answer 204."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
         self.requests: dict[str, list[httpx.Request]] = defaultdict(list)
         self.now_at: Counter[str] = Counter()
-        self.most_at: Counter[str] = Counter()
-        """How many requests a host has at once, now and at most."""
+        self.max_at: Counter[str] = Counter()
+        """The concurrent requests to a host: the current number and the maximum."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         host = request.url.host
         await request.aread()
         self.requests[host].append(request)
         self.now_at[host] += 1
-        self.most_at[host] = max(self.most_at[host], self.now_at[host])
+        self.max_at[host] = max(self.max_at[host], self.now_at[host])
         try:
             answer = self.answers.get(host, 204)
             return httpx.Response(answer if isinstance(answer, int) else await answer())
@@ -55,7 +55,7 @@ class LogoutReceivers(httpx.AsyncBaseTransport):
             self.now_at[host] -= 1
 
     def tokens(self, host: str) -> list[str]:
-        """Each request is a form with one logout token and nothing else."""
+        """Return the logout tokens. Each request must be a form with one logout token and nothing else."""
         tokens = []
         for request in self.requests[host]:
             assert request.headers["content-type"] == "application/x-www-form-urlencoded"
@@ -70,12 +70,12 @@ class LogoutReceivers(httpx.AsyncBaseTransport):
         return [claims_of(token)["sid"] for token in self.tokens(host)]
 
     async def told(self, host: str, times: int = 1) -> list[dict[str, Any]]:
-        """Wait until the host has been told so often; the tokens' claims."""
+        """Wait for this number of requests; return the claims of their tokens."""
         await until(lambda: len(self.requests[host]) >= times)
         return [claims_of(token) for token in self.tokens(host)]
 
 
 async def never() -> int:
-    """Take the request and say nothing."""
+    """Never answer the request."""
     await asyncio.Event().wait()
     return 0

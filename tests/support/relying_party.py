@@ -1,4 +1,4 @@
-"""OAuth as a client speaks it, and the browser between the client and the auth service."""
+"""A client of the auth service, and the browser of its user."""
 
 import base64
 import json
@@ -20,23 +20,23 @@ Parameters = dict[str, str]
 
 
 def answer_of(response: httpx.Response) -> Parameters:
-    """What a redirect tells the client."""
+    """Return the parameters of a redirect to the client."""
     assert response.status_code == 303, response.text
     return dict(parse_qsl(urlsplit(response.headers["location"]).query))
 
 
 def error_of(response: httpx.Response) -> tuple[int, str]:
-    """How a JSON endpoint refused."""
+    """Return the status and the `error` of a JSON response."""
     return response.status_code, response.json()["error"]
 
 
 def answered(responses: Iterable[httpx.Response]) -> list[httpx.Response]:
-    """Of many at once, those that were not asked to come back later, as some are on a crowded machine."""
+    """Leave out responses with status 503, which concurrent requests can get on a busy machine."""
     return [response for response in responses if response.status_code != 503]
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """What a JWT says, believed without a look at its signature."""
+    """Return the claims of a JWT without verifying its signature."""
     return _object(token.split(".")[1])
 
 
@@ -50,7 +50,7 @@ def _object(encoded: str) -> dict[str, Any]:
 
 
 class Browser:
-    """Keeps cookies, follows our own redirects, stops at those that lead elsewhere, and fills in our forms."""
+    """Keeps cookies, follows redirects within the auth service, and submits its forms."""
 
     def __init__(self, http: httpx.AsyncClient, issuer: str) -> None:
         self.http = http
@@ -60,7 +60,7 @@ class Browser:
         return await self._follow(await self.http.get(url))
 
     async def submit(self, page: httpx.Response, *, origin: str | None = None, **fields: str | None) -> httpx.Response:
-        """Press the button of the page's form, with `fields` filled in; None takes a hidden one out."""
+        """Submit the form of the page with `fields`; None removes a hidden field."""
         form = HtmlForm.on(page)
         filled = {name: value for name, value in (form.fields | fields).items() if value is not None}
         headers = {"Origin": self.issuer if origin is None else origin}
@@ -69,7 +69,7 @@ class Browser:
     async def sign_in(
         self, page: httpx.Response | None = None, *, username: str = EMAIL, password: str = PASSWORD
     ) -> httpx.Response:
-        """Fill in the login page, or open one of our own first."""
+        """Submit the login page `page`; None: that of GET /login."""
         page = page or await self.open("/login")
         return await self.submit(page, username=username, password=password)
 
@@ -86,7 +86,7 @@ class Browser:
 
 
 class RelyingParty:
-    """A client that speaks OAuth. A parameter given as None is left out, one given as a list is repeated."""
+    """A client with a browser. A parameter that is None is left out, one that is a list is repeated."""
 
     def __init__(self, client: DeclaredClient, http: httpx.AsyncClient, browser: Browser) -> None:
         self.client_id = client.client_id
@@ -112,15 +112,15 @@ class RelyingParty:
         return f"/authorize?{urlencode(_changed(parameters, changes), doseq=True)}"
 
     async def authorize(self, **changes: Any) -> httpx.Response:
-        """Send the browser to us; what it ends at: one of our pages, or the way back to the client."""
+        """Send an authorization request; return the page where it ends, or the redirect to the client."""
         return await self.browser.open(self.authorization_url(**changes))
 
     async def sign_in(self, **changes: Any) -> httpx.Response:
-        """The same as far as the client's redirect_uri, by way of the login page."""
+        """Do the same and submit the login page; return the redirect to the client, or the next page."""
         return await self.browser.sign_in(await self.authorize(**changes))
 
     async def authorization_code(self, **changes: Any) -> str:
-        """A code for a person who is signed in, or does so on the way and allows what is asked."""
+        """Return a code. If necessary, sign in and allow the request on the way."""
         response = await self.authorize(**changes)
         if 'id="sign-in"' in response.text:
             response = await self.browser.sign_in(response)
@@ -147,13 +147,13 @@ class RelyingParty:
         return await self.post("/token", _changed({"grant_type": "client_credentials"}, changes))
 
     async def tokens(self, **changes: Any) -> dict[str, Any]:
-        """The tokens that a code gives; `changes` are to the authorization request."""
+        """Return the tokens of a new code; `changes` are to the authorization request."""
         response = await self.token(await self.authorization_code(**changes))
         assert response.status_code == 200, response.text
         tokens: dict[str, Any] = response.json()
         return tokens
 
-    # What can be done with a token
+    # Endpoints that take a token
 
     async def userinfo(self, access_token: str) -> httpx.Response:
         return await self.http.get("/userinfo", headers={"Authorization": f"Bearer {access_token}"})
@@ -165,7 +165,7 @@ class RelyingParty:
         return await self.post("/revoke", _changed({"token": token}, changes))
 
     async def post(self, path: str, parameters: dict[str, Any]) -> httpx.Response:
-        """As this client, by its own method."""
+        """Send a form with the client's authentication method."""
         headers = {}
         match self.method:
             case "client_secret_basic":
@@ -178,7 +178,7 @@ class RelyingParty:
 
 
 def basic(client_id: str, client_secret: str) -> str:
-    """RFC 6749 §2.3.1: form-encoded first, then joined."""
+    """Return the Authorization header of client_secret_basic (RFC 6749 §2.3.1)."""
     return "Basic " + base64.b64encode(f"{quote_plus(client_id)}:{quote_plus(client_secret)}".encode()).decode()
 
 
@@ -187,7 +187,7 @@ def _changed(parameters: dict[str, Any], changes: dict[str, Any]) -> dict[str, A
 
 
 class HtmlForm(HTMLParser):
-    """The one form of a page."""
+    """The action and the fields of a page's form."""
 
     def __init__(self) -> None:
         super().__init__()
