@@ -1,1 +1,1 @@
-"""The notes API: a resource server with a database of its own, which believes the issuer's tokens offline."""
+"""The notes API: a resource server with its own database, which verifies the issuer's access tokens offline."""

@@ -21,21 +21,21 @@ cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @cli.callback()
 def commands() -> None:
-    """The notes API: a resource server that believes tokens offline."""
+    """The notes API: a resource server that verifies access tokens offline."""
 
 
 @cli.command("serve")
 def serve_command(
-    config: Annotated[Path, typer.Option(help="The configuration, as in resource.toml.")],
-    host: Annotated[str | None, typer.Option(help="Where to listen; loopback when left out.")] = None,
+    config: Annotated[Path, typer.Option(help="The configuration file, for example resource.toml.")],
+    host: Annotated[str | None, typer.Option(help="The address to listen on; loopback by default.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8001,
-    workers: Annotated[int, typer.Option(min=1, help="How many processes.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="The number of processes.")] = 1,
     metrics_port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Answer /metrics on this port alone, and nothing else there.")
+        int | None, typer.Option(min=1, max=65535, help="Answer /metrics only on this port, and nothing else there.")
     ] = None,
-    metrics_host: Annotated[str | None, typer.Option(help="Where that port is; loopback when left out.")] = None,
+    metrics_host: Annotated[str | None, typer.Option(help="The address of that port; loopback by default.")] = None,
 ) -> None:
-    """Bring the database to its newest form, and serve the API until SIGTERM."""
+    """Migrate the database, and serve the API until SIGTERM."""
     configure_logging()
     with exit_on_misconfiguration(NAME):
         settings = read_settings(Settings, config, env_prefix="RESOURCE_")
@@ -55,7 +55,7 @@ def serve_command(
 
 
 def _migrate_apart(database_url: str) -> None:
-    """In a process of its own, because Alembic is 12 MB that the serving has no use for. Raises SystemExit."""
+    """Migrate in another process, because Alembic takes 12 MB that serving does not need. Raises SystemExit."""
     process = multiprocessing.get_context("fork").Process(target=_migrate, args=(database_url,))
     process.start()
     process.join()

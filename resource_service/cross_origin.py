@@ -1,4 +1,4 @@
-"""Which pages of other origins may read our answers: the metadata any, the notes those of the configuration."""
+"""CORS: any origin may read the metadata, and the configured origins may call the API."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ EXPOSED = ("ETag", "Link", "Location", "Retry-After", "WWW-Authenticate")
 
 
 class CrossOrigin:
-    """CORS without credentials: only a script that holds a token sends one, a browser never does by itself.
+    """CORS without credentials, because a token is sent by a script and never by the browser itself.
 
-    Any request header is allowed ("*" makes the middleware answer with the names that were asked for): libraries add
-    their own, such as traceparent or X-Requested-With, and none of them grants anything.
+    Any request header is allowed: libraries add their own, such as traceparent or X-Requested-With, and no header but
+    Authorization gives access. With "*" the middleware answers with the names that the browser asked about.
     """
 
     def __init__(self, app: ASGIApp, *, allowed_origins: Sequence[str]) -> None:

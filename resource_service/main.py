@@ -1,4 +1,4 @@
-"""The notes API, made from its settings."""
+"""Create the notes API from its settings."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -38,11 +38,11 @@ def create_app(
     counters: SharedCounters | None = None,
     metrics_port: int | None = None,
 ) -> FastAPI:
-    """`transport` is how the issuer is reached, when not by the network. The database has been migrated.
+    """Create the app. The database has been migrated.
 
-    `follow_every`: seconds between two fetches of the issuer's keys and status lists. `counters` is where it counts,
-    together with other processes of it; `metrics_port` the only port that answers /metrics; None: any, to callers on
-    this machine.
+    `transport` replaces the network to the issuer, for tests. `follow_every`: seconds between two fetches of the
+    issuer's keys and status lists. `counters` are shared with the other processes. Only `metrics_port` answers
+    /metrics; None: every port, for callers on this machine.
     """
 
     auth = Tallystick(

@@ -1,4 +1,4 @@
-"""The notes API's own numbers, beside those that both services have."""
+"""The metrics of the notes API, in addition to those of every service."""
 
 from collections.abc import Callable, Iterable
 
@@ -16,27 +16,27 @@ class NotesMetrics(ServiceMetrics):
         counter, gauge = self.metrics.counter, self.metrics.gauge
         self.verdicts = counter(
             "tallystick_verifier_verdicts_total",
-            "Requests to what needs an access token: accepted, or refused, and why.",
+            "Requests that need an access token, by verdict: accepted, or the reason of the refusal.",
             verdict=(*VERDICTS, OTHER),
         )
         self._keys_age = gauge(
             "tallystick_verifier_keys_age_seconds",
-            "Since the issuer told its keys, or the start; of the process that waits longest.",
+            "Seconds since the last fetch of the keys, or since the start; the maximum of all processes.",
             merged="max",
         )
         self._status_list_age = gauge(
             "tallystick_verifier_status_list_age_seconds",
-            "Since the oldest status list in use was signed, or, while there is none, since it was first wanted.",
+            "Seconds since the oldest status list was signed, or since a missing one was first named.",
             merged="max",
         )
         self._failing_closed = gauge(
             "tallystick_verifier_failing_closed",
-            "1 while tokens are refused because the status list is too old (fail_closed), in any process.",
+            "1 while any process refuses tokens because a status list is too old (fail_closed).",
             merged="max",
         )
         self._failed_fetches = counter(
             "tallystick_verifier_failed_fetches_total",
-            "Fetches from the issuer that came to nothing; the last good keys or list stayed.",
+            "Failed fetches from the issuer. The last good keys or lists stay.",
             fetched=(*FETCHED, OTHER),
         )
 

@@ -1,4 +1,4 @@
-"""How the API says no: problem details (RFC 9457), whoever refused."""
+"""Every error response of the API is problem details (RFC 9457)."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.errors import ServerErrorMiddleware
-from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from tallystick.errors import OAuthError, TemporarilyUnavailable
 from tallystick_service.asgi.allowed_methods import allowed_methods
@@ -18,7 +18,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Fault(TypedDict):
-    """One thing that is wrong with a request (RFC 9457 §3). One of `pointer` and `parameter` is there."""
+    """One fault of a request (RFC 9457 §3). It has either `pointer` or `parameter`."""
 
     detail: str
     pointer: NotRequired[str]
@@ -28,7 +28,7 @@ class Fault(TypedDict):
 
 
 class Problem(TypedDict):
-    """`title` goes with `status`; `detail` is about this one request."""
+    """`title` is the phrase of `status`; `detail` describes this request."""
 
     type: str
     title: str
@@ -38,7 +38,7 @@ class Problem(TypedDict):
 
 
 class Invalid(HTTPException):
-    """The request can be read, but its content cannot be accepted."""
+    """The request is well-formed, but its content is invalid."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__(422, "the request has faults")
@@ -46,18 +46,18 @@ class Invalid(HTTPException):
 
 
 def render_problems(app: FastAPI) -> None:
-    """Let `app` answer every refusal, its framework's own included, as problem details.
+    """Render every error of `app`, including those of the framework, as problem details.
 
-    Call it before other middleware is added, which then stands around it.
+    Call it before other middleware is added, so that the other middleware is outside.
     """
     for refusal in (StarletteHTTPException, RequestValidationError, OAuthError):
         app.add_exception_handler(refusal, _problem_response)
-    # A handler for Exception would answer outside of all middleware: without CORS, request id and security headers.
+    # A handler for Exception would be outside of all middleware: without CORS, request id and security headers.
     app.add_middleware(ServerErrorMiddleware, handler=_problem_response)
 
 
 def faults_of(errors: Sequence[Any]) -> list[Fault]:
-    """Pydantic's complaints, without the values that it complains of. A `loc` begins with "body", "query", "header"."""
+    """Pydantic's errors without the invalid values. A `loc` begins with "body", "query" or "header"."""
     faults = []
     for error in errors:
         place, *path = (str(part) for part in error["loc"])
@@ -78,8 +78,8 @@ async def _problem_response(request: Request, refusal: Exception) -> JSONRespons
         case StarletteHTTPException(status_code=405):
             return _render(405, None, {"Allow": allowed_methods(request)})
         case StarletteHTTPException():
-            is_told_by_title = refusal.detail == HTTPStatus(refusal.status_code).phrase
-            detail = None if is_told_by_title else refusal.detail
+            is_title = refusal.detail == HTTPStatus(refusal.status_code).phrase
+            detail = None if is_title else refusal.detail
             return _render(refusal.status_code, detail, refusal.headers)
         case TemporarilyUnavailable():
             return _render(503, refusal.description, {"Retry-After": str(refusal.retry_after)})

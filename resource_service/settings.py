@@ -1,4 +1,4 @@
-"""What the notes API is told before it starts: `resource.toml` and the environment, frozen and checked."""
+"""The settings of the notes API, from `resource.toml` and the environment."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,21 +21,21 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     audience: Audience
-    """The URL of this API, byte for byte as the tokens name it."""
+    """The URL of this API, byte for byte as in the tokens."""
     issuer: Identifier
     jwks_uri: Url | None = None
-    """Found through the issuer's metadata when left out."""
+    """Found through the issuer's metadata by default."""
     jwks_file: Path | None = None
-    """The last known keys, for a start while the issuer is away."""
+    """The file with the last known keys, for a start while the issuer is away."""
     status_policy: StatusPolicyName = "serve_until_exp"
-    """What becomes of tokens while nobody can tell whether they were revoked."""
+    """Whether tokens are accepted while their status is unknown."""
     status_max_age: Annotated[int, Field(ge=1)] = STATUS_MAX_AGE
     """Seconds since a status list was signed, after which `fail_closed` answers 503."""
     status_file: Path | None = None
-    """The last known status lists, so that a restart while the issuer is away forgets no revocation."""
+    """The file with the last known status lists, for a restart while the issuer is away."""
     database_url: DatabaseUrl = "sqlite:///var/notes.db"
     database_timeout: DatabaseTimeout = DEADLINE
     allowed_origins: tuple[Origin, ...] = ()
-    """Of the browser apps that may call this API."""
+    """The origins of the browser apps that may call this API."""
     docs_client_id: str | None = None
-    """The public client as which the docs page signs people in. Without it, the page shows but cannot call."""
+    """The public client of the docs page. Without it, the page cannot sign in."""

@@ -1,1 +1,1 @@
-"""One file per URL: here HTTP begins and ends."""
+"""The HTTP endpoints, one file per URL."""

@@ -1,4 +1,4 @@
-"""What caches may do with the answers: keep them for the one who asked, and ask again each time (RFC 9111 §5.2.2)."""
+"""Cache headers: a response is stored only for its caller, and revalidated each time (RFC 9111 §5.2.2)."""
 
 from fastapi import Response
 

@@ -1,4 +1,4 @@
-"""Where a page of notes ended, as text that callers hand back and need not understand."""
+"""The cursor of a page: an opaque text that names the last note of the page before."""
 
 from uuid import UUID
 
@@ -7,7 +7,7 @@ from fastapi import HTTPException
 from tallystick import base64url
 
 CURSOR_PATTERN = "^[A-Za-z0-9_-]{21}[AQgw]$"
-"""16 bytes in base64url, for the documentation."""
+"""16 bytes in base64url, for the OpenAPI document."""
 
 
 def encode_cursor(last_note: UUID) -> str:
@@ -15,8 +15,8 @@ def encode_cursor(last_note: UUID) -> str:
 
 
 def decode_cursor(cursor: str) -> UUID:
-    """Raises HTTPException 400 for what we never handed out."""
+    """The id of the note. Raises HTTPException 400 for any other text."""
     try:
         return UUID(bytes=base64url.decode(cursor))
     except ValueError:
-        raise HTTPException(400, "the cursor is not one of ours") from None
+        raise HTTPException(400, "the cursor is malformed") from None

@@ -1,4 +1,4 @@
-"""What endpoints ask for, each a word in their signatures."""
+"""Dependencies of the endpoints."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -20,10 +20,10 @@ StoreOfNotes = Annotated[Store, Depends(_store)]
 
 
 def owner_by(auth: Tallystick, scope: str, *, max_age: int | None = None) -> Any:
-    """Whose notes the request is about: who calls, by a token that has `scope` and, if `max_age`, by a login at most
-    so many seconds ago.
+    """The owner of the notes: the `sub` of a token that has `scope` and, with `max_age`, a login at most this many
+    seconds ago.
 
-    A service that calls for itself has a `sub`, too (RFC 9068 §2.2), and so has notes of its own; it has no login.
+    A client that acts for itself has a `sub` too (RFC 9068 §2.2), and so its own notes. It has no login.
     """
 
     async def owner(claims: Annotated[AccessTokenClaims, auth.requires(scope, max_age=max_age)]) -> str:
@@ -35,14 +35,14 @@ def owner_by(auth: Tallystick, scope: str, *, max_age: int | None = None) -> Any
 
 
 class NoSuchNote(HTTPException):
-    """Also said of another's note, so that nobody learns which ids exist."""
+    """Also the answer for a note of another owner, so that callers do not learn which ids exist."""
 
     def __init__(self) -> None:
         super().__init__(404, "you have no such note")
 
 
 async def _note_id(note_id: Annotated[str, Path(json_schema_extra={"format": "uuid"})]) -> UUID:
-    """Only in the spelling that we hand out, so that a note has one address. Raises NoSuchNote."""
+    """Accepts only the canonical spelling, so that a note has one URL. Raises NoSuchNote."""
     try:
         parsed = UUID(note_id)
     except ValueError:

@@ -1,4 +1,4 @@
-"""/healthz and /readyz, for whoever decides whether to restart this process, and whether to send it requests."""
+"""/healthz and /readyz, for probes that restart this process or route requests to it."""
 
 from typing import Literal
 
@@ -18,21 +18,23 @@ class Health(BaseModel):
 
 
 def health_endpoints(auth: Tallystick) -> APIRouter:
-    router = APIRouter(tags=["health"], dependencies=[Depends(_fresh)])
+    router = APIRouter(tags=["health"], dependencies=[Depends(_no_store)])
 
     @router.get("/healthz")
     @POLLED
     async def healthz() -> Health:
-        """The process answers. Nothing that it leans on is asked, because restarting it would not mend that."""
+        """The process answers. Dependencies are not checked, because a restart would not repair them."""
         return Health()
 
     @router.get("/readyz", responses=problems(503))
     @POLLED
     async def readyz(store: StoreOfNotes) -> Health:
-        """The store is reachable and can be written to, and tokens can be verified: there is a key, and with
-        `fail_closed` a young list."""
+        """The store can be read and written, and tokens can be verified.
+
+        Verification needs a key and, with `fail_closed`, a recent status list.
+        """
         if not auth.is_ready:
-            raise TemporarilyUnavailable("what the issuer last told does not suffice to verify tokens")
+            raise TemporarilyUnavailable("the issuer's keys, or recent status lists, are missing")
         await store.read(ping)
         await store.check_writing()
         return Health()
@@ -40,6 +42,6 @@ def health_endpoints(auth: Tallystick) -> APIRouter:
     return router
 
 
-async def _fresh(response: Response) -> None:
-    """No cache in between answers for us."""
+async def _no_store(response: Response) -> None:
+    """Keep caches from storing the response."""
     response.headers["Cache-Control"] = "no-store"

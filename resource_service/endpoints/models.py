@@ -1,4 +1,4 @@
-"""What the API takes and gives."""
+"""The request and response bodies of the API."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Self
@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from resource_service.store.notes import StoredNote
 
-_NO_NUL = "^[^\\x00]*$"  # PostgreSQL keeps no NUL in text
+_NO_NUL = "^[^\\x00]*$"  # PostgreSQL does not store NUL in text
 
 
 class NoteContent(BaseModel):
-    """What a caller says of a note. A `body` that is left out is empty."""
+    """The content of a note, from its owner. `body` is empty by default."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

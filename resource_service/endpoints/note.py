@@ -1,4 +1,4 @@
-"""/notes/{note_id}: one of the caller's notes."""
+"""/notes/{note_id}: one note of the caller."""
 
 from typing import Annotated, Any
 
@@ -32,8 +32,8 @@ def note_endpoints(auth: Tallystick, clock: Clock) -> APIRouter:
         store: StoreOfNotes,
         response: Response,
     ) -> Note | Response:
-        """One of your notes. With If-None-Match, only if it has changed since you read it."""
-        note = await store.read(notes.find, owner, note_id)
+        """One of your notes. With If-None-Match, 304 if it has not changed since you read it."""
+        note = await store.read(notes.find_note, owner, note_id)
         if note is None:
             raise NoSuchNote
         if not preconditions.match(note.version):
@@ -56,9 +56,9 @@ def note_endpoints(auth: Tallystick, clock: Clock) -> APIRouter:
         store: StoreOfNotes,
         response: Response,
     ) -> Note:
-        """Give a note another title and body. With If-Match, only when nobody else has changed it since you read it."""
+        """Replace title and body of a note. With If-Match, only if it has not changed since you read it."""
         match await store.write(
-            notes.replace,
+            notes.replace_note,
             owner,
             note_id,
             title=content.title,
@@ -81,8 +81,8 @@ def note_endpoints(auth: Tallystick, clock: Clock) -> APIRouter:
         preconditions: Preconditions,
         store: StoreOfNotes,
     ) -> None:
-        """Delete a note. With If-Match, only when nobody has changed it since you read it."""
-        match await store.write(notes.remove, owner, note_id, may_write=preconditions.may_write):
+        """Delete a note. With If-Match, only if it has not changed since you read it."""
+        match await store.write(notes.delete_note, owner, note_id, may_write=preconditions.may_write):
             case False:
                 raise NoSuchNote
             case VersionRefused():

@@ -1,4 +1,4 @@
-"""The body of a write, read by hand: FastAPI would read it before it looks for a token, and takes duplicate names."""
+"""Read the body of a write. FastAPI would read it before it checks the token, and accepts duplicate member names."""
 
 from typing import Annotated, Any
 
@@ -11,16 +11,16 @@ from resource_service.problems import Invalid, faults_of
 from tallystick.strict_json import parse_object
 
 MAX_BYTES = 256 * 1024
-"""The longest note there can be, with every character escaped."""
+"""The longest possible note, with every character escaped."""
 
 NOTE_CONTENT: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"application/json": {"schema": NoteContent.model_json_schema()}}}
 }
-"""For the `openapi_extra` of an endpoint that takes a Content."""
+"""`openapi_extra` of an endpoint with a Content parameter."""
 
 
 async def _note_content(request: Request) -> NoteContent:
-    """Raises HTTPException 415 for another media type, 413, 400 for what is not strictly JSON; Invalid (422)."""
+    """Raises HTTPException 415 for another media type, 413 for a large body, 400 for malformed JSON; Invalid (422)."""
     media_type, _, _ = request.headers.get("content-type", "").partition(";")
     if media_type.strip().lower() != "application/json":
         raise HTTPException(415, "a note is sent as application/json")
@@ -41,8 +41,8 @@ async def _bounded_body(request: Request) -> bytes:
         async for chunk in request.stream():
             body += chunk
             if len(body) > MAX_BYTES:
-                # Closing the connection is the only way not to be sent the rest.
-                raise HTTPException(413, f"a note is sent in at most {MAX_BYTES} bytes", {"Connection": "close"})
+                # Only closing the connection stops the client from sending the rest.
+                raise HTTPException(413, f"a note has at most {MAX_BYTES} bytes", {"Connection": "close"})
     except ClientDisconnect:
         raise HTTPException(400, "the body ended early") from None
     return bytes(body)

@@ -1,4 +1,4 @@
-"""/notes: all of the caller's notes."""
+"""/notes: the notes of the caller."""
 
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -16,13 +16,13 @@ from resource_service.store.note_id import new_note_id
 from tallystick.clock import Clock
 from tallystick.fastapi import Tallystick
 
-PAGE: dict[int | str, Any] = {200: header("Link", "where the next page is, `rel=next` (RFC 8288)", required=False)}
-CREATED: dict[int | str, Any] = {201: header("Location", "where the note is")}
+PAGE: dict[int | str, Any] = {200: header("Link", "the next page, `rel=next` (RFC 8288)", required=False)}
+CREATED: dict[int | str, Any] = {201: header("Location", "the URL of the note")}
 
-FRESH = 300
-"""Seconds: how old a login may be that deletes all notes, so that an unlocked desk is not enough for it."""
-TOO_OLD: dict[int | str, Any] = {
-    401: problems(401)[401] | header("WWW-Authenticate", "for an older login: what to ask the issuer for (RFC 9470 §3)")
+MAX_LOGIN_AGE = 300
+"""Seconds. Deleting all notes requires a login this recent, so that an unlocked computer does not suffice."""
+LOGIN_TOO_OLD: dict[int | str, Any] = {
+    401: problems(401)[401] | header("WWW-Authenticate", "for an older login: the required `max_age` (RFC 9470 §3)")
 }
 
 
@@ -38,7 +38,7 @@ def notes_endpoints(auth: Tallystick, clock: Clock) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
         cursor: Annotated[str | None, Query(json_schema_extra={"pattern": CURSOR_PATTERN})] = None,
     ) -> NotePage:
-        """A page of your notes, the newest first. What is written meanwhile moves nothing from one page to another."""
+        """A page of your notes, newest first. Notes that are written meanwhile do not move others to another page."""
         older_than = None if cursor is None else decode_cursor(cursor)
         found = await store.read(notes.find_page, owner, older_than=older_than, limit=limit + 1)
         page, has_more = found[:limit], len(found) > limit
@@ -62,22 +62,24 @@ def notes_endpoints(auth: Tallystick, clock: Clock) -> APIRouter:
         request: Request,
         response: Response,
     ) -> Note:
-        """Write a note. Only you will see it."""
-        note = await store.write(notes.add, owner, new_note_id(), title=content.title, body=content.body, now=clock())
+        """Create a note. Only you can read it."""
+        note = await store.write(
+            notes.add_note, owner, new_note_id(), title=content.title, body=content.body, now=clock()
+        )
         response.headers["Location"] = f"{request.url.path}/{note.id}"
         mark_version(response, note.version)
         return Note.of(note)
 
-    @router.delete("/notes", status_code=204, responses=problems(*WITH_A_TOKEN) | TOO_OLD)
+    @router.delete("/notes", status_code=204, responses=problems(*WITH_A_TOKEN) | LOGIN_TOO_OLD)
     async def delete_all_notes(
-        owner: Annotated[str, owner_by(auth, "notes:write", max_age=FRESH)], store: StoreOfNotes
+        owner: Annotated[str, owner_by(auth, "notes:write", max_age=MAX_LOGIN_AGE)], store: StoreOfNotes
     ) -> None:
-        """Delete all of your notes, by a login at most five minutes old.
+        """Delete all of your notes. Requires a login within the last five minutes.
 
-        With an older one the answer is 401 `insufficient_user_authentication`; its challenge has the `max_age` with
-        which to send the user to the issuer once more (RFC 9470). A program that calls for itself has no login, gets
-        the same answer, and may delete its notes one by one.
+        An older login is answered with 401 `insufficient_user_authentication`. The challenge has the `max_age` for
+        another authorization request (RFC 9470). A client that acts for itself has no login: it gets the same answer,
+        and can delete its notes one by one.
         """
-        await store.write(notes.remove_all, owner)
+        await store.write(notes.delete_all_notes, owner)
 
     return router

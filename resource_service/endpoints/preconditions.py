@@ -1,4 +1,4 @@
-"""If-Match and If-None-Match: what the caller believes about a note before it reads or writes it (RFC 9110 §13.1)."""
+"""If-Match and If-None-Match: the version of a note that a caller expects (RFC 9110 §13.1)."""
 
 import re
 from collections.abc import Sequence
@@ -11,28 +11,28 @@ _ENTITY_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 
 
 def entity_tag(version: int) -> str:
-    """Strong: one version of a note is always the same bytes."""
+    """A strong entity tag, because one version of a note is always the same bytes."""
     return f'"{version}"'
 
 
 class PreconditionFailed(HTTPException):
     def __init__(self) -> None:
-        super().__init__(412, "the note is at another version than the preconditions ask for")
+        super().__init__(412, "the note has another version than the preconditions require")
 
 
 @dataclass(frozen=True)
 class _Preconditions:
-    """The values of both headers, one for each line. A line that is no list of entity-tags names none."""
+    """The lines of both headers. A line that is not a list of entity tags names none."""
 
     if_match: Sequence[str]
     if_none_match: Sequence[str]
 
     def match(self, version: int) -> bool:
-        """If-Match, by the strong comparison: nobody writes by a weak tag."""
+        """If-Match, with the strong comparison: a weak tag never matches."""
         return not self.if_match or _names(self.if_match, {entity_tag(version)})
 
     def none_match(self, version: int) -> bool:
-        """If-None-Match, by the weak comparison: a proxy that compresses our answers weakens their tags."""
+        """If-None-Match, with the weak comparison, because a proxy that compresses a response weakens its tag."""
         tag = entity_tag(version)
         return not _names(self.if_none_match, {tag, f"W/{tag}"})
 

@@ -1,4 +1,4 @@
-"""/whoami: what we believe about the caller."""
+"""/whoami: the verified claims of the caller."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ def whoami_endpoint(auth: Tallystick) -> APIRouter:
 
     @router.get("/whoami", response_model_exclude_unset=True, responses=problems(*WITH_A_TOKEN))
     async def whoami(claims: Annotated[AccessTokenClaims, auth.requires()], response: Response) -> AccessTokenClaims:
-        """The claims of your access token, once verified. Any scope will do."""
+        """The verified claims of your access token. No scope is required."""
         mark_private(response)
         return claims
 

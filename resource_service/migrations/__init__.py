@@ -1,1 +1,1 @@
-"""How the database of the notes came to its present form, step by step: `versions/`."""
+"""The migrations of the notes database."""

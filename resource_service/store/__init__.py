@@ -1,1 +1,1 @@
-"""The notes in the database: the tables, and the units of work upon them. The only folder that imports SQLAlchemy."""
+"""The database: its table, and the units of work. Only this folder and the migrations import SQLAlchemy."""

@@ -1,4 +1,4 @@
-"""Names for notes: UUIDs that sort by age and cannot be guessed (RFC 9562 §5.7)."""
+"""Ids of notes: UUIDs that sort by age and cannot be guessed (RFC 9562 §5.7)."""
 
 import secrets
 import time
@@ -8,9 +8,9 @@ _NANOSECONDS_PER_MILLISECOND = 1_000_000
 
 
 def new_note_id() -> UUID:
-    """A UUIDv7 whose `rand_a` goes on with the fraction of the millisecond (RFC 9562 §6.2, method 3).
+    """A UUIDv7 with the fraction of the millisecond in `rand_a` (RFC 9562 §6.2, method 3).
 
-    So the notes of one process are in order however fast they come; 62 random bits are left.
+    The ids of one process are in order, however fast it creates notes. 62 bits are random.
     """
     milliseconds, rest = divmod(time.time_ns(), _NANOSECONDS_PER_MILLISECOND)
     fraction = (rest << 12) // _NANOSECONDS_PER_MILLISECOND

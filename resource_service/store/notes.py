@@ -1,4 +1,4 @@
-"""Units of work on notes. Every one of them names the owner, so none can reach another's note."""
+"""Units of work on notes. Each takes the owner, so that it never reaches a note of another owner."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, 
 from resource_service.store.tables import notes
 
 VersionTest = Callable[[int], bool]
-"""Says whether a note of this version may be written."""
+"""Whether a note of this version may be written."""
 
 
 @dataclass(frozen=True)
@@ -24,44 +24,44 @@ class StoredNote:
 
 @dataclass(frozen=True)
 class VersionRefused:
-    """The note is there, but the caller's test did not want this version of it. Nothing was changed."""
+    """The note exists, but `may_write` refused its version. Nothing was changed."""
 
 
-def add(connection: Connection, owner: str, note_id: UUID, *, title: str, body: str, now: int) -> StoredNote:
+def add_note(connection: Connection, owner: str, note_id: UUID, *, title: str, body: str, now: int) -> StoredNote:
     note = StoredNote(note_id, title, body, version=1, created_at=now, updated_at=now)
     connection.execute(insert(notes).values(owner=owner, **vars(note)))
     return note
 
 
-def find(connection: Connection, owner: str, note_id: UUID) -> StoredNote | None:
-    row = connection.execute(select(*_SHOWN).where(_is_note(owner, note_id))).one_or_none()
+def find_note(connection: Connection, owner: str, note_id: UUID) -> StoredNote | None:
+    row = connection.execute(select(*_COLUMNS).where(_is_note(owner, note_id))).one_or_none()
     return None if row is None else StoredNote(*row)
 
 
 def find_page(connection: Connection, owner: str, *, older_than: UUID | None, limit: int) -> Sequence[StoredNote]:
-    """The newest notes first. `older_than` is the last note of the page before, and need not exist any more."""
-    query = select(*_SHOWN).where(notes.c.owner == owner).order_by(notes.c.id.desc()).limit(limit)
+    """Notes, newest first. `older_than` is the last note of the page before; it may have been deleted."""
+    query = select(*_COLUMNS).where(notes.c.owner == owner).order_by(notes.c.id.desc()).limit(limit)
     if older_than is not None:
         query = query.where(notes.c.id < older_than)
     return [StoredNote(*row) for row in connection.execute(query)]
 
 
-def replace(
+def replace_note(
     connection: Connection, owner: str, note_id: UUID, *, title: str, body: str, now: int, may_write: VersionTest
 ) -> StoredNote | VersionRefused | None:
-    """Give a note another title and body. None: there is no such note of this owner."""
+    """Replace title and body of a note. None when the owner has no such note."""
     match _lock_version(connection, owner, note_id):
         case None:
             return None
         case version if not may_write(version):
             return VersionRefused()
-    changes = update(notes).where(_is_note(owner, note_id)).returning(*_SHOWN)
+    changes = update(notes).where(_is_note(owner, note_id)).returning(*_COLUMNS)
     row = connection.execute(changes.values(title=title, body=body, version=notes.c.version + 1, updated_at=now)).one()
     return StoredNote(*row)
 
 
-def remove(connection: Connection, owner: str, note_id: UUID, *, may_write: VersionTest) -> bool | VersionRefused:
-    """False: there is no such note of this owner."""
+def delete_note(connection: Connection, owner: str, note_id: UUID, *, may_write: VersionTest) -> bool | VersionRefused:
+    """Delete a note. False when the owner has no such note."""
     match _lock_version(connection, owner, note_id):
         case None:
             return False
@@ -71,12 +71,12 @@ def remove(connection: Connection, owner: str, note_id: UUID, *, may_write: Vers
     return True
 
 
-def remove_all(connection: Connection, owner: str) -> None:
+def delete_all_notes(connection: Connection, owner: str) -> None:
     connection.execute(delete(notes).where(notes.c.owner == owner))
 
 
 def _lock_version(connection: Connection, owner: str, note_id: UUID) -> int | None:
-    """The version that a note has until the end of this unit. SQLite has one writer at a time and needs no lock."""
+    """Lock a note until the transaction ends, and return its version. SQLite needs no lock: it has one writer."""
     query = select(notes.c.version).where(_is_note(owner, note_id)).with_for_update()
     return connection.execute(query).scalar_one_or_none()
 
@@ -85,4 +85,4 @@ def _is_note(owner: str, note_id: UUID) -> ColumnElement[bool]:
     return and_(notes.c.owner == owner, notes.c.id == note_id)
 
 
-_SHOWN = (notes.c.id, notes.c.title, notes.c.body, notes.c.version, notes.c.created_at, notes.c.updated_at)
+_COLUMNS = (notes.c.id, notes.c.title, notes.c.body, notes.c.version, notes.c.created_at, notes.c.updated_at)

@@ -1,16 +1,16 @@
-"""What the notes API remembers. Times are Unix seconds."""
+"""The tables of the notes API. Times are Unix seconds."""
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text, Uuid
 
 MAX_OWNER_LENGTH = 255
-"""OIDC Core §2 allows a `sub` no more; PostgreSQL's indexes could not hold much more either."""
+"""The maximum length of a `sub` (OIDC Core §2)."""
 
 metadata = MetaData()
 
 notes = Table(
     "notes",
     metadata,
-    Column("id", Uuid, primary_key=True),  # made in the order of time, so it sorts by age, too
+    Column("id", Uuid, primary_key=True),  # a UUIDv7, which sorts by age
     Column("owner", String(MAX_OWNER_LENGTH), nullable=False),  # the `sub` of the token that created it
     Column("title", Text, nullable=False),
     Column("body", Text, nullable=False),

@@ -1,5 +1,5 @@
-"""The half of single sign-on that every API imports: believe an issuer's access tokens, by its public keys alone.
+"""Verify the access tokens of an issuer offline: the library that an API imports for single sign-on.
 
-`tallystick.fastapi` protects a FastAPI app. Beneath it, for other frameworks: `tallystick.access_token_request`,
-`tallystick.verifier`, `tallystick.remote.issuer`.
+`tallystick.fastapi` protects a FastAPI app. For other frameworks, `tallystick.access_token_request` has the order of
+checks, `tallystick.verifier` checks a token without I/O, and `tallystick.remote` fetches keys and status lists.
 """

@@ -1,4 +1,4 @@
-"""base64url without padding (RFC 7515 §2), where every value has exactly one spelling."""
+"""base64url without padding (RFC 7515 §2), with exactly one spelling for each value."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
@@ -8,9 +8,9 @@ def encode(data: bytes) -> str:
 
 
 def decode(text: str) -> bytes:
-    """The bytes of `text`. Raises ValueError for padding, white space, another alphabet, or a second spelling."""
+    """The bytes of `text`. Raises ValueError for padding, white space, another alphabet, or unused bits set."""
     data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    # The standard library skips what it does not know, and ignores the bits that fill no byte.
+    # The standard library skips unknown characters and ignores unused bits.
     if encode(data) != text:
         raise ValueError("not canonical base64url")
     return data

@@ -1,7 +1,4 @@
-"""What one side writes into a token and the other side reads out of it.
-
-A claims object says "these were signed by the issuer": only a verifier makes one from a string.
-"""
+"""The claims of a verified access token."""
 
 from functools import cached_property
 from typing import Annotated
@@ -9,11 +6,14 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\z")]
-"""Text that names somebody: never empty, and without control characters, which make two names look like one."""
+"""Not empty, and without control characters, because these make two identifiers look the same."""
 
 
 class AccessTokenClaims(BaseModel):
-    """An access token that was verified (RFC 9068 §2.2). Unknown claims are kept in `model_extra`."""
+    """RFC 9068 §2.2. Unknown claims are kept in `model_extra`.
+
+    An instance means that the issuer signed these claims: only a verifier creates one from a token.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="allow", hide_input_in_errors=True)
 
@@ -22,7 +22,7 @@ class AccessTokenClaims(BaseModel):
     aud: str | list[str]
     client_id: Identifier
     jti: Identifier
-    iat: int  # Unix seconds, as are all times here
+    iat: int  # all times are Unix seconds
     exp: int
     nbf: int | None = None
     scope: str = ""
@@ -32,4 +32,4 @@ class AccessTokenClaims(BaseModel):
 
     @cached_property
     def scopes(self) -> frozenset[str]:
-        return frozenset(self.scope.split(" ")) - {""}  # by space alone: other white space is part of a word
+        return frozenset(self.scope.split(" ")) - {""}  # other white space does not separate scopes (RFC 6749 §3.3)

@@ -1,4 +1,4 @@
-"""Time as a parameter, so that a test can move it."""
+"""The clock as a parameter, so that tests can set the time."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 Clock = Callable[[], int]
 """Returns whole Unix seconds."""
 LEEWAY = 60
-"""Seconds that the issuer's clock and ours may be apart."""
+"""Seconds by which the issuer's clock and ours may differ."""
 
 
 def system_clock() -> int:

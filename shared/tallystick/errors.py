@@ -1,4 +1,4 @@
-"""The words in which the RFCs refuse, raised anywhere and rendered in one place.
+"""The errors that the RFCs define. They are raised anywhere and rendered in one place.
 
 OAuthError                         400
 ├── InvalidRequest                 400  RFC 6749 §4.1.2.1, §5.2
@@ -22,7 +22,7 @@ OAuthError                         400
 ├── TemporarilyUnavailable         503  RFC 6749 §4.1.2.1
 │   └── TooManyRequests            429  RFC 6585 §4
 └── BearerError                         RFC 6750 §3.1
-    ├── MissingToken               401  no error code: nothing was wrong with what was not sent
+    ├── MissingToken               401  no error code, because no token was sent
     ├── InvalidToken               401
     ├── InsufficientUserAuthentication  401  RFC 9470 §3
     ├── InvalidBearerRequest       400
@@ -36,7 +36,7 @@ from tallystick.refusal_reasons import Reason
 
 
 class OAuthError(Exception):
-    """A refusal in the form that the RFCs define.
+    """An error of an OAuth RFC.
 
     `description` is for the developer who reads a response body. It must keep to the characters of RFC 6749 §5.2 (no
     double quote, backslash or anything outside printable ASCII). It may repeat a value that the caller sent only
@@ -168,7 +168,7 @@ class TooManyRequests(TemporarilyUnavailable):
 
 
 class BearerError(OAuthError):
-    """A refusal by a protected resource; its home is the WWW-Authenticate header."""
+    """An error of a protected resource, for the WWW-Authenticate header."""
 
 
 class MissingToken(BearerError):
@@ -194,9 +194,9 @@ class InvalidToken(BearerError):
 
 
 class InsufficientUserAuthentication(BearerError):
-    """The token is good, but the login behind it is too old or of the wrong kind (RFC 9470 §3).
+    """The token is valid, but its login is too old or not strong enough (RFC 9470 §3).
 
-    `max_age` (seconds) and `acr_values` (space-separated) are what the client is to ask the issuer for.
+    `max_age` (seconds) and `acr_values` (space-separated) are the parameters for a new authorization request.
     """
 
     error = "insufficient_user_authentication"
@@ -215,7 +215,7 @@ class InvalidBearerRequest(BearerError):
 
 
 class InsufficientScope(BearerError):
-    """`scope` is what would have been enough, space-separated, for the challenge."""
+    """`scope` has the required scopes, space-separated, for the challenge."""
 
     error = "insufficient_scope"
     status = 403
@@ -227,7 +227,7 @@ class InsufficientScope(BearerError):
 
 
 def quoted(value: str, *, limit: int = 100) -> str:
-    """Return a URI or name from a request in single quotes, fit for a `description`.
+    """Return a URI or name from a request in single quotes, for a `description`.
 
     Characters that RFC 6749 §5.2 forbids are percent-encoded. What follows "?" or "#" and what precedes "@" in the
     authority is left out, because it may be secret. At most `limit` characters are shown.

@@ -1,6 +1,6 @@
 """Keys and their JSON form: JWK (RFC 7517), the members of each kind (RFC 7518 §6), and thumbprints (RFC 7638).
 
-Three kinds exist here: P-256 for ES256, RSA of at least 2048 bits for RS256 and PS256, and Ed25519 for EdDSA.
+There are three kinds: P-256 for ES256, RSA of at least 2048 bits for RS256 and PS256, and Ed25519 for EdDSA.
 """
 
 import json
@@ -21,9 +21,9 @@ from tallystick import base64url
 from tallystick.strict_json import parse_object
 
 MAX_KID_LENGTH = 128
-RSA_KEY_SIZES = range(2048, 8192 + 1)  # bits: smaller is weak, larger is a way to keep a verifier busy
+RSA_KEY_SIZES = range(2048, 8192 + 1)  # bits: smaller keys are weak, larger ones make verification slow
 
-_COORDINATE_BYTES = 32  # P-256; always full length, leading zeros included (RFC 7518 §6.2.1.2)
+_COORDINATE_BYTES = 32  # P-256, including leading zeros (RFC 7518 §6.2.1.2)
 _ED25519_BYTES = 32
 _THUMBPRINT_MEMBERS = {  # in the order of RFC 7638 §3.2, RFC 8037 §2
     "EC": ("crv", "kty", "x", "y"),
@@ -37,9 +37,9 @@ VerifyingKey = EllipticCurvePublicKey | RSAPublicKey | Ed25519PublicKey
 
 @dataclass(frozen=True)
 class PublicKey:
-    """A key that verifies signatures. `alg`: of this algorithm only; None: of any that a key of its kind is for.
+    """A key that verifies signatures of `alg`, or of every algorithm of its kind if `alg` is None.
 
-    Raises ValueError when the key is of another kind.
+    Raises ValueError when `alg` is for another kind of key.
     """
 
     kid: str
@@ -56,7 +56,7 @@ class PublicKey:
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A key that signs, by one algorithm. Raises ValueError when the key is of another kind."""
+    """A key that signs with `alg`. Raises ValueError when `alg` is for another kind of key."""
 
     kid: str
     alg: str
@@ -72,9 +72,9 @@ class SigningKey:
 
 
 def algorithms_of(key: VerifyingKey) -> tuple[str, ...]:
-    """What keys of this kind are used with (RFC 7518 §3.1, RFC 8037 §3.1). Raises ValueError for another curve or size.
+    """The algorithms of this kind of key (RFC 7518 §3.1, RFC 8037 §3.1). Raises ValueError for another curve or size.
 
-    The kinds have no algorithm in common, so no signature is ever checked in another's way (RFC 8725 §3.1).
+    No algorithm belongs to two kinds, so a signature is never checked with a wrong algorithm (RFC 8725 §3.1).
     """
     match key:
         case EllipticCurvePublicKey() if isinstance(key.curve, SECP256R1):
@@ -87,12 +87,12 @@ def algorithms_of(key: VerifyingKey) -> tuple[str, ...]:
 
 
 def public_jwk(key: VerifyingKey, *, kid: str, alg: str) -> dict[str, str]:
-    """The JWK that is published for a key that signs tokens."""
+    """The JWK to publish for a key that signs tokens."""
     return {**_public_members(key), "kid": kid, "use": "sig", "alg": alg}
 
 
 def thumbprint_of(key: VerifyingKey) -> str:
-    """The `kid` we give a key: two services that hold the same key call it the same."""
+    """The `kid` of a key. It is the same in every service that holds the key."""
     return thumbprint(_public_members(key))
 
 
@@ -100,16 +100,16 @@ def thumbprint(jwk: Mapping[str, str]) -> str:
     """The SHA-256 thumbprint of a public JWK, base64url (RFC 7638 §3). Raises ValueError when a member is missing."""
     members = _THUMBPRINT_MEMBERS.get(jwk.get("kty", ""))
     if members is None or not all(isinstance(jwk.get(name), str) for name in members):
-        raise ValueError("no public EC, OKP or RSA key")
+        raise ValueError("not a public EC, OKP or RSA key")
     canonical = json.dumps({name: jwk[name] for name in members}, separators=(",", ":"))
     return base64url.encode(sha256(canonical.encode()).digest())
 
 
 def parse_jwk_set(document: bytes) -> dict[str, PublicKey]:
-    """The keys of a JWK Set that can verify our signatures, by `kid`. The caller has bounded its length.
+    """The usable keys of a JWK Set, by `kid`. The caller bounds the length of the document.
 
-    Entries that we cannot use (another kind, use or curve, no `kid`) are skipped, as RFC 7517 §5 asks; of two with
-    the same `kid` the first counts. Raises ValueError when the document is no JWK Set at all.
+    Entries with another kind, use or curve, or without a `kid`, are skipped (RFC 7517 §5). Of two keys with the same
+    `kid` the first is used. Raises ValueError when the document is not a JWK Set.
     """
     keys: dict[str, PublicKey] = {}
     for key in usable_keys(parse_object(document)):
@@ -118,7 +118,7 @@ def parse_jwk_set(document: bytes) -> dict[str, PublicKey]:
 
 
 def usable_keys(jwk_set: Mapping[str, object], *, kid_may_be_absent: bool = False) -> Iterator[PublicKey]:
-    """The keys of a JWK Set, in its order; what we cannot use is skipped. Raises ValueError when it is none."""
+    """The usable keys of a JWK Set, in its order. Raises ValueError when it is not a JWK Set."""
     entries = jwk_set.get("keys")
     if not isinstance(entries, list):
         raise ValueError("not a JWK Set")
@@ -131,14 +131,14 @@ def usable_keys(jwk_set: Mapping[str, object], *, kid_may_be_absent: bool = Fals
 
 
 def parse_jwk(jwk: object, *, kid_may_be_absent: bool = False) -> PublicKey:
-    """A public key for signatures. One without a `kid` goes by its thumbprint, where it may be without.
+    """A public key for signatures. With `kid_may_be_absent`, its thumbprint replaces a missing `kid`.
 
-    Raises ValueError, which says what is wrong and shows nothing of the key.
+    Raises ValueError with a message that shows nothing of the key.
     """
     if not isinstance(jwk, dict):
         raise ValueError("not an object")
     if not PRIVATE_MEMBERS.isdisjoint(jwk):
-        raise ValueError("a private key that was published is nobody's any more")
+        raise ValueError("a private key, which must not be published")
     if jwk.get("use", "sig") != "sig":
         raise ValueError("not for signatures")
     if "key_ops" in jwk and not (isinstance(jwk["key_ops"], list) and "verify" in jwk["key_ops"]):
@@ -158,18 +158,18 @@ def _parse_key(jwk: Mapping[str, object]) -> VerifyingKey:
         case {"kty": "EC", "crv": "P-256", "x": str(x), "y": str(y)}:
             point = base64url.decode(x), base64url.decode(y)
             if any(len(coordinate) != _COORDINATE_BYTES for coordinate in point):
-                raise ValueError("a coordinate of the wrong length")
+                raise ValueError("a coordinate has the wrong length")
             numbers = EllipticCurvePublicNumbers(int.from_bytes(point[0]), int.from_bytes(point[1]), SECP256R1())
             return numbers.public_key()  # raises ValueError for a point that is not on the curve
         case {"kty": "RSA", "n": str(n), "e": str(e)}:
             modulus, exponent = (int.from_bytes(base64url.decode(number)) for number in (n, e))
             if modulus.bit_length() not in RSA_KEY_SIZES or exponent.bit_length() > 32:
-                raise ValueError("RSA of 2048 to 8192 bits, with a small exponent")
+                raise ValueError("an RSA key needs 2048 to 8192 bits and a small exponent")
             return RSAPublicNumbers(exponent, modulus).public_key()
         case {"kty": "OKP", "crv": "Ed25519", "x": str(x)}:
             encoded = base64url.decode(x)
             if len(encoded) != _ED25519_BYTES:
-                raise ValueError("a key of the wrong length")
+                raise ValueError("the key has the wrong length")
             return Ed25519PublicKey.from_public_bytes(encoded)
     raise ValueError("neither P-256, RSA nor Ed25519")
 

@@ -1,18 +1,18 @@
-"""JSON from strangers: one object, and only one way to read it (RFC 8259, RFC 8725 §2.4, §3.7)."""
+"""Parse an untrusted JSON object, and refuse what parsers could disagree about (RFC 8259, RFC 8725 §2.4, §3.7)."""
 
 import json
 import math
 from typing import NoReturn
 
 MAX_DEPTH = 16
-"""Objects and arrays within one another. Nothing in OAuth comes near; far more exhausts the stack of who prints it."""
+"""Nested objects and arrays. OAuth needs far fewer; very deep values exhaust the stack of code that serializes them."""
 
 
 def parse_object(document: bytes) -> dict[str, object]:
-    """The JSON object in `document`. The caller has bounded its length.
+    """The JSON object in `document`. The caller bounds its length.
 
-    Raises ValueError for anything but UTF-8, a byte order mark, a name that occurs twice, a number that is not
-    finite, half of a surrogate pair, too much depth, and a document that is not an object.
+    Raises ValueError for any encoding but UTF-8, a byte order mark, a duplicate member name, a number that is not
+    finite, half of a surrogate pair, too many levels, and a document that is not an object.
     """
     text = document.decode("utf-8")
     try:
@@ -23,7 +23,7 @@ def parse_object(document: bytes) -> dict[str, object]:
         raise ValueError("nested too deeply") from too_deep
     if not isinstance(value, dict):
         raise ValueError("not a JSON object")
-    # Both checks walk the whole value, and both can only fail where these characters are.
+    # Both checks visit the whole value, so they run only if these characters make a failure possible.
     if text.count("{") + text.count("[") > MAX_DEPTH:
         _check_depth(value, MAX_DEPTH)
     if "\\u" in text:
@@ -34,7 +34,7 @@ def parse_object(document: bytes) -> dict[str, object]:
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a name occurs twice")
+        raise ValueError("a member name occurs twice")
     return members
 
 

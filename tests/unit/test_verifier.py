@@ -1,228 +1,92 @@
-"""Which access tokens are accepted: RFC 9068 §4, RFC 8725 §3."""
+"""`Verifier.check` is a function of its arguments, and may be called from any thread."""
 
-import json
-from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tallystick import verifier as module
-from tallystick.clock import LEEWAY
 from tallystick.errors import InvalidToken, TemporarilyUnavailable
+from tallystick.jwk import parse_jwk_set
+from tallystick.jwt import UnknownKey
 from tallystick.remote.issuer import RemoteIssuer
 from tallystick.remote.verifier import RemoteVerifier
-from tests.support.clock import MovableClock
-from tests.support.token_issuer import ABSENT, AUDIENCE, ISSUER, TokenIssuer, jws, new_signing_key
+from tallystick.status_list import parse_status_list
+from tallystick.verifier import KeySet, Statuses, StatusPolicy, Verifier
+from tests.support.token_issuer import AUDIENCE, ISSUER, STATUS_LIST_URI, TokenIssuer, status
 
 
 @pytest.fixture
-async def remote(issuer: TokenIssuer, clock: MovableClock) -> AsyncIterator[RemoteIssuer]:
-    remote = RemoteIssuer(ISSUER, clock=clock, transport=issuer.transport)
-    remote.start()
-    yield remote
-    await remote.aclose()
+def keys(issuer: TokenIssuer) -> KeySet:
+    return KeySet(parse_jwk_set(issuer.document))
 
 
 @pytest.fixture
-def verifier(remote: RemoteIssuer, clock: MovableClock) -> RemoteVerifier:
-    return RemoteVerifier(remote, AUDIENCE, clock=clock)
+def statuses(issuer: TokenIssuer) -> Statuses:
+    """A list in which index 9 is revoked."""
+    published = issuer.publish_list()
+    published.revoke(9)
+    key, now = issuer.key.public, issuer.clock.now
+    return Statuses({STATUS_LIST_URI: parse_status_list(published.token, uri=STATUS_LIST_URI, key=key, now=now)})
 
 
-async def test_good_token_is_accepted(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
-    claims = await verifier.verify(issuer.access_token(scope="notes:read notes:write", locale="en"))
-    assert (claims.iss, claims.sub, claims.client_id) == (ISSUER, "user-1", "app-one")
-    assert claims.scopes == {"notes:read", "notes:write"}
-    assert claims.model_extra == {"locale": "en"}
+def test_good_token_is_accepted_without_an_event_loop(issuer: TokenIssuer, keys: KeySet, statuses: Statuses) -> None:
+    verifier = Verifier(ISSUER, AUDIENCE)
+    claims = verifier.check(issuer.access_token(status=status(1)), keys, statuses, issuer.clock.now)
+    assert claims.sub == "user-1"
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"aud": [AUDIENCE]},
-        {"aud": ["https://other.example", AUDIENCE]},
-        {"nbf": 1},
-        {"scope": ABSENT},
-        {"scope": ""},
-        {"status": {"status_list": {"idx": 0, "uri": "https://id.example.com/status"}}},
-        {"roles": ["editor"]},
-        {"sub": "Ada Ünïcode 😀"},
-        {"scopes": "a claim with the name of a property"},
-        {"exp": 10**30},
-    ],
-    ids=str,
-)
-async def test_claims_that_the_rfcs_allow_are_accepted(
-    verifier: RemoteVerifier, issuer: TokenIssuer, change: dict[str, object]
-) -> None:
-    claims = await verifier.verify(issuer.access_token(**change))
-    assert claims.scopes <= {"notes:read"}
-
-
-async def test_scopes_are_separated_by_spaces_only(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
-    claims = await verifier.verify(issuer.access_token(scope="notes:read\u00a0notes:write\tnotes:all"))
-    assert len(claims.scopes) == 1
-
-
-@pytest.mark.parametrize("claim", ["iss", "sub", "aud", "client_id", "jti", "iat", "exp"])
-@pytest.mark.parametrize(
-    "value",
-    [ABSENT, None, True, 1.5, "", [], [5], {}, [["x"]]],
-    ids=repr,
-)
-async def test_missing_or_wrongly_typed_claim_is_refused(
-    verifier: RemoteVerifier, issuer: TokenIssuer, claim: str, value: object
-) -> None:
-    with pytest.raises(InvalidToken):
-        await verifier.verify(issuer.access_token(**{claim: value}))
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"iss": f"{ISSUER}/"},
-        {"iss": ISSUER.upper()},
-        {"iss": f"{ISSUER}\u200b"},
-        {"iss": [ISSUER]},
-        {"aud": f"{AUDIENCE}/"},
-        {"aud": f"{AUDIENCE} https://other.example"},
-        {"aud": ["https://other.example"]},
-        {"aud": [AUDIENCE, 5]},
-        {"aud": [[AUDIENCE]]},
-        {"aud": {AUDIENCE: 1}},
-        {"sub": 5},
-        {"client_id": 5},
-        {"jti": 5},
-        {"iat": "5"},
-        {"sub": "user-1\n"},
-        {"sub": "user\x00-1"},
-        {"sub": "\x7f"},
-        {"sub": "user\u0085"},
-        {"sub": "s" * 1025},
-        {"client_id": "app\rone"},
-        {"jti": "a\tb"},
-        {"scope": ["notes:read"]},
-        {"scope": None},
-        {"nbf": "1"},
-        {"nbf": True},
-        {"roles": "editor"},
-        {"roles": [1]},
-        {"iat": 1.0},
-        {"exp": 1e30},
-        {"exp": "9999999999"},
-        {"exp": -1},
-        {"auth_time": "now"},
-    ],
-    ids=str,
-)
-async def test_claim_with_a_wrong_value_is_refused(
-    verifier: RemoteVerifier, issuer: TokenIssuer, fault: dict[str, object]
-) -> None:
-    with pytest.raises(InvalidToken):
-        await verifier.verify(issuer.access_token(**fault))
-
-
-@pytest.mark.parametrize(("claim", "sign"), [("exp", -1), ("iat", 1), ("nbf", 1)])
-async def test_times_have_one_minute_of_leeway(
-    verifier: RemoteVerifier, issuer: TokenIssuer, claim: str, sign: int
-) -> None:
-    now = issuer.clock.now
-    assert await verifier.verify(issuer.access_token(**{claim: now + sign * LEEWAY}))
-    with pytest.raises(InvalidToken):
-        await verifier.verify(issuer.access_token(**{claim: now + sign * (LEEWAY + 1)}))
-
-
-async def test_signature_of_another_key_is_refused(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
-    token = jws(json.dumps(issuer.header()), json.dumps(issuer.claims()), new_signing_key())
-    with pytest.raises(InvalidToken):
-        await verifier.verify(token)
-
-
-@pytest.mark.parametrize("token", ["", "\ud800", "a.b.c", "ä.ö.ü", "." * 10_000])
-async def test_arbitrary_text_is_refused(verifier: RemoteVerifier, token: str) -> None:
-    with pytest.raises(InvalidToken):
-        await verifier.verify(token)
-
-
-async def test_description_is_the_same_for_every_reason(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
-    texts = ["x", issuer.access_token(exp=1), issuer.access_token(aud="x"), f"{issuer.access_token()[:-4]}AAAA"]
-    descriptions = set()
-    for token in texts:
+def test_revoked_token_is_refused_also_from_the_cache(issuer: TokenIssuer, keys: KeySet, statuses: Statuses) -> None:
+    verifier, token, now = Verifier(ISSUER, AUDIENCE), issuer.access_token(status=status(9)), issuer.clock.now
+    assert verifier.check(token, keys, Statuses(), now)
+    for _ in range(2):
         with pytest.raises(InvalidToken) as refused:
-            await verifier.verify(token)
-        descriptions.add(refused.value.description)
-    assert len(descriptions) == 1
+            verifier.check(token, keys, statuses, now)
+        assert refused.value.reason == "revoked"
 
 
-async def test_debug_log_has_the_reason_and_no_claim(
-    verifier: RemoteVerifier, issuer: TokenIssuer, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level("DEBUG", logger="tallystick"):
-        for token in (issuer.access_token(aud="x"), issuer.access_token(client_id=["secret"])):
-            with pytest.raises(InvalidToken):
-                await verifier.verify(token)
-    assert "another audience" in caplog.text
-    assert "client_id" in caplog.text
-    assert "secret" not in caplog.text
-
-
-async def test_token_before_the_first_keys_is_temporarily_unavailable(issuer: TokenIssuer) -> None:
-    issuer.is_away = True
-    remote = RemoteIssuer(ISSUER, clock=issuer.clock, transport=issuer.transport)
-    verifier = RemoteVerifier(remote, AUDIENCE, clock=issuer.clock)
-    remote.start()
+def test_missing_list_is_decided_by_the_policy(issuer: TokenIssuer, keys: KeySet) -> None:
+    token, now = issuer.access_token(status=status(1)), issuer.clock.now
+    assert Verifier(ISSUER, AUDIENCE).check(token, keys, Statuses(), now)
     with pytest.raises(TemporarilyUnavailable):
-        await verifier.verify(issuer.access_token())
-    with pytest.raises(InvalidToken):
-        await verifier.verify("not.a.token")
-    await remote.aclose()
+        Verifier(ISSUER, AUDIENCE, status_policy=StatusPolicy(max_age=30)).check(token, keys, Statuses(), now)
 
 
-async def test_cached_verdict_is_used_while_the_issuer_is_away(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
-    token = issuer.access_token()
-    claims = await verifier.verify(token)
-    issuer.is_away = True
-    assert await verifier.verify(token) is claims
-
-
-async def test_cached_verdict_ends_with_the_token(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
-    token = issuer.access_token()
-    claims = await verifier.verify(token)
-    issuer.clock.advance(seconds=300)
-    assert await verifier.verify(token) is not claims  # between exp and the end of the leeway nothing is cached
-    issuer.clock.advance(seconds=LEEWAY + 1)
-    with pytest.raises(InvalidToken):
-        await verifier.verify(token)
-
-
-async def test_cached_verdict_ends_when_its_key_is_withdrawn(
-    verifier: RemoteVerifier, issuer: TokenIssuer, remote: RemoteIssuer
-) -> None:
-    token = issuer.access_token()
-    await verifier.verify(token)
+def test_unknown_and_missing_keys_name_the_kid(issuer: TokenIssuer, keys: KeySet) -> None:
+    verifier, now = Verifier(ISSUER, AUDIENCE), issuer.clock.now
+    with pytest.raises(TemporarilyUnavailable):
+        verifier.check(issuer.access_token(), None, Statuses(), now)
     issuer.rotate()
-    await remote.key_set.refresh()
-    with pytest.raises(InvalidToken):
-        await verifier.verify(token)
+    with pytest.raises(UnknownKey) as unknown:
+        verifier.check(issuer.access_token(), keys, Statuses(), now)
+    assert unknown.value.kid == issuer.key.kid
 
 
-async def test_cached_verdict_ends_when_its_kid_names_another_key(
-    verifier: RemoteVerifier, issuer: TokenIssuer, remote: RemoteIssuer
-) -> None:
-    token = issuer.access_token()
-    await verifier.verify(token)
-    old_kid = issuer.key.kid
-    issuer.rotate()
-    issuer.document = issuer.document.replace(issuer.key.kid.encode(), old_kid.encode())
-    await remote.key_set.refresh()
-    with pytest.raises(InvalidToken):
-        await verifier.verify(token)
+def test_cached_verdict_holds_only_for_its_key_set(issuer: TokenIssuer, keys: KeySet) -> None:
+    verifier, token, now = Verifier(ISSUER, AUDIENCE), issuer.access_token(), issuer.clock.now
+    assert verifier.check(token, keys, Statuses(), now) is verifier.check(token, keys, Statuses(), now)
+    with pytest.raises(UnknownKey):
+        verifier.check(token, KeySet({}), Statuses(), now)
+    assert verifier.check(token, keys, Statuses(), now)
 
 
-async def test_verdict_cache_is_bounded(
-    verifier: RemoteVerifier, issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "MAX_CACHED_VERDICTS", 3)
-    first, *others = [issuer.access_token(jti=str(number)) for number in range(4)]
-    evicted = await verifier.verify(first)
-    cached = [await verifier.verify(token) for token in others]
-    assert await verifier.verify(others[-1]) is cached[-1]
-    assert await verifier.verify(first) is not evicted
+def test_threads_with_different_key_sets_share_a_verifier(issuer: TokenIssuer, keys: KeySet) -> None:
+    verifier, now = Verifier(ISSUER, AUDIENCE), issuer.clock.now
+    tokens = [issuer.access_token(jti=str(number)) for number in range(20)]
+
+    def is_accepted(job: tuple[str, KeySet]) -> bool:
+        token, key_set = job
+        try:
+            verifier.check(token, key_set, Statuses(), now)
+        except UnknownKey:
+            return False
+        return True
+
+    withdrawn = KeySet({})
+    jobs = [(token, key_set) for token in tokens for key_set in (keys, withdrawn)] * 5
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(is_accepted, jobs)) == [True, False] * 100
+
+
+async def test_remote_verifier_refuses_to_work_before_its_issuer_is_started(issuer: TokenIssuer) -> None:
+    remote = RemoteIssuer(ISSUER, clock=issuer.clock, transport=issuer.transport)
+    with pytest.raises(RuntimeError, match="start"):
+        await RemoteVerifier(remote, AUDIENCE, clock=issuer.clock).verify(issuer.access_token())
