@@ -1,1 +1,1 @@
-"""Clients as one process knows them: the registry, and their logos."""
+"""The cached clients and APIs of a process, and clients' logos."""

@@ -91,7 +91,7 @@ def _until(row: StoredKey, states: KeyStates, lifetime: int) -> str:
     if row != states.of_alg(row.alg).signing:
         return ""
     due_at = states.due_at(row.alg, lifetime)
-    return f"  until {_time(due_at)}" if due_at is not None else "  until somebody rotates"
+    return f"  until {_time(due_at)}" if due_at is not None else "  until a command rotates"
 
 
 async def _withdraw(kid: str | None, context: CommandContext) -> list[str]:

@@ -1,1 +1,1 @@
-"""Signing keys and the service's secrets: the master key, the key ring, rotation."""
+"""Signing keys and the service's own secrets: encryption, rotation, and the key ring of a process."""

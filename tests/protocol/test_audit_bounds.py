@@ -1,4 +1,4 @@
-"""The audit trail is bounded: whatever strangers do, and by its retention."""
+"""The audit trail is bounded by limits for unauthenticated callers and by its retention."""
 
 import json
 from collections import Counter
@@ -25,7 +25,7 @@ def rows(connection: Connection) -> int:
     return int(connection.execute(select(func.count()).select_from(audit_table)).scalar_one())
 
 
-async def test_a_storm_of_wrong_passwords_is_bounded(auth: AuthService, trail: Trail) -> None:
+async def test_rows_for_wrong_passwords_are_limited(auth: AuthService, trail: Trail) -> None:
     browser = auth.browser()
     page = await browser.open("/login")
     for _ in range(20):
@@ -37,18 +37,18 @@ async def test_a_storm_of_wrong_passwords_is_bounded(auth: AuthService, trail: T
     assert (await trail.events()).count("login_slowed") == 1
 
 
-async def test_a_storm_of_names_from_one_address_is_bounded_and_says_so(auth: AuthService, trail: Trail) -> None:
+async def test_rows_for_many_user_names_from_one_address_are_limited_and_noted(auth: AuthService, trail: Trail) -> None:
     browser = auth.browser()
     page = await browser.open("/login")
     for number in range(330):
-        await browser.sign_in(page, username=f"nobody-{number}@example.com", password=WRONG_PASSWORD)
+        await browser.sign_in(page, username=f"unknown-{number}@example.com", password=WRONG_PASSWORD)
     entries = await trail.new()
     assert Counter(entry.event for entry in entries) == {"login_failed": 100, "login_slowed": 200, "left_out": 1}
     (left_out,) = (entry for entry in entries if entry.event == "left_out")
     assert (left_out.detail["event"], left_out.address) == ("login_slowed", ADDRESS)
 
 
-async def test_a_storm_of_one_kind_hides_no_other(auth: AuthService, trail: Trail) -> None:
+async def test_the_limit_of_one_kind_does_not_suppress_another(auth: AuthService, trail: Trail) -> None:
     for _ in range(230):
         refused = await auth.http().post("/register", json=GOOD, headers={"Authorization": "Bearer anything"})
         assert refused.status_code in (401, 429)
@@ -60,7 +60,7 @@ async def test_a_storm_of_one_kind_hides_no_other(auth: AuthService, trail: Trai
     assert Counter(await trail.events()) == {"login_failed": 10, "login_slowed": 1}
 
 
-async def test_a_storm_from_everywhere_is_bounded(auth: AuthService, trail: Trail) -> None:
+async def test_rows_for_many_addresses_are_limited(auth: AuthService, trail: Trail) -> None:
     await auth.store.write(_fill_the_bucket_of_all, "login_failed", now_ms=auth.clock() * 1000)
     for number in range(5):
         await auth.browser(address=f"198.51.100.{number}").sign_in(password=WRONG_PASSWORD)
@@ -70,7 +70,9 @@ async def test_a_storm_from_everywhere_is_bounded(auth: AuthService, trail: Trai
     assert await trail.events() == ["login"]
 
 
-async def test_a_storm_of_one_kind_from_everywhere_hides_no_other(auth: AuthService, trail: Trail) -> None:
+async def test_the_limit_over_all_addresses_of_one_kind_does_not_suppress_another(
+    auth: AuthService, trail: Trail
+) -> None:
     await auth.store.write(_fill_the_bucket_of_all, "registration_refused", now_ms=auth.clock() * 1000)
     await auth.browser().sign_in(password=WRONG_PASSWORD)
     assert await trail.events() == ["login_failed"]
@@ -82,9 +84,7 @@ def _fill_the_bucket_of_all(connection: Connection, event: Event, *, now_ms: int
     connection.execute(rate_limits.insert().values(bucket=of_all.key, full_until=full_until))
 
 
-async def test_a_client_that_changes_all_day_is_told_of_twenty_times(
-    auth_database_url: str, clock: MovableClock
-) -> None:
+async def test_changes_of_one_client_are_recorded_twenty_times(auth_database_url: str, clock: MovableClock) -> None:
     async with running_auth_service(auth_database_url, clock, registration={"mode": "open"}) as op:
         information = await new_client(op)
         trail = Trail(op.store)
@@ -96,7 +96,7 @@ async def test_a_client_that_changes_all_day_is_told_of_twenty_times(
         assert Counter(await trail.events()) == {"client_changed": 20, "left_out": 1}
 
 
-async def test_rows_go_after_the_retention(auth_database_url: str, clock: MovableClock) -> None:
+async def test_rows_are_pruned_after_the_retention(auth_database_url: str, clock: MovableClock) -> None:
     async with running_auth_service(auth_database_url, clock, audit={"retention": 3600}) as auth:
         before = await auth.store.read(rows)
         clock.advance(seconds=3600)
@@ -110,14 +110,14 @@ async def test_rows_go_after_the_retention(auth_database_url: str, clock: Movabl
         assert await auth.store.read(rows) < before
 
 
-async def test_with_a_retention_of_zero_nothing_is_kept(auth_database_url: str, clock: MovableClock) -> None:
+async def test_with_a_retention_of_zero_no_row_is_kept(auth_database_url: str, clock: MovableClock) -> None:
     async with running_auth_service(auth_database_url, clock, audit={"retention": 0}) as auth:
         before = await auth.store.read(rows)
         await auth.browser().sign_in()
         assert await auth.store.read(rows) == before - 4
 
 
-async def test_what_is_told_is_short(auth: AuthService, trail: Trail) -> None:
+async def test_values_are_truncated(auth: AuthService, trail: Trail) -> None:
     def tell(connection: Connection) -> None:
         long = "x" * 10_000
         audit_trail.record(

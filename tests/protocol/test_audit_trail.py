@@ -1,4 +1,4 @@
-"""The audit trail: written with what it tells, and in its order."""
+"""Which events the audit trail records, and with which facts."""
 
 import json
 from collections import Counter
@@ -44,7 +44,7 @@ async def sub_of(auth: AuthService, email: str = EMAIL) -> str:
     return sub
 
 
-async def test_a_first_start_is_told_of(auth: AuthService) -> None:
+async def test_a_first_start_is_recorded(auth: AuthService) -> None:
     entries = await Trail(auth.store).new()
     assert Counter(entry.event for entry in entries) == {
         "key_published": 2,
@@ -60,7 +60,7 @@ async def test_a_first_start_is_told_of(auth: AuthService) -> None:
     }
 
 
-async def test_a_login_and_a_logout(auth: AuthService, rp: RelyingParty, trail: Trail) -> None:
+async def test_a_login_and_a_logout_are_recorded(auth: AuthService, rp: RelyingParty, trail: Trail) -> None:
     tokens = await rp.tokens()
     auth.clock.advance(seconds=5)
     await rp.browser.open(f"/logout?id_token_hint={tokens['id_token']}")
@@ -71,7 +71,7 @@ async def test_a_login_and_a_logout(auth: AuthService, rp: RelyingParty, trail: 
     assert logout.at == login.at + 5
 
 
-async def test_a_second_login_goes_by_the_sid_that_the_first_one_has(rp: RelyingParty, trail: Trail) -> None:
+async def test_a_second_login_has_the_sid_of_the_first(rp: RelyingParty, trail: Trail) -> None:
     await rp.sign_in()
     await rp.browser.sign_in(await rp.authorize(prompt="login"))
     first, second = await trail.new()
@@ -79,7 +79,7 @@ async def test_a_second_login_goes_by_the_sid_that_the_first_one_has(rp: Relying
     assert first.sid == second.sid
 
 
-async def test_another_users_login_ends_the_one_before(rp: RelyingParty, trail: Trail) -> None:
+async def test_the_login_of_another_user_records_a_logout(rp: RelyingParty, trail: Trail) -> None:
     await rp.sign_in()
     await rp.browser.sign_in(await rp.authorize(prompt="login"), username=OTHER_EMAIL)
     assert [(entry.event, entry.email) for entry in await trail.new()] == [
@@ -89,16 +89,14 @@ async def test_another_users_login_ends_the_one_before(rp: RelyingParty, trail: 
     ]
 
 
-async def test_tokens_that_are_issued_and_refreshed_are_not_told_of(
-    auth: AuthService, rp: RelyingParty, trail: Trail
-) -> None:
+async def test_issued_and_refreshed_tokens_are_not_recorded(auth: AuthService, rp: RelyingParty, trail: Trail) -> None:
     tokens = await rp.tokens()
     assert (await rp.refresh(tokens["refresh_token"])).status_code == 200
     assert (await auth.relying_party("bot").client_credentials()).status_code == 200
     assert await trail.events() == ["login"]
 
 
-async def test_a_request_id_leads_from_the_log_to_the_trail(auth: AuthService, trail: Trail) -> None:
+async def test_the_request_id_is_the_one_in_the_log(auth: AuthService, trail: Trail) -> None:
     browser = auth.browser()
     page = await browser.open("/login")
     browser.http.headers["X-Request-ID"] = REQUEST_ID
@@ -107,7 +105,7 @@ async def test_a_request_id_leads_from_the_log_to_the_trail(auth: AuthService, t
     assert (login.request_id, login.detail) == (REQUEST_ID, {})
 
 
-async def test_a_failed_login_keeps_nothing_of_what_was_typed(auth: AuthService, trail: Trail) -> None:
+async def test_a_failed_login_records_nothing_that_was_typed(auth: AuthService, trail: Trail) -> None:
     browser = auth.browser()
     page = await browser.open("/login")
     for username in (EMAIL, PASSWORD, "nobody@example.com"):
@@ -121,14 +119,14 @@ async def test_a_failed_login_keeps_nothing_of_what_was_typed(auth: AuthService,
     assert not any(secret in str(entries) for secret in (PASSWORD, WRONG_PASSWORD, "nobody"))
 
 
-async def test_a_disabled_users_attempt_is_told_of(auth: AuthService, trail: Trail) -> None:
+async def test_the_attempt_of_a_disabled_user_is_recorded(auth: AuthService, trail: Trail) -> None:
     sub = await sub_of(auth)
     await auth.store.write(users.disable_user, sub, by="command", now=auth.clock())
     await auth.browser().sign_in()
     assert [(entry.event, entry.sub) for entry in await trail.new()] == [("user_disabled", sub), ("login_failed", sub)]
 
 
-async def test_consents(auth: AuthService, trail: Trail) -> None:
+async def test_consents_are_recorded(auth: AuthService, trail: Trail) -> None:
     third_party = auth.relying_party("third-party")
     await third_party.authorization_code(scope="openid notes:read")
     sub = await sub_of(auth)
@@ -140,7 +138,7 @@ async def test_consents(auth: AuthService, trail: Trail) -> None:
     assert (withdrawn.event, withdrawn.sub, withdrawn.client_id) == ("consent_withdrawn", sub, "third-party")
 
 
-async def test_replays_and_revocations_are_told_once(auth: AuthService, rp: RelyingParty, trail: Trail) -> None:
+async def test_replays_and_revocations_are_recorded_once(auth: AuthService, rp: RelyingParty, trail: Trail) -> None:
     sub = await sub_of(auth)
     code = await rp.authorization_code()
     assert (await rp.token(code)).status_code == 200
@@ -160,14 +158,14 @@ async def test_replays_and_revocations_are_told_once(auth: AuthService, rp: Rely
     ]
 
 
-async def test_a_client_takes_its_own_token_back(auth: AuthService, trail: Trail) -> None:
+async def test_a_revocation_by_the_client_is_recorded(auth: AuthService, trail: Trail) -> None:
     bot = auth.relying_party("bot")
     await bot.revoke((await bot.client_credentials()).json()["access_token"])
     (revoked,) = await trail.new()
     assert (revoked.event, revoked.sub, revoked.client_id) == ("tokens_revoked", None, "bot")
 
 
-async def test_users(auth: AuthService, trail: Trail) -> None:
+async def test_changes_of_users_are_recorded(auth: AuthService, trail: Trail) -> None:
     sub, now = await sub_of(auth), auth.clock()
     write = auth.store.write
     added = await write(
@@ -186,7 +184,7 @@ async def test_users(auth: AuthService, trail: Trail) -> None:
     ]
 
 
-async def test_what_the_file_changes(auth: AuthService, trail: Trail) -> None:
+async def test_changes_by_the_configuration_file_are_recorded(auth: AuthService, trail: Trail) -> None:
     good = declared_settings(str(auth.settings.database_url)).model_dump(exclude_unset=True)
     other = clients_with({"app-one": {"client_name": "App Won"}})[:-1]
     changed = {
@@ -210,7 +208,7 @@ async def test_what_the_file_changes(auth: AuthService, trail: Trail) -> None:
     assert {"api_enabled", "client_enabled", "user_enabled"} <= set(await trail.events())
 
 
-async def test_keys(auth: AuthService, trail: Trail) -> None:
+async def test_changes_of_keys_are_recorded(auth: AuthService, trail: Trail) -> None:
     master_key = MasterKey.load(MASTER_KEY, may_create=False)
     key_ring = KeyRing.from_lifetimes(auth.store, master_key, auth.clock, auth.settings.lifetimes)
     kid = await key_ring.rotate()
@@ -224,7 +222,7 @@ async def test_keys(auth: AuthService, trail: Trail) -> None:
     assert (replaced.event, replaced.detail["signs_from"]) == ("key_published", auth.clock())
 
 
-async def test_clients_that_register_themselves(auth_database_url: str, clock: MovableClock) -> None:
+async def test_registrations_are_recorded(auth_database_url: str, clock: MovableClock) -> None:
     token = "an initial access token that nobody guessed"
     registration = {"mode": "token", "initial_access_token": token}
     async with running_auth_service(auth_database_url, clock, registration=registration) as op:
@@ -267,7 +265,7 @@ async def test_a_unit_that_is_rolled_back_leaves_no_row(auth: AuthService, trail
 
 
 async def test_no_secret_is_in_the_trail(auth_database_url: str, clock: MovableClock) -> None:
-    """After a whole flow: nothing that lets anybody in, of all that was sent either way."""
+    """After a whole flow, no row has a secret that was sent in either direction."""
     initial = "the initial access token of this very test"
     registration = {"mode": "token", "initial_access_token": initial}
     async with running_auth_service(auth_database_url, clock, registration=registration) as auth:
@@ -308,7 +306,7 @@ async def test_no_secret_is_in_the_trail(auth_database_url: str, clock: MovableC
     assert "tokens_revoked" in told
 
 
-async def test_who_does_it_is_told_where_no_request_asked(auth_sqlite_url: str) -> None:
+async def test_the_cause_of_an_event_outside_a_request_is_recorded(auth_sqlite_url: str) -> None:
     store = patient_store(auth_sqlite_url)
     try:
         for actor, asked in (("service", ""), ("command", ""), ("command", REQUEST_ID)):

@@ -1,4 +1,4 @@
-"""GET /logo: the image at a client's logo_uri, fetched once through the guard and served by us."""
+"""GET /logo: the image at a client's logo_uri, fetched once and served by us."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -33,7 +33,7 @@ def app(client_id: str = "app", logo_uri: object = LOGO_URI) -> dict[str, object
 
 
 class LogoHost:
-    """Answers every address with `content`, once `is_open` is set."""
+    """Answers every request with `content` once `is_open` is set."""
 
     def __init__(self, content: bytes = png(), status: int = 200, headers: dict[str, str] | None = None) -> None:
         self.content = content
@@ -80,14 +80,14 @@ async def test_a_logo_is_fetched_once_and_served_by_us(auth_database_url: str, c
     assert host.urls == [LOGO_URI]
 
 
-async def test_nobody_is_asked_before_somebody_wants_to_see_it(auth_sqlite_url: str) -> None:
+async def test_a_logo_is_not_fetched_before_the_first_request_for_it(auth_sqlite_url: str) -> None:
     host = LogoHost()
     async with running(auth_sqlite_url, host) as auth:
         assert (await auth.browser().open("/login")).status_code == 200
         assert host.urls == []
 
 
-async def test_all_who_come_at_once_share_one_fetch(auth_sqlite_url: str) -> None:
+async def test_concurrent_requests_share_one_fetch(auth_sqlite_url: str) -> None:
     host = LogoHost()
     async with running(auth_sqlite_url, host) as auth:
         responses = await asyncio.gather(*(logo(auth) for _ in range(10)))
@@ -111,7 +111,7 @@ async def test_all_who_come_at_once_share_one_fetch(auth_sqlite_url: str) -> Non
     ],
     ids=["svg", "html", "gif", "empty", "pixels", "bytes", "404", "206", "redirect", "encoded"],
 )
-async def test_what_is_no_logo_is_a_404_and_not_asked_for_again_at_once(
+async def test_an_unusable_logo_is_a_404_and_is_not_fetched_again_soon(
     auth_sqlite_url: str, clock: MovableClock, content: bytes, status: int, headers: dict[str, str]
 ) -> None:
     host = LogoHost(content, status, headers)
@@ -129,13 +129,13 @@ async def test_what_is_no_logo_is_a_404_and_not_asked_for_again_at_once(
         assert len(host.urls) == 2
 
 
-async def test_the_most_bytes_are_served(auth_sqlite_url: str) -> None:
+async def test_a_logo_of_the_maximum_size_is_served(auth_sqlite_url: str) -> None:
     content = png() + b"\0" * (65_536 - len(png()))
     async with running(auth_sqlite_url, LogoHost(content)) as auth:
         assert (await logo(auth)).content == content
 
 
-async def test_another_logo_uri_is_fetched_anew(auth_database_url: str) -> None:
+async def test_a_changed_logo_uri_is_fetched(auth_database_url: str) -> None:
     async with running(auth_database_url, LogoHost(png())) as auth:
         assert (await logo(auth)).content == png()
     host = LogoHost(jpeg())
@@ -145,7 +145,7 @@ async def test_another_logo_uri_is_fetched_anew(auth_database_url: str) -> None:
     assert host.urls == ["https://app.example.org/new.jpg"]
 
 
-async def test_a_disabled_client_has_none(auth_database_url: str) -> None:
+async def test_the_logo_of_a_disabled_client_is_a_404(auth_database_url: str) -> None:
     async with running(auth_database_url, LogoHost()) as auth:
         assert (await logo(auth)).status_code == 200
         await auth.store.write(clients.disable_client, "app", by="command", now=auth.clock())
@@ -153,7 +153,7 @@ async def test_a_disabled_client_has_none(auth_database_url: str) -> None:
         assert (await logo(auth)).status_code == 404
 
 
-async def test_who_has_no_logo_is_a_404(auth_sqlite_url: str) -> None:
+async def test_a_client_without_a_logo_is_a_404(auth_sqlite_url: str) -> None:
     host = LogoHost()
     async with running(auth_sqlite_url, host, app(logo_uri=ABSENT)) as auth:
         for query in (
@@ -170,7 +170,7 @@ async def test_who_has_no_logo_is_a_404(auth_sqlite_url: str) -> None:
     assert host.urls == []
 
 
-async def test_a_handful_is_fetched_at_once_and_the_next_sees_none_for_now(auth_sqlite_url: str) -> None:
+async def test_a_request_beyond_the_maximum_of_concurrent_fetches_is_a_404(auth_sqlite_url: str) -> None:
     host = LogoHost()
     host.is_open.clear()
     names = [f"app-{number}" for number in range(5)]
@@ -183,7 +183,7 @@ async def test_a_handful_is_fetched_at_once_and_the_next_sees_none_for_now(auth_
         assert (await logo(auth, names[4])).status_code == 200
 
 
-async def test_a_browser_that_gives_up_takes_nobody_along(auth_sqlite_url: str) -> None:
+async def test_a_cancelled_request_does_not_cancel_the_shared_fetch(auth_sqlite_url: str) -> None:
     host = LogoHost()
     host.is_open.clear()
     async with running(auth_sqlite_url, host) as auth:
@@ -196,7 +196,7 @@ async def test_a_browser_that_gives_up_takes_nobody_along(auth_sqlite_url: str) 
         assert len(host.urls) == 1
 
 
-async def test_a_logo_under_way_does_not_hold_up_the_end(auth_sqlite_url: str) -> None:
+async def test_a_running_fetch_does_not_delay_the_shutdown(auth_sqlite_url: str) -> None:
     host = LogoHost()
     host.is_open.clear()
     async with asyncio.timeout(10):
@@ -207,7 +207,9 @@ async def test_a_logo_under_way_does_not_hold_up_the_end(auth_sqlite_url: str) -
 
 
 @pytest.mark.parametrize(("is_declared", "status"), [(True, 200), (False, 404)])
-async def test_only_the_file_may_name_an_address_inside(auth_sqlite_url: str, is_declared: bool, status: int) -> None:
+async def test_only_a_declared_client_may_have_a_logo_at_a_private_address(
+    auth_sqlite_url: str, is_declared: bool, status: int
+) -> None:
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(png())}\r\n\r\n".encode()
     async with far_side(head + png()) as inside:
         declared = app(logo_uri=f"http://127.0.0.1:{inside.port}/logo.png")

@@ -1,4 +1,4 @@
-"""`python -m auth_service audit`: what operators see of the trail."""
+"""The command `audit`."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ HOUR = 3600
 
 
 def write(command_line: CommandLine, *units: Callable[[Connection], Any]) -> None:
-    """In the store, each unit by itself."""
+    """Run each function in a unit of work of its own."""
 
     async def run() -> None:
         store = command_line.store()
@@ -54,7 +54,7 @@ def events(command_line: CommandLine, *options: str) -> list[str]:
     return [entry["event"] for entry in shown(command_line, *options)]
 
 
-def test_what_commands_do_is_shown_the_newest_last(command_line: CommandLine) -> None:
+def test_events_of_commands_are_shown_with_the_newest_last(command_line: CommandLine) -> None:
     assert command_line.run("keys", "rotate").status == 0
     assert command_line.run("apply").status == 0
     assert command_line.run("user", "disable", "ada@example.com").status == 0
@@ -74,7 +74,7 @@ def test_what_commands_do_is_shown_the_newest_last(command_line: CommandLine) ->
     assert by == ["command"] * 4 + ["file"] * 3 + ["command"] * 3
 
 
-def test_lines_for_people_stand_in_columns(command_line: CommandLine) -> None:
+def test_lines_have_columns(command_line: CommandLine) -> None:
     command_line.run("apply")
     command_line.run("user", "sign-out", "ada@example.com")
     lines = command_line.run("audit").output.splitlines()
@@ -84,7 +84,7 @@ def test_lines_for_people_stand_in_columns(command_line: CommandLine) -> None:
     assert len({line.index("by=") for line in lines}) == 1
 
 
-def test_each_option_leaves_something_out(command_line: CommandLine) -> None:
+def test_each_option_filters_the_rows(command_line: CommandLine) -> None:
     command_line.run("apply")
     now = system_clock()
     write(
@@ -124,12 +124,12 @@ def test_each_option_leaves_something_out(command_line: CommandLine) -> None:
         (["--since", "1h", "--until", "2h"], "both since and until"),
     ],
 )
-def test_a_mistake_is_one_line(on_sqlite: CommandLine, options: list[str], reason: str) -> None:
+def test_an_invalid_option_is_refused_in_one_line(on_sqlite: CommandLine, options: list[str], reason: str) -> None:
     on_sqlite.run("apply")
     assert reason in on_sqlite.run("audit", *options).refused(1)
 
 
-def test_when_a_key_signs_is_told_as_a_time(on_sqlite: CommandLine) -> None:
+def test_signs_from_is_shown_as_a_time(on_sqlite: CommandLine) -> None:
     on_sqlite.run("keys", "rotate")
     for entry in shown(on_sqlite, "--event", "key_published"):
         assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", entry["detail"]["signs_from"])
@@ -137,13 +137,13 @@ def test_when_a_key_signs_is_told_as_a_time(on_sqlite: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("at", ["999999999w", "1970-01-01", "9999-12-31T23:59:59"])
-def test_any_other_time_is_one(on_sqlite: CommandLine, at: str) -> None:
+def test_other_formats_of_a_time_are_accepted(on_sqlite: CommandLine, at: str) -> None:
     on_sqlite.run("apply")
     assert on_sqlite.run("audit", "--since", at).status == 0
 
 
-def test_it_is_read_in_pages_in_order(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many rows of one second, of which a page ends in the middle."""
+def test_the_trail_is_read_in_pages_in_order(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page ends in the middle of many rows with the same second."""
     migrate(command_line.database_url, "auth_service.migrations")
     row = {"event": "login", "detail": {}}
     many = [row | {"at": 1000 + number // 7, "sid": str(number)} for number in range(50)]
@@ -156,7 +156,7 @@ def test_it_is_read_in_pages_in_order(command_line: CommandLine, monkeypatch: py
 
 
 @pytest.mark.parametrize("hostile", ["\x1b[2J\x07", "a\nb", "\u202egnp.exe", "a\\b", "\x9b1m", "\u2028"])
-def test_what_strangers_wrote_moves_no_cursor(command_line: CommandLine, hostile: str) -> None:
+def test_control_characters_from_callers_are_escaped(command_line: CommandLine, hostile: str) -> None:
     migrate(command_line.database_url, "auth_service.migrations")
     write(command_line, event("login", 1000, client_id=hostile, address=hostile[:45], detail={"kid": hostile}))
     (line,) = command_line.run("audit").output.removesuffix("\n").split("\n")
@@ -168,13 +168,13 @@ def test_what_strangers_wrote_moves_no_cursor(command_line: CommandLine, hostile
     assert json.loads(as_json)["client_id"] == hostile
 
 
-def test_what_strangers_wrote_is_in_its_own_column(on_sqlite: CommandLine) -> None:
+def test_text_from_callers_cannot_look_like_another_column(on_sqlite: CommandLine) -> None:
     migrate(on_sqlite.database_url, "auth_service.migrations")
     write(on_sqlite, event("login", 1000, client_id='app"  by=file', detail={"kid": "1 by=2"}))
     assert on_sqlite.run("audit").output.endswith('  "app\\"  by=file"  -  by=service  kid="1 by=2"\n')
 
 
-def test_it_works_while_the_service_runs(command_line: CommandLine) -> None:
+def test_the_trail_can_be_read_while_the_service_runs(command_line: CommandLine) -> None:
     with serving(command_line):
         assert Counter(events(command_line)) == {
             "key_published": 2,

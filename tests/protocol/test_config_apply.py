@@ -1,4 +1,4 @@
-"""The configuration is declared: `plan` shows the difference to the store, `apply` makes it so, twice is once."""
+"""The configuration file and the store: `plan` shows the difference, and `apply` removes it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -52,7 +52,7 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 
 
 async def applied(store: Store, declared: Settings, clock: MovableClock, *, allow_disable: bool = False) -> list[str]:
-    """What changed; which was planned, and leaves nothing to change."""
+    """The applied changes, which are those of the plan. Afterwards the plan is empty."""
     planned = await plan(store, declared)
     changed = await apply(store, declared, clock, allow_disable=allow_disable)
     assert planned == changed
@@ -64,7 +64,7 @@ async def credentials(store: Store, email: str = "ada@example.com") -> users.Cre
     return await store.read(users.find_credentials, users.email_key(email))
 
 
-async def test_what_is_declared_is_there(store: Store, clock: MovableClock) -> None:
+async def test_declared_rows_are_created(store: Store, clock: MovableClock) -> None:
     assert await applied(store, settings(), clock) == [
         "create api https://api.example.com",
         "create client app",
@@ -94,7 +94,7 @@ async def test_a_plan_changes_nothing(store: Store, clock: MovableClock) -> None
     assert await plan(store, settings()) == first != []
 
 
-async def test_an_update_names_what_differs_and_no_secret(store: Store, clock: MovableClock) -> None:
+async def test_an_update_names_the_changed_fields_without_values(store: Store, clock: MovableClock) -> None:
     await apply(store, settings(), clock)
     changed = settings(
         api=[API | {"name": "My notes"}],
@@ -111,7 +111,7 @@ async def test_an_update_names_what_differs_and_no_secret(store: Store, clock: M
     assert app.secret_hash == sha256(f"another {SECRET}".encode()).digest()
 
 
-async def test_a_password_acts_at_creation_only(store: Store, clock: MovableClock) -> None:
+async def test_a_password_has_an_effect_at_creation_only(store: Store, clock: MovableClock) -> None:
     await apply(store, settings(), clock)
     before = await credentials(store)
     assert before is not None
@@ -122,7 +122,7 @@ async def test_a_password_acts_at_creation_only(store: Store, clock: MovableCloc
         assert await credentials(store) == before
 
 
-async def test_a_password_hash_is_taken_as_it_is(store: Store, clock: MovableClock) -> None:
+async def test_a_password_hash_is_stored_unchanged(store: Store, clock: MovableClock) -> None:
     password_hash = Passwords.hash("correct horse")
     await apply(store, settings(user=[ADA | {"password": None, "password_hash": password_hash}]), clock)
     ada = await credentials(store)
@@ -130,7 +130,9 @@ async def test_a_password_hash_is_taken_as_it_is(store: Store, clock: MovableClo
     assert ada.password_hash == password_hash
 
 
-async def test_what_is_no_longer_declared_is_disabled_until_it_is_again(store: Store, clock: MovableClock) -> None:
+async def test_a_row_that_is_no_longer_declared_is_disabled_until_it_is_declared_again(
+    store: Store, clock: MovableClock
+) -> None:
     await apply(store, settings(), clock)
     assert await applied(store, settings(api=[], client=[BOT], user=[GRACE]), clock, allow_disable=True) == [
         "disable api https://api.example.com",
@@ -149,7 +151,7 @@ async def test_what_is_no_longer_declared_is_disabled_until_it_is_again(store: S
     assert await credentials(store) is not None
 
 
-async def test_what_is_disabled_loses_what_it_held(store: Store, clock: MovableClock) -> None:
+async def test_tokens_and_sessions_of_disabled_rows_are_revoked(store: Store, clock: MovableClock) -> None:
     await apply(store, settings(), clock)
     lifetime = FamilyLifetime(refresh_token=3600, family=7200, access_token=300)
     sub = await store.read(users.find_sub, "ada@example.com")
@@ -174,7 +176,7 @@ async def test_what_is_disabled_loses_what_it_held(store: Store, clock: MovableC
         assert family is None
 
 
-async def test_what_a_person_disabled_stays_disabled(store: Store, clock: MovableClock) -> None:
+async def test_a_row_disabled_by_command_stays_disabled(store: Store, clock: MovableClock) -> None:
     await apply(store, settings(), clock)
     sub = await store.read(users.find_sub, "ada@example.com")
     assert sub is not None
@@ -187,7 +189,7 @@ async def test_what_a_person_disabled_stays_disabled(store: Store, clock: Movabl
     assert await credentials(store) is None
 
 
-async def test_a_person_can_disable_for_good_what_the_file_has_disabled(store: Store, clock: MovableClock) -> None:
+async def test_a_row_disabled_by_the_file_and_then_by_command_stays_disabled(store: Store, clock: MovableClock) -> None:
     await apply(store, settings(), clock)
     await apply(store, settings(client=[BOT], user=[GRACE]), clock)
     sub = await store.read(users.find_sub, "ada@example.com")
@@ -197,7 +199,7 @@ async def test_a_person_can_disable_for_good_what_the_file_has_disabled(store: S
     assert await applied(store, settings(), clock) == []
 
 
-async def test_what_was_made_by_hand_is_left_alone(store: Store, clock: MovableClock) -> None:
+async def test_rows_made_by_command_are_not_changed(store: Store, clock: MovableClock) -> None:
     await store.write(
         users.add_user,
         email="Ada@Example.com",
@@ -239,7 +241,7 @@ async def test_a_client_id_is_never_the_sub_of_a_user(store: Store, clock: Movab
         ({"user": [ADA | {"password": None, "password_hash": "5f4dcc3b"}]}, "password_hash of ada@example.com"),
     ],
 )
-async def test_a_bad_secret_stops_everything(
+async def test_an_unusable_secret_changes_nothing(
     store: Store, clock: MovableClock, changes: dict[str, object], reason: str
 ) -> None:
     with pytest.raises(Misconfigured, match=reason):
@@ -270,7 +272,7 @@ async def test_configuration_that_disables_as_much_as_it_keeps_is_applied(store:
     assert await applied(store, half, clock) == ["disable client app", "disable user ada@example.com"]
 
 
-async def test_disabled_and_hand_made_rows_do_not_count_as_disabled_by_the_configuration(
+async def test_disabled_rows_and_rows_made_by_command_do_not_count_as_disabled_by_the_configuration(
     store: Store, clock: MovableClock
 ) -> None:
     await apply(store, settings(), clock)
@@ -288,7 +290,7 @@ async def test_disabled_and_hand_made_rows_do_not_count_as_disabled_by_the_confi
     assert await refusal_to_disable(store, settings(client=[BOT], user=[ADA])) is None
 
 
-async def test_secrets_may_stand_elsewhere(
+async def test_secrets_may_be_references(
     store: Store, clock: MovableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "secret").write_text(SECRET + "\n")
@@ -298,7 +300,7 @@ async def test_secrets_may_stand_elsewhere(
     assert await plan(store, settings()) == []
 
 
-async def test_many_who_apply_at_once_do_no_harm(store: Store, database_url: str, clock: MovableClock) -> None:
+async def test_concurrent_applies_have_the_result_of_one(store: Store, database_url: str, clock: MovableClock) -> None:
     others = [patient_store(database_url, pool_size=1) for _ in range(4)]
     try:
         changed = await asyncio.gather(*(apply(other, settings(), clock) for other in others))
@@ -308,10 +310,10 @@ async def test_many_who_apply_at_once_do_no_harm(store: Store, database_url: str
     assert len(await store.read(lambda connection: connection.execute(select(tables.users)).all())) == 2
 
 
-async def test_where_a_clients_pages_are_is_written_down_even_when_nothing_else_changed(
+async def test_the_origins_of_a_client_are_stored_even_if_nothing_else_changed(
     store: Store, clock: MovableClock
 ) -> None:
-    """As after a migration: the table begins empty, and the client is what it was."""
+    """As after the migration, which creates the table empty for clients that exist."""
     spa = {"client_id": "spa", "token_endpoint_auth_method": "none", "redirect_uris": ["https://spa.example.com/back"]}
     declared = settings(client=[spa])
     await applied(store, declared, clock)

@@ -1,4 +1,4 @@
-"""The migrations lead to the very tables that the units of work are written for."""
+"""The migrations create the tables that the units of work use, and keep all rows."""
 
 import asyncio
 import re
@@ -25,7 +25,7 @@ from tests.support.patience import patient_store
     [("auth_service.migrations", auth_tables.metadata), ("resource_service.migrations", notes_tables.metadata)],
     ids=["auth_service", "resource_service"],
 )
-async def test_a_migrated_store_has_the_tables_we_use(database_url: str, package: str, metadata: MetaData) -> None:
+async def test_a_migrated_store_has_the_declared_tables(database_url: str, package: str, metadata: MetaData) -> None:
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
@@ -101,10 +101,10 @@ FIRST_ROWS: dict[str, dict[str, object]] = {
 """One row in each table of the first release."""
 
 
-async def test_what_the_first_release_wrote_is_there_after_every_step(
+async def test_rows_of_the_first_release_survive_every_migration(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each step is made on a database with rows, and takes none of them and nothing from them."""
+    """Each migration runs on a database with rows, and changes no value in them."""
     package, steps = _package_without_steps(tmp_path, monkeypatch)
     store = patient_store(database_url)
     try:
@@ -124,7 +124,7 @@ async def test_what_the_first_release_wrote_is_there_after_every_step(
 
 
 def _package_without_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, list[Path]]:
-    """To be filled with the auth service's steps, which are returned in their order."""
+    """A folder for a copy of the migrations, and the migrations of the auth service in their order."""
     package = f"steps_{tmp_path.name.replace('-', '_')}"
     (tmp_path / package / "versions").mkdir(parents=True)
     (tmp_path / package / "__init__.py").touch()
@@ -144,10 +144,10 @@ def _names(step: Path, variable: str) -> str | None:
     return match[1]
 
 
-async def test_an_email_with_an_xn_domain_gets_the_key_by_which_it_is_found(
+async def test_an_email_with_an_xn_domain_gets_the_key_of_its_unicode_form(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Unless another user has that key; every row stays."""
+    """Except if another user has that key. No row is deleted."""
     emails = ["ada@xn--bcher-kva.example", "bob@xn--bcher-kva.example", "bob@bücher.example", "xn--eve@example.com"]
     package, steps = _package_without_steps(tmp_path, monkeypatch)
     store = patient_store(database_url)

@@ -1,4 +1,4 @@
-"""What a client finds out by itself (OpenID Connect Discovery 1.0, RFC 8414): registered names, and nothing untrue."""
+"""Server metadata (OpenID Connect Discovery 1.0, RFC 8414)."""
 
 import httpx
 import pytest
@@ -39,7 +39,7 @@ async def metadata(auth: AuthService) -> dict[str, object]:
     return document
 
 
-async def test_both_documents_are_one(auth: AuthService) -> None:
+async def test_both_well_known_urls_have_the_same_document(auth: AuthService) -> None:
     http = auth.http()
     openid = await http.get("/.well-known/openid-configuration")
     oauth = await http.get("/.well-known/oauth-authorization-server")
@@ -47,11 +47,11 @@ async def test_both_documents_are_one(auth: AuthService) -> None:
     assert openid.headers["content-type"] == "application/json"
 
 
-async def test_its_names_are_registered(auth: AuthService) -> None:
+async def test_all_names_are_registered(auth: AuthService) -> None:
     assert (await metadata(auth)).keys() <= REGISTERED
 
 
-async def test_what_must_be_there_is(auth: AuthService) -> None:
+async def test_all_required_names_are_present(auth: AuthService) -> None:
     document = await metadata(auth)
     assert document["issuer"] == ISSUER
     assert document["response_types_supported"] == ["code"]
@@ -62,20 +62,20 @@ async def test_what_must_be_there_is(auth: AuthService) -> None:
     assert document["request_uri_parameter_supported"] is False  # absent would mean true
 
 
-async def test_every_endpoint_is_ours_and_there(auth: AuthService) -> None:
+async def test_every_endpoint_is_at_the_issuer_and_exists(auth: AuthService) -> None:
     for name, url in (await metadata(auth)).items():
         if name.endswith("_endpoint") or name == "jwks_uri":
             assert str(url).startswith(f"{ISSUER}/")
             assert (await auth.http().get(str(url))).status_code != 404
 
 
-async def test_the_host_that_a_request_names_is_not_believed(auth: AuthService) -> None:
+async def test_the_host_header_does_not_change_the_metadata(auth: AuthService) -> None:
     headers = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http"}
     for path in ("/.well-known/openid-configuration", "/login", "/"):
         assert "evil.example" not in (await auth.http().get(path, headers=headers)).text
 
 
-async def test_a_client_can_go_by_the_metadata_alone(auth: AuthService, rp: RelyingParty) -> None:
+async def test_a_client_can_sign_in_with_the_metadata_only(auth: AuthService, rp: RelyingParty) -> None:
     document = await metadata(auth)
     tokens = await rp.tokens()
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}

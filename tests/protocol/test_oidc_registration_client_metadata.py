@@ -1,4 +1,4 @@
-"""What a client's own metadata changes in how it is answered (OIDC Registration §2)."""
+"""Client metadata that change the responses to the client (OIDC Registration §2)."""
 
 from collections.abc import AsyncIterator
 
@@ -37,19 +37,19 @@ def rp(auth: AuthService) -> RelyingParty:
     return auth.relying_party("particular")
 
 
-async def test_id_tokens_are_signed_as_the_client_wants_and_access_tokens_as_apis_do(rp: RelyingParty) -> None:
+async def test_id_tokens_have_the_algorithm_of_the_client_and_access_tokens_es256(rp: RelyingParty) -> None:
     first = await rp.tokens()
     for tokens in (first, (await rp.refresh(first["refresh_token"])).json()):
         assert header_of(tokens["id_token"])["alg"] == "RS256"
         assert header_of(tokens["access_token"])["alg"] == "ES256"
 
 
-async def test_a_hint_signed_by_rs256_is_believed(rp: RelyingParty) -> None:
+async def test_an_id_token_hint_signed_with_rs256_is_accepted(rp: RelyingParty) -> None:
     tokens = await rp.tokens()
     assert "code" in answer_of(await rp.authorize(id_token_hint=tokens["id_token"], prompt="none"))
 
 
-async def test_userinfo_is_signed_for_the_client(rp: RelyingParty) -> None:
+async def test_userinfo_is_signed_as_the_client_is_registered(rp: RelyingParty) -> None:
     """OIDC Core §5.3.2."""
     tokens = await rp.tokens(scope="openid email")
     response = await rp.userinfo(tokens["access_token"])
@@ -60,17 +60,15 @@ async def test_userinfo_is_signed_for_the_client(rp: RelyingParty) -> None:
     assert (claims["iss"], claims["aud"]) == (rp.browser.issuer, "particular")
 
 
-async def test_signed_userinfo_is_no_token(rp: RelyingParty) -> None:
-    """It is a JWT of ours, for the client and about the user: nothing else may take it for one of its own."""
+async def test_signed_userinfo_is_not_accepted_as_a_token(rp: RelyingParty) -> None:
+    """It is a JWT that we sign, with the client as its audience, so no other endpoint may accept it."""
     signed = (await rp.userinfo((await rp.tokens())["access_token"])).text
     assert (await rp.userinfo(signed)).status_code == 401
     assert (await rp.introspect(signed)).json() == {"active": False}
     assert answer_of(await rp.authorize(id_token_hint=signed, prompt="none"))["error"] == "invalid_request"
 
 
-async def test_the_clients_own_max_age_counts_when_the_request_names_none(
-    rp: RelyingParty, clock: MovableClock
-) -> None:
+async def test_default_max_age_applies_to_a_request_without_max_age(rp: RelyingParty, clock: MovableClock) -> None:
     await rp.tokens()
     clock.advance(seconds=100)
     assert "code" in answer_of(await rp.authorize(prompt="none"))

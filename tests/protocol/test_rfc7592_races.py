@@ -1,6 +1,6 @@
-"""A registration that changes or ends beside other requests of its client: one order of locks, and no half of anything.
+"""A registration that changes or is deleted during other requests of its client: no deadlock, and no partial result.
 
-On PostgreSQL, where units of work really run beside each other. The other unit is a transaction of the test's own.
+On PostgreSQL, where units of work run concurrently. The test itself holds the transaction of the other unit.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ def bearer(information: dict[str, str]) -> dict[str, str]:
 
 
 async def is_waiting(task: "asyncio.Task[object]") -> bool:
-    """It has met somebody else's lock."""
+    """Whether the task is blocked, by the lock that the test holds."""
     await asyncio.sleep(0.3)
     return not task.done()
 
 
-async def test_a_consent_to_a_client_that_ends_at_that_moment_is_none(op: AuthService) -> None:
+async def test_a_consent_to_a_client_that_is_deleted_concurrently_is_not_stored(op: AuthService) -> None:
     information = await new_client(op)
     rp = relying_party(op, information)
     page = await rp.browser.sign_in(await rp.authorize(scope="openid"))
@@ -42,8 +42,8 @@ async def test_a_consent_to_a_client_that_ends_at_that_moment_is_none(op: AuthSe
     assert (await allowing).status_code == 403  # "The app has changed"
 
 
-async def test_a_client_ends_after_the_code_that_is_being_redeemed(op: AuthService) -> None:
-    """Both take the code before the client, so neither has what the other waits for."""
+async def test_a_deletion_waits_for_a_redemption_of_a_code(op: AuthService) -> None:
+    """Both lock the code before the client, so they cannot deadlock."""
     information = await new_client(op)
     await relying_party(op, information).authorization_code(scope="openid")
     async with await psycopg.AsyncConnection.connect(op.settings.database_url) as redeeming:
@@ -56,8 +56,8 @@ async def test_a_client_ends_after_the_code_that_is_being_redeemed(op: AuthServi
     assert (await ending).status_code == 204
 
 
-async def test_every_secret_that_an_update_gives_is_good(op: AuthService) -> None:
-    """Of several updates at once, those that lose say so and give none."""
+async def test_every_secret_in_the_response_to_an_update_is_valid(op: AuthService) -> None:
+    """Of several concurrent updates, those that fail return an error and no secret."""
     information = await new_client(op, token_endpoint_auth_method="none")
     update = GOOD | {"client_id": information["client_id"]}
     http = op.http()

@@ -1,4 +1,4 @@
-"""A client looks after its registration (RFC 7592), by its registration access token alone."""
+"""Registration management (RFC 7592) with the registration access token."""
 
 import json
 from typing import Any
@@ -34,7 +34,7 @@ def consents_of(connection: Connection, client_id: str) -> list[str]:
     return list(connection.execute(select(consents.c.scope).where(consents.c.client_id == client_id)).scalars())
 
 
-async def test_a_client_reads_what_is_registered(op: AuthService) -> None:
+async def test_a_client_reads_its_registration(op: AuthService) -> None:
     information = await new_client(op)
     read = await call(op, "GET", information)
     assert (read.status_code, read.headers["cache-control"]) == (200, "no-store")
@@ -42,7 +42,7 @@ async def test_a_client_reads_what_is_registered(op: AuthService) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-async def test_nobody_else_does_anything_to_it(op: AuthService, method: str) -> None:
+async def test_another_token_is_refused(op: AuthService, method: str) -> None:
     information, another = await new_client(op), await new_client(op)
     body = GOOD | {"client_id": information["client_id"]} if method == "PUT" else None
     uri = information["registration_client_uri"]
@@ -57,7 +57,7 @@ async def test_nobody_else_does_anything_to_it(op: AuthService, method: str) -> 
     assert (await call(op, "GET", information)).json()["client_name"] == GOOD["client_name"]
 
 
-async def test_an_update_replaces_everything(op: AuthService) -> None:
+async def test_an_update_replaces_all_metadata(op: AuthService) -> None:
     information = await new_client(op, policy_uri="https://new.example.org/policy", scope="openid email")
     other = {"client_id": information["client_id"], "redirect_uris": ["https://new.example.org/other"]}
     updated = (await call(op, "PUT", information, other)).json()
@@ -71,7 +71,7 @@ async def test_an_update_replaces_everything(op: AuthService) -> None:
     assert (await new.tokens(scope="openid"))["access_token"]
 
 
-async def test_who_needs_a_secret_and_has_none_gets_one(op: AuthService) -> None:
+async def test_a_client_that_now_needs_a_secret_gets_one(op: AuthService) -> None:
     public = await new_client(op, token_endpoint_auth_method="none")
     assert "client_secret" not in public
     change = GOOD | {"client_id": public["client_id"]}
@@ -105,7 +105,7 @@ async def test_a_refused_update_changes_nothing(op: AuthService, change: dict[st
     assert (await call(op, "PUT", information, update | {"client_secret": information["client_secret"]})).is_success
 
 
-async def test_who_leaves_takes_everything_along(op: AuthService) -> None:
+async def test_a_deletion_removes_all_data_of_the_client(op: AuthService) -> None:
     information = await new_client(op, grant_types=["authorization_code", "refresh_token"])
     rp = relying_party(op, information)
     tokens = await rp.tokens(scope="openid offline_access")
@@ -120,7 +120,7 @@ async def test_who_leaves_takes_everything_along(op: AuthService) -> None:
     assert await op.store.read(clients.find_client, information["client_id"]) is None
 
 
-async def test_a_client_that_was_disabled_cannot_look_after_itself(op: AuthService, clock: MovableClock) -> None:
+async def test_a_disabled_client_cannot_manage_its_registration(op: AuthService, clock: MovableClock) -> None:
     information = await new_client(op)
     await op.store.write(clients.disable_client, information["client_id"], by="command", now=clock.now)
     for method in ("GET", "PUT", "DELETE"):
@@ -128,8 +128,8 @@ async def test_a_client_that_was_disabled_cannot_look_after_itself(op: AuthServi
         assert error_of(await call(op, method, information, body)) == (401, "invalid_token")
 
 
-async def test_a_client_that_changes_while_the_user_decides_gets_nothing_by_it(op: AuthService) -> None:
-    """Yes is said to what the page showed: the claims asked for by name belong to scopes that it may have only now."""
+async def test_a_change_during_the_consent_adds_nothing_to_the_consent(op: AuthService) -> None:
+    """The user agrees to what the page showed. The claims requested by name belong to scopes added meanwhile."""
     information = await new_client(op, scope="openid")
     rp = relying_party(op, information)
     claims = json.dumps({"userinfo": {"email": None, "phone_number": None}})
@@ -159,7 +159,7 @@ SHOWN_OR_DECIDING = [
 
 
 @pytest.mark.parametrize("change", SHOWN_OR_DECIDING, ids=str)
-async def test_nothing_is_allowed_to_a_client_that_changed_while_its_page_was_open(
+async def test_a_consent_for_a_client_that_changed_meanwhile_is_not_stored(
     op: AuthService, change: dict[str, Any]
 ) -> None:
     information = await new_client(op, scope="openid email")
@@ -174,7 +174,7 @@ async def test_nothing_is_allowed_to_a_client_that_changed_while_its_page_was_op
     assert "code" in answer_of(await rp.browser.allow(page))  # what was shown is again what is there
 
 
-async def test_a_change_that_was_not_shown_and_decides_nothing_does_not_disturb_the_consent_page(
+async def test_a_change_that_is_not_part_of_the_decision_keeps_the_consent_page_valid(
     op: AuthService,
 ) -> None:
     information = await new_client(op, scope="openid email")
@@ -195,7 +195,7 @@ async def test_a_change_that_was_not_shown_and_decides_nothing_does_not_disturb_
     ],
     ids=str,
 )
-async def test_a_client_with_another_face_is_asked_about_anew(op: AuthService, change: dict[str, Any]) -> None:
+async def test_a_change_of_identity_requires_a_new_consent(op: AuthService, change: dict[str, Any]) -> None:
     information = await new_client(op)
     rp = relying_party(op, information)
     await rp.authorization_code(scope="openid")

@@ -1,4 +1,4 @@
-"""Databases of the auth service as `serve` leaves them before it serves; each test has one of its own."""
+"""Databases of the auth service, with the configuration applied. Each test has its own."""
 
 import asyncio
 import shutil
@@ -20,7 +20,7 @@ from tests.support.postgres import PostgreSQL
 
 
 def set_up(database_url: str) -> None:
-    """What `serve` does before it serves."""
+    """Prepare a database as the command `serve` does."""
 
     async def fill() -> None:
         store = patient_store(database_url)
@@ -36,7 +36,7 @@ def set_up(database_url: str) -> None:
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database just set up, which no test touches: to be copied."""
+    """A prepared database that tests copy and do not change."""
     file = tmp_path_factory.mktemp("template") / "auth.db"
     set_up(f"sqlite:///{file}")
     return file
@@ -44,7 +44,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql_template(postgresql: PostgreSQL) -> str:
-    """The URL of such a database, which remembers in the schema `pristine` how it was."""
+    """The URL of a prepared database, with a copy of its tables in the schema `pristine`."""
     name = "auth_service"
     with psycopg.connect(postgresql.url("postgres"), autocommit=True) as connection:
         connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
@@ -58,7 +58,7 @@ def postgresql_template(postgresql: PostgreSQL) -> str:
 
 @pytest.fixture
 def auth_sqlite_url(sqlite_template: Path) -> str:
-    """A database just set up, in the file of the last test's: so its statements are compiled already."""
+    """A prepared database at the path of the last test, so that the cache of compiled statements is used again."""
     file = sqlite_template.with_name("current.db")
     for left in file.parent.glob(f"{file.name}-*"):
         left.unlink()
@@ -67,7 +67,7 @@ def auth_sqlite_url(sqlite_template: Path) -> str:
 
 @pytest.fixture
 def auth_postgresql_url(postgresql_template: str) -> str:
-    """A database just set up: a tenth of a new one's time, with every row as it was."""
+    """A prepared database with the original rows. Restoring them takes a tenth of the time of a new database."""
     with psycopg.connect(postgresql_template) as connection:
         names = [Identifier(table.name) for table in metadata.sorted_tables]
         emptied = [SQL("DELETE FROM {}").format(name) for name in reversed(names)]
@@ -78,6 +78,6 @@ def auth_postgresql_url(postgresql_template: str) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def auth_database_url(request: pytest.FixtureRequest) -> str:
-    """On either kind of database."""
+    """On SQLite and on PostgreSQL."""
     url: str = request.getfixturevalue(f"auth_{request.param}_url")
     return url

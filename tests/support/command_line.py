@@ -1,4 +1,4 @@
-"""The command line as a person meets it, and the processes that it leaves running."""
+"""Run commands of the auth service, in this process or in a process of their own."""
 
 import os
 import signal
@@ -50,7 +50,7 @@ class Ended:
     errors: str
 
     def refused(self, status: int) -> str:
-        """The one line on stderr with which it ended in `status`."""
+        """Assert a refusal with `status`, and return its one line on stderr."""
         assert (self.status, self.output) == (status, ""), self
         (line,) = self.errors.splitlines()
         return line
@@ -68,7 +68,7 @@ class CommandLine:
     def start(
         self, *arguments: str, stdout: int | TextIO = subprocess.PIPE, **environment: str
     ) -> "subprocess.Popen[str]":
-        """A process of its own."""
+        """Start a process."""
         return ForkedProcess(
             ["auth_service", *arguments, "--config", str(self.config)],
             stdin=subprocess.DEVNULL,
@@ -78,7 +78,7 @@ class CommandLine:
         )
 
     def execute(self, *arguments: str, stdout: TextIO) -> "subprocess.Popen[str]":
-        """The same by a new interpreter, for what depends on how an interpreter ends."""
+        """Start a process with a new interpreter, for tests that depend on how an interpreter ends."""
         return subprocess.Popen(
             [sys.executable, "-m", "auth_service", *arguments, "--config", str(self.config)],
             stdin=subprocess.DEVNULL,
@@ -89,13 +89,13 @@ class CommandLine:
         )
 
     def spawn(self, *arguments: str, **environment: str) -> Ended:
-        """What became of a process of its own."""
+        """Run a process until it ends."""
         process = self.start(*arguments, stdout=subprocess.PIPE, **environment)
         output, errors = process.communicate(timeout=PATIENCE)
         return Ended(process.returncode, output, errors)
 
     def run(self, *arguments: str, typed: str = "", **environment: str) -> Ended:
-        """The same within this process, in a fraction of the time."""
+        """Run the command within this process, which is much faster."""
         given = [*arguments, "--config", str(self.config)]
         result = CliRunner().invoke(app, given, input=typed, env=ENVIRONMENT | environment, catch_exceptions=False)
         return Ended(result.exit_code, result.stdout, result.stderr)
@@ -112,19 +112,19 @@ def configured(database_url: str, folder: Path) -> CommandLine:
 
 @pytest.fixture
 def command_line(database_url: str, tmp_path: Path) -> CommandLine:
-    """A service that never ran before, on either database."""
+    """A service without a store yet, on SQLite and on PostgreSQL."""
     return configured(database_url, tmp_path)
 
 
 @pytest.fixture
 def on_sqlite(tmp_path: Path) -> CommandLine:
-    """For what the database has no part in."""
+    """The same on SQLite only, for rules that do not depend on the database."""
     return configured(f"sqlite:///{tmp_path}/auth.db", tmp_path)
 
 
 @contextmanager
 def serving(command_line: CommandLine, *options: str) -> Iterator[str]:
-    """The URL of a running service, which leaves with status 0 when it is told to."""
+    """The URL of a running service. Asserts that SIGTERM ends it with status 0."""
     process = command_line.start("serve", "--port", "0", *options)
     assert process.stdout is not None
     line = process.stdout.readline()

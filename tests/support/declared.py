@@ -1,4 +1,4 @@
-"""What the auth service of the protocol tests is told: two APIs, two people, and a client of every kind."""
+"""The configuration of the auth service in HTTP tests: two APIs, two users, and a client of every kind."""
 
 import json
 from collections.abc import Mapping
@@ -42,11 +42,11 @@ PHONE = {"phone_number": "+44 20 7946 0958", "phone_number_verified": True}
 
 
 def secret_of(client_id: str) -> str:
-    return f"the secret of {client_id}, which nobody ever guessed"
+    return f"the secret of {client_id}, which is hard to guess"
 
 
 def _web(client_id: str, **changes: object) -> dict[str, object]:
-    """A first-party app on a domain of its own, with all that an app can have."""
+    """A first-party web client on a domain of its own, with every grant and scope."""
     return {
         "client_id": client_id,
         "client_name": client_id.replace("-", " ").title(),
@@ -125,7 +125,7 @@ _GOOD: dict[str, Any] = {
 
 
 def clients_with(changes: Mapping[str, Mapping[str, object]]) -> list[dict[str, object]]:
-    """The clients above, some of them changed: `changes` by client_id."""
+    """The clients above with `changes`, by client_id."""
     return [{**client, **changes.get(str(client["client_id"]), {})} for client in _CLIENTS]
 
 
@@ -134,14 +134,14 @@ def declared_settings(database_url: str, **changes: object) -> Settings:
 
 
 def declared_toml(database_url: str, **changes: object) -> str:
-    """The same as a configuration file."""
+    """The same settings as the text of a configuration file."""
     return "\n".join(
         f"{key} = {toml_value(value)}" for key, value in (_GOOD | {"database_url": database_url} | changes).items()
     )
 
 
 def toml_value(value: object) -> str:
-    """TOML writes text, numbers and lists as JSON does; only a table's members differ."""
+    """TOML has the syntax of JSON for strings, numbers and lists, but not for tables."""
     match value:
         case dict():
             return "{ " + ", ".join(f"{json.dumps(key)} = {toml_value(member)}" for key, member in value.items()) + " }"

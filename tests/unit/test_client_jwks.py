@@ -1,4 +1,4 @@
-"""The keys that a client registers are public, and every one of them is of use."""
+"""The `jwks` of a client has only public keys that we can use."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ RSA = new_key("RS256")
 
 
 @pytest.mark.parametrize("alg", ["ES256", "RS256", "PS256", "EdDSA"])
-def test_each_kind_of_key_with_and_without_a_kid(alg: str) -> None:
+def test_each_key_type_is_accepted_with_and_without_a_kid(alg: str) -> None:
     for kid in ("k1", None):
         jwks = {"keys": [jwk_of(new_key(alg, kid))]}
         assert check_client_jwks(jwks) == jwks
 
 
-def test_a_key_for_encryption_may_stand_beside_them() -> None:
+def test_a_key_for_encryption_is_accepted() -> None:
     jwks = {"keys": [GOOD, jwk_of(new_key("RS256", "e", use="enc")), {"kty": "EC", "crv": "P-384", "use": "enc"}]}
     assert check_client_jwks(jwks) == jwks
 
@@ -48,13 +48,13 @@ def test_a_key_for_encryption_may_stand_beside_them() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",  # keys are new in every worker
 )
-def test_any_other_is_refused_with_a_reason(jwks: dict[str, Any], reason: str) -> None:
+def test_a_set_with_an_unusable_key_is_refused_with_a_reason(jwks: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason) as refusal:
         check_client_jwks(jwks)
     assert "c2VjcmV0" not in str(refusal.value)
 
 
-def test_a_declaration_is_held_to_it() -> None:
+def test_the_rules_apply_to_declared_clients() -> None:
     good = {"token_endpoint_auth_method": "private_key_jwt", "grant_types": ["client_credentials"]}
     assert ClientMetadata.model_validate(good | {"jwks": {"keys": [GOOD]}}).jwks == {"keys": [GOOD]}
     for changes, reason in (

@@ -1,4 +1,4 @@
-"""Names that a client may give itself (RFC 8266, and stricter)."""
+"""Names of self-registered clients (RFC 8266, with stricter rules)."""
 
 import pytest
 
@@ -43,7 +43,7 @@ def test_a_name_of_letters_digits_and_simple_punctuation_is_kept(name: str) -> N
         ("e\u0301t\u00e9", "\u00e9t\u00e9"),
     ],
 )
-def test_a_name_is_composed_and_its_spaces_collapsed(name: str, kept: str) -> None:
+def test_a_name_is_normalized_and_its_spaces_collapsed(name: str, kept: str) -> None:
     assert check_client_name(name) == kept
     assert check_client_name(kept) == kept
 
@@ -109,14 +109,14 @@ def test_a_name_that_could_deceive_is_refused(name: str) -> None:
     "name",
     ["Notes", "notes", "N O T E S", "Nótes", "Ｎotes", "N0tes", "Notes.", "[Notes]", "Νоtеs", "Nοtes"],
 )
-def test_a_name_like_that_of_another_client_is_noticed(name: str) -> None:
+def test_a_name_that_looks_like_that_of_another_client_is_found(name: str) -> None:
     assert looks_like_one_of(name, ["The Calendar", "Notes"])
 
 
 @pytest.mark.parametrize(
     ("name", "others"), [("Notes 2", ["Notes"]), ("Notes", []), ("ノート", ["カレンダー"]), ("Not", ["Notes"])]
 )
-def test_a_name_of_its_own_is_not_taken_for_another(name: str, others: list[str]) -> None:
+def test_a_distinct_name_is_not_taken_for_another(name: str, others: list[str]) -> None:
     assert not looks_like_one_of(name, others)
 
 

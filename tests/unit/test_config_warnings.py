@@ -1,4 +1,4 @@
-"""Declarations without the effect that they seem to have are told to the operator."""
+"""Warnings about settings that are valid but misleading."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def test_first_party_native_client_is_warned_about() -> None:
     assert len(warnings_for(**PUBLIC, **native, first_party=True)) == 1
 
 
-def test_clients_for_which_first_party_has_its_effect_are_not_warned_about() -> None:
+def test_clients_where_first_party_has_an_effect_are_not_warned_about() -> None:
     assert warnings_for(**SECRET, redirect_uris=["http://localhost:3000/callback"], first_party=True) == []
     assert warnings_for(**PUBLIC, redirect_uris=["https://app.example.com/callback"], first_party=True) == []
     assert warnings_for(**PUBLIC, redirect_uris=["http://localhost:3000/callback"]) == []
@@ -39,7 +39,7 @@ def test_clients_for_which_first_party_has_its_effect_are_not_warned_about() -> 
 @pytest.mark.parametrize(
     ("mode", "is_exposed"), [(0o600, False), (0o400, False), (0o644, True), (0o640, True), (0o620, True)]
 )
-def test_secret_file_that_others_can_read_is_warned_about(tmp_path: Path, mode: int, is_exposed: bool) -> None:
+def test_a_secret_file_that_other_users_can_read_is_warned_about(tmp_path: Path, mode: int, is_exposed: bool) -> None:
     key, secret = tmp_path / "master.key", tmp_path / "app.secret"
     for path in (key, secret):
         path.write_text("a secret of at least thirty-two characters")
@@ -59,13 +59,13 @@ def test_secret_file_that_others_can_read_is_warned_about(tmp_path: Path, mode: 
         assert "thirty-two" not in warning
 
 
-def test_master_key_that_is_still_to_be_made_is_not_warned_about(tmp_path: Path) -> None:
+def test_a_missing_master_key_file_is_not_warned_about(tmp_path: Path) -> None:
     settings = {"issuer": "https://id.example.com", "database_url": "sqlite:///auth.db"}
     assert config_warnings(Settings.model_validate(settings | {"master_key": f"file:{tmp_path}/none"})) == []
 
 
 @pytest.mark.parametrize(("ahead", "count"), [(10, 1), (59, 1), (60, 0), (900, 0)])
-def test_signing_keys_that_libraries_see_too_late_are_warned_about(ahead: int, count: int) -> None:
+def test_a_short_signing_key_ahead_is_warned_about(ahead: int, count: int) -> None:
     settings = Settings.model_validate(
         {
             "issuer": "https://id.example.com",

@@ -1,4 +1,4 @@
-"""What some bytes are an image of is told by the bytes."""
+"""The media type of an image is found by its content."""
 
 import pytest
 from hypothesis import given
@@ -9,14 +9,14 @@ from tests.support.images import jpeg, png
 
 
 @pytest.mark.parametrize("size", [(1, 1), (64, 48), (2048, 2048)])
-def test_png_and_jpeg_of_a_reasonable_size(size: tuple[int, int]) -> None:
+def test_png_and_jpeg_of_a_small_size_are_accepted(size: tuple[int, int]) -> None:
     assert media_type_of(png(*size)) == "image/png"
     for marker in (0xC0, 0xC1, 0xC2):
         assert media_type_of(jpeg(*size, marker=marker)) == "image/jpeg"
 
 
 @pytest.mark.parametrize("size", [(0, 1), (1, 0), (2049, 1), (1, 2049), (65_535, 65_535)])
-def test_no_image_that_a_browser_would_unpack_to_gigabytes(size: tuple[int, int]) -> None:
+def test_an_image_with_too_many_pixels_is_refused(size: tuple[int, int]) -> None:
     assert media_type_of(png(*size)) is None
     assert media_type_of(jpeg(*size)) is None
 
@@ -44,10 +44,10 @@ def test_no_image_that_a_browser_would_unpack_to_gigabytes(size: tuple[int, int]
         b"\xff\xd8" + b"\xff\xe0\x00\x00" * 1000,
     ],
 )
-def test_nothing_else_is_one(content: bytes) -> None:
+def test_other_content_is_refused(content: bytes) -> None:
     assert media_type_of(content) is None
 
 
 @given(st.sampled_from([b"", png()[:16], b"\xff\xd8", jpeg()[:20]]), st.binary(max_size=200))
-def test_any_bytes_are_told(beginning: bytes, rest: bytes) -> None:
+def test_arbitrary_bytes_raise_no_error(beginning: bytes, rest: bytes) -> None:
     assert media_type_of(beginning + rest) in (None, "image/png", "image/jpeg")

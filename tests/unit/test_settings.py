@@ -1,4 +1,4 @@
-"""Settings: a mistake stops the start with a line that names it."""
+"""Settings: an invalid one stops the start with one line that names it."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ def settings(**changes: object) -> Settings:
     return Settings.model_validate({**good, **declared, **changes})
 
 
-def test_the_lifetimes_have_the_defaults_of_the_contract() -> None:
+def test_the_default_lifetimes() -> None:
     assert settings().lifetimes.model_dump() == {
         "access_token": 300,
         "code": 60,
@@ -121,7 +121,7 @@ def test_any_other_issuer_is_refused(issuer: str, reason: str) -> None:
         ({"api": []}, "'notes:read', which no"),
     ],
 )
-def test_a_mistake_is_named(changes: dict[str, object], reason: str) -> None:
+def test_an_invalid_setting_is_named(changes: dict[str, object], reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
         settings(**changes)
 
@@ -151,7 +151,7 @@ def test_a_mistake_is_named(changes: dict[str, object], reason: str) -> None:
         ({"token_endpoint_auth_method": "none", "client_secret": None, "require_pkce": False}, "confidential"),
     ],
 )
-def test_a_client_holds_together(changes: dict[str, object], reason: str) -> None:
+def test_a_client_with_conflicting_fields_is_refused(changes: dict[str, object], reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
         settings(client=[APP | changes])
 
@@ -167,12 +167,12 @@ def test_a_client_holds_together(changes: dict[str, object], reason: str) -> Non
         ({"birthdate": "10 December"}, "pattern"),
     ],
 )
-def test_a_user_has_standard_claims_and_one_way_in(changes: dict[str, object], reason: str) -> None:
+def test_a_user_has_standard_claims_and_one_password(changes: dict[str, object], reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
         settings(user=[USER | changes])
 
 
-def test_secrets_are_not_shown() -> None:
+def test_the_repr_has_no_secret() -> None:
     shown = repr(settings())
     assert APP["client_secret"] not in shown
     assert USER["password"] not in shown
@@ -188,7 +188,7 @@ def test_the_environment_overrides_the_file(tmp_path: Path, monkeypatch: pytest.
     assert (read.lifetimes.code, read.lifetimes.access_token) == (30, 120)
 
 
-def test_an_exception_for_outgoing_requests_is_an_exact_host_and_perhaps_one_port() -> None:
+def test_an_allowed_host_is_exact_and_may_have_a_port() -> None:
     allow_hosts = ["app.example.org", "127.0.0.1:8443", "[::1]:8443"]
     outgoing = settings(outgoing={"allow_hosts": allow_hosts}).outgoing
     assert outgoing.allows("app.example.org", 443)
@@ -236,7 +236,7 @@ def test_configuration_without_database_url_is_refused(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("content", ["issuer = ", 'issuer = "https://id.example.com"\ncolour = "green"\n', ""])
-def test_a_bad_file_is_one_line(tmp_path: Path, content: str) -> None:
+def test_a_malformed_file_is_refused_in_one_line(tmp_path: Path, content: str) -> None:
     file = tmp_path / "tallystick.toml"
     file.write_text(content)
     with pytest.raises(Misconfigured) as refusal:
@@ -252,6 +252,6 @@ def test_a_declared_native_client_may_have_any_private_use_scheme_and_a_secret(u
 
 
 @pytest.mark.parametrize("scheme", ["https", "javascript", "Cursor", "cursor:", ""])
-def test_a_private_use_scheme_for_registered_clients_is_one_that_an_app_can_own(scheme: str) -> None:
+def test_a_listed_private_use_scheme_must_be_one_that_an_app_can_own(scheme: str) -> None:
     with pytest.raises(ValidationError, match="private-use scheme"):
         settings(registration={"private_use_schemes": [scheme]})

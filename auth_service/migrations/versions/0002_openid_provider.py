@@ -1,6 +1,7 @@
-"""Clients that register themselves, keys of clients, acr and claims, and who is told of a logout.
+"""Self-registered clients, keys of clients, acr and claims, and back-channel logout.
 
-`client_origins` begins empty: until now all clients were the file's, and the start that runs this step applies it.
+`client_origins` is created empty. Until this revision all clients were declared, and the start that runs the migration
+applies the configuration file, which fills the table.
 """
 
 import sqlalchemy as sa

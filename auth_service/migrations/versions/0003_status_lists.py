@@ -1,6 +1,6 @@
-"""How a revocation reaches the APIs: a status list, an index in it for each token family, and what is revoked.
+"""The status list, an index in it for each token family, and the revoked indexes.
 
-Families that live already are given their index when they are next used.
+Existing families get an index when they are next used.
 """
 
 import sqlalchemy as sa

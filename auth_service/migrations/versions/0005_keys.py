@@ -1,6 +1,6 @@
-"""For how long each signing key is believed after its last signature.
+"""How long each signing key stays published after its last signature.
 
-Of those that are there nobody knows under which lifetimes they signed, so they get the longest that can be set.
+The lifetimes under which existing keys signed are unknown, so they get the longest that can be configured.
 """
 
 import sqlalchemy as sa
@@ -9,14 +9,14 @@ from alembic import op
 revision = "0005"
 down_revision = "0004"
 
-_LONGEST = 86_400 + 60
-"""The longest lifetime of a token, and the leeway of those who verify."""
+_MAX_KEEP_PUBLISHED = 86_400 + 60
+"""Seconds: the longest lifetime of a token, and the leeway of verifiers."""
 
 
 def upgrade() -> None:
     with op.batch_alter_table("signing_keys") as signing_keys:
         signing_keys.add_column(
-            sa.Column("keep_published", sa.BigInteger(), nullable=False, server_default=str(_LONGEST))
+            sa.Column("keep_published", sa.BigInteger(), nullable=False, server_default=str(_MAX_KEEP_PUBLISHED))
         )
     with op.batch_alter_table("signing_keys") as signing_keys:
         signing_keys.alter_column("keep_published", server_default=None)

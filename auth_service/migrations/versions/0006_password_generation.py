@@ -1,4 +1,4 @@
-"""A number for each user that rises with every change of the password, to which known browsers are bound."""
+"""A number for each user that grows with every change of the password. Device cookies contain it."""
 
 import sqlalchemy as sa
 from alembic import op

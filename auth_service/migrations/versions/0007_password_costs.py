@@ -1,4 +1,4 @@
-"""What checking each user's password costs, so that a failed login can cost the same for every account."""
+"""The cost of verifying each user's password, so that a failed login can cost the same for every account."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ from auth_service.vocabulary.password_costs import cost_of
 revision = "0007"
 down_revision = "0006"
 
-_AT_ONCE = 1000
+_BATCH_SIZE = 1000
 
 
 def upgrade() -> None:
@@ -18,7 +18,7 @@ def upgrade() -> None:
     connection, table = op.get_bind(), sa.table("users", *map(sa.column, ("sub", "password_hash", "password_cost")))
     last = ""
     while rows := connection.execute(
-        sa.select(table.c.sub, table.c.password_hash).where(table.c.sub > last).order_by(table.c.sub).limit(_AT_ONCE)
+        sa.select(table.c.sub, table.c.password_hash).where(table.c.sub > last).order_by(table.c.sub).limit(_BATCH_SIZE)
     ).all():
         last = rows[-1].sub
         known = [(row.sub, cost_of(row.password_hash)) for row in rows if row.password_hash is not None]

@@ -1,4 +1,4 @@
-"""An email with a domain in its xn-- form is found by the Unicode form, too."""
+"""An email with a domain in its xn-- form is also found by the Unicode form."""
 
 import unicodedata
 
@@ -14,9 +14,9 @@ _users = table("users", column("sub"), column("email_key"))
 
 
 def upgrade() -> None:
-    """Give such users the key by which they are looked up from now on.
+    """Give such users the `email_key` of the Unicode form.
 
-    Where a user with that key exists already, the row keeps its old key, and only the other user is found.
+    If another user has that key already, the row keeps its old key, and only the other user is found.
     """
     connection = op.get_bind()
     rows = connection.execute(select(_users).where(_users.c.email_key.like("%@%xn--%"))).all()

@@ -1,6 +1,6 @@
-"""From which site an unused client registered itself, so that no site takes the places of the others.
+"""The site from which an unused client registered itself, so that each site has an equal share of the registrations.
 
-Clients that are there already keep no site: together they count as one.
+Existing clients have no site. Together they count as one site.
 """
 
 import sqlalchemy as sa

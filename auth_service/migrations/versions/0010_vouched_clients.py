@@ -1,6 +1,6 @@
-"""Which clients were registered with the initial access token: an operator vouches for them, and for their addresses.
+"""Which clients were registered with the initial access token. The operator vouches for these and for their URLs.
 
-For clients registered before this revision it is unknown, so they count as registered without it.
+For existing clients it is unknown, so they count as registered without it.
 """
 
 import sqlalchemy as sa

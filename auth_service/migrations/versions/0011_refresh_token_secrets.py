@@ -1,6 +1,6 @@
-"""A random part for the refresh tokens of each family, and the version of the key that their MAC was made with.
+"""A random part for the refresh tokens of each family, and the version of the key of their MAC.
 
-Families that are there have no random part, and all their refresh tokens were made with version 1 of the key.
+Existing families have no random part, and version 1 of the key.
 """
 
 import sqlalchemy as sa

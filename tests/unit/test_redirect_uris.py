@@ -1,4 +1,4 @@
-"""Which redirect URIs a client may register, and which one counts as registered (RFC 6749 §3.1.2, RFC 8252 §7, §8)."""
+"""The redirect URIs that a client may register, and their comparison (RFC 6749 §3.1.2, RFC 8252 §7, §8)."""
 
 import pytest
 from ada_url import URL
@@ -34,7 +34,7 @@ from tallystick.urls import is_loopback
         "http://[::1]:1234/callback",
     ],
 )
-def test_a_web_client_may_name_https_and_loopback(uri: str) -> None:
+def test_a_web_client_may_register_https_and_loopback(uri: str) -> None:
     assert check_redirect_uri(uri, is_native=False) == uri
 
 
@@ -67,7 +67,7 @@ def test_a_web_client_may_name_https_and_loopback(uri: str) -> None:
         "",
     ],
 )
-def test_a_web_client_may_name_nothing_else(uri: str) -> None:
+def test_a_web_client_may_register_nothing_else(uri: str) -> None:
     for is_native in (False, True):
         if uri.startswith("com.example") and is_native:
             continue
@@ -161,7 +161,7 @@ _PIECES += [
 @given(st.lists(st.sampled_from(_PIECES), min_size=1, max_size=6).map(lambda pieces: "https://" + "".join(pieces)))
 @example("https://a.example")
 def test_every_accepted_url_equals_its_whatwg_serialization(url: str) -> None:
-    """ada is the parser of Node.js. The one difference allowed is the "/" of an empty path."""
+    """ada is the URL parser of Node.js. The only allowed difference is the "/" of an empty path."""
     try:
         check_web_url(url)
     except ValueError:
@@ -179,7 +179,7 @@ def test_every_accepted_url_equals_its_whatwg_serialization(url: str) -> None:
         "com.example.app:/*",
     ],
 )
-def test_a_wildcard_is_refused_by_its_name(uri: str) -> None:
+def test_the_error_for_a_wildcard_says_so(uri: str) -> None:
     with pytest.raises(ValueError, match="wildcard"):
         check_redirect_uri(uri, is_native=True)
 
@@ -230,7 +230,7 @@ def test_a_private_use_uri_with_a_malformed_authority_is_refused(uri: str) -> No
         ("com.example.app:/cb", "com.example.app"),
     ],
 )
-def test_a_person_sees_the_scheme_of_a_private_use_uri(uri: str, shown: str) -> None:
+def test_pages_show_the_scheme_of_a_private_use_uri(uri: str, shown: str) -> None:
     assert shown_target(uri) == shown
 
 
@@ -273,11 +273,11 @@ def test_the_port_may_vary_on_loopback_addresses(uri: str) -> None:
         "",
     ],
 )
-def test_everything_else_is_compared_exactly(uri: str) -> None:
+def test_all_other_uris_are_compared_exactly(uri: str) -> None:
     assert not is_registered(uri, REGISTERED, any_loopback_port=True)
 
 
-def test_the_port_does_not_vary_on_a_name() -> None:
+def test_the_port_may_not_vary_on_a_host_name() -> None:
     assert not is_registered("http://localhost:50000/callback", ["http://localhost/callback"], any_loopback_port=True)
 
 
@@ -290,7 +290,7 @@ def test_the_port_does_not_vary_on_a_name() -> None:
         ("https://app.example.com/callback", False),
     ],
 )
-def test_a_program_on_the_device_is_told_by_its_redirect_uri(uri: str, expected: bool) -> None:
+def test_a_redirect_uri_tells_whether_it_leads_to_the_device(uri: str, expected: bool) -> None:
     assert leads_to_the_device(uri) == expected
 
 
@@ -309,7 +309,7 @@ def test_a_program_on_the_device_is_told_by_its_redirect_uri(uri: str, expected:
         ("", False),
     ],
 )
-def test_loopback_is_loopback_only(host: str, expected: bool) -> None:
+def test_loopback_hosts(host: str, expected: bool) -> None:
     assert is_loopback(host) == expected
 
 
@@ -324,5 +324,5 @@ def test_loopback_is_loopback_only(host: str, expected: bool) -> None:
         ("com.example.app:/callback", None),
     ],
 )
-def test_an_origin_is_what_a_browser_sends(uri: str, origin: str | None) -> None:
+def test_the_web_origin_is_the_one_that_browsers_send(uri: str, origin: str | None) -> None:
     assert web_origin(uri) == origin
