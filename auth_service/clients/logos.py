@@ -3,7 +3,6 @@
 No page waits for a client's host, and no browser of a user who signs in connects to it.
 """
 
-import asyncio
 import logging
 from collections import OrderedDict
 
@@ -14,6 +13,7 @@ from auth_service.store.clients.client_logos import Logo
 from auth_service.store.clients.clients import Client
 from tallystick.clock import Clock
 from tallystick_service.store import Store
+from tallystick_service.tasks.single_flight import SingleFlight
 
 MAX_BYTES = 64 * 1024
 MAX_FETCHES = 4
@@ -34,7 +34,7 @@ class Logos:
         self._outgoing = outgoing
         self._store = store
         self._clock = clock
-        self._fetching: dict[_LogoKey, asyncio.Task[Logo | None]] = {}
+        self._fetching: SingleFlight[_LogoKey, Logo | None] = SingleFlight()
         self._failed_at: OrderedDict[_LogoKey, int] = OrderedDict()
 
     async def find_logo(self, client: Client) -> Logo | None:
@@ -45,19 +45,12 @@ class Logos:
         if logo is not None:
             return logo
         key = client.client_id, client.logo_uri, client.is_declared
-        fetching = self._fetching.get(key)
-        if fetching is None:
-            if self._has_failed(key) or self._is_busy(client.is_declared):
-                return None
-            fetching = self._fetching[key] = asyncio.create_task(self._fetch(key))
-            fetching.add_done_callback(lambda task: self._finish(key, task))
-        return await asyncio.shield(fetching)  # a cancelled request must not cancel the shared fetch
+        if key not in self._fetching and (self._has_failed(key) or self._is_busy(client.is_declared)):
+            return None
+        return await self._fetching.run(key, lambda: self._fetch(key))
 
     async def aclose(self) -> None:
-        fetches = list(self._fetching.values())
-        for fetch in fetches:
-            fetch.cancel()
-        await asyncio.gather(*fetches, return_exceptions=True)
+        await self._fetching.aclose()
 
     def _has_failed(self, key: _LogoKey) -> bool:
         failed_at = self._failed_at.get(key)
@@ -91,8 +84,3 @@ class Logos:
         if media_type is None:
             raise ValueError("neither PNG nor JPEG of a reasonable size")
         return Logo(media_type, response.body)
-
-    def _finish(self, key: _LogoKey, task: asyncio.Task[Logo | None]) -> None:
-        del self._fetching[key]
-        if not task.cancelled():
-            task.exception()  # marks it as retrieved: every waiter may have been cancelled

@@ -4,7 +4,6 @@ A token request needs no read of rows that seldom change. A client that is disab
 second.
 """
 
-import asyncio
 import re
 import time
 from collections import OrderedDict
@@ -16,6 +15,7 @@ from auth_service.store.clients.apis import Apis
 from auth_service.store.clients.clients import Client
 from auth_service.vocabulary.timing import CLIENT_CACHE_SECONDS
 from tallystick_service.store import Store, StoreUnavailable
+from tallystick_service.tasks.single_flight import SingleFlight
 
 _RETRY_INTERVAL = 5.0
 """Seconds between two reads of the APIs while the store is unavailable, so that most callers do not wait for it."""
@@ -89,29 +89,24 @@ class _Cache(Generic[K, V]):
     def __init__(self, load: Callable[[K], Awaitable[V]]) -> None:
         self._load = load
         self._entries: OrderedDict[K, tuple[V, float]] = OrderedDict()
-        self._loading: dict[K, asyncio.Task[V]] = {}
+        self._loading: SingleFlight[K, V] = SingleFlight()
 
     async def get(self, key: K) -> V:
         entry = self._entries.get(key)
         if entry is not None and time.monotonic() - entry[1] < CLIENT_CACHE_SECONDS:
             return entry[0]
-        loading = self._loading.get(key)
-        if loading is None:
-            loading = self._loading[key] = asyncio.create_task(self._load_entry(key))
-            loading.add_done_callback(lambda task: self._finish(key, task))
         # All waiters share one read, and its failure: one read after another would add up their time-outs.
-        return await asyncio.shield(loading)
+        return await self._loading.run(key, lambda: self._load_entry(key))
 
     def forget(self, *keys: K) -> None:
         """Drop these entries, or all. The result of a read that is running is not cached."""
         for key in keys or [*self._entries, *self._loading]:
             self._entries.pop(key, None)
-            self._loading.pop(key, None)
+            self._loading.detach(key)
 
     async def _load_entry(self, key: K) -> V:
-        task = asyncio.current_task()
         value = await self._load(key)
-        if self._loading.get(key) is task:
+        if self._loading.is_current(key):
             self._entries[key] = value, time.monotonic()
             self._entries.move_to_end(key)
             self._drop_old_entries()
@@ -125,9 +120,3 @@ class _Cache(Generic[K, V]):
             if read_at > expired and len(self._entries) <= _MAX_CACHED:
                 return
             self._entries.popitem(last=False)
-
-    def _finish(self, key: K, task: asyncio.Task[V]) -> None:
-        if self._loading.get(key) is task:
-            del self._loading[key]
-        if not task.cancelled():
-            task.exception()  # marks it as retrieved: every waiter may have been cancelled

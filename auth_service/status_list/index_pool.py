@@ -1,6 +1,5 @@
 """The status indexes that this process may give to new token families."""
 
-import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -14,6 +13,7 @@ from auth_service.vocabulary.timing import BLOCK_LEASE, BLOCK_LEASE_UNUSED
 from tallystick.clock import Clock
 from tallystick.errors import TemporarilyUnavailable
 from tallystick_service.store import Store
+from tallystick_service.tasks.single_flight import SingleFlight
 
 _PLACES = 16
 """Random places in the list that a reservation may look at for a block with room."""
@@ -27,7 +27,7 @@ class StatusIndexPool:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._reserving: asyncio.Task[None] | None = None
+        self._reserving: SingleFlight[None, None] = SingleFlight()
         self._free: list[int] = []
         self._block = -1
         self._use_until = 0
@@ -61,11 +61,7 @@ class StatusIndexPool:
         """An index that no live family has. Raises TemporarilyUnavailable when there is none."""
         while not self._has_room():
             # One waiter reserves a block and all share the result; else each would wait for its own timeout.
-            if self._reserving is None or self._reserving.done():
-                self._reserving = asyncio.create_task(self._reserve_block())
-                self._reserving.add_done_callback(_consume_exception)
-            await asyncio.wait([self._reserving])  # a cancelled waiter must not cancel the shared task
-            self._reserving.result()
+            await self._reserving.run(None, self._reserve_block)
         return self._free.pop()
 
     def release(self, index: int) -> None:
@@ -90,9 +86,3 @@ class StatusIndexPool:
         self._block = self._free[0] // BLOCK
         secrets.SystemRandom().shuffle(self._free)
         self._use_until = reserved.until - BLOCK_LEASE_UNUSED
-
-
-def _consume_exception(reserving: asyncio.Task[None]) -> None:
-    """When all waiters were cancelled, asyncio would log the task's exception as never retrieved."""
-    if not reserving.cancelled():
-        reserving.exception()

@@ -37,7 +37,7 @@ class SingleFlight(Generic[K, V]):
     def start(self, key: K, work: Callable[[], Coroutine[Any, Any, V]]) -> asyncio.Task[V]:
         """Return the running task of `key`, or start one. To wait for it, use `run`."""
         task = self._running.get(key)
-        if task is None:
+        if task is None or task.done():  # done: its callback `_end` has not run yet
             task = self._running[key] = asyncio.create_task(work())
             task.add_done_callback(lambda done: self._end(key, done))
         return task
