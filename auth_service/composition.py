@@ -143,7 +143,7 @@ async def _provider(
     master_key = MasterKey.load(settings.master_key, may_create=False)
     registry = ClientRegistry(store)
     clock.observe(await store.read(timestamps.latest_timestamp))
-    await registry.apis()  # known from the beginning, the metadata can be told whatever becomes of the store
+    await registry.apis()  # cached from the start, so that the metadata does not depend on the store
     key_ring = KeyRing.from_lifetimes(store, master_key, clock, lifetimes)
     metrics.watch_signing_keys(lambda: key_ring.signing_since, clock)
     family_lifetime = FamilyLifetime(

@@ -64,6 +64,9 @@ KEEP_ENDED_SECONDS = 86_400
 LOGOUT_DELIVERY_LEASE = 30
 """How long a logout delivery belongs to the process that took it. When that process dies, another one takes it then."""
 
+LAST_SEEN_INTERVAL = 60
+"""How often activity in a login session is written to its row, by page views and by rotations of its refresh tokens."""
+
 # Forms
 
 FORM_LIFETIME = 3600

@@ -16,6 +16,7 @@ from auth_service.vocabulary.timing import (
     KEY_CACHE_SECONDS,
     KEY_SEEN_SECONDS,
     LARGER_LIST_DELAY,
+    LAST_SEEN_INTERVAL,
     LOGOUT_DELIVERY_LEASE,
     MAX_CLOCK_SKEW,
     MIN_SIGNING_KEY_AHEAD,
@@ -80,6 +81,11 @@ def test_a_family_outlives_its_tokens_whatever_lifetime_they_were_issued_with() 
 def test_a_logout_delivery_is_not_taken_twice_at_once() -> None:
     """The lease is longer than an attempt: a lookup, a request, and a write of its outcome."""
     assert LOOKUP_TIMEOUT + REQUEST_TIMEOUT + DEADLINE < LOGOUT_DELIVERY_LEASE
+
+
+def test_a_login_session_in_use_does_not_become_idle() -> None:
+    """Its `last_seen_at` may be older than its last activity by the interval at which that is written."""
+    assert Lifetimes().login_session_idle / 10 > LAST_SEEN_INTERVAL
 
 
 def test_a_form_key_is_kept_as_long_as_its_forms_are_accepted() -> None:

@@ -87,8 +87,8 @@ _GROW = (
     .where(
         status_lists.c.wanted_size == status_lists.c.size,
         status_lists.c.size < MAX_SIZE,
-        status_lists.c.grown_at
-        <= bindparam("seen"),  # else verifiers could meet indexes of a list two sizes larger than theirs
+        # One growth at a time: otherwise a verifier could meet indexes of a list two sizes larger than the one it has.
+        status_lists.c.grown_at <= bindparam("seen"),
     )
     .values(wanted_size=status_lists.c.size * 2)
 )

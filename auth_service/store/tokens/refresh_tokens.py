@@ -20,10 +20,7 @@ from auth_service.store.tokens.token_families import (
     family_of,
     live_at,
 )
-from auth_service.vocabulary.timing import KEEP_ENDED_SECONDS
-
-NOTE_ACTIVITY_INTERVAL = 60
-"""Seconds. A rotation counts as activity in its login session, which is written at most this often."""
+from auth_service.vocabulary.timing import KEEP_ENDED_SECONDS, LAST_SEEN_INTERVAL
 
 # Statements of the busiest unit, composed once: to compose one takes SQLAlchemy three times as long as to execute it.
 _LAST_SEEN_AT = (
@@ -161,7 +158,7 @@ def rotate_refresh_token(
     if moved is not None:
         rotated = Rotated(family_of(moved))
         precondition(rotated.family)
-        if moved.last_seen_at is not None and moved.last_seen_at <= now - NOTE_ACTIVITY_INTERVAL:
+        if moved.last_seen_at is not None and moved.last_seen_at <= now - LAST_SEEN_INTERVAL:
             connection.execute(_NOTE_ACTIVITY, {"the_sid": moved.sid, "seen_at": now})
         return rotated
 

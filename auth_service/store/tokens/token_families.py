@@ -1,21 +1,12 @@
 """Token families: all tokens that one redeemed code gave, or that one client got for itself.
 
-A family is live, expired or revoked, and its tokens with it; no row is written per access token.
+A family is live, expired or revoked, and so are its tokens. No row is written per access token.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    and_,
-    bindparam,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from auth_service.store.schema.tables import clients, login_sessions, token_families, users

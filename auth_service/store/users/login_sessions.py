@@ -11,10 +11,8 @@ from auth_service.store.schema.tables import login_sessions, users
 from auth_service.store.tokens import revocations
 from auth_service.vocabulary.acr import PASSWORD
 from auth_service.vocabulary.authentication_result import AuthenticationResult
+from auth_service.vocabulary.timing import LAST_SEEN_INTERVAL
 from tallystick_service.store import lock_parent, prune
-
-_LAST_SEEN_INTERVAL = 60
-"""Seconds between two writes of last_seen_at, so that reading a page does not cost a commit."""
 
 _IS_LIVE = (
     login_sessions.c.ended_at.is_(None),
@@ -137,7 +135,7 @@ def find_login_session(
         acr=row.acr or PASSWORD,
         claims=row.claims,
     )
-    return session, row.last_seen_at <= now - _LAST_SEEN_INTERVAL
+    return session, row.last_seen_at <= now - LAST_SEEN_INTERVAL
 
 
 def record_last_seen(connection: Connection, sid: str, *, now: int) -> None:
