@@ -54,6 +54,8 @@ class StatusListPublisher:
         self._clock = clock
         self._lifetime = lifetime
         self._stored: StoredList | None = None
+        self._publishing = asyncio.Lock()
+        """Of two concurrent calls, the slower one must not put back an older list."""
 
     @property
     def published(self) -> StoredList:
@@ -90,6 +92,10 @@ class StatusListPublisher:
 
     async def publish_if_due(self) -> None:
         """Read the stored list, and sign and store the next one if it is due. Raises TemporarilyUnavailable."""
+        async with self._publishing:
+            await self._publish_if_due()
+
+    async def _publish_if_due(self) -> None:
         known = self._stored
         changes = await self._store.read(status_lists.read_changes, known)
         self._clock.observe(changes.iat - 1)  # a list may be dated one second ahead
