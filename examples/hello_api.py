@@ -1,4 +1,4 @@
-"""The API of README.md: its own few lines, and three that protect it."""
+"""The API of README.md. Three lines protect it."""
 
 from typing import Annotated
 

@@ -73,7 +73,7 @@ async def run(deployment: Deployment, size: Size) -> Outcome:
     report.figures.append(f"writes work {max(recoveries):.1f} s at most after the disk has room again")
     report.figures.append(workload.figure)
     return report.outcome(
-        "a full disk", f"filled {size.times} times under load for {size.seconds:.0f} s, a tmpfs of {size.megabytes} MB"
+        "a full disk", f"filled {size.times} times under load for {size.seconds:g} s, a tmpfs of {size.megabytes} MB"
     )
 
 

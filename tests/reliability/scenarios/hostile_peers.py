@@ -51,7 +51,7 @@ async def run(deployment: Deployment, size: Size) -> Outcome:
     names = ", ".join(ATTACKS)
     return report.outcome(
         "slow and hostile peers",
-        f"{size.peers} at once for {size.seconds:.0f} s of each: {names}; "
+        f"{size.peers} at once for {size.seconds:g} s of each: {names}; "
         f"{size.unread:,} connections that request the largest asset and read nothing; {idle:,} idle connections",
     )
 

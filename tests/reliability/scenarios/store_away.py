@@ -73,7 +73,7 @@ async def run(deployment: Deployment, size: Size) -> Outcome:
     report.figures.append(workload.figure)
     return report.outcome(
         "PostgreSQL unavailable",
-        f"{size.times} times under load for {size.seconds:.0f} s: kill -9, immediate stop, SIGSTOP in turn",
+        f"{size.times} times under load for {size.seconds:g} s: kill -9, immediate stop, SIGSTOP in turn",
     )
 
 
