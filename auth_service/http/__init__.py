@@ -1,1 +1,1 @@
-"""HTTP tools that know no noun of this service: forms, cookies, signed state, JSON answers, OpenAPI."""
+"""Tools for HTTP that do not depend on clients, users or tokens: forms, cookies, signed state, redirects, OpenAPI."""
