@@ -62,7 +62,7 @@ async def test_no_secret_of_the_code_flow_is_in_the_log(
                 assert (await rp.token(secrets["code"])).status_code == 400  # a replay
                 assert (await rp.revoke(again["refresh_token"])).status_code == 200
                 assert (await rp.browser.open(f"/logout?id_token_hint={tokens['id_token']}")).status_code == 200
-                rp.client_secret = secrets["wrong client_secret"] = "another secret of nobody, long enough by far"
+                rp.client_secret = secrets["wrong client_secret"] = "an unregistered secret that is long enough"
                 assert (await rp.client_credentials()).status_code == 401
         text = log.getvalue()
         assert len(log.parsed) > 15  # each line is a JSON object

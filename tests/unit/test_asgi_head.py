@@ -18,7 +18,7 @@ async def text(word: str) -> str:
 
 @app.post("/form")
 async def form() -> None:
-    raise AssertionError("nobody calls this")
+    raise AssertionError("this endpoint must not be called")
 
 
 def asking() -> httpx.AsyncClient:

@@ -45,14 +45,14 @@ def test_traceback_is_inside_a_json_line() -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_uncaught_error_in_a_thread_is_a_json_line() -> None:
     def fail() -> None:
-        raise ValueError("a mistake of ours")
+        raise ValueError("an unexpected failure")
 
     with logging_as_served("INFO") as log:
         thread = threading.Thread(target=fail)
         thread.start()
         thread.join()
     (line,) = log.parsed
-    assert "a mistake of ours" in line["error"]
+    assert "an unexpected failure" in line["error"]
 
 
 def test_message_that_cannot_be_formatted_is_a_json_line() -> None:

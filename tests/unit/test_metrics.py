@@ -84,7 +84,7 @@ def test_failing_collector_hides_no_other_gauge(caplog: pytest.LogCaptureFixture
     service = Service()
 
     def broken() -> None:
-        raise ValueError("a mistake of ours")
+        raise ValueError("an unexpected failure")
 
     service.metrics.add_collector(broken)
     service.metrics.add_collector(lambda: service.depth.set(7))

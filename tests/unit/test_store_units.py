@@ -143,7 +143,7 @@ async def test_concurrent_increments_are_all_counted(store: Store) -> None:
 
 async def test_foreign_keys_are_enforced(store: Store) -> None:
     with pytest.raises(IntegrityError):
-        await store.write(lambda connection: connection.execute(insert(labels).values(of="nobody")).rowcount)
+        await store.write(lambda connection: connection.execute(insert(labels).values(of="missing")).rowcount)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ class RequestMetrics:
         known = [*dict.fromkeys(endpoints), OTHER]
         self._requests = metrics.counter(
             "tallystick_requests_total",
-            "Requests that were answered, or could not be any more.",
+            "Requests, with and without a response.",
             is_sparse=True,
             endpoint=known,
             method=METHODS,
@@ -30,7 +30,7 @@ class RequestMetrics:
         )
         self._seconds = metrics.histogram(
             "tallystick_request_duration_seconds",
-            "From a request's headers to the last byte of its response.",
+            "From the headers of a request to the last byte of its response.",
             is_sparse=True,
             bounds=BOUNDS,
             endpoint=known,

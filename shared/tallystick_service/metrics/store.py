@@ -18,14 +18,14 @@ class StoreMetrics:
         self._metrics = metrics
         self._units = metrics.counter(
             "tallystick_store_units_total",
-            "Units of work: done; refused, because too many waited; abandoned, for the store did not answer in time or"
-            " nobody waited any longer; failed, because the database was away, full or locked.",
+            "Units of work: done; refused, because too many waited; abandoned, because of the deadline or a cancelled"
+            " caller; failed, because the database was unreachable, full or locked.",
             kind=KINDS,
             outcome=OUTCOMES,
         )
         self._seconds = metrics.histogram(
             "tallystick_store_unit_duration_seconds",
-            "From asking for a unit of work to its commit, its wait in the queue included.",
+            "From the submission of a unit of work to its commit, including the time in the queue.",
             bounds=BOUNDS,
             kind=KINDS,
         )

@@ -17,7 +17,7 @@ class Connection(Protocol):
     """Of the peer, as in `network_of`."""
 
     def abort(self) -> None:
-        """Close at once; unsent bytes are lost."""
+        """Close without waiting. Unsent bytes are lost."""
 
     def has_stalled(self, now: float) -> bool:
         """Whether the peer has not read for too long. `now` is the event loop's time."""
