@@ -76,7 +76,7 @@ def create_app(
     app = FastAPI(
         title="Notes",
         version=VERSION,
-        summary="Notes of your own, for whoever holds a token of the auth service.",
+        summary="Private notes for the users and services of the auth service.",
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,

@@ -148,7 +148,7 @@ async def running_pair(
         @server.tool()
         def whoami() -> str:
             token = get_access_token()
-            return "nobody" if token is None else f"{token.subject} with {' '.join(token.scopes)}"
+            return "no token" if token is None else f"{token.subject} with {' '.join(token.scopes)}"
 
         app = server.streamable_http_app(
             streamable_http_path=path,

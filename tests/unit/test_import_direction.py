@@ -78,7 +78,7 @@ def modules(package: str) -> dict[str, Path]:
 
 
 def imports(file: Path) -> Iterator[str]:
-    """Whatever is imported, anywhere in the file. `from a import b` is `a.b`."""
+    """Every import in the file, at any level. `from a import b` is `a.b`."""
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
