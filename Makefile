@@ -21,10 +21,10 @@ test: install browser foreign ## all tests; on PostgreSQL too where SQL can diff
 	@$(PYTEST)
 
 test-quick: install ## the tests for a developer at work: unit and protocol, on SQLite only
-	@$(PYTEST) --databases sqlite tests/unit tests/protocol
+	@$(PYTEST) --matrix sqlite tests/unit tests/protocol
 
-test-matrix: install browser foreign ## all tests, and every database test on SQLite and on PostgreSQL
-	@$(PYTEST) --databases both
+test-matrix: install browser foreign ## all tests, every one with a database on SQLite and on PostgreSQL, every conformance module in every plan
+	@$(PYTEST) --matrix full
 
 check: install ## formatting, lint, types; changes nothing
 	@$(PYTHON) -m ruff format --check .

@@ -61,7 +61,7 @@ async def op(auth_sqlite_url: str, clock: MovableClock, site: Site) -> AsyncIter
 
 @pytest.fixture(params=PLANS, ids=str)
 async def suite(request: pytest.FixtureRequest, op: AuthService, key: RSAKey) -> Suite:
-    """The suite under every plan: most modules belong to all plans."""
+    """In the first plan; in every plan with the marker `every_plan`, and in every run of `--matrix full`."""
     return await _suite(op, request.param, key)
 
 

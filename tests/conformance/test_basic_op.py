@@ -26,17 +26,20 @@ SCOPE_CLAIMS = {
 }
 
 
+@pytest.mark.every_plan
 async def test_server(suite: Suite) -> None:
     client = await suite.client()
     login = await suite.log_in(client)
     assert login.claims.keys() <= ID_TOKEN_CLAIMS
 
 
+@pytest.mark.every_plan
 async def test_response_type_missing(suite: Suite) -> None:
     error = await suite.refusal(await suite.client(), response_type=None)
     assert error in ("invalid_request", "unsupported_response_type")
 
 
+@pytest.mark.every_plan
 async def test_id_token_signature(suite: Suite) -> None:
     """A dynamic client that names no algorithm gets RS256. Every ID Token has a kid."""
     login = await suite.log_in(await suite.client())
@@ -112,6 +115,7 @@ async def test_prompt_login(suite: Suite, clock: MovableClock) -> None:
     assert second["sub"] == first.claims["sub"]
 
 
+@pytest.mark.every_plan
 async def test_prompt_none_not_logged_in(suite: Suite) -> None:
     assert await suite.refusal(await suite.client(), prompt="none", state="s" * 128) == "login_required"
 
@@ -165,6 +169,7 @@ async def test_ensure_request_with_acr_values_succeeds(suite: Suite) -> None:
     assert login.claims["acr"] in supported
 
 
+@pytest.mark.every_plan
 @pytest.mark.parametrize("seconds", [0, 30])
 async def test_code_reuse(suite: Suite, clock: MovableClock, seconds: int) -> None:
     """The second redemption is refused, and revokes the tokens of the first one."""
@@ -184,6 +189,7 @@ async def test_ensure_registered_redirect_uri(suite: Suite) -> None:
     assert (page.status_code, 'id="error"' in page.text) == (400, True)
 
 
+@pytest.mark.every_plan
 async def test_ensure_post_request_succeeds(suite: Suite) -> None:
     client = await suite.client()
     sent = await suite.person.http.post(
@@ -227,6 +233,7 @@ async def test_claims_essential(suite: Suite) -> None:
     assert "name" not in login.claims
 
 
+@pytest.mark.every_plan
 async def test_refresh_token(suite: Suite, clock: MovableClock) -> None:
     grants = ["authorization_code", "refresh_token"]
     one, two = await suite.client(grant_types=grants), await suite.client(grant_types=grants)
@@ -252,6 +259,7 @@ async def test_refresh_token(suite: Suite, clock: MovableClock) -> None:
     check_token_error(stolen, "invalid_grant")
 
 
+@pytest.mark.every_plan
 async def test_ensure_request_with_valid_pkce_succeeds(suite: Suite) -> None:
     client = await suite.client()
     code = (await suite.authorize(client, code_challenge=CODE_CHALLENGE, code_challenge_method="S256"))["code"]

@@ -25,8 +25,8 @@ PRELOADED = (
     "uvloop",
 )
 
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(list(PRELOADED))
+context = multiprocessing.get_context("forkserver")
+context.set_forkserver_preload(list(PRELOADED))
 
 
 class ForkedProcess(subprocess.Popen[str]):
@@ -45,7 +45,7 @@ class ForkedProcess(subprocess.Popen[str]):
         start_new_session, process_group = options[20], options[21]
         descriptors = [own if fd == -1 else fd for own, fd in enumerate((stdin, stdout, stderr))]
         try:
-            self._process = _context.Process(
+            self._process = context.Process(
                 target=_run_module,
                 args=(list(args), cwd, dict(os.environ if env is None else env)),
                 kwargs={

@@ -1,13 +1,18 @@
-"""Select the database cases of a run, and distribute test modules to the processes of pytest-xdist.
+"""Select databases and conformance plans of a run, and distribute test modules to the processes of pytest-xdist.
 
 A test that asks for `database_url` (a fresh database: tests of `store/`, of commands and of migrations) runs on SQLite
 and on PostgreSQL. A test that asks for `auth_database_url` (the auth service over HTTP) runs on SQLite, and on
 PostgreSQL too when its module or the test has the marker `postgresql`: where SQL differs between the two, where
 requests race, and in at least one successful request of each endpoint.
+
+A conformance module runs in the first plan, and in all plans when it has the marker `every_plan`: where the way that
+clients authenticate or that answers are sent makes a difference.
 """
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+from tests.conformance.plan import PLANS
 
 SHARED_DEPLOYMENTS = {"tests/browser/": "browser", "tests/foreign/": "foreign"}
 """Folder to group. Each group has one deployment and one Chromium, so one process runs all of it."""
@@ -22,15 +27,17 @@ _PER_DATABASE = ("database_url", "auth_database_url", "engine")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--databases",
-        choices=("sqlite", "default", "both"),
+        "--matrix",
+        choices=("sqlite", "default", "full"),
         default="default",
-        help="run database tests on SQLite only, on PostgreSQL too where SQL can differ (default), or always on both",
+        help="run database tests on SQLite only, on PostgreSQL too where SQL can differ (default), or always on both, "
+        "with every conformance module in every plan",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "postgresql: run the tests that ask for auth_database_url on PostgreSQL too")
+    config.addinivalue_line("markers", "every_plan: run the conformance module in every plan")
 
 
 @pytest.hookimpl(optionalhook=True)  # unknown without pytest-xdist
@@ -46,21 +53,23 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    databases: str = config.getoption("--databases")
-    unselected = [item for item in items if not _is_selected(item, databases)]
+    matrix: str = config.getoption("--matrix")
+    unselected = [item for item in items if not _is_selected(item, matrix)]
     if unselected:
         config.hook.pytest_deselected(items=unselected)
         items[:] = [item for item in items if item not in set(unselected)]
     items.sort(key=_position)
 
 
-def _is_selected(item: pytest.Item, databases: str) -> bool:
-    if not isinstance(item, pytest.Function) or databases == "both":
+def _is_selected(item: pytest.Item, matrix: str) -> bool:
+    if not isinstance(item, pytest.Function) or matrix == "full":
         return True
     cases = item.callspec.params if hasattr(item, "callspec") else {}
-    if databases == "sqlite":
+    if matrix == "sqlite":
         return "postgresql" not in item.fixturenames and "postgresql" not in (cases.get(name) for name in _PER_DATABASE)
-    return cases.get("auth_database_url") != "postgresql" or item.get_closest_marker("postgresql") is not None
+    if cases.get("auth_database_url") == "postgresql" and item.get_closest_marker("postgresql") is None:
+        return False
+    return cases.get("suite", PLANS[0]) == PLANS[0] or item.get_closest_marker("every_plan") is not None
 
 
 def group(nodeid: str) -> str:

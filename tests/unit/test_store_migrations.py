@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from tallystick_service.store import Store, StoreUnavailable
 from tallystick_service.store.migrations import migrate
+from tests.support.forked import context
 from tests.support.patience import PATIENCE
 from tests.support.waiting import wait_until
 
@@ -228,9 +229,8 @@ def test_an_unreachable_database_is_reported(package: str, tmp_path: Path) -> No
 
 def begun_at_once(count: int, urls: list[str], package: str, folder: Path) -> list[int | None]:
     """The exit codes of `count` processes that migrate each of `urls` at the same time."""
-    spawn = multiprocessing.get_context("spawn")
-    arguments = (spawn.Barrier(count), urls, package, str(folder))
-    processes = [spawn.Process(target=migrate_together, args=arguments) for _ in range(count)]
+    arguments = (context.Barrier(count), urls, package, str(folder))
+    processes = [context.Process(target=migrate_together, args=arguments) for _ in range(count)]
     for process in processes:
         process.start()
     for process in processes:
