@@ -117,7 +117,7 @@ class ClientMetadata(BaseModel):
         if "authorization_code" in self.grant_types and not self.redirect_uris:
             raise ValueError("the grant authorization_code needs redirect_uris")
         if "refresh_token" in self.grant_types and "authorization_code" not in self.grant_types:
-            raise ValueError("the grant refresh_token needs authorization_code beside it")
+            raise ValueError("the grant refresh_token needs authorization_code, too")
         if self.is_public and "client_credentials" in self.grant_types:
             raise ValueError("a public client cannot use client_credentials, because it has no credentials")
         return self
@@ -133,7 +133,8 @@ class ClientMetadata(BaseModel):
 
 def _id_token_claim(value: str) -> str:
     if value not in ID_TOKEN_CLAIMS:
-        raise ValueError(f"{value!r} is not a claim that can be told: one of {', '.join(sorted(ID_TOKEN_CLAIMS))}")
+        known = ", ".join(sorted(ID_TOKEN_CLAIMS))
+        raise ValueError(f"{value!r} is not a claim that an ID Token can have; there are {known}")
     return value
 
 

@@ -108,7 +108,7 @@ async def test_the_request_id_is_the_one_in_the_log(auth: AuthService, trail: Tr
 async def test_a_failed_login_records_nothing_that_was_typed(auth: AuthService, trail: Trail) -> None:
     browser = auth.browser()
     page = await browser.open("/login")
-    for username in (EMAIL, PASSWORD, "nobody@example.com"):
+    for username in (EMAIL, PASSWORD, "unknown@example.com"):
         await browser.sign_in(page, username=username, password=WRONG_PASSWORD)
     entries = await trail.new()
     assert [(entry.event, entry.sub, entry.address) for entry in entries] == [
@@ -116,7 +116,7 @@ async def test_a_failed_login_records_nothing_that_was_typed(auth: AuthService, 
         ("login_failed", None, ADDRESS),
         ("login_failed", None, ADDRESS),
     ]
-    assert not any(secret in str(entries) for secret in (PASSWORD, WRONG_PASSWORD, "nobody"))
+    assert not any(secret in str(entries) for secret in (PASSWORD, WRONG_PASSWORD, "unknown@"))
 
 
 async def test_the_attempt_of_a_disabled_user_is_recorded(auth: AuthService, trail: Trail) -> None:
@@ -197,10 +197,10 @@ async def test_changes_by_the_configuration_file_are_recorded(auth: AuthService,
     await apply(auth.store, declared_settings(auth.settings.database_url, **changed), auth.clock)
     entries = await trail.new()
     assert {entry.detail["by"] for entry in entries} == {"file"}
-    told = [(entry.event, entry.detail.get("audience") or entry.client_id or entry.email) for entry in entries]
-    assert ("api_changed", NOTES) in told
-    assert ("client_disabled", "bot-of-two") in told
-    assert ("user_disabled", OTHER_EMAIL) in told
+    recorded = [(entry.event, entry.detail.get("audience") or entry.client_id or entry.email) for entry in entries]
+    assert ("api_changed", NOTES) in recorded
+    assert ("client_disabled", "bot-of-two") in recorded
+    assert ("user_disabled", OTHER_EMAIL) in recorded
     differs = {(entry.event, entry.client_id): entry.detail.get("differs") for entry in entries}
     assert differs["user_changed", None] == ["roles"]
     assert differs["client_changed", "app-one"] == ["client_name", "scope"]
@@ -223,7 +223,7 @@ async def test_changes_of_keys_are_recorded(auth: AuthService, trail: Trail) -> 
 
 
 async def test_registrations_are_recorded(auth_database_url: str, clock: MovableClock) -> None:
-    token = "an initial access token that nobody guessed"
+    token = "an initial access token that is hard to guess"
     registration = {"mode": "token", "initial_access_token": token}
     async with running_auth_service(auth_database_url, clock, registration=registration) as op:
         trail = Trail(op.store)
@@ -287,7 +287,7 @@ async def test_no_secret_is_in_the_trail(auth_database_url: str, clock: MovableC
             if token == initial:
                 information = answer
         await rp.browser.open(f"/logout?id_token_hint={again['id_token']}")
-        told = json.dumps([vars(entry) for entry in await Trail(auth.store).new()])
+        recorded = json.dumps([vars(entry) for entry in await Trail(auth.store).new()])
         cookies = [cookie.value for cookie in rp.browser.http.cookies.jar if cookie.value]
     secrets = [
         PASSWORD,
@@ -302,8 +302,8 @@ async def test_no_secret_is_in_the_trail(auth_database_url: str, clock: MovableC
     secrets += [value for given in (tokens, refreshed, again) for name, value in given.items() if name.endswith("oken")]
     secrets += [information["client_secret"], information["registration_access_token"]]
     assert len(secrets) > 15
-    assert [secret for secret in secrets if secret in told] == []
-    assert "tokens_revoked" in told
+    assert [secret for secret in secrets if secret in recorded] == []
+    assert "tokens_revoked" in recorded
 
 
 async def test_the_cause_of_an_event_outside_a_request_is_recorded(auth_sqlite_url: str) -> None:

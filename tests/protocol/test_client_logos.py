@@ -158,7 +158,7 @@ async def test_a_client_without_a_logo_is_a_404(auth_sqlite_url: str) -> None:
     async with running(auth_sqlite_url, host, app(logo_uri=ABSENT)) as auth:
         for query in (
             "client_id=app",
-            "client_id=nobody",
+            "client_id=unknown",
             "client_id=",
             "",
             "client_id=app&client_id=app",
