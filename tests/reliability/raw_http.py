@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-RESPONSE_TIMEOUT = 20.0
+RESPONSE_TIMEOUT = 60.0
 """Seconds."""
 
 _NO_HEADERS: Mapping[str, str] = {}
