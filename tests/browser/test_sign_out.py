@@ -1,11 +1,9 @@
 """Signing out of one app, or of all apps."""
 
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, expect
 
 from deploy.local.client_secrets import Account
@@ -64,12 +62,17 @@ async def test_signing_out_everywhere_ends_the_other_app_at_its_next_token_refre
     await expect(page.get_by_role("status")).to_contain_text("Your login has ended")
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def demo_with_long_tokens(tmp_path: Path, monitor: BrowserMonitor) -> AsyncIterator[Demo]:
+@pytest.fixture(scope="module")
+def long_token_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """Its access tokens are valid for an hour, so that no app learns of a sign-out by a token refresh."""
-    with running_demo(tmp_path, AUTH_LIFETIMES__ACCESS_TOKEN="3600") as running:
-        monitor.origins |= running.origins
+    with running_demo(tmp_path_factory.mktemp("long"), AUTH_LIFETIMES__ACCESS_TOKEN="3600") as running:
         yield running
+
+
+@pytest.fixture
+def demo_with_long_tokens(long_token_demo: Demo, monitor: BrowserMonitor) -> Demo:
+    monitor.origins |= long_token_demo.origins
+    return long_token_demo
 
 
 async def expect_notified(page: Page, app: str) -> None:
