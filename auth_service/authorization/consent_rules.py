@@ -1,4 +1,4 @@
-"""When the user is asked for consent, and to what."""
+"""Whether the user is asked for consent, and for which scopes."""
 
 from auth_service.authorization.pending import CheckedAuthorization
 from auth_service.client_metadata.redirect_uris import has_private_use_scheme, leads_to_the_device
@@ -26,7 +26,7 @@ def is_local_program(authorization: CheckedAuthorization) -> bool:
 
 
 def scopes_to_consent(authorization: CheckedAuthorization) -> tuple[str, ...]:
-    """What the user is asked about: the scopes of the request, and the scopes of single claims that it asks for."""
+    """The scopes that the consent page lists: those of the request, and those of the single claims that it requests."""
     scopes_of_claims = authorization.request.claims.within(authorization.client.scopes).scopes
     return tuple(dict.fromkeys([*authorization.request.scopes, *sorted(scopes_of_claims)]))
 

@@ -51,9 +51,9 @@ def check_response_type(request: AuthorizationRequest) -> None:
     if response_type is None:
         raise InvalidRequest("response_type is missing", reason="response_type_missing")
     if response_type != "code":
-        raise UnsupportedResponseType("the only response_type is code")
+        raise UnsupportedResponseType("response_type must be code")
     if request.response_mode is None:
-        raise InvalidRequest("the response_modes are query and form_post", reason="response_mode_unsupported")
+        raise InvalidRequest("response_mode must be query or form_post", reason="response_mode_unsupported")
 
 
 def check_unsupported(request: AuthorizationRequest) -> None:
@@ -106,7 +106,7 @@ def check_scope(
             raise InvalidTarget(text, reason="audience_ambiguous")
         return tuple(audiences)
     if not set(audiences.values()) & set(resources):
-        text = f"no scope of the resource {quoted(resources[0])} is asked for"
+        text = f"the request has no scope of the resource {quoted(resources[0])}"
         raise InvalidTarget(text, reason="scope_missing")
     return tuple(scope for scope, audience in audiences.items() if audience in (issuer, *resources))
 
@@ -129,9 +129,9 @@ def _requested_scopes(request: AuthorizationRequest, client: Client, apis: Apis)
     if known:
         return known
     if text is None:
-        raise InvalidScope("no scope is asked for, and this client is registered for none", reason="scope_missing")
+        raise InvalidScope("the request has no scope, and this client is registered for none", reason="scope_missing")
     if not words:
-        raise InvalidScope("no scope is asked for", reason="scope_missing")
+        raise InvalidScope("the request has no scope", reason="scope_missing")
     raise InvalidScope(f"the scope {quoted(words[0])} is not known here", reason="scope_unknown")
 
 
@@ -144,7 +144,7 @@ def check_prompt(request: AuthorizationRequest) -> None:
     if not request.prompts <= PROMPTS:
         raise InvalidRequest("prompt has an unknown value", reason="prompt_invalid")
     if "none" in request.prompts and len(request.prompts) > 1:
-        raise InvalidRequest("prompt none stands alone", reason="prompt_invalid")
+        raise InvalidRequest("prompt=none allows no other value", reason="prompt_invalid")
     if not _MAX_AGE.fullmatch(request.form.get("max_age", "0")):
         raise InvalidRequest("max_age must be a number of seconds", reason="max_age_malformed")
 
@@ -162,8 +162,8 @@ def check_claims(request: AuthorizationRequest) -> None:
 def check_resources(request: AuthorizationRequest, client: Client, apis: Apis, *, issuer: str) -> tuple[str, ...]:
     """Return the declared audiences that the `resource` parameters name (RFC 8707 §2.1).
 
-    Each must be an API of which the client may have a scope, or the issuer for userinfo. Raises InvalidTarget for any
-    other.
+    Each must name an API with a scope that the client may have, or the issuer, which means userinfo. Raises
+    InvalidTarget for any other resource.
     """
     audiences = []
     for resource in request.form.resources:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 MAX_LENGTH = 60
 MAX_MARKS = 3
-"""Combining marks on one letter. Hebrew and the Indic scripts need three; more than that cover other lines of text."""
+"""Combining marks on one letter. Hebrew and the Indic scripts need three. More of them would cover other lines."""
 
 _PUNCTUATION = frozenset("!#&'()+,-./:;?@[]_|·‐–—‘’“”・「」『』、。")
 _INVISIBLE = frozenset(
@@ -16,8 +16,8 @@ _INVISIBLE = frozenset(
     )
     for code in range(first, last + 1)
 )
-"""Letters and marks with the property Default_Ignorable_Code_Point (Unicode 16). All other characters with it are in
-categories that are refused."""
+"""Letters and marks with the property Default_Ignorable_Code_Point (Unicode 16). All other characters with this
+property are in categories that are refused."""
 _MIXABLE_SCRIPTS = frozenset({"LATIN", "GREEK", "CYRILLIC"})
 """Scripts with letters that look alike."""
 _GREEK_CAPITALS = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX")

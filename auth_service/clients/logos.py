@@ -79,7 +79,7 @@ class Logos:
             logo_uri, is_trusted=is_trusted, accept="image/png, image/jpeg", max_bytes=MAX_BYTES
         )
         if response.status != 200:
-            raise ValueError(f"the answer is {response.status}")
+            raise ValueError(f"the response has status {response.status}")
         media_type = media_type_of(response.body)
         if media_type is None:
             raise ValueError("neither PNG nor JPEG of a reasonable size")

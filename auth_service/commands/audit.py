@@ -23,23 +23,30 @@ _MAX_COLUMN_WIDTH = 32
 """Characters up to which a column is padded. A longer cell shifts the rest of its own line only."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
-Instant = typer.Option(metavar="TIME", help="1h ago (s, m, h, d, w), or 2026-11-25T12:00:00, in UTC unless it says so.")
+Instant = typer.Option(
+    metavar="TIME",
+    help="1h (one hour ago; units s, m, h, d, w), or 2026-11-25T12:00:00 (UTC, unless it has an offset).",
+)
 
 
 def audit(
     config: Config,
     since: Annotated[str | None, Instant] = None,
     until: Annotated[str | None, Instant] = None,
-    event: Annotated[list[str] | None, typer.Option(metavar="EVENT", help="One kind of event, or several.")] = None,
-    user: Annotated[str | None, typer.Option(metavar="EMAIL", help="What concerns this user.")] = None,
-    client: Annotated[str | None, typer.Option(metavar="CLIENT_ID", help="What concerns this client.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, max=10**9, help="The newest so many.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    event: Annotated[
+        list[str] | None, typer.Option(metavar="EVENT", help="Only this kind of event. May be repeated.")
+    ] = None,
+    user: Annotated[str | None, typer.Option(metavar="EMAIL", help="Only events of this user.")] = None,
+    client: Annotated[str | None, typer.Option(metavar="CLIENT_ID", help="Only events of this client.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=10**9, help="Only the newest events, at most this many.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
 ) -> None:
-    """Show the audit trail, the newest last."""
+    """Show the audit trail, with the newest event last."""
     selection = Selection(_instant(since), _instant(until), tuple(map(_event, event or ())), client_id=client)
     if selection.since is not None and selection.until is not None and selection.since > selection.until:
-        refuse("nothing is both since and until: --since is the later one")
+        refuse("--since is later than --until")
 
     async def command(context: CommandContext) -> bool:
         by_user = selection if user is None else replace(selection, sub=await users.require_sub(context, user))
@@ -87,7 +94,7 @@ def _json(entry: Entry) -> str:
 
 
 def _lines(page: list[Entry]) -> list[str]:
-    """Columns as wide as the rows of this page need."""
+    """One line for each row, padded to columns that fit the rows of this page."""
     rows = [_columns(entry) for entry in page]
     widths = [min(_MAX_COLUMN_WIDTH, max(map(len, column))) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -99,11 +99,11 @@ def run(
             settings = read_config(config)
             if not (may_create or database_exists(settings.database_url)):
                 if substitute_url is None:
-                    raise Misconfigured("database_url: there is no such database yet; `serve` makes it")
-                note(f"{NAME}: there is no database {settings.database_url} yet; `serve` makes it")
+                    raise Misconfigured("database_url: there is no such database yet; `serve` creates it")
+                note(f"{NAME}: there is no database {settings.database_url} yet; `serve` creates it")
                 settings = settings.model_copy(update={"database_url": substitute_url})
             if upgrade_database(settings) and may_create:
-                note(f"{NAME}: made the database {settings.database_url}")
+                note(f"{NAME}: created the database {settings.database_url}")
             return run_with(settings, as_actor)
         except Unstorable as reason:  # an argument that is not valid text
             refuse(str(reason))

@@ -29,7 +29,7 @@ def list_keys(config: Config) -> None:
 def rotate(config: Config) -> None:
     """Publish a new key for each algorithm. It signs once every verifier has had the time to fetch it."""
     for alg, kid in run(config, _rotate, may_create=True).items():
-        say(f"published {kid} for {alg}" if kid else f"a new key for {alg} waits already")
+        say(f"published {kid} for {alg}" if kid else f"a new key for {alg} is already waiting")
 
 
 @app.command()
@@ -56,7 +56,7 @@ def rotate_secrets(
     ended = run(config, partial(_rotate_secrets, is_stolen))
     say(f"replaced {' and '.join(SECRETS)}")
     if ended is not None:
-        say(f"ended {ended} token families whose refresh tokens had no random part of their own from the beginning")
+        say(f"revoked {ended} token families, because their first refresh tokens had no random part")
 
 
 @app.command("re-encrypt")

@@ -45,7 +45,7 @@ def serve(
         is_new = upgrade_database(settings)
         run_with(settings, partial(_prepare, allow_disable=allow_disable))
         if is_new:
-            _log.info("made the database %s", settings.database_url)
+            _log.info("created the database %s", settings.database_url)
         for warning in config_warnings(settings):
             _log.warning("%s", warning)
         if workers > 1 and settings.database_url.startswith("sqlite"):

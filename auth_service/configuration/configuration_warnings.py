@@ -38,7 +38,7 @@ def _file_warnings(settings: Settings) -> Iterator[str]:
         kind, _, path = (reference or "").partition(":")
         mode = exposed_mode(path) if kind == "file" else None
         if mode is not None:
-            yield f"{name}: others than its owner can read or change the file {path} (mode {mode}); chmod 600 {path}"
+            yield f"{name}: users other than its owner can access the file {path} (mode {mode}); chmod 600 {path}"
 
 
 def _client_warnings(client: DeclaredClient) -> Iterator[str]:
@@ -46,8 +46,8 @@ def _client_warnings(client: DeclaredClient) -> Iterator[str]:
     if client.first_party and client.is_public and on_the_device:
         yield (
             f"client {client.client_id}: first_party has no effect at {on_the_device[0]}: the user is asked each time, "
-            "because any program on the device could impersonate a public client (RFC 8252 §8.6); a client with a "
-            "secret is not asked about"
+            "because any program on the device could impersonate a public client (RFC 8252 §8.6); for a client "
+            "with a secret, the user is not asked"
         )
     if client.token_endpoint_auth_method == "client_secret_basic" and _needs_form_encoding(client.client_secret or ""):  # noqa: S105
         yield (

@@ -49,5 +49,5 @@ def check_scope(scope: str | None, client: Client, apis: Apis, *, resources: tup
         if word not in client.scopes:
             raise InvalidScope(f"this client may not have the scope {word}", reason="scope_not_registered")
     if not words:
-        raise InvalidScope("no scope is asked for", reason="scope_missing")
+        raise InvalidScope("the request has no scope", reason="scope_missing")
     return " ".join(words)

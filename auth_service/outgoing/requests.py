@@ -142,7 +142,7 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
 async def _read(response: httpx.Response, max_bytes: int | None) -> OutgoingResponse:
     """Raises ValueError for more than `max_bytes`. If `max_bytes` is None, the body is cut off without an error."""
     if max_bytes is not None and response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise ValueError("the answer is encoded, although identity was requested")
+        raise ValueError("the response is encoded, although identity was requested")
     limit = MAX_POST_RESPONSE_BYTES if max_bytes is None else max_bytes
     body = bytearray()
     if not isinstance(response.stream, httpx.AsyncByteStream):

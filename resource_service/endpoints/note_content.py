@@ -23,7 +23,7 @@ async def _note_content(request: Request) -> NoteContent:
     """Raises HTTPException 415 for another media type, 413 for a large body, 400 for malformed JSON; Invalid (422)."""
     media_type, _, _ = request.headers.get("content-type", "").partition(";")
     if media_type.strip().lower() != "application/json":
-        raise HTTPException(415, "a note is sent as application/json")
+        raise HTTPException(415, "the Content-Type of a note is application/json")
     document = await _bounded_body(request)
     try:
         content = parse_object(document)

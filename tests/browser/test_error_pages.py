@@ -54,7 +54,7 @@ async def test_each_kind_of_wrong_request_has_its_own_page(
     await expect(page).to_have_url(re.compile(f"^{re.escape(demo.auth)}/"))
 
 
-async def test_error_page_shows_a_short_reference_that_the_log_finds(page: Page, demo: Demo) -> None:
+async def test_error_page_shows_the_beginning_of_the_request_id(page: Page, demo: Demo) -> None:
     answer = await page.goto(f"{demo.auth}/authorize?client_id=nobody")
     assert answer is not None
     shown = await page.locator("#reference").inner_text()

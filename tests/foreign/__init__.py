@@ -1,1 +1,1 @@
-"""Clients that are not ours, run for real against the pair behind its TLS front."""
+"""Clients of other projects, run against both services behind the TLS front."""

@@ -1,4 +1,4 @@
-"""Authlib's httpx client, which brings no types, and the way that both of its tests go."""
+"""Authlib's httpx client, which has no type annotations, and the steps that its tests share."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,7 +26,7 @@ async def authlib_client(
         client_id,
         client_secret,
         token_endpoint_auth_method=method,
-        revocation_endpoint_auth_method=method,  # by itself it would try HTTP Basic there
+        revocation_endpoint_auth_method=method,  # the default for this endpoint is HTTP Basic
         redirect_uri=APP,
         scope="openid email offline_access",
         code_challenge_method="S256",
@@ -39,13 +39,13 @@ async def authlib_client(
 
 
 async def _get(client: Any, url: str) -> dict[str, Any]:
-    """A public document."""
+    """Fetch a public document."""
     document: dict[str, Any] = (await client.request("GET", url, withhold_token=True)).json()
     return document
 
 
 async def sign_in(front: Front, client: Any) -> dict[str, Any]:
-    """By code and PKCE, to the claims of an ID Token that Authlib believes; the client holds the other tokens."""
+    """Sign in by code and PKCE. Returns the claims of the verified ID Token; the client keeps the other tokens."""
     url, state = client.create_authorization_url(
         client.issuer_metadata["authorization_endpoint"], code_verifier=CODE_VERIFIER, nonce=NONCE
     )

@@ -1,4 +1,4 @@
-"""The pair behind its TLS front, real processes, once for each process that runs tests; and a browser for each test."""
+"""Both services behind the TLS front, started once for each test process, and a browser for each test."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -25,7 +25,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
 
 @pytest.fixture(scope="session")
 def rp(front: Front) -> Iterator[str]:
-    """The origin of Apache with mod_auth_openidc, whose /private/ is for those who have signed in."""
+    """The origin of Apache with mod_auth_openidc, which protects /private/ by a sign-in."""
     with running_apache(front) as origin:
         yield origin
 
@@ -37,7 +37,7 @@ def monitor(front: Front) -> BrowserMonitor:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(chromium: Browser, monitor: BrowserMonitor, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
-    """In a browser that knows nothing; in the end it may have complained about nothing. Its last sight is kept."""
+    """A page of a new browser context. The test fails if the browser reported an error. A final screenshot is kept."""
     context = await chromium.new_context(ignore_https_errors=True)
     context.set_default_timeout(PATIENCE_MS)
     monitor.listen(context)

@@ -1,4 +1,4 @@
-"""What people do with the apps of others, step by step."""
+"""The steps of a user in apps of other projects."""
 
 from playwright.async_api import Page, expect
 
@@ -7,7 +7,7 @@ from tests.support.front import Front
 
 
 async def sign_in_at_rp(page: Page, rp: str, front: Front) -> None:
-    """Apache's private page, in a browser in which nobody has signed in."""
+    """Open Apache's protected page and sign in; the browser has no login session yet."""
     await page.goto(f"{rp}/private/")
     await expect(page).to_have_title("Sign in")
     await fill_in(page, front.account)
@@ -15,7 +15,7 @@ async def sign_in_at_rp(page: Page, rp: str, front: Front) -> None:
 
 
 async def sign_in_at_spa(page: Page, spa: str, front: Front) -> None:
-    """The single-page app; a public client on loopback is always asked for."""
+    """Sign in at the single-page app. For a public client on loopback, the consent page is always shown."""
     await page.goto(spa)
     await page.click("#sign-in")
     await expect(page).to_have_title("Sign in")

@@ -1,4 +1,4 @@
-"""Authlib on the pair behind its TLS front."""
+"""Authlib as a client of both services behind the TLS front."""
 
 from tests.foreign.authlib_client import authlib_client, sign_in, whole_way
 from tests.support.declared import secret_of
@@ -15,8 +15,8 @@ async def test_code_with_client_secret_post(front: Front) -> None:
         await whole_way(front, client)
 
 
-async def test_a_client_that_reads_no_userinfo_finds_the_declared_claims_in_the_id_token(front: Front) -> None:
-    """As Auth.js and oauth2-proxy need them. The scope asked for is `openid email offline_access`."""
+async def test_the_id_token_has_the_declared_claims(front: Front) -> None:
+    """Auth.js and oauth2-proxy need them there. The requested scope is `openid email offline_access`."""
     async with authlib_client(front, "claims_in_id_token", secret_of("claims_in_id_token")) as client:
         claims = await sign_in(front, client)
     assert claims["email"] == front.account.email

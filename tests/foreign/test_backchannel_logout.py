@@ -1,4 +1,4 @@
-"""mod_auth_openidc hears that a login has ended, without a browser in between (OpenID Connect Back-Channel Logout)."""
+"""mod_auth_openidc receives a logout token when a login session ends (OpenID Connect Back-Channel Logout)."""
 
 import asyncio
 
@@ -19,6 +19,6 @@ async def test_a_logout_at_the_issuer_ends_the_session_of_the_app(page: Page, rp
     await page.goto(f"{front.issuer}/logout")
     await page.click("#log-out")
     async with asyncio.timeout(PATIENCE):
-        # Its session ends when the logout token arrives; then it asks the issuer, who knows nobody any more.
-        while await page.goto(f"{rp}/private/") and await page.title() != "Sign in":  # noqa: ASYNC110 - nobody tells us
+        # The app's session ends when the logout token arrives. Then the app redirects to the issuer's login page.
+        while await page.goto(f"{rp}/private/") and await page.title() != "Sign in":  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.2)

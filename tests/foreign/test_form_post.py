@@ -1,4 +1,4 @@
-"""mod_auth_openidc asks for its answer by form_post (OAuth 2.0 Form Post Response Mode), in a real browser."""
+"""mod_auth_openidc with response_mode=form_post (OAuth 2.0 Form Post Response Mode), in a real browser."""
 
 import pytest
 from playwright.async_api import Page, expect
@@ -9,8 +9,8 @@ from tests.support.front import Front
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_the_answer_is_posted_from_a_page_of_ours_by_itself(page: Page, rp: str, front: Front) -> None:
-    """Its script and its form's address are what our Content-Security-Policy has to let through."""
+async def test_our_page_posts_the_response_without_a_click(page: Page, rp: str, front: Front) -> None:
+    """Our Content-Security-Policy must allow the script of this page and the address of its form."""
     posted = []
     page.on("request", lambda request: posted.append(request.url) if request.method == "POST" else None)
     await sign_in_at_rp(page, front.posted_rp, front)

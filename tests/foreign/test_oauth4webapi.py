@@ -1,4 +1,4 @@
-"""oauth4webapi (npm) on the pair behind its TLS front."""
+"""oauth4webapi (npm) as a client of both services behind the TLS front."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""oidc-client-ts (npm) in a page of its own origin, in a real browser."""
+"""oidc-client-ts (npm) in a page on its own origin, in a real browser."""
 
 import json
 import shutil
@@ -22,8 +22,8 @@ LIBRARY = NODE / "node_modules" / "oidc-client-ts" / "dist" / "browser" / "oidc-
 
 @pytest.fixture(scope="module")
 def spa(front: Front, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the page is."""
-    assert LIBRARY.exists(), "the npm packages are missing; `make foreign` gets them"
+    """The URL of the page."""
+    assert LIBRARY.exists(), "the npm packages are missing; `make foreign` installs them"
     folder = shutil.copytree(SPA, tmp_path_factory.mktemp("spa"), dirs_exist_ok=True)
     shutil.copy(LIBRARY, folder)
     (folder / "settings.js").write_text(f"const issuer = {json.dumps(front.issuer)}\n")
@@ -31,23 +31,23 @@ def spa(front: Front, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         yield f"{front.spa}/"
 
 
-async def test_it_signs_in_reads_userinfo_renews_by_refresh_token_and_revokes_as_it_signs_out(
+async def test_sign_in_userinfo_refresh_and_sign_out_with_revocation(
     page: Page, spa: str, front: Front, monitor: BrowserMonitor
 ) -> None:
     await sign_in_at_spa(page, spa, front)
-    await expect(page.locator("#name")).to_have_text("Ada Lovelace")  # which only userinfo says
+    await expect(page.locator("#name")).to_have_text("Ada Lovelace")  # this claim comes from userinfo only
     for times in "1", "2":
         await page.click("#renew")
         await expect(page.locator("#renewed")).to_have_text(times)
     await page.click("#sign-out")
-    await expect(page.locator("#email")).to_have_text("")  # the page anew
+    await expect(page.locator("#email")).to_have_text("")  # the reloaded page
     await expect(page).to_have_url(spa)
     assert f"{front.issuer}/revoke" in monitor.urls
     await page.click("#sign-in")
     await expect(page).to_have_title("Sign in")
 
 
-async def test_it_signs_in_in_a_popup(page: Page, spa: str, front: Front) -> None:
+async def test_sign_in_in_a_popup(page: Page, spa: str, front: Front) -> None:
     await page.goto(spa)
     async with page.expect_popup() as opened:
         await page.click("#sign-in-in-a-window")
@@ -60,7 +60,7 @@ async def test_it_signs_in_in_a_popup(page: Page, spa: str, front: Front) -> Non
     await expect(page.locator("#email")).to_have_text(front.account.email)
 
 
-async def test_without_a_refresh_token_it_finds_nobody_signed_in_because_frames_get_no_cookie(
+async def test_silent_sign_in_in_a_frame_finds_no_user_because_frames_get_no_cookie(
     page: Page, spa: str, front: Front
 ) -> None:
     await sign_in_at_spa(page, spa, front)
@@ -93,10 +93,10 @@ async ([issuer]) => {
 """
 
 
-async def test_a_page_of_an_opaque_origin_reads_what_is_public_and_no_token(
+async def test_a_page_with_an_opaque_origin_can_read_public_documents_only(
     chromium: Browser, spa: str, front: Front
 ) -> None:
-    """Such as a sandboxed frame in the app's own page: its Origin is `null`, which anybody can have."""
+    """A sandboxed frame in the app's own page has the Origin `null`. Any site can create such a frame."""
     async with await chromium.new_context(ignore_https_errors=True) as context:
         page = await context.new_page()
         await page.goto(spa)

@@ -1,4 +1,4 @@
-"""openid-client (npm) on the pair behind its TLS front."""
+"""openid-client (npm) as a client of both services behind the TLS front."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""private_key_jwt (RFC 7523 §2.2): each library has its own idea of what belongs into an assertion."""
+"""private_key_jwt (RFC 7523 §2.2): the libraries put different claims into their assertions."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Clients that the libraries register themselves, and what such clients may ask for."""
+"""Clients that the libraries register themselves, and the requests that such clients may send."""
 
 import pytest
 from authlib.oidc.discovery import OpenIDProviderMetadata  # type: ignore[import-untyped]
@@ -19,6 +19,6 @@ def test_oauth4webapi(front: Front, flow: str) -> None:
     front.node("oauth4webapi.js", flow)
 
 
-async def test_the_metadata_have_all_that_openid_connect_discovery_demands(front: Front) -> None:
+async def test_the_metadata_have_all_members_that_openid_connect_discovery_requires(front: Front) -> None:
     async with authlib_client(front, "public", method="none") as client:
-        OpenIDProviderMetadata(client.issuer_metadata).validate()  # RS256 among it
+        OpenIDProviderMetadata(client.issuer_metadata).validate()  # RS256 is required (OpenID Connect Discovery §3)

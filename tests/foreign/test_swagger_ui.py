@@ -1,4 +1,4 @@
-"""A stock Swagger UI (npm swagger-ui-dist) on an origin of its own, as FastAPI's and Spring's docs pages are."""
+"""An unchanged Swagger UI (npm swagger-ui-dist) on its own origin, like the docs pages of FastAPI and Spring."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ window.onload = function() {
     presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
     plugins: [SwaggerUIBundle.plugins.DownloadUrl],
     layout: 'StandaloneLayout',
-    // As an instrumented page does: each header needs the permission of the preflight.
+    // Instrumented pages send these headers. The preflight response must allow each of them.
     requestInterceptor: (request) => {
       request.headers['traceparent'] = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
       request.headers['baggage'] = 'page=docs';
@@ -36,13 +36,13 @@ window.onload = function() {
   window.ui.initOAuth({ clientId: 'swagger-ui', usePkceWithAuthorizationCodeGrant: true });
 };
 """
-"""The file that every installation replaces; all others are as npm delivers them."""
+"""Every installation replaces this file. All other files are unchanged."""
 
 
 @pytest.fixture(scope="module")
 def docs(front: Front, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of the page."""
-    assert DIST.exists(), "the npm packages are missing; `make foreign` gets them"
+    assert DIST.exists(), "the npm packages are missing; `make foreign` installs them"
     folder = tmp_path_factory.mktemp("swagger-ui")
     shutil.copytree(DIST, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.map", "*-es-*"))
     (folder / "swagger-initializer.js").write_text(INITIALIZER % json.dumps(f"{front.files.notes_url}/openapi.json"))
@@ -50,7 +50,7 @@ def docs(front: Front, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         yield f"{front.spa}/index.html"
 
 
-async def test_a_stock_swagger_ui_on_another_origin_signs_in_in_a_popup_and_calls_the_api(
+async def test_an_unchanged_swagger_ui_on_another_origin_signs_in_and_calls_the_api(
     page: Page, docs: str, front: Front, monitor: BrowserMonitor
 ) -> None:
     monitor.origins |= {front.files.notes_url, "data:"}

@@ -1,4 +1,4 @@
-"""The TLS front: what it speaks, and that the services behind it are not misled by it."""
+"""The TLS front: its protocol versions and suites, and the headers that it passes to the services."""
 
 import shutil
 import socket
@@ -30,7 +30,7 @@ OTHER_SUITES = [
 
 
 def shake_hands(front: Front, tls: ssl.SSLContext, *, name: str | None = None) -> tuple[str, str]:
-    """The protocol and the suite that were agreed on."""
+    """Returns the negotiated protocol version and suite."""
     with (
         socket.create_connection(("127.0.0.1", front.files.front), timeout=10) as connection,
         tls.wrap_socket(connection, server_hostname=name or front.files.auth_name) as agreed,
@@ -42,7 +42,7 @@ def shake_hands(front: Front, tls: ssl.SSLContext, *, name: str | None = None) -
 
 @contextmanager
 def refused_by_the_front(*alerts: str) -> Iterator[None]:
-    """It is the other side that refuses, not our own OpenSSL."""
+    """Asserts that the server refuses the handshake, not the OpenSSL of this process."""
     with pytest.raises(ssl.SSLError) as refusal:
         yield
     assert refusal.value.reason in alerts
@@ -56,20 +56,20 @@ def tls_1_2(front: Front, suite: str) -> ssl.SSLContext:
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_tls_1_2_with_forward_secrecy_and_gcm_is_spoken(front: Front, suite: str) -> None:
+def test_tls_1_2_with_forward_secrecy_and_gcm_is_accepted(front: Front, suite: str) -> None:
     assert shake_hands(front, tls_1_2(front, suite)) == ("TLSv1.2", suite)
 
 
 @pytest.mark.parametrize("suite", OTHER_SUITES)
-def test_no_other_suite_is(front: Front, suite: str) -> None:
+def test_other_suites_are_refused(front: Front, suite: str) -> None:
     with refused_by_the_front("SSLV3_ALERT_HANDSHAKE_FAILURE"):
         shake_hands(front, tls_1_2(front, suite))
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=lambda version: version.name)
-def test_nothing_older_is(front: Front, version: ssl.TLSVersion) -> None:
+def test_older_protocol_versions_are_refused(front: Front, version: ssl.TLSVersion) -> None:
     tls = tls_1_2(front, "ALL")
-    with warnings.catch_warnings(action="ignore"):  # Python would rather not
+    with warnings.catch_warnings(action="ignore"):  # Python warns about old versions
         tls.minimum_version = tls.maximum_version = version
     with refused_by_the_front("TLSV1_ALERT_PROTOCOL_VERSION"):
         shake_hands(front, tls)
@@ -80,7 +80,7 @@ def test_tls_1_3_is_preferred(front: Front) -> None:
 
 
 def answer_to(front: Front, *, server_name: str | None, host: str) -> bytes:
-    """The status line, to a request with this SNI (none for None) and this Host."""
+    """The status line of the response to a request with this SNI (None: without SNI) and this Host."""
     tls = front.tls()
     tls.check_hostname = server_name == front.files.auth_name
     with (
@@ -93,13 +93,13 @@ def answer_to(front: Front, *, server_name: str | None, host: str) -> bytes:
 
 
 def test_a_client_without_server_name_indication_reaches_the_auth_service(front: Front) -> None:
-    """As Java, which sends none for localhost."""
+    """Java sends no SNI for localhost."""
     host = f"{front.files.auth_name}:{front.files.front}"
     assert answer_to(front, server_name=None, host=host).split()[1] == b"200"
 
 
 @pytest.mark.parametrize("server_name", [None, "localhost", "elsewhere.example"])
-def test_a_host_that_is_neither_of_the_two_names_is_misdirected(front: Front, server_name: str | None) -> None:
+def test_a_host_other_than_the_two_names_gets_421(front: Front, server_name: str | None) -> None:
     assert answer_to(front, server_name=server_name, host="elsewhere.example").split()[1] == b"421"
 
 
@@ -135,7 +135,7 @@ async def test_discovery_names_this_issuer_and_https_alone(front: Front, http: h
 
 
 async def test_the_notes_api_has_found_the_issuers_keys_through_the_front(front: Front) -> None:
-    # By the address, because no resolver has to know the name.
+    # The address is used because the name may not resolve.
     at_the_name = {"headers": {"Host": front.files.notes_name}, "extensions": {"sni_hostname": front.files.notes_name}}
     async with httpx.AsyncClient(verify=front.tls()) as http:
         answer = await http.get(f"https://127.0.0.1:{front.files.front}/readyz", **at_the_name)  # type: ignore[arg-type]
@@ -166,7 +166,7 @@ async def test_cookies_are_for_this_host_and_https_alone(browser: Browser, http:
 
 
 async def wrong_passwords(front: Front, email: str, count: int, *, from_address: str) -> set[int]:
-    """Tried from one address, each with another X-Forwarded-For that says otherwise; the statuses of the answers."""
+    """Try wrong passwords from one address, each with a different X-Forwarded-For. Returns the statuses."""
     async with front.http(from_address=from_address) as http:
         browser = front.browser(http)
         page = await browser.open("/login")
@@ -177,17 +177,15 @@ async def wrong_passwords(front: Front, email: str, count: int, *, from_address:
         return statuses
 
 
-async def test_a_strangers_x_forwarded_for_is_not_believed_and_the_real_address_is(front: Front) -> None:
-    """Ten wrong passwords are free for an account from one address: the eleventh tells what addresses were seen."""
+async def test_the_address_of_the_connection_is_used_and_not_x_forwarded_for(front: Front) -> None:
+    """Ten wrong passwords for an account are free per address. The eleventh shows which address was counted."""
     email = "somebody@example.com"
     assert await wrong_passwords(front, email, 10, from_address="127.0.0.2") == {401}
     assert await wrong_passwords(front, email, 1, from_address="127.0.0.2") == {429}
     assert await wrong_passwords(front, email, 1, from_address="127.0.0.3") == {401}
 
 
-def test_nginx_takes_the_configuration_of_the_compose_files_proxy_which_shares_a_half_with_it(
-    front: Front, tmp_path: Path
-) -> None:
+def test_nginx_accepts_the_proxy_configuration_of_the_compose_file(front: Front, tmp_path: Path) -> None:
     folder = shutil.copytree(ROOT / "deploy" / "compose", tmp_path / "compose")
     config = folder / "nginx.conf"
     text = config.read_text()

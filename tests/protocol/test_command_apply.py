@@ -72,5 +72,5 @@ def test_plan_reports_a_master_key_that_serve_would_refuse(on_sqlite: CommandLin
 def test_a_plan_for_a_missing_database_does_not_create_it(on_sqlite: CommandLine) -> None:
     plan = on_sqlite.run("plan")
     assert "create" in plan.output
-    assert plan.errors == f"auth service: there is no database {on_sqlite.database_url} yet; `serve` makes it\n"
+    assert plan.errors == f"auth service: there is no database {on_sqlite.database_url} yet; `serve` creates it\n"
     assert list(on_sqlite.folder.iterdir()) == [on_sqlite.config]

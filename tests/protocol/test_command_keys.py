@@ -18,7 +18,7 @@ def test_keys_are_listed_rotated_and_withdrawn(command_line: CommandLine) -> Non
     rotated = command_line.run("keys", "rotate")
     assert rotated.status == 0
     again = command_line.run("keys", "rotate")
-    waits = "".join(f"a new key for {alg} waits already\n" for alg in SIGNING_ALGS)
+    waits = "".join(f"a new key for {alg} is already waiting\n" for alg in SIGNING_ALGS)
     assert (again.status, again.output) == (0, waits)
     kids = {(alg, state): kid for kid, alg, state in listed_keys(command_line)}
     assert kids.keys() == {(alg, state) for alg in SIGNING_ALGS for state in ("signing", "waiting")}

@@ -83,7 +83,7 @@ def test_a_missing_database_is_not_created(on_sqlite: CommandLine, arguments: tu
 
 @pytest.mark.parametrize("arguments", [("keys", "rotate"), ("apply",), ("user", "add", "--password-stdin", "b@x.org")])
 def test_a_created_database_is_noted(on_sqlite: CommandLine, arguments: tuple[str, ...]) -> None:
-    made = f"auth service: made the database {on_sqlite.database_url}\n"
+    made = f"auth service: created the database {on_sqlite.database_url}\n"
     assert on_sqlite.run(*arguments, typed="battery staple\n").errors == made
     assert on_sqlite.run("keys", "rotate").errors == ""
 
@@ -91,7 +91,7 @@ def test_a_created_database_is_noted(on_sqlite: CommandLine, arguments: tuple[st
 def test_a_created_database_is_noted_also_when_the_command_is_refused(on_sqlite: CommandLine) -> None:
     refused = on_sqlite.run("user", "add", "--password-stdin", "b@x.org", typed="short\n")
     made, reason = refused.errors.splitlines()
-    assert made == f"auth service: made the database {on_sqlite.database_url}"
+    assert made == f"auth service: created the database {on_sqlite.database_url}"
     assert "at least 8 characters" in reason
 
 

@@ -35,7 +35,7 @@ def test_serve_logs_the_database_and_the_master_key_that_it_creates(on_sqlite: C
         assert "listens on" in process.stdout.readline()
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=PATIENCE)
-        made = (f"made the database {on_sqlite.database_url}", f"made a master key at {on_sqlite.folder}/master.key")
+        made = (f"created the database {on_sqlite.database_url}", f"made a master key at {on_sqlite.folder}/master.key")
         assert [line in log for line in made] == [is_new] * 2
 
 

@@ -179,7 +179,7 @@ def test_every_accepted_url_equals_its_whatwg_serialization(url: str) -> None:
         "com.example.app:/*",
     ],
 )
-def test_the_error_for_a_wildcard_says_so(uri: str) -> None:
+def test_the_error_for_a_wildcard_names_it(uri: str) -> None:
     with pytest.raises(ValueError, match="wildcard"):
         check_redirect_uri(uri, is_native=True)
 
@@ -290,7 +290,9 @@ def test_the_port_may_not_vary_on_a_host_name() -> None:
         ("https://app.example.com/callback", False),
     ],
 )
-def test_a_redirect_uri_tells_whether_it_leads_to_the_device(uri: str, expected: bool) -> None:
+def test_a_redirect_uri_with_a_loopback_host_or_private_use_scheme_leads_to_the_device(
+    uri: str, expected: bool
+) -> None:
     assert leads_to_the_device(uri) == expected
 
 

@@ -1,4 +1,4 @@
-"""Which requests the server passes to an application, and which it refuses before."""
+"""The requests that the server passes to an application, and those that it refuses itself."""
 
 import pytest
 
@@ -109,12 +109,12 @@ def test_a_request_with_an_early_response_gets_no_second_one(hasty_port: int) ->
     with Caller(hasty_port) as caller:
         caller.send(b"POST /early HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\n12345")
         assert caller.answer()[0] == 200
-        assert caller.answer()[0] == 0  # neither a 408
+        assert caller.answer()[0] == 0  # no 408
     with Caller(hasty_port) as caller:
         caller.send(b"POST /early HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na")
         assert caller.answer()[0] == 200
         caller.send(b"nonsense")
-        assert caller.answer()[0] == 0  # nor a 400
+        assert caller.answer()[0] == 0  # no 400
 
 
 @pytest.mark.parametrize(

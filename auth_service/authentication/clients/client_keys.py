@@ -15,11 +15,11 @@ from tallystick.errors import TemporarilyUnavailable
 from tallystick.strict_json import parse_object
 
 FRESH_SECONDS = 300
-"""Fetched keys are used without a new fetch for so long. Older ones are used while a fetch runs in the background."""
+"""Keys of at most this age are used without a new fetch. Older keys are used while a fetch runs in the background."""
 STALE_SECONDS = 900
 """From this age on, keys are used only after an attempt to fetch them again."""
 FETCH_COOLDOWN_SECONDS = 4
-"""After a fetch, assertions that match no key cause no second fetch of the same client for so long."""
+"""During this time after a fetch, an assertion that matches no key causes no second fetch for the same client."""
 MAX_FETCHES = {"proven": 4, "new": 4, "failing": 2}
 """Concurrent fetches for self-registered clients, by kind: with a key that has verified an assertion; not fetched
 before; last fetch failed. No kind delays another. Their sum is less than the outgoing connections for such clients,
@@ -122,7 +122,7 @@ class ClientKeys:
                 max_bytes=MAX_BYTES,
             )
             if response.status != 200:
-                raise ValueError(f"the answer is {response.status}")
+                raise ValueError(f"the response has status {response.status}")
             cached.keys = select_usable_keys(parse_object(response.body))
             cached.fetched_at = self._clock()
             cached.is_failing = False
@@ -140,7 +140,7 @@ class ClientKeys:
 
 @dataclass(frozen=True)
 class _FetchSlot:
-    """What a running fetch for a self-registered client counts as."""
+    """The kind and the domain whose limits a running fetch for a self-registered client counts towards."""
 
     kind: Literal["proven", "new", "failing"]
     domain: str

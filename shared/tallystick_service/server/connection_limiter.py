@@ -1,6 +1,6 @@
-"""Bounds over all connections of one process: how many there are, and how many bytes they make us keep.
+"""Limits over all connections of one process: their number, and the bytes that the process keeps for them.
 
-When a bound is reached, a connection of the network with the largest share is closed, so that a peer with many
+When a limit is reached, a connection of the network with the largest share is closed, so that a peer with many
 connections cannot displace the few connections of another peer.
 """
 
@@ -24,11 +24,11 @@ class Connection(Protocol):
 
 
 class ConnectionLimiter:
-    """At most `limits.max_connections` connections, which make the process keep at most `limits.max_held_bytes`.
+    """At most `limits.max_connections` connections, with at most `limits.max_held_bytes` held for all of them.
 
     When a further connection arrives, a connection is closed that waits for its peer: to send the rest of a request, to
-    send another request, or to read a response. It is one of the state that has most connections, so each of the three
-    states has at least a third of the room. A connection whose request the application is processing is not closed.
+    send another request, or to read a response. It is taken from the largest of these three states, so each
+    state can have at least a third of the connections. A connection with a request in the application is not closed.
     """
 
     def __init__(self, limits: ServerLimits) -> None:
@@ -38,7 +38,7 @@ class ConnectionLimiter:
         self._idle = _Waiting()
         self._unread = _Waiting()
         self._waiting: dict[Connection, _Waiting] = {}
-        """Which of the three a connection is in."""
+        """The state of each connection that waits for its peer."""
         self._held: dict[Connection, int] = {}
         self._total_held = 0
         self._held_by_network: Counter[str] = Counter()
@@ -74,7 +74,7 @@ class ConnectionLimiter:
         self._move(connection, self._unread)
 
     def hold(self, connection: Connection, size: int) -> None:
-        """Note that the connection makes the process keep `size` bytes, in place of what was noted before.
+        """Record that the process holds `size` bytes for the connection. This replaces the earlier record.
 
         While the total is above the limit, the connection that has held bytes for longest is closed, among those of the
         network that holds most bytes.
