@@ -55,5 +55,5 @@ async def auth(auth_database_url: str, clock: MovableClock) -> AsyncIterator[Aut
 
 @pytest.fixture
 def rp(auth: AuthService) -> RelyingParty:
-    """A first-party client with a secret, and a browser in which nobody has signed in."""
+    """A first-party client with a secret, and a browser without a login session."""
     return auth.relying_party("app-one")

@@ -15,7 +15,7 @@ from auth_service.store.configuration.reconciliation import Change
 
 AllowDisable = Annotated[
     bool,
-    typer.Option("--allow-disable", help="Also when this disables more of what was declared before than it keeps."),
+    typer.Option("--allow-disable", help="Apply even if this disables more declared entries than it keeps."),
 ]
 
 
@@ -27,7 +27,7 @@ def plan(config: Config) -> None:
 
 
 def apply(config: Config, allow_disable: AllowDisable = False) -> None:
-    """Make the store's APIs, clients and users as the configuration declares them."""
+    """Change the APIs, clients and users in the store to those that the configuration declares."""
     _show(run(config, partial(_apply, allow_disable=allow_disable), may_create=True))
 
 

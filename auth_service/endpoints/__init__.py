@@ -1,1 +1,1 @@
-"""One module per URL. The rooms below know neither requests nor responses, except for cookies and forms."""
+"""One module per URL. The packages below know neither requests nor responses, except for cookies and forms."""

@@ -16,7 +16,7 @@ from tallystick_service.store import Store
 from tallystick_service.tasks.single_flight import SingleFlight
 
 _PLACES = 16
-"""Random places in the list that a reservation may look at for a block with room."""
+"""Random blocks that a reservation examines for free indexes."""
 
 Outcome = TypeVar("Outcome")
 
@@ -49,7 +49,7 @@ class StatusIndexPool:
         return outcome
 
     async def give_index(self, family: Family) -> Family | None:
-        """A family from before there were indexes, with one. None: it has been revoked meanwhile."""
+        """Give an index to a family of an earlier release, which has none. None: the family was revoked meanwhile."""
 
         async def unit(index: int) -> Family | None:
             given = await self._store.write(token_families.give_status_index, family.family_id, index)

@@ -1,4 +1,4 @@
-"""Finds out what a token is that a client presents at /introspect or /revoke (RFC 7009 §2.1, RFC 7662 §2.1)."""
+"""Finds the kind of a token that a client presents at /introspect or /revoke (RFC 7009 §2.1, RFC 7662 §2.1)."""
 
 from dataclasses import dataclass
 

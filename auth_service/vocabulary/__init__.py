@@ -1,1 +1,1 @@
-"""Names and constants that every room uses; no module here does I/O."""
+"""Names and constants that every package uses; no module here does I/O."""

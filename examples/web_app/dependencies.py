@@ -1,4 +1,4 @@
-"""The parts of the app, and the dependencies by which an endpoint asks for them."""
+"""The parts of the app, and the dependencies that pass them to endpoints."""
 
 import hmac
 from dataclasses import dataclass

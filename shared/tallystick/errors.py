@@ -143,7 +143,7 @@ class RegistrationNotSupported(OAuthError):
 
 
 class TemporarilyUnavailable(OAuthError):
-    """A dependency is away or full. `retry_after` is whole seconds, for the Retry-After header."""
+    """A dependency is unavailable or overloaded. `retry_after` is whole seconds, for the Retry-After header."""
 
     error = "temporarily_unavailable"
     status = 503

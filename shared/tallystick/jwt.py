@@ -107,7 +107,7 @@ def verify_signature(token: str, profile: Profile, key_for: Callable[[str], Publ
 
 
 def verify_with_any_key(token: str, profile: Profile, keys: Iterable[PublicKey]) -> dict[str, object]:
-    """`verify_signature` with the first of `keys` that matches, whatever the `kid`.
+    """`verify_signature` with the first of `keys` that matches. The `kid` is ignored.
 
     The caller bounds the number of keys, because each costs a verification. Raises InvalidToken.
     """

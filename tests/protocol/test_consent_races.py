@@ -50,7 +50,7 @@ def port(auth_database_url: str, tmp_path: Path) -> Iterator[int]:
 
 @pytest.fixture
 async def other_process(auth_database_url: str) -> AsyncIterator[Store]:
-    """A store beside the service, as a command has."""
+    """A second store on the service's database, as a command has it."""
     store = patient_store(auth_database_url)
     yield store
     await store.close()
@@ -94,7 +94,7 @@ async def test_a_code_issued_while_the_consent_is_withdrawn_cannot_be_redeemed(
 
     wrong, issued = 0, 0
     for _ in range(ROUNDS):
-        await rp.authorization_code()  # gives the consent again
+        await rp.authorization_code()  # the user consents again
         answers, _ = await asyncio.gather(
             asyncio.gather(*(rp.authorize(prompt="none") for _ in range(3))), withdraw(random.uniform(0, 0.014))
         )

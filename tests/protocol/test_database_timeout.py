@@ -1,4 +1,4 @@
-"""A request that waits for the database is answered 503 after `database_timeout`, and not before."""
+"""A request that waits for the database gets 503 after `database_timeout`, and not earlier."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator

@@ -95,7 +95,7 @@ async def test_jti_is_remembered_until_the_assertion_expires(auth: AuthService) 
     assert await spend(b"a", at=now + 10, expires_at=now + 99)
 
 
-async def test_assertion_of_a_client_that_is_gone_is_not_spent(auth: AuthService) -> None:
+async def test_assertion_of_a_deleted_client_is_not_spent(auth: AuthService) -> None:
     now = auth.clock()
     assert not await auth.store.write(
         client_assertions.spend_assertion, "nobody", b"a" * 32, expires_at=now + 10, now=now

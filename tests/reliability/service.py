@@ -42,7 +42,7 @@ class Service:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 cwd=ROOT,
-                preexec_fn=os.setpgrp,  # a group to kill; not a session, because niceness counts within a session only
+                preexec_fn=os.setpgrp,  # a new group, and no new session, because niceness counts within a session only
             )
         assert self._process.stdout is not None
         line = b""

@@ -1,4 +1,4 @@
-"""Apache with mod_auth_openidc as a relying party: a process of the test's own, never the system's service."""
+"""Apache with mod_auth_openidc as a relying party: a separate process of the test, not the system's service."""
 
 import os
 import re
@@ -23,13 +23,13 @@ MODULES = Path("/usr/lib/apache2/modules")
 
 @contextmanager
 def running_apache(front: Front) -> Iterator[str]:
-    """From its first answer to its end; the origin at which a browser finds it."""
+    """Run Apache during the block. Yields the origin at which it listens."""
     apache = shutil.which("apache2", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
     assert apache, "there is no Apache; `make foreign` installs it"
     assert (MODULES / "mod_auth_openidc.so").exists(), "mod_auth_openidc is missing; `make foreign` installs it"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        folder.chmod(0o755)  # started by root, Apache gives up root's rights before it serves
+        folder.chmod(0o755)  # started by root, Apache drops root's rights before it accepts connections
         shutil.copytree(FILES / "www", folder / "www")
         shutil.copy(front.files.ca, folder / "ca.pem")
         words = {

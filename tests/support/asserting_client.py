@@ -1,4 +1,4 @@
-"""A client that signs assertions with another JOSE library, and the host of its keys."""
+"""A client that signs assertions with another JOSE library, and the server with its keys."""
 
 import json
 import secrets
@@ -90,7 +90,7 @@ class AssertingClient:
             return jws.serialize_compact(_changed(good, header or {}), payload, self.key, algorithms=[self.alg])
 
     def fields(self, assertion: str | None = None, **changes: str) -> dict[str, str]:
-        """The form of a token request with client_credentials."""
+        """The form of a token request with client_credentials and an assertion."""
         return {
             "grant_type": "client_credentials",
             "client_assertion_type": JWT_BEARER,

@@ -1,4 +1,4 @@
-"""Tests read the audit trail with this fixture."""
+"""A fixture that reads the audit trail."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.support.auth_service import AuthService
 
 
 class Trail:
-    """What was written since somebody looked last, oldest first."""
+    """The rows of the audit trail since the last call of `new()`, oldest first."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -26,7 +26,7 @@ class Trail:
 
 @pytest.fixture
 async def trail(auth: AuthService) -> Trail:
-    """What is written from now on."""
+    """The rows that are written from now on."""
     trail = Trail(auth.store)
     await trail.new()
     return trail

@@ -1,4 +1,4 @@
-"""The auth service as processes, started as the contract says."""
+"""The auth service as a group of processes, started by its command `serve`."""
 
 import subprocess
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from tests.support.processes import ROOT, port_of
 
 @contextmanager
 def auth_process(config: Path, *options: str) -> Iterator[int]:
-    """`serve` with these options; the port that the system chose for it."""
+    """Run `serve` with these options. Yields the port that the system chose."""
     arguments = ["auth_service", "serve", "--config", str(config), "--port", "0", *options]
-    # To a file: a pipe that nobody reads would fill, and then its writer waits for ever.
+    # The log goes to a file: a pipe without a reader would fill, and then the service would wait for ever.
     with (
         config.with_suffix(".log").open("a") as log,
         ForkedProcess(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=log) as process,

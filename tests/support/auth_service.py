@@ -1,4 +1,4 @@
-"""The real auth service over ASGI, on a database that was migrated and filled as at a first start."""
+"""The real auth service over ASGI, on a database that is migrated and filled as at the first start."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,12 +26,12 @@ class AuthService:
     settings: Settings
     clock: MovableClock
     store: Store
-    """A store of the test's own on the same database, as another process would have."""
+    """A second store on the same database, as another process would have it."""
     clients: list[httpx.AsyncClient] = field(default_factory=list)
 
     def http(self, address: str = ADDRESS) -> httpx.AsyncClient:
-        """Somebody who calls from `address`, and keeps cookies."""
-        # An error that escapes the app is a failed test by its status, as it would be for a caller.
+        """A caller with the IP address `address` that keeps cookies."""
+        # An exception in the app becomes status 500, as for a real caller, and the test fails by the status.
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False, client=(address, 50_000))
         client = httpx.AsyncClient(transport=transport, base_url=self.settings.issuer)
         self.clients.append(client)
@@ -41,12 +41,12 @@ class AuthService:
         return Browser(self.http(address), self.settings.issuer)
 
     def relying_party(self, client_id: str = "app-one", browser: Browser | None = None) -> RelyingParty:
-        """A client, and the browser of a person who uses it."""
+        """A client, and the browser of its user."""
         declared = next(client for client in self.settings.client if client.client_id == client_id)
         return RelyingParty(declared, self.http(), browser or self.browser())
 
     async def look_again(self) -> None:
-        """Clients and APIs are remembered for a second; when asked whether it is ready, the service reads anew."""
+        """Clients and APIs are cached for a second. A request to /readyz makes the service read them again."""
         assert (await self.http().get("/readyz")).status_code == 200
 
 
@@ -57,7 +57,7 @@ async def running_auth_service(
     outgoing_transport: httpx.AsyncBaseTransport | None = None,
     **settings: object,
 ) -> AsyncIterator[AuthService]:
-    """The app between its start and its end. `settings` are changes to good ones."""
+    """Run the app during the block. `settings` replace single valid settings."""
     declared, clock = declared_settings(database_url, **settings), clock or MovableClock()
     store = patient_store(database_url)
     app = create_app(declared, clock, outgoing_transport)

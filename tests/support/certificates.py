@@ -1,4 +1,4 @@
-"""The TLS of servers that an authority of a test's own vouches for."""
+"""Certificates of servers, signed by a certificate authority of the test."""
 
 import ssl
 from pathlib import Path

@@ -11,7 +11,7 @@ Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass
 class FarSide:
-    """`requests` are as they came, head and body; `connections` counts those that were begun, TLS or no TLS."""
+    """`requests` has the received bytes. `connections` counts the accepted connections, with or without TLS."""
 
     port: int = 0
     connections: int = 0
@@ -39,7 +39,7 @@ async def far_side(
             else:
                 await answer(writer)
         except (OSError, asyncio.IncompleteReadError):
-            pass  # the other side has had enough
+            pass  # the other side closed the connection
         finally:
             writer.close()
 

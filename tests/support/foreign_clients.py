@@ -1,4 +1,4 @@
-"""What the auth service behind the TLS front is told of the clients that are tried on it."""
+"""The configuration of the clients that the tests run against the auth service behind the TLS front."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,14 +8,14 @@ from joserfc.jwk import ECKey
 from tests.support.declared import secret_of, toml_value
 
 APP = "https://app.example.net/callback"
-"""Where the clients without a page of their own are called back: nobody is there, and the way ends before it."""
+"""The redirect_uri of clients without a page. No server listens there: the tests do not follow the redirect."""
 APP_LEFT = "https://app.example.net/"
 
 Client = dict[str, Any]
 
 
 def foreign_clients(*, spa: str, rps: Sequence[str], rp_port: int, key: ECKey) -> list[Client]:
-    """`spa` is the origin of a page in a browser, `rps` are those of an app on a server; `key` is private_key_jwt's."""
+    """`spa`: the origin of a page in a browser. `rps`: those of an app on a server. `key`: for private_key_jwt."""
     return [
         _confidential("basic"),
         _confidential("post", token_endpoint_auth_method="client_secret_post"),
@@ -50,7 +50,7 @@ def foreign_clients(*, spa: str, rps: Sequence[str], rp_port: int, key: ECKey) -
             "rp",
             redirect_uris=[f"{rp}/callback" for rp in rps],
             post_logout_redirect_uris=[f"{rp}/left.html" for rp in rps],
-            # By a name that every resolver knows: the app's server listens to all of them.
+            # localhost resolves everywhere, and the app's server accepts every host name.
             backchannel_logout_uri=f"https://localhost:{rp_port}/callback?logout=backchannel",
             backchannel_logout_session_required=True,
         ),
@@ -58,7 +58,7 @@ def foreign_clients(*, spa: str, rps: Sequence[str], rp_port: int, key: ECKey) -
 
 
 def as_toml(clients: Iterable[Client]) -> str:
-    """As tables of the configuration file, which may stand after others."""
+    """Tables of the configuration file. They may follow other tables."""
     return "\n".join(
         "\n".join(["[[client]]", *(f"{name} = {toml_value(value)}" for name, value in client.items())]) + "\n"
         for client in clients

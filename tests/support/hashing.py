@@ -1,4 +1,4 @@
-"""What a password hash costs: most of the time of a login, which is of no interest to a test about something else."""
+"""Cheap password hashes, because a real hash takes most of the time of a login."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ _CHEAP = {"argon2__memory_cost": 64, "argon2__time_cost": 1}
 
 @pytest.fixture(scope="session", autouse=True)
 def cheap_hashes() -> None:
-    """In this process; services that are processes of their own hash as they do."""
+    """In this process only. Services in other processes use real hashes."""
     _make(**_CHEAP)
 
 

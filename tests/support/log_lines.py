@@ -1,4 +1,4 @@
-"""The log as whoever collects it would have it: lines of text, each one JSON object."""
+"""The log as a log collector receives it: lines of text, each one JSON object."""
 
 import io
 import json
@@ -16,13 +16,13 @@ from tallystick_service.server.logs import QUIET, configure_logging
 class LogLines(io.StringIO):
     @property
     def parsed(self) -> list[dict[str, Any]]:
-        """Raises ValueError for a line that is none."""
+        """Raises ValueError for a line that is not a JSON object."""
         return [json.loads(line) for line in self.getvalue().splitlines()]
 
 
 @contextmanager
 def logging_as_served(level: str) -> Iterator[LogLines]:
-    """All that this process logs, as it would when it serves; afterwards everything is as before."""
+    """Capture the log of this process with the configuration of `serve`. Restores the old configuration at the end."""
     root = logging.getLogger()
     handlers, before = root.handlers, root.level
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook

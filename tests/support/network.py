@@ -23,14 +23,15 @@ class Network(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
         if origin not in self._transports:
-            raise httpx.ConnectError(f"nobody is at {origin}")
+            raise httpx.ConnectError(f"no server is at {origin}")
         return await self._transports[origin].handle_async_request(request)
 
 
 @asynccontextmanager
 async def both_services(auth: AuthService, folder: Path) -> AsyncIterator[Network]:
-    """`auth`, and a notes API with its database in `folder` that knows the issuer by what it publishes, and asks it
-    when it has to: it has not begun to follow it by itself.
+    """`auth`, and a notes API with its database in `folder`. The API finds the issuer's keys through its metadata.
+
+    It fetches documents when a request needs them. Its background task for fetches does not run.
     """
     database_url = f"sqlite:///{folder}/notes.db"
     migrate(database_url, "resource_service.migrations")

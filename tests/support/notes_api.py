@@ -1,4 +1,4 @@
-"""The real notes API over ASGI, with a stand-in for the issuer on its far side."""
+"""The real notes API over ASGI, with a simulated issuer."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,15 +26,15 @@ class NotesApi:
     clients: list[httpx.AsyncClient] = field(default_factory=list)
 
     def anyone(self, **headers: str) -> httpx.AsyncClient:
-        """Somebody who sends these headers, and no token unless they hold one."""
-        # An error that escapes the app is a failed test by its status, as it would be for a caller.
+        """A caller that sends these headers. Without an Authorization header it sends no token."""
+        # An exception in the app becomes status 500, as for a real caller, and the test fails by the status.
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url=AUDIENCE, headers=headers)
         self.clients.append(client)
         return client
 
     def caller(self, sub: str = "ada", scope: str = READ_AND_WRITE, **claims: object) -> httpx.AsyncClient:
-        """Somebody with a good token."""
+        """A caller with a valid token."""
         return self.bearer(self.issuer.access_token(sub=sub, scope=scope, **claims))
 
     def bearer(self, token: str) -> httpx.AsyncClient:
@@ -43,7 +43,7 @@ class NotesApi:
 
 @asynccontextmanager
 async def running_notes_api(database_url: str, **settings: object) -> AsyncIterator[NotesApi]:
-    """The app between its start and its end, on a database of its own. `settings` are changes to good ones."""
+    """Run the app during the block, on its own database. `settings` replace single valid settings."""
     migrate(database_url, "resource_service.migrations")
     clock = MovableClock()
     issuer = TokenIssuer(clock)

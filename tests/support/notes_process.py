@@ -1,4 +1,4 @@
-"""The notes API as a process, for what only a process can show. Its issuer is never there: the keys are on disk."""
+"""The notes API as a process, for tests that need one. Its issuer is unreachable, so it reads the keys from a file."""
 
 import subprocess
 import time
@@ -11,11 +11,11 @@ from tests.support.forked import ForkedProcess
 from tests.support.token_issuer import TokenIssuer
 
 AUDIENCE = "http://localhost:8001"
-ISSUER = "http://localhost:1"  # where nobody listens
+ISSUER = "http://localhost:1"  # no server listens there
 
 
 class NotesProcess:
-    """`url` is where it listens."""
+    """`url` is the origin at which it listens."""
 
     def __init__(self, process: subprocess.Popen[str], url: str, issuer: TokenIssuer) -> None:
         self.process = process
@@ -29,7 +29,7 @@ class NotesProcess:
 
 @contextmanager
 def notes_process(folder: Path, *options: str) -> Iterator[NotesProcess]:
-    """`serve` with these options, on a port that the system chooses, from its first line of output to its end."""
+    """Run `serve` with these options during the block, on a port that the system chooses."""
     issuer = TokenIssuer(MovableClock(int(time.time())))
     (folder / "jwks.json").write_bytes(issuer.document)
     config = folder / "resource.toml"

@@ -1,11 +1,11 @@
-"""Schemathesis over an OpenAPI document: whatever is sent, what comes back is documented, and never a 500."""
+"""Schemathesis over an OpenAPI document: every response is documented, and none is a 500."""
 
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-# A precondition that fails is no fault of the request, but Schemathesis knows only the statuses that any API answers.
+# A failed precondition is not an invalid request. Schemathesis does not know this, so the status is added here.
 ANSWERS = ["2xx", "3xx", 401, 403, 404, 409, 412, 429, 503]
 
 
@@ -20,7 +20,7 @@ def run_schemathesis(
 ) -> None:
     """Run Schemathesis, which writes its files to `folder`. Raises AssertionError with its report.
 
-    `also` are statuses that a request may get although it fits the schema. `without_coverage` are paths that
+    `also` are statuses that a request may get although it matches the schema. `without_coverage` are paths that
     answer POST, too, though only GET is documented: they are fuzzed only.
     """
     config = folder / "schemathesis.toml"

@@ -1,11 +1,11 @@
-"""How long the tests wait for what is sure to come: hardly any is about time, and a loaded machine is slow."""
+"""How long the tests wait for an event that must happen. The time is long, because a loaded machine is slow."""
 
 from tallystick_service.store import Store
 
 PATIENCE = 60.0
-"""Seconds after which a test would rather fail than hang."""
+"""Seconds after which a test fails, so that it does not hang."""
 
 
 def patient_store(url: str, *, pool_size: int = 8) -> Store:
-    """A store that does not give up when the machine has much else to do."""
+    """A store with a long deadline, for a loaded machine."""
     return Store.open(url, pool_size=pool_size, deadline=PATIENCE)

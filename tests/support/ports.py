@@ -1,4 +1,4 @@
-"""Free TCP ports for servers that cannot be told to choose one."""
+"""Free TCP ports, for servers that cannot choose one themselves."""
 
 import random
 import socket
@@ -9,7 +9,7 @@ def free_port() -> int:
 
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """Return free ports below the range of outgoing connections, so that none of these takes one meanwhile."""
+    """Return free ports below the range of outgoing connections, which could take one meanwhile."""
     found: set[int] = set()
     while len(found) < count:
         port = random.SystemRandom().randrange(20_000, 32_000)

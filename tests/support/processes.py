@@ -1,4 +1,4 @@
-"""Programs of ours, started as a stranger would start them."""
+"""Our programs, started by their command lines."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent.parent
 def running(module: str, *arguments: str, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
     """`python -m module …` in a process group of its own, which is killed at the end.
 
-    A process that logs more than a pipe holds (64 kB) stops until the pipe is read: give DEVNULL for `stderr`.
+    A process that logs more than a pipe can hold (64 kB) blocks until the pipe is read: pass DEVNULL for `stderr`.
     """
     process = ForkedProcess(
         [module, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
@@ -32,7 +32,7 @@ def running(module: str, *arguments: str, stderr: int = subprocess.PIPE) -> Iter
 
 @contextmanager
 def in_the_foreground(module: str, *options: str, **environment: str) -> Iterator[None]:
-    """One of `deploy`'s own supervisors, from its welcome to a clean stop. `environment` is added to ours."""
+    """Run a supervisor of `deploy` during the block; it must stop with status 0. `environment` is added to ours."""
     command = [sys.executable, "-m", module, *options]
     with ExitStack() as stack:
         process = stack.enter_context(

@@ -1,4 +1,4 @@
-"""README.md as a test follows it: its sentences, its code blocks, its trace."""
+"""Parses README.md for tests: its sections, its code blocks, and its trace of requests."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ def commands(text: str) -> list[str]:
 
 
 def browser_trace(text: str) -> list[tuple[str, str]]:
-    """What the browser asks for, as ("GET" or "POST" or, where a redirect led there, "303", host and path)."""
+    """The requests of the browser, as ("GET", "POST", or "303" after a redirect; host and path)."""
     actor = ""
     steps = []
     for line in "".join(blocks("text", text)).splitlines():

@@ -1,4 +1,4 @@
-"""What a Prometheus server would have read."""
+"""The metrics, as a Prometheus server reads them."""
 
 from collections.abc import Awaitable, Callable
 
@@ -19,14 +19,14 @@ def numbers_in(text: str) -> Numbers:
 
 
 async def scrape(http: httpx.AsyncClient) -> Numbers:
-    """As a caller on this machine; `http` comes from a loopback address."""
+    """Read /metrics. `http` is a caller on a loopback address."""
     response = await http.get("/metrics", headers={"Host": "localhost"})
     assert response.status_code == 200, response.text
     return numbers_in(response.text)
 
 
 async def counted(http: httpx.AsyncClient, act: Callable[[], Awaitable[object]]) -> Numbers:
-    """What counters and gauges have risen by while `act` went on; nothing of those that stayed."""
+    """The increases of counters and gauges during `act`. Unchanged ones are left out."""
     before = await scrape(http)
     await act()
     after = await scrape(http)

@@ -1,4 +1,4 @@
-"""A folder as a web site of its own, by https."""
+"""A folder as a web site with its own origin, over https."""
 
 import ssl
 import threading
@@ -16,7 +16,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 class _Site(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
-        """A browser may hang up whenever it likes."""
+        """A browser may close its connection at any time."""
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def static_site(folder: Path, port: int, certificates: Path) -> Iterator[None]:
     with _Site(("127.0.0.1", port), partial(_Quiet, directory=str(folder))) as site:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(certificates / "server-ec.pem", certificates / "server-ec.key")
-        # The handshake is the thread's that serves the connection: one that never comes holds up nobody else.
+        # The thread of the connection does the handshake, so a handshake that never ends delays no other connection.
         site.socket = tls.wrap_socket(site.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=site.serve_forever, daemon=True)
         thread.start()

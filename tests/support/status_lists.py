@@ -1,4 +1,4 @@
-"""Status lists, read with joserfc and by the text of the specification, as an independent verifier would."""
+"""Status lists, read with joserfc and by the rules of the specification, as an independent verifier reads them."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What an attacker can compute from a copy of the store and the master key."""
+"""The tokens that an attacker can compute from a copy of the store and the master key."""
 
 import hmac
 import struct

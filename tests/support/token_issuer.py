@@ -1,4 +1,4 @@
-"""The far side of a verifier: an issuer that signs whatever a test asks for, and answers for its keys over HTTP."""
+"""A simulated issuer for verifiers. It signs any token that a test needs, and serves its keys over HTTP."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ def jwk_set(*keys: SigningKey) -> bytes:
 
 
 def jws(header: bytes | str, payload: bytes | str, key: SigningKey) -> str:
-    """A compact JWS with a genuine ES256 signature over any bytes, which is what a careless issuer might sign."""
+    """A compact JWS with a valid ES256 signature over any bytes, also over a malformed header or payload."""
     parts = (part.encode() if isinstance(part, str) else part for part in (header, payload))
     signing_input = ".".join(base64url.encode(part) for part in parts)
     assert isinstance(key.private_key, ec.EllipticCurvePrivateKey)
@@ -54,12 +54,12 @@ def jws(header: bytes | str, payload: bytes | str, key: SigningKey) -> str:
 
 
 def status(idx: object, uri: object = STATUS_LIST_URI) -> dict[str, object]:
-    """The claim of an access token that says where its status stands."""
+    """The claim of an access token that refers to its status."""
     return {"status_list": {"idx": idx, "uri": uri}}
 
 
 class TokenIssuer:
-    """`document` is what it answers at its jwks_uri, `status` how; `is_away` refuses connections; `fetches` counts."""
+    """It responds at its jwks_uri with `document` and `status`. `is_away` refuses connections."""
 
     def __init__(self, clock: MovableClock) -> None:
         self.clock = clock
@@ -74,12 +74,12 @@ class TokenIssuer:
         self.transport = httpx.MockTransport(self._answer)
 
     def rotate(self) -> None:
-        """Another key, and the old one withdrawn."""
+        """Replace the key with a new one, and withdraw the old one."""
         self.key = new_signing_key()
         self.document = jwk_set(self.key)
 
     def publish_list(self, uri: str = STATUS_LIST_URI, *, size: int = 64, announced: bool = True) -> "PublishedList":
-        """Another status list, of `size` bits; `announced`: the metadata leads to it (Token Status List §9)."""
+        """Publish another status list of `size` bits. `announced`: the metadata refers to it (Token Status List §9)."""
         published = self.lists[uri] = PublishedList(self, uri, size)
         if announced:
             self.metadata["status_list_aggregation_endpoint"] = f"{ISSUER}{AGGREGATION}"
@@ -102,7 +102,7 @@ class TokenIssuer:
         return _changed({"typ": "at+jwt", "alg": "ES256", "kid": self.key.kid}, changes)
 
     def access_token(self, **changes: object) -> str:
-        """A good access token, but for the claims that are changed."""
+        """A valid access token with changed claims."""
         return jws(json.dumps(self.header()), json.dumps(self.claims(**changes)), self.key)
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -120,9 +120,9 @@ class TokenIssuer:
 
 
 class PublishedList:
-    """One status list. `token` is what is answered, `status` how; `requests` are those that came for it.
+    """One status list. The response has `token` and `status`. `requests` are the requests for it.
 
-    While `gate` is cleared no answer is given.
+    While `gate` is cleared, requests wait.
     """
 
     def __init__(self, issuer: TokenIssuer, uri: str, size: int) -> None:
@@ -136,13 +136,13 @@ class PublishedList:
         self.token = self.signed()
 
     def revoke(self, *indices: int) -> None:
-        """Set these bits, and publish."""
+        """Set these bits, and publish the list."""
         for idx in indices:
             self.statuses[idx // 8] |= 1 << idx % 8
         self.token = self.signed()
 
     def signed(self, header: Mapping[str, object] | None = None, /, **changes: object) -> str:
-        """A good list as of now, but for what is changed in its header and its claims."""
+        """A valid list with the current time, with changes to its header and claims."""
         lst = base64url.encode(zlib.compress(bytes(self.statuses)))
         claims: dict[str, object] = {
             "sub": self.uri,

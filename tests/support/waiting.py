@@ -1,4 +1,4 @@
-"""Waiting for what happens in the background, without a guess at how long it takes."""
+"""Wait for events in the background, without a fixed time."""
 
 import asyncio
 import time
@@ -8,21 +8,21 @@ from tests.support.patience import PATIENCE
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Return once `condition()` is true. Raises TimeoutError when it never is."""
+    """Return once `condition()` is true. Raises TimeoutError if it does not become true in time."""
     async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - the code under test has no event to tell us by, and needs none
+        while not condition():  # noqa: ASYNC110 - the code under test has no event to wait for
             await asyncio.sleep(0.01)
 
 
 async def until_it_is(condition: Callable[[], Awaitable[bool]]) -> None:
-    """The same for what has to be asked for."""
+    """The same for an asynchronous condition."""
     async with asyncio.timeout(PATIENCE):
         while not await condition():  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """As `until`, for a test that has no event loop."""
+    """The same as `until`, for a test without an event loop."""
     end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, "it did not happen"

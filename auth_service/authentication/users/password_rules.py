@@ -1,4 +1,4 @@
-"""The rules for a new password, wherever it is set: by a command, in the configuration file, or on a page."""
+"""The rules for a new password, which a command, the configuration file or a page can set."""
 
 from auth_service.authentication.users.passwords import Passwords
 

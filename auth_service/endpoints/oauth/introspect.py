@@ -48,7 +48,7 @@ async def introspect(
     issuer: IssuerUrl,
     clock: ClockDep,
 ) -> Response:
-    """For the token's own client, or one that its API lists; to any other client every token is inactive."""
+    """The token's own client and the clients that its API lists get the claims. For others every token is inactive."""
     claims: dict[str, Any] | None = None
     match await lookup.identify_token(form.require("token"), client):
         case IssuedAccessToken() as token:

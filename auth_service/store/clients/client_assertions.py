@@ -8,7 +8,7 @@ from tallystick_service.store import insert_on_conflict, prune
 
 
 def spend_assertion(connection: Connection, client_id: str, jti_hash: bytes, *, expires_at: int, now: int) -> bool:
-    """Record the use of an assertion. False if it was used before, or if the client is gone.
+    """Record the use of an assertion. False if it was used before, or if the client was deleted.
 
     `jti_hash` is the SHA-256 of `jti`. One statement decides, so that only one of several concurrent uses succeeds.
     `expires_at` is the time from which no verifier accepts the assertion any more; it is remembered until then.

@@ -66,9 +66,9 @@ class DisablesMost(Exception):
 
 
 def compare(connection: Connection, declaration: Declaration) -> list[Change]:
-    """The changes that make the store as declared. Raises Conflict.
+    """The changes that make the store match the declaration. Raises Conflict.
 
-    A row that was declared once and is not any more is disabled. Rows that the file did not make are not changed, and
+    A row that is no longer declared is disabled. Rows that the file did not make are not changed, and
     rows that a command disabled stay disabled.
     """
     user_with_client_id = connection.execute(
@@ -117,7 +117,7 @@ def apply(
     allow_disable: bool,
     now: int,
 ) -> list[Change]:
-    """Make the store as declared, and return the changes.
+    """Make the store match the declaration, and return the changes.
 
     `password_hashes`, by `email_key`, are for new users. Of two processes that apply the same file concurrently, the
     second changes nothing. Raises Conflict, and DisablesMost unless `allow_disable`.

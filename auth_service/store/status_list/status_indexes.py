@@ -1,7 +1,7 @@
 """Reservation of status list indexes for new token families.
 
 A process reserves a whole block and hands out its free indexes in random order. So an index costs no write of its own,
-and does not show which tokens were issued next to each other.
+and does not show which tokens were issued one after another.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ BLOCK = 1024
 MAX_SIZE = 2**26
 """Bits of the list (8 MiB). When a list of this size is full, no new family begins until old ones have expired."""
 _MAX_LOOKED_AT = 4
-"""Blocks with little room to look into before the best of them is taken."""
+"""Blocks with few free indexes that are examined before the best of them is taken."""
 _ENOUGH_ROOM = BLOCK // 4
-"""Free indexes in a block. When no block looked at has as many, the list grows."""
+"""Free indexes in a block. If no examined block has as many, the list grows."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Reserved:
 
 
 def reserve_block(connection: Connection, anywhere: Sequence[int], *, now: int, until: int) -> Reserved | None:
-    """Reserve a block for this process. Each of the large random numbers in `anywhere` names a block to look at.
+    """Reserve a block for this process. Each of the large random numbers in `anywhere` names a block to examine.
 
-    None when no index is free, or no list has been published yet. When room runs short, this also asks the next
+    None when no index is free, or no list has been published yet. When few indexes are free, this also asks the next
     publication for a larger list.
     """
     advisory_lock(connection, Lock.STATUS_BLOCKS)

@@ -1,4 +1,4 @@
-"""What an authorization code and a token family stand for: a client's access, and the user and login behind it."""
+"""The authorization of a code and a token family: the access of a client, and its user and login session."""
 
 from dataclasses import dataclass, field
 from typing import Any

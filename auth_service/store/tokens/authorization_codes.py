@@ -53,7 +53,7 @@ class AuthorizationCode:
 
 
 class NotIssued(Enum):
-    """Why a code was not stored: what the decision to issue it rested on has changed since."""
+    """The reason why a code was not stored: a condition of the decision to issue it has changed."""
 
     CLIENT_CHANGED = auto()
     LOGIN_ENDED = auto()
@@ -71,7 +71,7 @@ def store_code(
 ) -> NotIssued | None:
     """Store a code. None when it was stored, else the reason why not; nothing has been written then.
 
-    This unit checks again, under the locks that changes take, what was decided before it: `client` is still as it was
+    This unit checks the earlier decision again, under the locks that changes take: `client` is still as it was
     when the request was judged, the user and the login session are active, and the stored consent covers
     `needs_consent_to`, which is empty when the decision does not rest on a stored consent.
 
@@ -156,7 +156,7 @@ def redeem_code(
 
 
 def void_codes(connection: Connection, sub: str, client_id: str) -> None:
-    """Make every code of this client and user unusable, whatever the clock of the process that gets it shows."""
+    """Make every code of this client and user unusable, also for a process with a slow clock."""
     connection.execute(
         update(authorization_codes)
         .where(

@@ -14,7 +14,7 @@ from tallystick.verifier import StatusPolicy
 StatusPolicyName = Literal["serve_until_exp", "fail_closed"]
 
 STATUS_MAX_AGE = 60
-"""Seconds. Leaves room for clocks that differ by half a minute, and for a list that is signed every ten seconds."""
+"""Seconds. Allows for clocks that differ by half a minute, and for a list that is signed every ten seconds."""
 
 
 class RemoteOptions(TypedDict, total=False):

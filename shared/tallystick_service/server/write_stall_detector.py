@@ -4,8 +4,9 @@ STALLED_BYTES = 32 * 1024
 
 
 class WriteStallDetector:
-    """A peer has stalled when for `timeout` seconds it has not read everything, or STALLED_BYTES, or from the
-    transport's high to its low mark. A slow peer may take minutes for a large response while it makes that progress.
+    """A peer has stalled after `timeout` seconds without progress. It makes progress when it has read everything, or
+    STALLED_BYTES, or when the transport's buffer falls from its high to its low mark. A slow peer that makes progress
+    may take minutes for a large response.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -14,7 +15,7 @@ class WriteStallDetector:
         self._unread = 0
 
     def note_progress(self) -> None:
-        """The transport's buffer fell below its low mark, whatever has been written since."""
+        """Record that the transport's buffer fell below its low mark. Later writes do not matter."""
         self._since = None
 
     def has_stalled(self, unread: int, now: float) -> bool:

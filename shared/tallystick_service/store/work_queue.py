@@ -29,7 +29,7 @@ class WorkQueue:
 
     @property
     def waiting(self) -> int:
-        """How many units no thread has started."""
+        """The number of units that no thread has started."""
         return self._queue.qsize()
 
     def submit(self, unit: Unit) -> None:
@@ -41,7 +41,7 @@ class WorkQueue:
         self._queue.put(unit)
 
     def close(self, timeout: float) -> None:
-        """Run the units that wait and end the threads; blocks for at most `timeout` seconds."""
+        """Run the waiting units, then end the threads; blocks for at most `timeout` seconds."""
         self._is_closed = True
         for _ in self._threads:
             self._queue.put(None)

@@ -1,4 +1,4 @@
-// One flow of a script, by the name in the first argument; the second is the file that says whom to try it on.
+// One flow of a script, by the name in the first argument; the second names the file with the provider to test.
 import { readFile } from 'node:fs/promises'
 import { webcrypto } from 'node:crypto'
 

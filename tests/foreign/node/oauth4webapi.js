@@ -82,7 +82,7 @@ async function isActive(as, client, authentication, token) {
 }
 
 // What an API that uses this library makes of an access token (RFC 9068).
-async function believe(as, access_token, audience) {
+async function verifyAccessToken(as, access_token, audience) {
   const request = new Request(audience, { headers: { authorization: `Bearer ${access_token}` } })
   return oauth.validateJwtAccessToken(as, request, audience)
 }
@@ -132,10 +132,10 @@ await run({
     const parameters = { scope: 'notes:read' }
     const response = await oauth.clientCredentialsGrantRequest(as, client, authentication, parameters)
     const tokens = await oauth.processClientCredentialsResponse(as, client, response)
-    const claims = await believe(as, tokens.access_token, setup.notes)
+    const claims = await verifyAccessToken(as, tokens.access_token, setup.notes)
     assert.equal(claims.client_id, 'bot')
     assert.equal(claims.scope, 'notes:read')
-    await assert.rejects(believe(as, tokens.access_token, 'https://other.example'), /"aud"/)
+    await assert.rejects(verifyAccessToken(as, tokens.access_token, 'https://other.example'), /"aud"/)
   },
 
   // What follows is called by tests that wait for the provider to be able to do it.
