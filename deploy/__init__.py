@@ -1,1 +1,1 @@
-"""How the services are put to work: the demo on one machine, and containers behind a TLS proxy."""
+"""Deployments of the services: the demo on one machine, and containers behind a TLS proxy."""

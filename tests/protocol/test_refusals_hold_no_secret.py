@@ -19,7 +19,7 @@ from tests.support.scraping import scrape
 
 ROUNDS = 150
 MARK = "Zq7"
-"""Is in every generated value, and nowhere else."""
+"""Every generated value contains it, and no other text does."""
 
 
 @pytest.fixture

@@ -168,7 +168,7 @@ async def test_a_code_is_not_spent_when_no_index_is_free(auth: AuthService) -> N
 
 
 async def test_two_families_never_share_an_index_when_two_processes_hold_one_block(auth: AuthService) -> None:
-    """Which can happen when a clock is far wrong."""
+    """This can happen when the clock of one process is wrong by more than a lease."""
     rp = auth.relying_party("app-one")
     first = (await rp.tokens())["access_token"]
     code = await rp.authorization_code()

@@ -1,4 +1,4 @@
-"""Imports point down only, the halves stay apart, and importing a module does nothing."""
+"""Imports go to lower layers only, the services do not import each other, and importing a module does nothing."""
 
 import ast
 import subprocess
@@ -29,7 +29,7 @@ AUTH_SERVICE = [
     ["client_metadata"],
     ["vocabulary"],
 ]
-"""From the top down. A room imports the rooms of lower rows, and in its own row only itself."""
+"""From the top down. A package imports packages of lower rows only, and none of its own row except itself."""
 
 RESOURCE_SERVICE = [
     ["__main__"],
@@ -60,7 +60,7 @@ TALLYSTICK_SERVICE = [
     ["store"],
     ["urls"],
 ]
-"""What services share."""
+"""The library that the services share."""
 
 
 PACKAGES = ("auth_service", "resource_service", "tallystick", "tallystick_service")
@@ -100,12 +100,12 @@ def is_within(name: str, package: str) -> bool:
         ("tallystick_service", TALLYSTICK_SERVICE),
     ],
 )
-def test_imports_point_down_only(package: str, layers: list[list[str]]) -> None:
+def test_imports_go_to_lower_layers_only(package: str, layers: list[list[str]]) -> None:
     depth = {f"{package}.{part}": level for level, layer in enumerate(layers) for part in layer}
     for module, file in modules(package).items():
         own = next((part for part in depth if is_within(module, part)), None)
         if own is None:
-            assert module == package, f"{module} stands in no row"
+            assert module == package, f"{module} is in no row"
             continue
         for name in imports(file):
             part = next((part for part in depth if is_within(name, part)), own)
@@ -134,14 +134,14 @@ def test_there_are_no_cycles() -> None:
         ("deploy", ["tests", "bench"]),
     ],
 )
-def test_the_halves_never_meet(importer: str, others: list[str]) -> None:
+def test_packages_do_not_import_packages_that_must_stay_separate(importer: str, others: list[str]) -> None:
     for module, file in modules(importer).items():
         for name in imports(file):
             assert not any(is_within(name, other) for other in others), f"{module} imports {name}"
 
 
 @pytest.mark.parametrize(
-    ("library", "homes"),
+    ("library", "allowed"),
     [
         ("jwt", ["tallystick.jwt"]),
         (
@@ -156,11 +156,11 @@ def test_the_halves_never_meet(importer: str, others: list[str]) -> None:
         ("jinja2", ["auth_service.pages", "examples.web_app.pages"]),
     ],
 )
-def test_a_library_has_one_home(library: str, homes: list[str]) -> None:
+def test_a_library_is_imported_only_where_it_is_allowed(library: str, allowed: list[str]) -> None:
     for package in (*PACKAGES, "examples"):
         for module, file in modules(package).items():
             if any(is_within(name, library) for name in imports(file)):
-                assert any(is_within(module, home) for home in homes), f"{module} imports {library}"
+                assert any(is_within(module, part) for part in allowed), f"{module} imports {library}"
 
 
 def test_the_library_imports_its_three_dependencies_and_frameworks_in_their_adapters_only() -> None:

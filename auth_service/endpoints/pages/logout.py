@@ -37,7 +37,7 @@ router = APIRouter(tags=["OpenID Connect"], route_class=RawRoute)
 PARAMETERS = {
     "id_token_hint": "An ID Token of the login that ends.",
     "client_id": "The client that sends the request.",
-    "post_logout_redirect_uri": "Where the browser goes afterwards: one of the client's registered ones.",
+    "post_logout_redirect_uri": "The registered URL of the client to which the browser is redirected afterwards.",
     "state": "Added to the post_logout_redirect_uri.",
 }
 """Those of §2, with their descriptions. `logout_hint` and `ui_locales` are ignored."""
