@@ -48,12 +48,15 @@ class KeyTraffic:
         report.figures.append(f"{sum(self._requests.values()):,} requests, tokens of {len(self.kids)} keys")
 
     async def _use_client_credentials(self, stop: asyncio.Event, first: int) -> None:
-        auths, apis = cycle(self._clients(self._replicas.auths, first)), cycle(self._clients(self._replicas.apis))
+        clients = self._clients(self._replicas.auths, first)
+        auths, apis = cycle(clients), cycle(self._clients(self._replicas.apis))
         form = {"grant_type": "client_credentials"}
         while not stop.is_set():
             tokens = await self._expect("client_credentials", next(auths).post("/token", form, basic(BOT)))
             if tokens is not None:
                 await self._call_api(tokens["access_token"], next(apis))
+                for each in clients:
+                    await self._introspect(tokens["access_token"], each)
             await asyncio.sleep(self._pause)
 
     async def _use_refresh_tokens(self, stop: asyncio.Event, first: int) -> None:
@@ -75,6 +78,11 @@ class KeyTraffic:
     async def _call_api(self, access_token: str, api: RawHTTPClient) -> None:
         self.kids.add(header_of(access_token)["kid"])
         await self._expect("whoami", api.get("/whoami", bearer(access_token)))
+
+    async def _introspect(self, access_token: str, auth: RawHTTPClient) -> None:
+        response = await self._expect("introspection", auth.post("/introspect", {"token": access_token}, basic(BOT)))
+        if response is not None and response["active"] is not True:
+            self._failures["introspection: the token is not active"] += 1
 
     async def _send_unknown_kids(self, stop: asyncio.Event) -> None:
         """An API may fetch the keys for an unknown key ID, at most once in its cooldown. This uses the cooldown up."""

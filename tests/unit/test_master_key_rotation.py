@@ -179,6 +179,24 @@ async def test_a_process_without_the_new_key_uses_the_decrypted_keys_and_then_is
     assert (await ring.signing_key()).kid != known
 
 
+async def test_a_process_that_started_with_the_old_key_adds_no_signing_key_when_that_key_is_removed(
+    store: Store, clock: MovableClock, tmp_path: Path
+) -> None:
+    file = tmp_path / "master.key"
+    file.write_text(OLD)
+    started_with_old = MasterKey.load(f"file:{file}", may_create=False)
+    await bootstrap(store, started_with_old, clock)
+    ring = ring_of(store, clock, started_with_old)
+    signing = await ring.signing_key()
+    await reencrypt(store, master_key(NEW, OLD), clock)
+    file.write_text(NEW)
+    reencrypted = await store.read(signing_keys.load_all)
+    clock.advance(seconds=1)
+    await ring.maintain()
+    assert await ring.signing_key() == signing
+    assert await store.read(signing_keys.load_all) == reencrypted
+
+
 async def test_of_two_first_starts_with_different_keys_the_later_fails_and_adds_nothing(
     store: Store, clock: MovableClock
 ) -> None:
