@@ -77,7 +77,7 @@ def make_signing_key() -> tuple[SigningKey, PublicKey]:
 
 
 def measure_list(families: int, revoked_share: float) -> None:
-    """Without a store: the list as it is sent, and the work of a verifier."""
+    """Measure without a store: the list as it is sent, and the work of a verifier."""
     size = size_for(families)
     revoked = sorted(random.Random(1).sample(range(size), round(families * revoked_share)))
     signing_key, public_key = make_signing_key()

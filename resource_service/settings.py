@@ -26,13 +26,13 @@ class Settings(BaseModel):
     jwks_uri: Url | None = None
     """Found through the issuer's metadata by default."""
     jwks_file: Path | None = None
-    """The file with the last known keys, for a start while the issuer is away."""
+    """The file with the last known keys, for a start while the issuer is unavailable."""
     status_policy: StatusPolicyName = "serve_until_exp"
     """Whether tokens are accepted while their status is unknown."""
     status_max_age: Annotated[int, Field(ge=1)] = STATUS_MAX_AGE
     """Seconds since a status list was signed, after which `fail_closed` answers 503."""
     status_file: Path | None = None
-    """The file with the last known status lists, for a restart while the issuer is away."""
+    """The file with the last known status lists, for a restart while the issuer is unavailable."""
     database_url: DatabaseUrl = "sqlite:///var/notes.db"
     database_timeout: DatabaseTimeout = DEADLINE
     allowed_origins: tuple[Origin, ...] = ()

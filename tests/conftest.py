@@ -1,4 +1,4 @@
-"""What tests of every kind may ask for: a clock, a database of their own, and the auth service on it."""
+"""Fixtures for all tests: a clock, a database, and the auth service on it."""
 
 from collections.abc import AsyncIterator
 

@@ -115,7 +115,7 @@ class Authorizer:
     async def continue_checked(
         self, authorization: CheckedAuthorization, browser: BrowserState, *, attempts: int = _MAX_ATTEMPTS
     ) -> Outcome:
-        """As `continue_authorization`, for a request that has just been checked."""
+        """The same as `continue_authorization`, for a request that has just been checked."""
         request, client = authorization.request, authorization.client
         try:
             interaction = await self._next_interaction(authorization, browser)
@@ -144,7 +144,7 @@ class Authorizer:
         return await self.continue_authorization(authorization.pending, browser, attempts=attempts - 1)
 
     def deny(self, authorization: CheckedAuthorization) -> ToClient:
-        """The user has denied what the client asks. The page named the target beside the button."""
+        """The user has denied the request. The page named the target next to the button."""
         refusal = AccessDenied("the user denied the request")
         return ToClient(with_error(authorization.request, refusal, issuer=self._issuer), authorization.client, refusal)
 

@@ -1,4 +1,4 @@
-"""Which page the user has to complete before the client may get a code."""
+"""The decision which page the user must complete before the client may get a code."""
 
 from dataclasses import dataclass
 

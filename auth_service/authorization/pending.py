@@ -19,7 +19,7 @@ class PendingAuthorization:
 
     @property
     def state(self) -> SignedState:
-        """What a page carries, to resume this request later."""
+        """The state that a page carries, to resume this request later."""
         return SignedState(self.request.query, self.started, self.session_fingerprint)
 
 

@@ -102,7 +102,7 @@ def leads_to_the_device(uri: str) -> bool:
 
 
 def shown_target(uri: str) -> str:
-    """What pages show as the target of `uri`: the host and port, or the private-use scheme.
+    """The text that pages show as the target of `uri`: the host and port, or the private-use scheme.
 
     The host of a private-use URI has no meaning: com.evil.app://accounts.example/ opens the app that owns the scheme.
     """

@@ -11,7 +11,7 @@ from auth_service.store.clients import clients, registrations
 from auth_service.store.users import consents
 
 client = typer.Typer(help="Clients.", no_args_is_help=True)
-consent = typer.Typer(help="What users allowed clients.", no_args_is_help=True)
+consent = typer.Typer(help="Consents of users.", no_args_is_help=True)
 
 ClientId = Annotated[str, typer.Argument(metavar="CLIENT_ID")]
 

@@ -18,12 +18,12 @@ from tallystick_service.settings import exit_on_misconfiguration
 
 _log = logging.getLogger(__name__)
 
-Host = Annotated[str | None, typer.Option(help="Where to listen; the loopback addresses when left out.")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: the loopback addresses.")]
 Port = Annotated[int, typer.Option(min=0, max=65535)]
 MetricsPort = Annotated[
     int | None, typer.Option(min=1, max=65535, help="Answer /metrics on this port alone, and nothing else there.")
 ]
-MetricsHost = Annotated[str | None, typer.Option(help="Where that port is; the loopback addresses when left out.")]
+MetricsHost = Annotated[str | None, typer.Option(help="Address of the metrics port. Default: the loopback addresses.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes.")]
 
 

@@ -43,7 +43,7 @@ def initial_access_token(settings: RegistrationSettings) -> str | None:
 
 
 async def plan(store: Store, settings: Settings) -> list[Change]:
-    """What `apply` would change. Raises Misconfigured."""
+    """The changes that `apply` would make. Raises Misconfigured."""
     changes = await _reporting_conflicts(store.read(reconciliation.compare, _declaration(settings)))
     for user in _new_users(settings, changes).values():
         _check_password(user)

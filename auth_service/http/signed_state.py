@@ -59,7 +59,7 @@ class StateSigner:
     def sign(self, state: SignedState) -> str:
         """Text for a hidden field or a URL. The browser can read it, but cannot change it.
 
-        The format is `base64url(JSON).base64url(MAC)`. A long query is compressed and stands beside the JSON, as
+        The format is `base64url(JSON).base64url(MAC)`. A long query is compressed and added after the JSON, as
         `base64url(JSON)~base64url(zlib)`, because proxies limit the length of the header that carries it. Only the
         query is compressed, so that the length reveals nothing about `session_fingerprint`.
         """

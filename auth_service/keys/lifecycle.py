@@ -59,7 +59,7 @@ class KeyStates:
     published: Mapping[str, PublicKey]
     """By kid: the keys that verify our tokens."""
     trusted_for_hints: Mapping[str, PublicKey]
-    """By kid: the keys that verify an `id_token_hint`, which are all that were not withdrawn."""
+    """By kid: the keys that verify an `id_token_hint`, which are all keys that were not withdrawn."""
     jwks: bytes
     """The published keys as a JWK Set (RFC 7517 §5)."""
 
@@ -181,7 +181,7 @@ def _algorithm_keys(order: list[ActivatedKey], now: int) -> AlgorithmKeys:
 def _count_unpublished(order: list[ActivatedKey], at: int) -> int:
     """How many keys at the beginning of the order are unpublished, without a gap.
 
-    Rows are deleted from the beginning only, because the row of a successor tells when a key retired.
+    Rows are deleted from the beginning only, because the row of a successor has the time at which a key retired.
     """
     return next((index for index, key in enumerate(order) if not key.is_unpublished(at)), len(order))
 

@@ -1,4 +1,4 @@
-"""Which of several master keys is active, and how a running service changes to another one.
+"""The choice of the active master key among several, and the change to another one in a running service.
 
 The store decides: the active key is the one that everything in the store is encrypted with. New values are encrypted
 with it, in whatever order a process knows the keys, until `reencrypt` replaces all values in one unit of work.

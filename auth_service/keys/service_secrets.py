@@ -77,7 +77,7 @@ class ServiceSecrets:
             await self._store.write(stored_secrets.destroy_versions, expired)
 
     async def load_readable(self) -> None:
-        """As `load`, but keep the secrets of the last `load` when one cannot be decrypted. Raises StoreUnavailable."""
+        """Do the same as `load`, but keep the old secrets when one cannot be decrypted. Raises StoreUnavailable."""
         try:
             await self.load()
             self._is_failing = False

@@ -25,7 +25,7 @@ def site_of(address: str) -> str:
 
 
 def network_of(address: str) -> str:
-    """The address space of one subscriber: an IPv4 address, or an IPv6 /64. "unknown" for text that is no address."""
+    """The address space of one subscriber: an IPv4 address, or an IPv6 /64. "unknown" for any other text."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -24,7 +24,7 @@ _MAX_HEADER_NAMES_LENGTH = 1024
 
 @dataclass(frozen=True)
 class CrossOriginRule:
-    """What scripts may do at one path. `clients_only`: only scripts at an origin of a public client."""
+    """The requests that scripts may send to one path. `clients_only`: only scripts at an origin of a public client."""
 
     methods: tuple[str, ...]
     clients_only: bool

@@ -1,4 +1,4 @@
-"""What the error page tells the app's developers: for each reason, what they can change."""
+"""The hints for developers on the error page: one text for each reason."""
 
 from tallystick.errors import OAuthError
 from tallystick.refusal_reasons import Reason

@@ -1,4 +1,4 @@
-"""What an error page tells the person: one text for each reason that can be shown on a page."""
+"""The texts for users on error pages: one text for each reason that can be shown on a page."""
 
 from dataclasses import dataclass
 
@@ -62,7 +62,7 @@ _TEXTS: dict[Reason, ErrorText] = {
 
 _UNREADABLE = ErrorText(
     "We could not read this request",
-    "What the app sent is too long, incomplete, or not encoded correctly. Go back to the app and start again.",
+    "The request of the app is too long, incomplete, or not encoded correctly. Go back to the app and start again.",
 )
 
 _UNAVAILABLE = ErrorText(

@@ -17,7 +17,7 @@ from tallystick.scope import parse_scope
 from tallystick.strict_json import parse_object
 
 MAX_BYTES = 16_384
-"""Of one registration. Each process caches all of it while the client is in use."""
+"""The size of one registration. Each process caches all of it while the client is in use."""
 
 _SERVER_FIELDS = frozenset(
     {"client_id_issued_at", "client_secret_expires_at", "registration_access_token", "registration_client_uri"}

@@ -58,7 +58,7 @@ class StatusIndexPool:
         return await self.begin_family(unit)
 
     async def reserve(self) -> int:
-        """An index that no live family has. Raises TemporarilyUnavailable when there is none."""
+        """An index that belongs to no live family. Raises TemporarilyUnavailable when there is none."""
         while not self._has_room():
             # One waiter reserves a block and all share the result; else each would wait for its own timeout.
             await self._reserving.run(None, self._reserve_block)

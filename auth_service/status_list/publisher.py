@@ -55,7 +55,7 @@ class StatusListPublisher:
         self._lifetime = lifetime
         self._stored: StoredList | None = None
         self._publishing = asyncio.Lock()
-        """Of two concurrent calls, the slower one must not put back an older list."""
+        """Of two concurrent calls, the slower one must not restore an older list."""
 
     @property
     def published(self) -> StoredList:
@@ -69,7 +69,7 @@ class StatusListPublisher:
 
     @property
     def is_current(self) -> bool:
-        """Whether there is a list that has not expired. Without one, APIs do not hear of revocations."""
+        """Whether there is a list that has not expired. Without one, APIs do not receive revocations."""
         known = self._stored
         return known is not None and bool(known.token) and self._clock() - known.iat < self._lifetime
 

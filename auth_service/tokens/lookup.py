@@ -43,7 +43,7 @@ class TokenLookup:
         self._login_session_idle = login_session_idle
 
     async def identify_token(self, token: str, client: Client) -> IssuedAccessToken | RefreshToken | None:
-        """Which kind of token of ours this is; None for any other text, and for another client's refresh token.
+        """The kind of our token that this is; None for any other text, and for another client's refresh token.
 
         The MAC of a refresh token has been checked, its random part has not. `token_type_hint` is not needed, because
         only access tokens contain dots.

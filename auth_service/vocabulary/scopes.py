@@ -8,7 +8,7 @@ OIDC_SCOPE_DESCRIPTIONS = {
     "phone": "See your phone number",
     "offline_access": "Stay signed in after you sign out here",
 }
-"""What the consent page says that each scope allows."""
+"""The text on the consent page for each scope."""
 
 OIDC_SCOPES = frozenset(OIDC_SCOPE_DESCRIPTIONS)
 

@@ -48,7 +48,7 @@ LARGER_LIST_DELAY = 10
 """How long after the publication of a larger list its new indexes are given to token families."""
 CLEAR_MARGIN = 70
 """How long a bit stays set after the last token with it has expired: a process may issue tokens for a revoked family
-until it hears of the revocation, and clocks differ."""
+until it receives the revocation, and clocks differ."""
 
 # Status indexes
 
@@ -60,9 +60,9 @@ BLOCK_LEASE_UNUSED = 120
 # Rows
 
 KEEP_ENDED_SECONDS = 86_400
-"""How long a token family stays after its last token has expired, so that a replay is told from an unknown token."""
+"""How long a token family stays after its last token has expired, so that a replay is recognized."""
 LOGOUT_DELIVERY_LEASE = 30
-"""How long a logout delivery belongs to the process that took it. When that process dies, another one takes it then."""
+"""How long a logout delivery belongs to the process that took it. Then another process may take it."""
 
 LAST_SEEN_INTERVAL = 60
 """How often activity in a login session is written to its row, by page views and by rotations of its refresh tokens."""

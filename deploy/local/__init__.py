@@ -1,1 +1,1 @@
-"""What `make run` and `make front` share: the supervisor of their processes, and the secrets that they generate."""
+"""The common parts of `make run` and `make front`: the supervisor of their processes, and generated secrets."""

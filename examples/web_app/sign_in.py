@@ -14,7 +14,9 @@ from examples.web_app.silent_sign_in import allow_silent_sign_in, finish_silent_
 log = logging.getLogger(__name__)
 router = APIRouter()
 
-SIGNED_OUT_HERE = "You are signed out of this app. Your login itself goes on, so other apps still know you."
+SIGNED_OUT_HERE = (
+    "You are signed out of this app. Your login itself continues, so you are still signed in to other apps."
+)
 SIGNED_OUT_OF_ALL = "You are signed out of all apps in this browser."
 
 

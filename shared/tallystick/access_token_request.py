@@ -43,7 +43,7 @@ VERDICTS = (
 
 @dataclass(frozen=True)
 class Requirement:
-    """What an endpoint requires of a verified token.
+    """The requirements of an endpoint for a verified token.
 
     `scopes`: all of them. `max_age`: a login at most this many seconds ago. `acr_values`: a login with any of these,
     the preferred one first. Raises ValueError for an invalid scope or acr, and for a `max_age` below 1.

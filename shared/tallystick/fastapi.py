@@ -71,7 +71,7 @@ class Tallystick:
         is_url = audience.startswith(("https:", "http:"))
         self._resource_metadata = well_known(audience, "oauth-protected-resource") if is_url else None
         self.metadata = self._metadata_router()
-        """For the app to include: the metadata document, and a lifespan that keeps keys and status lists fresh."""
+        """A router for the app: the metadata document, and a lifespan that keeps keys and status lists fresh."""
 
     @property
     def is_ready(self) -> bool:

@@ -15,7 +15,7 @@ from tallystick.jwt import STATUS_LIST, parse_header, verify_signature
 from tallystick.urls import check_url
 
 MAX_STATUSES_BYTES = 16 * 1024 * 1024
-"""Of one list, decompressed: 134 million statuses of one bit."""
+"""The maximum size of one decompressed list: 134 million statuses of one bit."""
 
 _STRICT = ConfigDict(frozen=True, strict=True, hide_input_in_errors=True)
 
@@ -59,7 +59,7 @@ class StatusList:
 
 
 class StatusReference(BaseModel):
-    """Where the status of an access token is: index `idx` of the list at `uri` (Token Status List §6.2)."""
+    """The location of the status of an access token: index `idx` of the list at `uri` (Token Status List §6.2)."""
 
     model_config = _STRICT
 

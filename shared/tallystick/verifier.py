@@ -41,7 +41,7 @@ class KeySet:
 
 @dataclass(frozen=True)
 class Statuses:
-    """What is known of an issuer's status lists at one moment, by URL.
+    """The knowledge about an issuer's status lists at one moment, by URL.
 
     `lists` has the last good version of each list. `outdated` has the URLs whose last fetch failed: such a list may
     have grown since.
@@ -126,7 +126,7 @@ class Verifier:
         return verdict
 
     def is_valid(self, status: StatusReference, statuses: Statuses, now: int) -> bool:
-        """Whether a recent list says that the token is valid. False also stands for an unknown status."""
+        """Whether a recent list says that the token is valid. False also means an unknown status."""
         status_list = statuses.lists.get(status.uri)
         if status_list is None:
             return False

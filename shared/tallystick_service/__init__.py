@@ -1,1 +1,1 @@
-"""What the services share besides the verifier: store, server, metrics, ASGI middleware, settings."""
+"""The code that the services share besides the verifier: store, server, metrics, ASGI middleware, settings."""

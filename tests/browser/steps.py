@@ -1,4 +1,4 @@
-"""What users do with the demo, step by step."""
+"""The steps of a user in the demo."""
 
 import re
 
@@ -8,7 +8,7 @@ from deploy.local.client_secrets import Account
 
 
 async def go_to_sign_in(page: Page, app: str) -> None:
-    """From an app's start page to the login page."""
+    """Go from an app's start page to the login page."""
     await page.goto(app)
     await page.click("#sign-in")
     await expect(page).to_have_title("Sign in")
@@ -47,7 +47,7 @@ async def add_note(page: Page, title: str, body: str = "") -> None:
 
 
 async def ask_to_delete_all(page: Page) -> None:
-    """From an app's start page through the question to the deletion."""
+    """Go from an app's start page to the confirmation page, and delete all notes."""
     await page.click("#delete-all-notes")
     await expect(page.get_by_role("heading", name="Delete all notes?")).to_be_visible()
     await page.click("#delete-all-for-good")

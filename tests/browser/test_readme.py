@@ -26,7 +26,7 @@ SENTENCES = """Open the first app, <{one}>, and press *Sign in*. Sign in as `{em
 
 
 def as_in_readme(demo: Demo, url: str) -> str:
-    """With the ports of `make run` in place of those of this test; an app's host stands alone."""
+    """The text with the ports of `make run` instead of the test's ports; the hosts of apps have no port."""
     for ours, default in zip(demo.files.ports, DEFAULT_PORTS, strict=True):
         url = url.replace(f":{ours}", "" if default in (APP_ONE, APP_TWO) else f":{default}")
     return url
@@ -78,7 +78,7 @@ class Newcomer:
         return words.sub(lambda found: self._replace[found[0]], command)
 
     def run(self, *lines: str) -> str:
-        """What they print, one after the other in one shell."""
+        """The output of the commands, which run one after the other in one shell."""
         script = "\n".join(["set -e", *map(self.adapted, lines)])
         done = subprocess.run(
             ["bash", "-c", script], cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=PATIENCE

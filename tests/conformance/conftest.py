@@ -13,7 +13,7 @@ from tests.support.clock import MovableClock
 from tests.support.declared import EVERY_SCOPE, secret_of
 
 REGISTRATION = {"mode": "open", "require_pkce": False, "trusted_redirect_origins": ["https://suite.example.net"]}
-"""As `make front` has it: errors are redirected to the suite's clients without a page, as its modules require."""
+"""The same as in `make front`: errors are redirected to the suite's clients without a page, as its modules require."""
 
 _OIDC_SCOPE = " ".join(EVERY_SCOPE.split()[:6])
 

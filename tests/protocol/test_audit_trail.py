@@ -1,4 +1,4 @@
-"""Which events the audit trail records, and with which facts."""
+"""The events that the audit trail records, and their details."""
 
 import json
 from collections import Counter

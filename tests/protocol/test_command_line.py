@@ -1,4 +1,4 @@
-"""What all commands have in common: one line for an error, no missing database created, and escaped output."""
+"""Rules for all commands: one line for an error, no missing database created, and escaped output."""
 
 import sqlite3
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""What browser code on another origin can do: call endpoints by CORS, and run a sign-in in a popup."""
+"""Browser code on another origin can call endpoints by CORS, and run a sign-in in a popup."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""What one hostile peer does with its connections until it is cancelled."""
+"""The attacks of one hostile peer, which continue until they are cancelled."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

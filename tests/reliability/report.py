@@ -1,4 +1,4 @@
-"""What a scenario checked and measured."""
+"""The checks and measurements of a scenario."""
 
 from dataclasses import dataclass, field
 

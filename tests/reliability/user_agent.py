@@ -1,7 +1,7 @@
 """A user's browser together with the client that the user signs in to.
 
 It is not tests.support.relying_party because it must tell a lost response from an error, must never send a request
-twice, and has to be cheap enough for thousands of requests a second beside the measured services.
+twice, and has to be cheap enough for thousands of requests a second next to the measured services.
 """
 
 from collections.abc import Mapping

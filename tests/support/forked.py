@@ -103,7 +103,7 @@ def _run_module(
     is_session: bool,
     process_group: int,
 ) -> None:
-    """In the child. What it raises is the exit status, as `python -m` has it."""
+    """Runs in the child. An exception becomes the exit status, as in `python -m`."""
     if is_session:
         os.setsid()
     elif process_group >= 0:

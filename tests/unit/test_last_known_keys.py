@@ -1,4 +1,4 @@
-"""The file with the last known keys, for a start while the issuer is away."""
+"""The file with the last known keys, for a start while the issuer is unavailable."""
 
 import json
 import os

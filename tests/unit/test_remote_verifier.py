@@ -1,4 +1,4 @@
-"""Which access tokens are accepted: RFC 9068 §4, RFC 8725 §3."""
+"""The access tokens that are accepted: RFC 9068 §4, RFC 8725 §3."""
 
 import json
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The Origin header tells whether a form was sent by a page of this service."""
+"""The Origin header shows whether a page of this service sent a form."""
 
 import pytest
 from starlette.requests import Request

@@ -1,4 +1,4 @@
-"""Which status lists are fetched, and that no list waits for another."""
+"""The status lists that are fetched. No list waits for another."""
 
 import asyncio
 from collections.abc import AsyncIterator

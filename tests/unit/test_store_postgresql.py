@@ -1,4 +1,4 @@
-"""What is specific to PostgreSQL: deadlocks, failed transactions, and a server that stops and starts again."""
+"""Rules for PostgreSQL only: deadlocks, failed transactions, and a server that stops and starts again."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What is specific to SQLite: group commits, a full disk, and a file that another process has locked."""
+"""Rules for SQLite only: group commits, a full disk, and a file that another process has locked."""
 
 import asyncio
 import multiprocessing
@@ -231,7 +231,7 @@ async def test_a_write_to_a_file_that_was_moved_away_is_not_acknowledged(store: 
 async def test_a_file_that_replaced_the_database_is_used(
     store: Store, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As after restoring a backup: a running service must see what commands write to the restored file."""
+    """This happens when a backup is restored: a running service must see what commands write to the restored file."""
     await store.write(add)
     backup = path.with_name("backup.db")
     with closing(sqlite3.connect(path)) as connection:

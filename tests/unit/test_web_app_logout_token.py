@@ -1,4 +1,4 @@
-"""Which logout tokens the example app accepts: OpenID Connect Back-Channel Logout 1.0 §2.4, §2.6."""
+"""The logout tokens that the example app accepts: OpenID Connect Back-Channel Logout 1.0 §2.4, §2.6."""
 
 import hmac
 import json

@@ -78,7 +78,7 @@ class LoginAttempt:
 
     @property
     def failure(self) -> FailedLogin:
-        """For the audit trail. That an account is slowed for an address is recorded once in ten minutes."""
+        """For the audit trail, which records a throttled account and address once in ten minutes."""
         return FailedLogin(
             email_key=self.storable_email_key,
             address=self.address,

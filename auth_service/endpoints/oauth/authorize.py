@@ -23,11 +23,11 @@ router = APIRouter(tags=["OAuth 2.1"], route_class=RawRoute)
             400: "The client or its redirect_uri is unknown, or the request is malformed.",
             503: "The database does not answer; Retry-After gives the seconds to wait.",
         },
-        redirect="To the login page, the consent page, or the client's redirect_uri with a code or an error.",
+        redirect="A redirect to the login page, the consent page, or the redirect_uri with a code or an error.",
         parameters={
             "response_type": "`code`",
             "client_id": "The client that sends the request.",
-            "redirect_uri": "Where the response goes: one of the client's registered redirect_uris.",
+            "redirect_uri": "The address that receives the response: one of the client's registered redirect_uris.",
             "scope": "Scopes with a space between them; `openid` for an ID Token.",
             "state": "Returned to the client unchanged.",
             "nonce": "Returned in the ID Token.",

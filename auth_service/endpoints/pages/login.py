@@ -94,7 +94,7 @@ async def login_page(
 ) -> Response:
     """Show the login form, which carries the authorization request. Nothing is stored before the login.
 
-    If the user's login session already satisfies the request, the request goes on and no form is shown.
+    If the user's login session already satisfies the request, the request continues and no form is shown.
     """
     signed_state = request.query_params.get("request")
     failure = None
@@ -128,7 +128,7 @@ async def login(
     state_signer: StateSignerDep,
     clock: ClockDep,
 ) -> Response:
-    """Check the password; then go on with the authorization request, or to the home page if there is none."""
+    """Check the password. Then continue the authorization request, or show the home page if there is none."""
     await request.body()  # before the queue, so that a slow sender does not occupy a place
     outcome: SignedIn | LoginRefused | LoginThrottled | None = None
     try:

@@ -104,7 +104,7 @@ SignOutDep = Annotated[SignOut, Depends(_sign_out)]
             400: "The request is malformed, or its post_logout_redirect_uri is not registered for the client.",
             503: "The database does not answer; Retry-After gives the seconds to wait.",
         },
-        redirect="To the post_logout_redirect_uri.",
+        redirect="A redirect to the post_logout_redirect_uri.",
         parameters=PARAMETERS,
     ),
 )

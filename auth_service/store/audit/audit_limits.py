@@ -16,7 +16,7 @@ from auth_service.store.limits import rate_limits
 from auth_service.store.limits.rate_limits import Bucket
 
 _ALL = Bucket(hashlib.sha256(b"audited of all").digest(), burst=10_000, interval_ms=10_000)
-"""In the long run 8,640 rows a day for each kind of event, which is less than a million in ninety days."""
+"""Permanently at most 8,640 rows a day for each kind of event, which is less than a million in ninety days."""
 _LEFT_OUT = Bucket(hashlib.sha256(b"audited as left out").digest(), burst=1, interval_ms=600_000)
 
 

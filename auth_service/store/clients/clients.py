@@ -190,7 +190,7 @@ def enable_client(connection: Connection, client_id: str, *, by: str, now: int) 
 
 
 def _shown_name(row: Any) -> str:
-    """The client_id stands in for a missing name, and for a registered name that breaks today's rule."""
+    """The client_id replaces a missing name, and a registered name that breaks the current rule."""
     name: str | None = row.metadata.get("client_name")
     if name and row.origin == REGISTRATION:
         try:

@@ -15,7 +15,7 @@ from auth_service.store.users import users
 from tallystick_service.store import advisory_lock
 
 ORIGIN = "file"
-"""As `origin` or `disabled_by` of a row: the configuration file made or disabled it, and may change it."""
+"""The value of `origin` or `disabled_by` of a row: the configuration file made or disabled it, and may change it."""
 
 Values = Mapping[str, Any]
 """Column values of one row, without its key."""

@@ -1,6 +1,6 @@
 """The clients to notify when a login session ends, and the deliveries of logout tokens (Back-Channel Logout 1.0).
 
-A row of `logout_deliveries` is one notification. It does not hold the token, which is signed anew for each attempt. It
+A row of `logout_deliveries` is one notification. It does not hold the token, which is signed again for each attempt. It
 is removed when the client has accepted or refused the token, or at `give_up_at`.
 """
 
@@ -22,7 +22,7 @@ BACKOFF = (1, 5, 30, 120, 600, 3600)
 """Seconds to wait after the first failed attempt, the second, and so on; the last value for all later ones."""
 
 MAX_COUNTED = 10_001
-"""Deliveries that are counted at most; this number stands for more. Every process counts once a second, and a count
+"""Deliveries that are counted at most; it means this many or more. Every process counts once a second, and a count
 reads every row that it counts."""
 
 _MAX_ROWS = 500

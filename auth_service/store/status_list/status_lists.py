@@ -33,7 +33,7 @@ class StoredList:
 
 @dataclass(frozen=True)
 class Changes:
-    """What each process polls. `stored` is None when the process knows the stored list already.
+    """The state that each process polls. `stored` is None when the process knows the stored list already.
 
     `has_unlisted`: there are revoked indexes without a revision.
     """

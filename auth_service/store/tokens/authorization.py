@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Authorization:
-    """What a client was authorized to do. A code holds it, and the token family that is begun with the code takes it.
+    """The rights that a client received. A code holds them, and the token family of the code inherits them.
 
     A client that acts for itself (RFC 6749 §4.4) has only a `client_id`: no user, no login session and, in the family,
     no scope, because each of its requests names one.

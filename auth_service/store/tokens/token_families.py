@@ -76,7 +76,7 @@ class FamilyLifetime:
 
 @dataclass(frozen=True)
 class RefreshSecret:
-    """What the refresh tokens of a new family are made with, besides its public values.
+    """The secret inputs of the refresh tokens of a new family.
 
     `secret_hash` is the SHA-256 of the random part that all of them contain. `key_version` names the refresh key for
     the MAC of the first one.
@@ -211,7 +211,7 @@ def _taken_or(error: IntegrityError) -> Exception:
 
 
 def family_of(row: Any) -> Family:
-    """From a row of the table, and the user's `roles` beside it."""
+    """A family from a row of the table, which also has the user's `roles`."""
     return Family(
         family_id=bytes(row.family_id),
         authorization=Authorization(

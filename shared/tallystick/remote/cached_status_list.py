@@ -1,4 +1,4 @@
-"""One status list: fetched ahead of need, and its last good version kept while the issuer is away."""
+"""One status list: fetched in advance, with its last valid version kept while the issuer is unavailable."""
 
 import asyncio
 from collections.abc import Callable

@@ -71,7 +71,7 @@ class RemoteIssuer:
 
     @property
     def statuses(self) -> Statuses:
-        """What is known of the status lists at this moment."""
+        """The current knowledge about the status lists."""
         return self.status_lists.statuses
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""The public keys of an issuer: fetched ahead of need, and kept while the issuer is away."""
+"""The public keys of an issuer: fetched in advance, and kept while the issuer is unavailable."""
 
 import asyncio
 import logging

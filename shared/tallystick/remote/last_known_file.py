@@ -1,4 +1,4 @@
-"""A file with the last known document of an issuer, so that an API can start while the issuer is away."""
+"""A file with the last known document of an issuer, so that an API can start while the issuer is unavailable."""
 
 import asyncio
 import glob

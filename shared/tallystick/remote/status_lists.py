@@ -70,7 +70,7 @@ class StatusLists:
         transport: httpx.AsyncBaseTransport | None,
     ) -> None:
         self.statuses = Statuses()
-        """What is known at this moment. Replaced whenever a list changes."""
+        """The current statuses. The object is replaced when a list changes."""
         self.names = StatusListNames(issuer, self._follow_named, clock=clock, transport=transport)
         self._issuer = issuer
         self._keys = keys

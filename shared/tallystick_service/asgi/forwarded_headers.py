@@ -13,7 +13,7 @@ class ForwardedHeaders:
 
     Each proxy appends the address of its caller, so the list is read from the right. The first address that is not a
     trusted proxy is the client. Addresses to its left come from the client and are ignored. No other forwarded header
-    is read, because every URL is built from the configuration. Raises ValueError for an entry that is no network.
+    is read, because every URL is built from the configuration. Raises ValueError for an entry that is not a network.
 
     It is stricter than uvicorn's ProxyHeadersMiddleware (ADR 54).
     """

@@ -10,7 +10,7 @@ E = TypeVar("E", bound=Callable[..., Any])
 
 
 class RouteTrait:
-    """A decorator for endpoints. The route decorator stands above it:
+    """A decorator for endpoints. Write it below the route decorator:
 
         @router.get("/jwks")
         @POLLED

@@ -1,4 +1,4 @@
-"""What the request line and headers of an HTTP/1.1 request must satisfy before an application sees the request."""
+"""The rules for the request line and headers of an HTTP/1.1 request, checked before an application sees the request."""
 
 import re
 from collections.abc import Sequence

@@ -55,7 +55,7 @@ def serve(
     if metrics_host is not None and metrics_port is None:
         raise Misconfigured("--metrics-host needs --metrics-port")
     if metrics_port is not None:
-        if metrics_port == sockets[0].getsockname()[1]:  # the application tells the two addresses apart by the port
+        if metrics_port == sockets[0].getsockname()[1]:  # the application distinguishes the two addresses by the port
             raise Misconfigured(f"--metrics-port {metrics_port} is the service's own port")
         sockets += bind(metrics_host, metrics_port)
     configure_logging()

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Worker:
-    """What a worker process knows about its parent."""
+    """The connection of a worker process to its parent."""
 
     number: int
     """From 0. A replacement has the number of the worker it replaces."""

@@ -1,4 +1,4 @@
-"""Tasks that run beside the requests while an application is up."""
+"""Tasks that run in the background while an application is running."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine

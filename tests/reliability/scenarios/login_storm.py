@@ -18,7 +18,7 @@ from tests.reliability.user_agent import UnexpectedResponse, bearer
 ENGINES = ("sqlite", "postgresql")
 T = TypeVar("T")
 MAX_RATIO = 5.0
-"""Of the p99 of other clients during the logins to their p99 without logins."""
+"""The maximum ratio of the p99 of other clients during the logins to their p99 without logins."""
 
 
 @dataclass(frozen=True)
