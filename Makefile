@@ -1,4 +1,4 @@
-# Everything a newcomer needs; `make` alone lists it. Kept to what GNU make 3.81 (macOS) understands.
+# The commands of the project; `make` without a target lists them. It works with GNU make 3.81 (macOS).
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-quick test-matrix check format bench reliability front lock browser foreign secrets clean
 

@@ -33,7 +33,7 @@ def as_in_readme(demo: Demo, url: str) -> str:
 
 
 @pytest.mark.asyncio(loop_scope="session")
-async def test_readme_sentences_about_the_two_apps_and_its_trace_are_what_happens(page: Page, demo: Demo) -> None:
+async def test_readme_sentences_about_the_two_apps_and_its_trace_are_correct(page: Page, demo: Demo) -> None:
     one, two = f"http://app-one.localhost:{APP_ONE}", f"http://app-two.localhost:{APP_TWO}"
     ada = demo.files.account
     assert SENTENCES.format(one=one, two=two, email=ada.email, password=ada.password) in README

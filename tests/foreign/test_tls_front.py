@@ -125,7 +125,7 @@ def authorization_request(**changes: str) -> dict[str, str]:
     } | changes
 
 
-async def test_discovery_names_this_issuer_and_https_alone(front: Front, http: httpx.AsyncClient) -> None:
+async def test_discovery_names_this_issuer_and_https_urls_only(front: Front, http: httpx.AsyncClient) -> None:
     metadata = (await http.get("/.well-known/openid-configuration")).json()
     assert metadata["issuer"] == front.issuer
     urls = {name: value for name, value in metadata.items() if name.endswith(("_endpoint", "_uri"))}
@@ -155,7 +155,7 @@ async def test_redirects_lead_to_this_issuer_and_back_to_the_client(browser: Bro
     assert answer_of(done) | {"code": ""} == {"code": "", "state": "a state", "iss": browser.issuer}
 
 
-async def test_cookies_are_for_this_host_and_https_alone(browser: Browser, http: httpx.AsyncClient) -> None:
+async def test_cookies_are_for_this_host_and_https_only(browser: Browser, http: httpx.AsyncClient) -> None:
     await browser.sign_in()
     cookies = list(http.cookies.jar)
     assert len(cookies) >= 2

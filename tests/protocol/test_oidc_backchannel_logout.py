@@ -113,7 +113,7 @@ def test_a_backchannel_logout_uri_must_be_absolute_without_a_fragment_and_use_tl
 # Which clients get one
 
 
-async def test_every_client_of_the_login_session_is_notified_about_that_session_alone(
+async def test_every_client_of_the_login_session_is_notified_about_that_session_only(
     auth: AuthService, rp: RelyingParty, receivers: LogoutReceivers
 ) -> None:
     two, elsewhere = auth.relying_party("app-two", rp.browser), auth.relying_party("app-one")

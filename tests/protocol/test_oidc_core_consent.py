@@ -74,7 +74,7 @@ async def test_consent_is_stored_per_user(auth: AuthService, third_party: Relyin
 
 
 @pytest.mark.parametrize("skew", [-59, 0, 59])
-async def test_withdrawing_the_consent_voids_codes_whatever_the_clock_says(
+async def test_withdrawing_the_consent_voids_codes_also_when_the_clock_is_wrong(
     auth: AuthService, third_party: RelyingParty, skew: int
 ) -> None:
     await third_party.tokens()

@@ -38,7 +38,7 @@ async def test_an_unregistered_redirect_uri_is_named_without_its_query(auth: Aut
     assert line["request_id"] == page.headers["x-request-id"]
 
 
-async def test_the_error_page_tells_developers_the_reason_and_reflects_nothing(auth: AuthService) -> None:
+async def test_the_error_page_shows_developers_the_reason_and_no_part_of_the_request(auth: AuthService) -> None:
     page = await auth.relying_party("app-one").authorize(redirect_uri="https://evil.example/<script>alert(1)</script>")
     assert '<code id="reason">redirect_uri_unregistered</code>' in page.text
     assert "Register this redirect_uri for the client" in page.text

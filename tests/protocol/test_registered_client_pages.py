@@ -37,7 +37,7 @@ async def test_the_consent_page_shows_the_scheme_of_a_private_use_uri(op: AuthSe
     assert "<bdi>accounts.google.com" not in page.text
 
 
-async def test_every_page_with_the_name_says_above_its_buttons_that_it_is_unchecked(op: AuthService) -> None:
+async def test_every_page_with_the_name_has_the_notice_that_it_is_unchecked_above_its_buttons(op: AuthService) -> None:
     left = "https://new.example.org/left"
     rp = relying_party(op, await new_client(op, post_logout_redirect_uris=[left]))
     pages = {"login": await rp.authorize(scope="openid")}
@@ -55,7 +55,7 @@ async def test_every_page_with_the_name_says_above_its_buttons_that_it_is_unchec
         assert page.text.index('id="unchecked"') < page.text.index("<button"), name
 
 
-async def test_a_page_of_a_declared_client_has_no_such_notice(op: AuthService) -> None:
+async def test_a_page_of_a_declared_client_has_no_notice_of_an_unchecked_name(op: AuthService) -> None:
     rp = op.relying_party("third-party")
     login_page = await rp.authorize()
     for page in (login_page, await rp.browser.sign_in(login_page)):

@@ -136,7 +136,7 @@ async def test_a_code_cannot_be_redeemed_after_sign_out(rp: RelyingParty) -> Non
     assert error_of(await rp.token(code)) == (400, "invalid_grant")
 
 
-async def test_a_user_may_have_several_codes_at_once(rp: RelyingParty) -> None:
+async def test_a_user_may_have_several_codes(rp: RelyingParty) -> None:
     first, second = await rp.authorization_code(), await rp.authorization_code()
     assert first != second
     assert (await rp.token(first)).status_code == (await rp.token(second)).status_code == 200

@@ -127,7 +127,7 @@ async def test_an_unknown_client_gets_a_page(rp: RelyingParty, client_id: str | 
 
 
 @pytest.mark.parametrize("client_id", [["app-one", "app-two"], ["app-one", "app-one"]])
-async def test_a_repeated_client_id_gets_a_page_that_says_so(rp: RelyingParty, client_id: list[str]) -> None:
+async def test_a_repeated_client_id_gets_a_page_that_names_the_error(rp: RelyingParty, client_id: list[str]) -> None:
     page = await rp.authorize(client_id=client_id)
     assert shown_error(page) == (400, "invalid_request")
     assert "more than once" in shown_text(page)

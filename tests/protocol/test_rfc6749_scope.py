@@ -57,7 +57,7 @@ async def test_a_known_scope_that_the_client_is_not_registered_for_is_refused_an
     )
 
 
-async def test_a_request_with_unknown_scopes_alone_is_refused(rp: RelyingParty) -> None:
+async def test_a_request_with_unknown_scopes_only_is_refused(rp: RelyingParty) -> None:
     answer = answer_of(await rp.authorize(scope="groups admin"))
     assert (answer["error"], answer["error_description"]) == ("invalid_scope", "the scope 'groups' is not known here")
 

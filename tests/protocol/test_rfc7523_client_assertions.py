@@ -122,7 +122,7 @@ async def test_every_refusal_has_the_same_response(auth: AuthService, signer: As
         ({"client_id": "nobody"}, REFUSED),
     ],
 )
-async def test_one_fault_beside_the_assertion_is_refused(
+async def test_an_invalid_parameter_besides_the_assertion_is_refused(
     auth: AuthService, signer: AssertingClient, changes: dict[str, str], refusal: tuple[int, str]
 ) -> None:
     assert (await ask(auth, signer.fields(client_id="signer"))).status_code == 200

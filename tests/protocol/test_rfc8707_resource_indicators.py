@@ -15,7 +15,7 @@ async def test_the_audience_is_the_api_that_owns_the_scopes(rp: RelyingParty) ->
     assert claims_of((await rp.tokens(scope="openid calendar:read"))["access_token"])["aud"] == CALENDAR
 
 
-async def test_with_openid_scopes_alone_the_audience_is_the_issuer(rp: RelyingParty) -> None:
+async def test_with_openid_scopes_only_the_audience_is_the_issuer(rp: RelyingParty) -> None:
     assert claims_of((await rp.tokens(scope="openid email"))["access_token"])["aud"] == ISSUER
 
 

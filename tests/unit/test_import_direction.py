@@ -179,7 +179,7 @@ def test_only_remote_and_the_adapters_do_io() -> None:
             assert names.isdisjoint({"asyncio", "httpx", "socket", "ssl"}), module
 
 
-def test_nothing_is_imported_for_type_checkers_alone() -> None:
+def test_nothing_is_imported_for_type_checkers_only() -> None:
     for package in (*PACKAGES, "examples", "tests"):
         for module, file in modules(package).items():
             if module != __name__:

@@ -56,7 +56,7 @@ async def started(
         yield Api(auth, folder)
 
 
-async def test_restart_without_the_issuer_knows_every_revocation(issuer: TokenIssuer, tmp_path: Path) -> None:
+async def test_restart_without_the_issuer_keeps_every_revocation(issuer: TokenIssuer, tmp_path: Path) -> None:
     published = issuer.publish_list()
     published.revoke(9)
     good, revoked = issuer.access_token(status=status(1)), issuer.access_token(status=status(9))

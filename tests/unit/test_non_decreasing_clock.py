@@ -50,7 +50,7 @@ def test_clock_and_system_clock_meet_again(monotonic: MovableClock) -> None:
     assert clock() == system.now
 
 
-def test_clock_never_goes_back_while_the_system_clock_jumps(monotonic: MovableClock) -> None:
+def test_clock_never_decreases_while_the_system_clock_jumps(monotonic: MovableClock) -> None:
     system = MovableClock()
     clock = NonDecreasingClock(system)
     before = clock()

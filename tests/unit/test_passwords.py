@@ -135,7 +135,7 @@ async def test_failed_login_takes_the_same_work_for_every_account(guess: str) ->
         assert done == work["no user"], name
 
 
-async def test_right_password_takes_only_the_work_of_its_own_hash(passwords: Passwords) -> None:
+async def test_correct_password_costs_only_the_work_of_its_own_hash(passwords: Passwords) -> None:
     in_use = [cost for cost in map(cost_of, filter(None, IN_USE.values())) if cost is not None]
     verdict = await passwords.verify("password", IN_USE["Django PBKDF2"], in_use=in_use)
     assert verdict.work == {"pbkdf2_sha256": 1000}

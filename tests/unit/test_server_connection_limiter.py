@@ -140,7 +140,7 @@ def test_a_connection_of_the_most_frequent_state_is_closed() -> None:
     assert [peer.is_closed for peer in peers] == [True] + [False] * 9
 
 
-def test_a_connection_whose_request_is_processed_is_not_closed_for_another() -> None:
+def test_a_connection_with_a_request_in_the_application_is_not_closed_for_another() -> None:
     limiter = ConnectionLimiter(ServerLimits(max_connections=10))
     peers = connected(limiter, *["a"] * 10)
     for peer in peers:

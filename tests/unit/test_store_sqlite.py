@@ -112,7 +112,7 @@ async def test_waiting_units_are_committed_in_groups_of_bounded_size(path: Path)
     assert counts == [0] * first + [first] * (80 - first)
 
 
-async def test_a_unit_that_finds_no_space_fails_alone(store: Store) -> None:
+async def test_a_unit_without_disk_space_does_not_fail_others(store: Store) -> None:
     await store.write(add)
     await store.write(_leave_room_for_pages, 20)
     outcomes = await asyncio.gather(

@@ -47,7 +47,7 @@ async def test_concurrent_calls_share_one_task_and_later_calls_start_another() -
     assert await flights.run("a", fetch) == 2
 
 
-async def test_different_keys_run_beside_each_other() -> None:
+async def test_different_keys_run_concurrently() -> None:
     flights: SingleFlight[str, int] = SingleFlight()
     fetch = Fetch()
     tasks = [await begun(lambda key=key: flights.run(key, fetch)) for key in "ab"]  # type: ignore[misc]

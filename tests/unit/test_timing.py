@@ -78,7 +78,7 @@ def test_a_family_outlives_its_tokens_whatever_lifetime_they_were_issued_with() 
     assert MAX_TOKEN_LIFETIME <= KEEP_ENDED_SECONDS
 
 
-def test_a_logout_delivery_is_not_taken_twice_at_once() -> None:
+def test_a_logout_delivery_is_not_taken_by_two_processes() -> None:
     """The lease is longer than an attempt: a lookup, a request, and a write of its outcome."""
     assert LOOKUP_TIMEOUT + REQUEST_TIMEOUT + DEADLINE < LOGOUT_DELIVERY_LEASE
 

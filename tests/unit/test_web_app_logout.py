@@ -13,7 +13,7 @@ from tests.support.web_app import ADA, ISSUER, Upstream, new_key
 from tests.support.web_app_logout import OTHER_KEY, check_refused, send
 
 
-def test_logout_token_ends_the_app_session_and_the_next_page_says_so(
+def test_logout_token_ends_the_app_session_and_the_next_page_shows_it(
     browser: TestClient, sign: Callable[..., str]
 ) -> None:
     answer = send(browser, sign())

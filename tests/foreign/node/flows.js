@@ -1,4 +1,4 @@
-// One flow of a script, by the name in the first argument; the second names the file with the provider to test.
+// Runs one flow of a script. The first argument is its name, the second is the file that describes the provider.
 import { readFile } from 'node:fs/promises'
 import { webcrypto } from 'node:crypto'
 

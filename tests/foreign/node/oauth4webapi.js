@@ -1,4 +1,4 @@
-// oauth4webapi, the low-level library: each request and each response by itself, by RFC 8414 metadata alone.
+// oauth4webapi, the low-level library: one call for each request and each response, with RFC 8414 metadata only.
 import assert from 'node:assert/strict'
 import * as oauth from 'oauth4webapi'
 import { privateKey, run } from './flows.js'
@@ -9,7 +9,7 @@ async function discover(setup, algorithm = 'oauth2') {
   return oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, { algorithm }))
 }
 
-// What comes back from the issuer, and what the client has to keep until then.
+// The authorization response, and the values that the client keeps until it arrives.
 async function authorize(as, client, setup, { person = new Person(setup), ...parameters } = {}) {
   const kept = {
     verifier: oauth.generateRandomCodeVerifier(),
@@ -49,7 +49,7 @@ async function signIn(as, client, authentication, setup, parameters) {
   return tokens
 }
 
-// Sign in, userinfo, refresh, introspection, revocation; the tokens of the first sign-in.
+// Sign in, userinfo, refresh, introspection, revocation. Returns the tokens of the first sign-in.
 async function wholeWay(as, client, authentication, setup, parameters) {
   const tokens = await signIn(as, client, authentication, setup, parameters)
   const { sub } = oauth.getValidatedIdTokenClaims(tokens)
@@ -81,7 +81,7 @@ async function isActive(as, client, authentication, token) {
   return (await oauth.processIntrospectionResponse(as, client, response)).active
 }
 
-// What an API that uses this library makes of an access token (RFC 9068).
+// Verify an access token as an API that uses this library does (RFC 9068).
 async function verifyAccessToken(as, access_token, audience) {
   const request = new Request(audience, { headers: { authorization: `Bearer ${access_token}` } })
   return oauth.validateJwtAccessToken(as, request, audience)
@@ -138,7 +138,7 @@ await run({
     await assert.rejects(verifyAccessToken(as, tokens.access_token, 'https://other.example'), /"aud"/)
   },
 
-  // What follows is called by tests that wait for the provider to be able to do it.
+  // Flows that single tests call.
 
   async code_with_private_key_jwt(setup) {
     const key = { key: await privateKey(setup.private_key), kid: "the client's own" }

@@ -11,7 +11,7 @@ async function discover(setup, client_id, authentication, metadata = {}) {
   return client.discovery(new URL(setup.issuer), client_id, metadata, authentication, options)
 }
 
-// From the link that an app shows to the URL (or the form) with which the browser comes back.
+// Sign in: from the link of the app to the URL (or the form) that the browser is redirected to.
 async function authorize(config, setup, { person = new Person(setup), ...parameters } = {}) {
   const kept = {
     pkceCodeVerifier: client.randomPKCECodeVerifier(),
@@ -36,7 +36,7 @@ async function signIn(config, setup, parameters) {
   return client.authorizationCodeGrant(config, cameBack, kept)
 }
 
-// All that a signed-in app does: who is it, again with the refresh token, and then no more.
+// The requests of a signed-in app: userinfo, refresh, userinfo again, and revocation.
 async function wholeWay(config, setup, parameters) {
   const tokens = await signIn(config, setup, parameters)
   const { sub } = tokens.claims()
@@ -116,7 +116,7 @@ await run({
     assert.equal((await client.tokenIntrospection(config, tokens.access_token)).sub, 'bot')
   },
 
-  // What follows is called by tests that wait for the provider to be able to do it.
+  // Flows that single tests call.
 
   async code_with_private_key_jwt(setup) {
     const key = { key: await privateKey(setup.private_key), kid: "the client's own" }

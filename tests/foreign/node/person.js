@@ -9,8 +9,8 @@ export class Person {
     this.account = account
   }
 
-  // Opens one of the issuer's URLs and does what its pages ask. Returns where the browser is sent in the end: a URL
-  // elsewhere; a Request, if it is sent there with a form; null, if it stays on a page that asks for nothing.
+  // Opens one of the issuer's URLs and completes its pages. Returns the final target of the browser: a URL on another
+  // origin; a Request, if a form is posted there; null, if the last page has no form.
   async open(url) {
     let { url: at, page } = await this.#follow(new URL(url))
     for (;;) {

@@ -1,4 +1,4 @@
-// oidc-client-ts as a single-page app uses it; `issuer` stands in settings.js.
+// oidc-client-ts as a single-page app uses it; `issuer` is in settings.js.
 const here = `${location.origin}/`
 const manager = new oidc.UserManager({
   authority: issuer,
