@@ -10,7 +10,7 @@ from tallystick.errors import TemporarilyUnavailable
 
 
 class RefreshTokenCodec:
-    """Encodes and decodes refresh tokens. Whether a token's family is live is the store's to say."""
+    """Encodes and decodes refresh tokens. Only the store knows whether the family is live."""
 
     def __init__(self, secrets: ServiceSecrets) -> None:
         self._secrets = secrets

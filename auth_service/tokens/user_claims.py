@@ -10,7 +10,7 @@ from auth_service.vocabulary.scopes import CLAIM_SCOPES, ROLES, SCOPE_CLAIMS
 
 
 def claims_of_userinfo(scopes: frozenset[str], authorization: Authorization, client: Client) -> list[str]:
-    """The names of the claims that the token's `scopes` open (OIDC Core §5.4), and of those requested by name."""
+    """The names of the claims that the token's `scopes` allow (OIDC Core §5.4), and of those requested by name."""
     names = [name for scope, names in SCOPE_CLAIMS.items() if scope in scopes for name in names]
     return names + _requested_claims(authorization, "userinfo", client)
 

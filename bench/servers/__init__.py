@@ -1,1 +1,1 @@
-"""Servers to compare with, and our service with a probe in it. The first argument of each is its port."""
+"""Servers for comparison, and our service with added measurements. The first argument of each is its port."""

@@ -1,4 +1,4 @@
-"""The login session of one browser: its cookie, its lifetime, and what ends it."""
+"""The login session of one browser: its cookie, its lifetime, and its end."""
 
 from http.cookies import Morsel, SimpleCookie
 

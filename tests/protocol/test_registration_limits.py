@@ -1,4 +1,4 @@
-"""How many clients can register, and which unused ones are deleted for new ones."""
+"""The maximum number of clients, and the deletion of unused clients for new ones."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Login sessions: the cookie, what the store holds of it, and when a session ends."""
+"""Login sessions: the cookie, its hash in the store, and the end of a session."""
 
 import sqlite3
 from collections.abc import AsyncIterator

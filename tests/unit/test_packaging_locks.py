@@ -1,4 +1,4 @@
-"""The lock files: `make run` installs a part of what `make install` installs, without the test tools."""
+"""The lock files: `make run` installs a subset of the packages of `make install`, without the test tools."""
 
 import re
 import tomllib

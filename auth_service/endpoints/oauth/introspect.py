@@ -27,7 +27,7 @@ _INACTIVE = {"active": False}
 
 async def _confidential_client(client: AuthenticatedClient) -> Client:
     if client.is_public:
-        raise InvalidClient("introspection needs a client that can prove who it is", reason="client_is_public")
+        raise InvalidClient("introspection needs a client with credentials", reason="client_is_public")
     return client
 
 
