@@ -16,7 +16,7 @@ from tallystick.refusal_reasons import Reason
 
 
 async def exchange_refresh_token(form: Form, client: Client, context: GrantContext) -> TokenResponse:
-    """A replay is found first, whatever else is wrong with the request. Any other refused request spends nothing."""
+    """A replay is detected before any other error of the request. Any other refused request spends nothing."""
     token, secret = await context.refresh_tokens.decode(form.require("refresh_token"), client.client_id)
     apis = await context.registry.apis()
     await context.token_issuer.require_keys(client.id_token_signed_response_alg)

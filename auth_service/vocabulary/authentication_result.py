@@ -1,4 +1,4 @@
-"""The result of authenticating a user, whatever the method: what a login session begins from."""
+"""The result of authenticating a user by any method. A login session begins from it."""
 
 from dataclasses import dataclass
 

@@ -18,7 +18,7 @@ TYP = ("logout+jwt", "application/logout+jwt")
 LEEWAY = 60
 """Seconds by which the issuer's clock may be wrong."""
 MAX_AGE = 300
-"""Seconds after its `iat` at which a token is too old, whatever its `exp`. Its `jti` is remembered for that time."""
+"""Seconds after its `iat` at which a token is too old, for any `exp`. Its `jti` is remembered for that time."""
 MAX_REMEMBERED = 10_000
 """How many `jti` are remembered. Only tokens that the issuer signed are."""
 MAX_LENGTH = 8192

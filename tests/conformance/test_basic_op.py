@@ -219,7 +219,7 @@ async def test_request_objects_are_rejected_as_unsupported(suite: Suite) -> None
 
 
 async def test_ensure_request_object_with_redirect_uri(suite: Suite) -> None:
-    """An unregistered redirect_uri gives a page, whatever the request object contains."""
+    """An unregistered redirect_uri gives a page, for any content of the request object."""
     client = await suite.client()
     page = await suite.arrive(
         suite.parameters(client, redirect_uri=f"{client.redirect_uri}x", request="eyJhbGciOiJub25lIn0.e30.")

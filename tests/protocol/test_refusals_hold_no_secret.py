@@ -1,4 +1,4 @@
-"""The log line of a refused request has fixed words and registered names only, whatever the caller sends."""
+"""The log line of a refused request has fixed words and registered names only, for any text of the caller."""
 
 import base64
 import random

@@ -1,4 +1,4 @@
-"""How long a bit stays set in the status list, and when its index is free again."""
+"""The time for which a bit stays set in the status list, and the time at which its index is free again."""
 
 import pytest
 from sqlalchemy import Connection, select, union

@@ -1,4 +1,4 @@
-"""How long the tests wait for an event that must happen. The time is long, because a loaded machine is slow."""
+"""The time for which tests wait for an event that must happen. It is long, because a loaded machine is slow."""
 
 from tallystick_service.store import Store
 

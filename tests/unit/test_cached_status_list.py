@@ -1,4 +1,4 @@
-"""The last good version of a status list stays, whatever the issuer answers next."""
+"""The last good version of a status list stays, for any later response of the issuer."""
 
 import asyncio
 import logging

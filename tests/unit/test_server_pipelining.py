@@ -1,4 +1,4 @@
-"""Several requests on one connection: each that arrived entirely is answered, in order, whatever follows it."""
+"""Several requests on one connection: each complete request is answered, in order, also if the next one is invalid."""
 
 import time
 from collections.abc import Iterator

@@ -63,7 +63,7 @@ class CachedStatusList(RemoteDocument):
     def drop_if_key_withdrawn(self) -> bool:
         """Drop the held version if its key is no longer the issuer's, and return whether it was dropped.
 
-        Whoever stole the key may have signed that version. The next version is accepted whatever its age, and requests
+        The thief of the key may have signed that version. The next version is accepted at any age, and requests
         wait for it as for a first one.
         """
         if self.held is None or self._is_current(self.held.key):

@@ -48,7 +48,7 @@ def serve(
     `metrics_host` and `metrics_port` are another address to listen on. The server treats it like the first; the
     application can tell them apart.
 
-    Raises Misconfigured when a port is taken, and whatever `factory` raises.
+    Raises Misconfigured when a port is taken, and every exception of `factory`.
     """
     sockets = bind(host, port)
     counters = counters or SharedCounters(workers)

@@ -27,7 +27,7 @@ class Unit:
         self._failure: BaseException | None = None
 
     def work(self, connection: Connection) -> Any:
-        """Raises whatever the work raises."""
+        """Raises every exception of the work."""
         return self._context.run(self._work, connection)
 
     @property

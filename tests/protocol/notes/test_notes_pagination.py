@@ -1,4 +1,4 @@
-"""Pagination: each note is on one page, whatever is written between two requests (RFC 8288 for the link)."""
+"""Pagination: each note is on one page, also when notes are written between two requests (RFC 8288 for the link)."""
 
 import httpx
 import pytest
