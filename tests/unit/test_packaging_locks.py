@@ -26,8 +26,9 @@ def test_demo_lock_is_a_part_of_the_whole_lock() -> None:
 def test_demo_lock_has_no_test_tools_in_it() -> None:
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     tools = {re.split(r"[^a-z0-9-]", entry.lower())[0] for entry in groups["dev"] if isinstance(entry, str)}
+    tools.remove("tallystick")  # ours, named for its extras; the lock files leave it out
     assert {"pytest", "mypy", "ruff", "playwright"} <= tools <= pins("requirements.lock").keys()
-    assert not tools & pins("requirements-demo.lock").keys()
+    assert not (tools | {"django", "flask"}) & pins("requirements-demo.lock").keys()
 
 
 @pytest.mark.parametrize("lock", LOCKS)
