@@ -33,7 +33,7 @@ VERDICTS = (
     "no_token",
     "invalid_request",  # several Authorization headers
     *("malformed", "unknown_key", "bad_signature", "bad_claims", "wrong_issuer", "wrong_audience"),
-    *("expired", "not_yet_valid", "revoked", "status_unknown"),
+    *("expired", "not_yet_valid", "revoked", "status_unknown", "legacy_ended"),
     "insufficient_scope",
     "insufficient_user_authentication",
     "temporarily_unavailable",

@@ -5,7 +5,7 @@ There are three kinds: P-256 for ES256, RSA of at least 2048 bits for RS256 and 
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -22,6 +22,7 @@ from tallystick.strict_json import parse_object
 
 MAX_KID_LENGTH = 128
 RSA_KEY_SIZES = range(2048, 8192 + 1)  # bits: smaller keys are weak, larger ones make verification slow
+MIN_SECRET_BYTES = 32
 
 _COORDINATE_BYTES = 32  # P-256, including leading zeros (RFC 7518 §6.2.1.2)
 _ED25519_BYTES = 32
@@ -69,6 +70,27 @@ class SigningKey:
     @property
     def public(self) -> PublicKey:
         return PublicKey(self.kid, self.alg, self.private_key.public_key())
+
+
+@dataclass(frozen=True)
+class SharedSecret:
+    """A secret of two parties for HS256, of at least 32 bytes (RFC 7518 §3.2). Each party can sign as the other.
+
+    Only the profiles of `tallystick.legacy` and `tallystick.messages` accept HS256. Raises ValueError for a shorter
+    secret, and for a PEM document: a public key is no secret (RFC 8725 §2.1).
+    """
+
+    key: bytes = field(repr=False)
+    kid: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.key) < MIN_SECRET_BYTES:
+            raise ValueError(f"a secret for HS256 needs at least {MIN_SECRET_BYTES} bytes")
+        if b"-----BEGIN" in self.key:
+            raise ValueError("a PEM document is not a secret for HS256")
+
+    def is_for(self, alg: str) -> bool:
+        return alg == "HS256"
 
 
 def algorithms_of(key: VerifyingKey) -> tuple[str, ...]:

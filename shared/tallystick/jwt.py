@@ -14,7 +14,7 @@ from jwt import get_algorithm_by_name
 
 from tallystick import base64url
 from tallystick.errors import InvalidToken
-from tallystick.jwk import MAX_KID_LENGTH, PublicKey, SigningKey
+from tallystick.jwk import MAX_KID_LENGTH, PublicKey, SharedSecret, SigningKey
 from tallystick.strict_json import parse_object
 
 # Headers that carry or point to keys, or that change how the token is read.
@@ -22,7 +22,7 @@ _FORBIDDEN_HEADERS = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip"
 _MAX_HEADER_LENGTH = 2048
 """Encoded characters. Parsed headers are cached, and any caller can send one."""
 _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-_ALGORITHMS = {alg: get_algorithm_by_name(alg) for alg in ("ES256", "RS256", "PS256", "EdDSA")}
+_ALGORITHMS = {alg: get_algorithm_by_name(alg) for alg in ("ES256", "RS256", "PS256", "EdDSA", "HS256")}
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,13 @@ CLIENT_ASSERTION = Profile(  # RFC 7523 §3 defines no typ; its revision does
 STATUS_LIST = Profile(  # Token Status List §5.1; large, because it has a bit for every token
     typ=frozenset({"statuslist+jwt", "application/statuslist+jwt"}), max_bytes=12 * 1024 * 1024
 )
+
+
+def legacy_profile(algorithm: str) -> Profile:
+    """The profile of access tokens of another issuer, which are signed with one `algorithm` (tallystick.legacy)."""
+    return Profile(
+        typ=frozenset({"jwt"}), typ_may_be_absent=True, kid_may_be_absent=True, algorithms=frozenset({algorithm})
+    )
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,9 @@ def sign(claims: Mapping[str, object], key: SigningKey, *, typ: str) -> str:
     return f"{signing_input}.{base64url.encode(signature)}"
 
 
-def verify_signature(token: str, profile: Profile, key_for: Callable[[str], PublicKey]) -> dict[str, object]:
+def verify_signature(
+    token: str, profile: Profile, key_for: Callable[[str], PublicKey | SharedSecret]
+) -> dict[str, object]:
     """The payload of a token that has this profile and the signature of the key that its `kid` names.
 
     `key_for` maps a kid to a key, and raises KeyError for an unknown kid. The claims are not checked: issuer, audience
@@ -106,7 +115,7 @@ def verify_signature(token: str, profile: Profile, key_for: Callable[[str], Publ
         raise InvalidToken from malformed
 
 
-def verify_with_any_key(token: str, profile: Profile, keys: Iterable[PublicKey]) -> dict[str, object]:
+def verify_with_any_key(token: str, profile: Profile, keys: Iterable[PublicKey | SharedSecret]) -> dict[str, object]:
     """`verify_signature` with the first of `keys` that matches. The `kid` is ignored.
 
     The caller bounds the number of keys, because each costs a verification. Raises InvalidToken.
@@ -117,7 +126,7 @@ def verify_with_any_key(token: str, profile: Profile, keys: Iterable[PublicKey])
     raise InvalidToken
 
 
-def _key_for_any_kid(key: PublicKey, _kid: str) -> PublicKey:
+def _key_for_any_kid(key: PublicKey | SharedSecret, _kid: str) -> PublicKey | SharedSecret:
     return key
 
 

@@ -106,6 +106,7 @@ Reason = Literal[
     "expired",
     "insufficient_scope",
     "insufficient_user_authentication",
+    "legacy_ended",
     "malformed",
     "no_token",
     "not_yet_valid",

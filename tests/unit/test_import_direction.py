@@ -44,7 +44,7 @@ RESOURCE_SERVICE = [
 TALLYSTICK = [
     ["fastapi"],
     ["remote", "access_token_request"],
-    ["verifier", "refusal_warnings"],
+    ["verifier", "refusal_warnings", "legacy"],
     ["status_list"],
     ["jwt"],
     ["errors", "jwk"],
