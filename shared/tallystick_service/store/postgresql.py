@@ -99,7 +99,8 @@ class Worker:
         while (unit := queue.get()) is not None:
             if not unit.is_abandoned:
                 _run(unit, thread_connection)
-                resolve_futures([unit])
+            queue.done(1)
+            resolve_futures([unit])
         thread_connection.drop()
 
 

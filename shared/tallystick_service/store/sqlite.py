@@ -157,7 +157,8 @@ class Reader:
         while (unit := queue.get()) is not None:
             if not unit.is_abandoned:
                 self._run(unit, thread_connection)
-                resolve_futures([unit])
+            queue.done(1)
+            resolve_futures([unit])
         thread_connection.drop()
 
     def _run(self, unit: Unit, thread_connection: ThreadConnection) -> None:
@@ -194,6 +195,7 @@ class Writer:
                 thread_connection.drop()
                 for unit in group:
                     unit.fail(_group_failure(error))
+            queue.done(len(group))
             resolve_futures(group)
         thread_connection.drop()
 
