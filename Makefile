@@ -2,6 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help install run test test-quick test-matrix check format bench reliability front lock browser foreign secrets clean
 
+# Where it is set, each of a hundred processes of a test run would compile all of our modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest -n auto --no-loadscope-reorder --durations=20
 COMPILE := build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
