@@ -20,7 +20,7 @@ ARTIFACTS = Path("artifacts/browser")
 OpenBrowser = Callable[..., Awaitable[BrowserContext]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """Its access tokens are so short-lived that the apps rotate their refresh token with each request."""
     with running_demo(tmp_path_factory.mktemp("demo"), AUTH_LIFETIMES__ACCESS_TOKEN="45") as running:

@@ -24,7 +24,7 @@ Connection: close\r
 <!doctype html><link rel="icon" href="data:,"><title>Third Party</title>"""
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def third_party_origin(demo: Demo) -> AsyncIterator[str]:
     """The origin of a third-party app whose pages are empty."""
 

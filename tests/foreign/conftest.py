@@ -17,13 +17,13 @@ __all__ = ["chromium"]
 ARTIFACTS = Path("artifacts/foreign")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     with running_front(tmp_path_factory.mktemp("front")) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rp(front: Front) -> Iterator[str]:
     """The origin of Apache with mod_auth_openidc, which protects /private/ by a sign-in."""
     with running_apache(front) as origin:
