@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import httpx
 from fastapi import FastAPI
@@ -25,9 +26,12 @@ class AuthService:
     app: FastAPI
     settings: Settings
     clock: MovableClock
-    store: Store
-    """A second store on the same database, as another process would have it."""
     clients: list[httpx.AsyncClient] = field(default_factory=list)
+
+    @cached_property
+    def store(self) -> Store:
+        """A second store on the same database, as another process would have it. It opens when it is first used."""
+        return patient_store(self.settings.database_url)
 
     def http(self, address: str = ADDRESS) -> httpx.AsyncClient:
         """A caller with the IP address `address` that keeps cookies."""
@@ -59,14 +63,15 @@ async def running_auth_service(
 ) -> AsyncIterator[AuthService]:
     """Run the app during the block. `settings` replace single valid settings."""
     declared, clock = declared_settings(database_url, **settings), clock or MovableClock()
-    store = patient_store(database_url)
     app = create_app(declared, clock, outgoing_transport)
+    service = AuthService(app, declared, clock)
     try:
         if settings:
-            await apply(store, declared, clock, allow_disable=True)  # the template declares more than some tests do
+            # The template declares more than some tests do.
+            await apply(service.store, declared, clock, allow_disable=True)
         async with app.router.lifespan_context(app):
-            service = AuthService(app, declared, clock, store)
             yield service
             await asyncio.gather(*(client.aclose() for client in service.clients))
     finally:
-        await store.close()
+        if "store" in vars(service):
+            await service.store.close()

@@ -1,6 +1,7 @@
 """A static file, served from memory."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from hashlib import sha256
 from mimetypes import guess_type
 from pathlib import Path
@@ -13,9 +14,11 @@ _CHUNK = 64 * 1024
 
 
 def asset_endpoint(path: Path, headers: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
-    """Return an endpoint for GET. The file is read now. Its ETag answers If-None-Match with 304 (RFC 9110 §13.1.2)."""
-    content = path.read_bytes()
-    etag = f'"{sha256(content).hexdigest()[:32]}"'
+    """Return an endpoint for GET. The file is read now, and once in a process.
+
+    Its ETag answers If-None-Match with 304 (RFC 9110 §13.1.2).
+    """
+    content, etag = _content(path)
     media_type, _ = guess_type(path.name)
     headers_with_etag = {**headers, "etag": etag}
 
@@ -26,6 +29,13 @@ def asset_endpoint(path: Path, headers: Mapping[str, str]) -> Callable[[Request]
         return _BufferResponse(content, headers=headers_with_etag, media_type=media_type)
 
     return asset
+
+
+@cache
+def _content(path: Path) -> tuple[bytes, str]:
+    """The file and its ETag."""
+    content = path.read_bytes()
+    return content, f'"{sha256(content).hexdigest()[:32]}"'
 
 
 class _BufferResponse(Response):

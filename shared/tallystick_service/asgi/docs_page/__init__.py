@@ -5,6 +5,7 @@ can be `script-src 'self'`.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,6 +52,7 @@ def add_docs_page(
         serve(name, _swagger_ui() / name, {"cache-control": "max-age=3600"})
 
 
+@cache
 def _swagger_ui() -> Path:
     """The folder of the distribution's assets. The package is not imported, because its code is not needed."""
     package = find_spec("fastapi_offline")
