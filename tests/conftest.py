@@ -12,6 +12,7 @@ from tests.support.auth_database import (
     auth_postgresql_url,
     auth_sqlite_url,
     postgresql_template,
+    restore_postgresql,
     sqlite_template,
 )
 from tests.support.auth_service import AuthService, running_auth_service
@@ -40,6 +41,7 @@ __all__ = [
     "pytest_configure",
     "pytest_xdist_make_scheduler",
     "real_hashes",
+    "restore_postgresql",
     "sqlite_template",
 ]
 
