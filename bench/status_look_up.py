@@ -1,6 +1,6 @@
 """The cost of the status check for a token in the verifier's cache: `python -m bench.status_look_up`.
 
-In this process, without HTTP: `RemoteVerifier.verify` of a cached token with a status and of one without a status, in
+In this process, without HTTP: `AsyncVerifier.verify` of a cached token with a status and of one without a status, in
 alternating rounds. The list is that of five million valid tokens, of which one in a thousand is revoked. The time to
 verify and parse such a list is printed, too.
 """
@@ -18,10 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tallystick import base64url
 from tallystick.jwk import SigningKey, public_jwk, thumbprint_of
 from tallystick.jwt import sign
-from tallystick.remote.issuer import RemoteIssuer
-from tallystick.remote.verifier import RemoteVerifier
 from tallystick.status_list import parse_status_list
-from tallystick.verifier import StatusPolicy
+from tallystick.verifier import AsyncVerifier
 
 ISSUER, AUDIENCE, URI = "https://id.example.com", "https://api.example.com", "https://id.example.com/status-lists/1"
 TOKENS = 5_000_000
@@ -53,12 +51,14 @@ async def main() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, content={"/keys": jwks, "/status-lists/1": token}.get(request.url.path, metadata))
 
-    for policy in (StatusPolicy(), StatusPolicy(max_age=60)):
-        issuer = RemoteIssuer(
-            ISSUER, jwks_uri=f"{ISSUER}/keys", transport=httpx.MockTransport(answer), follow_every=3600
+    for policy in ("serve_until_exp", "fail_closed"):
+        verifier = AsyncVerifier(
+            ISSUER,
+            AUDIENCE,
+            jwks_uri=f"{ISSUER}/keys",
+            transport=httpx.MockTransport(answer),
+            status_policy=policy,
         )
-        issuer.start()
-        verifier = RemoteVerifier(issuer, AUDIENCE, status_policy=policy)
         claims = {"iss": ISSUER, "sub": "user-1", "aud": AUDIENCE, "client_id": "app", "jti": "1", "iat": now}
         claims |= {"exp": now + 600, "scope": "notes:read"}
         plain = sign(claims, key, typ="at+jwt")
@@ -78,7 +78,7 @@ async def main() -> None:
         for name, values in costs.items():
             ratio = median(value / base for value, base in zip(values, costs["same length, without"], strict=True))
             print(f"  {name:22} {median(values):.2f}   {ratio:.2f}×")
-        await issuer.aclose()
+        await verifier.aclose()
 
 
 if __name__ == "__main__":

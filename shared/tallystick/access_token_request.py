@@ -2,13 +2,13 @@
 
 RFC 6750 (bearer tokens), RFC 9470 (step-up authentication), RFC 9728 §5.1 (resource metadata).
 
-An adapter handles a request in this order:
+`tallystick.protected_api` handles a request in this order:
 
     request = AccessTokenRequest(method, url, authorization)
-    claims = await verifier.verify(request.access_token())
-    resource.accept(request, claims, now=now)
+    claims = verifier.verify(request.access_token())
+    request.authorize(claims, requirement, now=now)
 
-and answers a BearerError or TemporarilyUnavailable of any step with `resource.refuse(error)`.
+and answers a BearerError or TemporarilyUnavailable of any step with a Refusal.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -23,9 +23,7 @@ from tallystick.errors import (
     InvalidBearerRequest,
     InvalidToken,
     MissingToken,
-    TemporarilyUnavailable,
 )
-from tallystick.refusal_warnings import RefusalWarnings
 from tallystick.scope import parse_scope
 
 VERDICTS = (
@@ -96,52 +94,6 @@ class Refusal:
     status: int
     description: str
     headers: dict[str, str]
-
-
-class ProtectedResource:
-    """An endpoint that needs an access token: its challenge, its log lines and its metrics."""
-
-    def __init__(
-        self,
-        requirement: Requirement,
-        *,
-        refusal_warnings: RefusalWarnings,
-        resource_metadata: str | None = None,
-        on_verdict: Callable[[str], None] | None = None,
-    ) -> None:
-        """`resource_metadata` is the URL of the API's metadata (RFC 9728). `on_verdict` is called with one of VERDICTS
-        for each request.
-        """
-        self.requirement = requirement
-        self._refusal_warnings = refusal_warnings
-        self._resource_metadata = resource_metadata
-        self._on_verdict = on_verdict
-
-    def accept(self, request: AccessTokenRequest, claims: AccessTokenClaims, *, now: int) -> None:
-        """Accept a request whose token was verified. Raises as `AccessTokenRequest.authorize` does."""
-        request.authorize(claims, self.requirement, now=now)
-        if self._on_verdict is not None:
-            self._on_verdict("accepted")
-
-    def refuse(self, error: BearerError | TemporarilyUnavailable) -> Refusal:
-        """The response to a request that `accept`, `access_token` or the verifier refused."""
-        if isinstance(error, TemporarilyUnavailable):
-            verdict = "temporarily_unavailable"
-            headers = {"Retry-After": str(error.retry_after)}
-        else:
-            verdict = error.reason if isinstance(error, InvalidToken) else error.error or "no_token"
-            headers = {"WWW-Authenticate": challenge(error, self._resource_metadata)}
-            self._log(error)
-        if self._on_verdict is not None:
-            self._on_verdict(verdict)
-        return Refusal(error.status, error.description, headers | {"Cache-Control": "no-store"})
-
-    def _log(self, error: BearerError) -> None:
-        """Log the reason, except that of an InvalidToken, which the verifier logs."""
-        if isinstance(error, InvalidToken) or not self._refusal_warnings.is_due(error.reason):
-            return
-        needed = {"needed_scope": error.scope} if isinstance(error, InsufficientScope) else {}
-        self._refusal_warnings.write(error.reason, **needed)
 
 
 def bearer_token(authorization: Sequence[str]) -> str:

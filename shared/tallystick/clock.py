@@ -11,3 +11,11 @@ LEEWAY = 60
 
 def system_clock() -> int:
     return int(time.time())
+
+
+_ELAPSED = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+
+
+def elapsed() -> float:
+    """Seconds from an unspecified moment. Unlike `time.monotonic`, it also advances while the machine is suspended."""
+    return time.monotonic() if _ELAPSED is None else time.clock_gettime(_ELAPSED)

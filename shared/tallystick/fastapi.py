@@ -10,26 +10,20 @@ async def notes(claims: Annotated[AccessTokenClaims, auth.requires("notes:read")
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Unpack
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Security
 from fastapi.openapi.models import OAuth2, OAuthFlowAuthorizationCode, OAuthFlows
 from fastapi.responses import JSONResponse
 from fastapi.security.base import SecurityBase
 
-from tallystick.access_token_request import VERDICTS, AccessTokenRequest, ProtectedResource, Requirement
+from tallystick.access_token_request import VERDICTS, AccessTokenRequest, Refusal, Requirement
 from tallystick.claims import AccessTokenClaims
 from tallystick.clock import Clock, system_clock
-from tallystick.errors import BearerError, TemporarilyUnavailable
+from tallystick.protected_api import METADATA_HEADERS, ProtectedApi, ProtectedResource
 from tallystick.remote.health import IssuerHealth
-from tallystick.remote.issuer import RemoteIssuer
-from tallystick.remote.options import STATUS_MAX_AGE, RemoteOptions, StatusPolicyName, remote_verifier
-from tallystick.remote.verifier import RemoteVerifier
-from tallystick.urls import check_audience, well_known
+from tallystick.remote.options import STATUS_MAX_AGE, StatusPolicyName, VerifierOptions
 
 __all__ = ["STATUS_MAX_AGE", "VERDICTS", "IssuerHealth", "StatusPolicyName", "Tallystick"]
-
-METADATA_MAX_AGE_SECONDS = 300
 
 
 class Tallystick:
@@ -46,46 +40,42 @@ class Tallystick:
         token_endpoint: str | None = None,
         on_verdict: Callable[[str], None] | None = None,
         clock: Clock = system_clock,
-        **options: Unpack[RemoteOptions],
+        **options: Unpack[VerifierOptions],
     ) -> None:
-        """`audience` is the URL of this API in its tokens (RFC 8707). A URI of another scheme, such as `api://notes`,
-        has no metadata document (RFC 9728). `name` and `scopes` (each with a description for users) are for the
-        metadata and the OpenAPI document. Scopes that an endpoint requires need not be listed.
-
-        The endpoints are for the Authorize button of the docs page. They default to /authorize and /token of `issuer`.
-        `on_verdict` is called with one of VERDICTS for each request that needs a token. `options`: see RemoteOptions.
+        """The parameters are those of `ProtectedApi`. The endpoints are for the Authorize button of the docs page.
 
         Raises ValueError for a URL that is neither https nor on loopback, and for an invalid number of seconds.
         """
-        self._issuer = issuer
-        self._audience = check_audience(audience)
-        self._name = name
-        self._clock = clock
-        self._on_verdict = on_verdict
-        self._remote, self._verifier = remote_verifier(issuer, audience, clock=clock, **options)
-        self._flow = OAuthFlowAuthorizationCode(
-            authorizationUrl=authorization_endpoint or f"{issuer.rstrip('/')}/authorize",
-            tokenUrl=token_endpoint or f"{issuer.rstrip('/')}/token",
-            scopes=dict(scopes or {}),
+        self.api = ProtectedApi(
+            issuer,
+            audience,
+            name=name,
+            scopes=scopes,
+            authorization_endpoint=authorization_endpoint,
+            token_endpoint=token_endpoint,
+            on_verdict=on_verdict,
+            clock=clock,
+            **options,
         )
-        is_url = audience.startswith(("https:", "http:"))
-        self._resource_metadata = well_known(audience, "oauth-protected-resource") if is_url else None
+        self._flow = OAuthFlowAuthorizationCode(
+            authorizationUrl=self.api.authorization_endpoint, tokenUrl=self.api.token_endpoint
+        )
+        self._flow.scopes = self.api.scopes  # this object, because `requires` adds scopes
         self.metadata = self._metadata_router()
         """A router for the app: the metadata document, and a lifespan that keeps keys and status lists fresh."""
 
     @property
     def is_ready(self) -> bool:
         """Whether tokens can be accepted: there is a key, and the status lists are as recent as the policy requires."""
-        return self._verifier.is_ready
+        return self.api.is_ready
 
     def health(self) -> IssuerHealth:
         """How recent the issuer's keys and status lists are at this moment."""
-        return self._verifier.health()
+        return self.api.health()
 
     async def verify(self, token: str) -> AccessTokenClaims:
         """The claims of a token that no dependency verified. Raises InvalidToken, TemporarilyUnavailable."""
-        self._remote.start()
-        return await self._verifier.verify(token)
+        return await self.api.async_verifier.verify(token)
 
     def requires(
         self, *scopes: str, max_age: int | None = None, acr_values: Collection[str] = ()
@@ -99,52 +89,27 @@ class Tallystick:
         Raises ValueError for an invalid scope or acr, and for a `max_age` below 1.
         """
         requirement = Requirement(scopes, max_age, acr_values)
-        for scope in requirement.scopes:
-            self._flow.scopes.setdefault(scope, "")
-        resource = ProtectedResource(
-            requirement,
-            refusal_warnings=self._verifier.refusal_warnings,
-            resource_metadata=self._resource_metadata,
-            on_verdict=self._on_verdict,
-        )
-        dependency = _AccessToken(self._remote, self._verifier, resource, self._flow, self._clock)
+        dependency = _AccessToken(self.api.resource(requirement), self._flow)
         return Security(dependency, scopes=requirement.scopes)
 
     async def aclose(self) -> None:
         """Stop fetching keys and status lists. The lifespan of `metadata` calls it."""
-        await self._remote.aclose()
+        await self.api.aclose()
 
     def _metadata_router(self) -> APIRouter:
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-            self._remote.start()
-            try:
+            async with self.api.async_verifier:
                 yield
-            finally:
-                await self.aclose()
 
         router = APIRouter(lifespan=lifespan)
-        if self._resource_metadata is None:  # RFC 9728 §1.2: only a URL has a place for the document
+        if self.api.metadata_path is None:  # RFC 9728 §1.2: only a URL has a place for the document
             return router
 
-        @router.get(urlsplit(self._resource_metadata).path, include_in_schema=False)
+        @router.get(self.api.metadata_path, include_in_schema=False)
         async def protected_resource_metadata() -> JSONResponse:
-            """The issuer of tokens for this API, and the API's scopes (RFC 9728 §2)."""
-            document = {
-                "resource": self._audience,
-                "authorization_servers": [self._issuer],
-                "scopes_supported": list(self._flow.scopes),
-                "bearer_methods_supported": ["header"],
-            }
-            if self._name:
-                document["resource_name"] = self._name
-            return JSONResponse(
-                document,
-                headers={
-                    "Access-Control-Allow-Origin": "*",
-                    "Cache-Control": f"max-age={METADATA_MAX_AGE_SECONDS}",
-                },
-            )
+            """The metadata document of this API."""
+            return JSONResponse(self.api.metadata_document(), headers=METADATA_HEADERS)
 
         return router
 
@@ -154,30 +119,14 @@ class _AccessToken(SecurityBase):
 
     scheme_name = "Tallystick"
 
-    def __init__(
-        self,
-        remote: RemoteIssuer,
-        verifier: RemoteVerifier,
-        resource: ProtectedResource,
-        flow: OAuthFlowAuthorizationCode,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, resource: ProtectedResource, flow: OAuthFlowAuthorizationCode) -> None:
         self.model = OAuth2(flows=OAuthFlows(authorizationCode=flow))
-        self._remote = remote
-        self._verifier = verifier
         self._resource = resource
-        self._clock = clock
 
     async def __call__(self, request: Request) -> AccessTokenClaims:
-        presented = AccessTokenRequest(
-            request.method, lambda: str(request.url), request.headers.getlist("authorization")
+        answer = await self._resource.check_async(
+            AccessTokenRequest(request.method, lambda: str(request.url), request.headers.getlist("authorization"))
         )
-        try:
-            token = presented.access_token()
-            self._remote.start()  # for an app that does not include `metadata`
-            claims = await self._verifier.verify(token)
-            self._resource.accept(presented, claims, now=self._clock())
-        except (BearerError, TemporarilyUnavailable) as error:
-            refusal = self._resource.refuse(error)
-            raise HTTPException(refusal.status, refusal.description, refusal.headers) from error
-        return claims
+        if isinstance(answer, Refusal):
+            raise HTTPException(answer.status, answer.description, answer.headers)
+        return answer

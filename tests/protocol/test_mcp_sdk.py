@@ -21,8 +21,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 
 from tallystick.errors import InvalidToken
-from tallystick.remote.issuer import RemoteIssuer
-from tallystick.remote.verifier import RemoteVerifier
+from tallystick.verifier import AsyncVerifier
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.declared import declared_settings
@@ -35,12 +34,10 @@ CALLBACK = "http://127.0.0.1:33418/callback"
 class TallystickTokens:
     """The MCP TokenVerifier of docs/mcp.md, which verifies offline."""
 
-    def __init__(self, issuer: RemoteIssuer, verifier: RemoteVerifier) -> None:
-        self._issuer = issuer
+    def __init__(self, verifier: AsyncVerifier) -> None:
         self._verifier = verifier
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        self._issuer.start()
         try:
             claims = await self._verifier.verify(token)
         except InvalidToken:
@@ -131,10 +128,10 @@ async def running_pair(
     apis = [*(declared.model_dump() for declared in declared_settings(database_url).api), api]
     changes: dict[str, Any] = {"api": apis, "registration": registration}
     async with running_auth_service(database_url, clock, **changes) as auth:
-        issuer = RemoteIssuer(auth.settings.issuer, clock=clock, transport=httpx.ASGITransport(auth.app))
+        verifier = AsyncVerifier(auth.settings.issuer, audience, clock=clock, transport=httpx.ASGITransport(auth.app))
         server = MCPServer(
             "tools",
-            token_verifier=TallystickTokens(issuer, RemoteVerifier(issuer, audience, clock=clock)),
+            token_verifier=TallystickTokens(verifier),
             auth=AuthSettings.model_validate(
                 {
                     "issuer_url": auth.settings.issuer,
@@ -156,11 +153,8 @@ async def running_pair(
             stateless_http=True,
             transport_security=TransportSecuritySettings(allowed_hosts=["mcp.example.com"]),
         )
-        try:
-            async with app.router.lifespan_context(app):
-                yield Pair(auth, app, f"{MCP}{path}")
-        finally:
-            await issuer.aclose()
+        async with verifier, app.router.lifespan_context(app):
+            yield Pair(auth, app, f"{MCP}{path}")
 
 
 @pytest.fixture

@@ -43,8 +43,11 @@ RESOURCE_SERVICE = [
 
 TALLYSTICK = [
     ["fastapi"],
+    ["protected_api"],
+    ["verifier"],
+    ["token_decision"],
     ["remote", "access_token_request"],
-    ["verifier", "refusal_warnings", "legacy"],
+    ["token_checker", "refusal_warnings", "legacy"],
     ["status_list"],
     ["jwt"],
     ["errors", "jwk"],

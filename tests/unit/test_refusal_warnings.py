@@ -10,17 +10,17 @@ from tallystick.errors import InvalidToken
 from tallystick.fastapi import Tallystick
 from tallystick.refusal_warnings import INTERVAL_SECONDS, MAX_TEXT, RefusalWarnings
 from tallystick.remote.issuer import RemoteIssuer
-from tallystick.remote.verifier import RemoteVerifier
+from tallystick.verifier import AsyncVerifier
 from tests.support.clock import MovableClock
 from tests.support.log_lines import LogLines, logging_as_served
 from tests.support.token_issuer import AUDIENCE, ISSUER, TokenIssuer, new_signing_key
+from tests.support.verifiers import verifier_of
 
 
 @pytest.fixture
-async def verifier(issuer: TokenIssuer, clock: MovableClock) -> AsyncIterator[RemoteVerifier]:
+async def verifier(issuer: TokenIssuer, clock: MovableClock) -> AsyncIterator[AsyncVerifier]:
     remote = RemoteIssuer(ISSUER, clock=clock, transport=issuer.transport)
-    remote.start()
-    yield RemoteVerifier(remote, AUDIENCE, clock=clock)
+    yield verifier_of(remote, clock)
     await remote.aclose()
 
 
@@ -28,12 +28,12 @@ def refusals(log: LogLines) -> list[dict[str, object]]:
     return [line for line in log.parsed if line["logger"] == "tallystick.refusals"]
 
 
-async def refuse(verifier: RemoteVerifier, token: str) -> None:
+async def refuse(verifier: AsyncVerifier, token: str) -> None:
     with pytest.raises(InvalidToken):
         await verifier.verify(token)
 
 
-async def test_wrong_audience_is_logged_with_the_expected_one(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
+async def test_wrong_audience_is_logged_with_the_expected_one(verifier: AsyncVerifier, issuer: TokenIssuer) -> None:
     with logging_as_served("WARNING") as log:
         await refuse(verifier, issuer.access_token(aud="https://other.example", sub="ada@example.com"))
     (line,) = refusals(log)
@@ -45,7 +45,7 @@ async def test_wrong_audience_is_logged_with_the_expected_one(verifier: RemoteVe
 
 
 async def test_unknown_key_is_logged_with_the_issuer_of_the_token(
-    verifier: RemoteVerifier, issuer: TokenIssuer, clock: MovableClock
+    verifier: AsyncVerifier, issuer: TokenIssuer, clock: MovableClock
 ) -> None:
     other = TokenIssuer(clock)
     other.key = new_signing_key()
@@ -55,7 +55,7 @@ async def test_unknown_key_is_logged_with_the_issuer_of_the_token(
     assert (line["reason"], line["token_issuer"]) == ("unknown_key", "https://other-issuer.example")
 
 
-async def test_unverified_claims_are_logged_only_as_an_address(verifier: RemoteVerifier, clock: MovableClock) -> None:
+async def test_unverified_claims_are_logged_only_as_an_address(verifier: AsyncVerifier, clock: MovableClock) -> None:
     other = TokenIssuer(clock)
     other.key = new_signing_key()
     with logging_as_served("WARNING") as log:
@@ -66,7 +66,7 @@ async def test_unverified_claims_are_logged_only_as_an_address(verifier: RemoteV
     assert "secret" not in log.getvalue()
 
 
-async def test_refusals_for_one_reason_are_one_line_a_minute(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
+async def test_refusals_for_one_reason_are_one_line_a_minute(verifier: AsyncVerifier, issuer: TokenIssuer) -> None:
     with logging_as_served("INFO") as log:
         for _ in range(50):
             await refuse(verifier, issuer.access_token(aud="https://other.example"))

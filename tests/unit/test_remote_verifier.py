@@ -5,29 +5,29 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tallystick import verifier as module
+from tallystick import token_checker as module
 from tallystick.clock import LEEWAY
 from tallystick.errors import InvalidToken, TemporarilyUnavailable
 from tallystick.remote.issuer import RemoteIssuer
-from tallystick.remote.verifier import RemoteVerifier
+from tallystick.verifier import AsyncVerifier
 from tests.support.clock import MovableClock
 from tests.support.token_issuer import ABSENT, AUDIENCE, ISSUER, TokenIssuer, jws, new_signing_key
+from tests.support.verifiers import verifier_of
 
 
 @pytest.fixture
 async def remote(issuer: TokenIssuer, clock: MovableClock) -> AsyncIterator[RemoteIssuer]:
     remote = RemoteIssuer(ISSUER, clock=clock, transport=issuer.transport)
-    remote.start()
     yield remote
     await remote.aclose()
 
 
 @pytest.fixture
-def verifier(remote: RemoteIssuer, clock: MovableClock) -> RemoteVerifier:
-    return RemoteVerifier(remote, AUDIENCE, clock=clock)
+async def verifier(remote: RemoteIssuer, clock: MovableClock) -> AsyncVerifier:
+    return verifier_of(remote, clock)
 
 
-async def test_good_token_is_accepted(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
+async def test_good_token_is_accepted(verifier: AsyncVerifier, issuer: TokenIssuer) -> None:
     claims = await verifier.verify(issuer.access_token(scope="notes:read notes:write", locale="en"))
     assert (claims.iss, claims.sub, claims.client_id) == (ISSUER, "user-1", "app-one")
     assert claims.scopes == {"notes:read", "notes:write"}
@@ -51,13 +51,13 @@ async def test_good_token_is_accepted(verifier: RemoteVerifier, issuer: TokenIss
     ids=str,
 )
 async def test_claims_that_the_rfcs_allow_are_accepted(
-    verifier: RemoteVerifier, issuer: TokenIssuer, change: dict[str, object]
+    verifier: AsyncVerifier, issuer: TokenIssuer, change: dict[str, object]
 ) -> None:
     claims = await verifier.verify(issuer.access_token(**change))
     assert claims.scopes <= {"notes:read"}
 
 
-async def test_scopes_are_separated_by_spaces_only(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
+async def test_scopes_are_separated_by_spaces_only(verifier: AsyncVerifier, issuer: TokenIssuer) -> None:
     claims = await verifier.verify(issuer.access_token(scope="notes:read\u00a0notes:write\tnotes:all"))
     assert len(claims.scopes) == 1
 
@@ -69,7 +69,7 @@ async def test_scopes_are_separated_by_spaces_only(verifier: RemoteVerifier, iss
     ids=repr,
 )
 async def test_missing_or_wrongly_typed_claim_is_refused(
-    verifier: RemoteVerifier, issuer: TokenIssuer, claim: str, value: object
+    verifier: AsyncVerifier, issuer: TokenIssuer, claim: str, value: object
 ) -> None:
     with pytest.raises(InvalidToken):
         await verifier.verify(issuer.access_token(**{claim: value}))
@@ -114,7 +114,7 @@ async def test_missing_or_wrongly_typed_claim_is_refused(
     ids=str,
 )
 async def test_claim_with_a_wrong_value_is_refused(
-    verifier: RemoteVerifier, issuer: TokenIssuer, fault: dict[str, object]
+    verifier: AsyncVerifier, issuer: TokenIssuer, fault: dict[str, object]
 ) -> None:
     with pytest.raises(InvalidToken):
         await verifier.verify(issuer.access_token(**fault))
@@ -122,7 +122,7 @@ async def test_claim_with_a_wrong_value_is_refused(
 
 @pytest.mark.parametrize(("claim", "sign"), [("exp", -1), ("iat", 1), ("nbf", 1)])
 async def test_times_have_one_minute_of_leeway(
-    verifier: RemoteVerifier, issuer: TokenIssuer, claim: str, sign: int
+    verifier: AsyncVerifier, issuer: TokenIssuer, claim: str, sign: int
 ) -> None:
     now = issuer.clock.now
     assert await verifier.verify(issuer.access_token(**{claim: now + sign * LEEWAY}))
@@ -130,19 +130,19 @@ async def test_times_have_one_minute_of_leeway(
         await verifier.verify(issuer.access_token(**{claim: now + sign * (LEEWAY + 1)}))
 
 
-async def test_signature_of_another_key_is_refused(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
+async def test_signature_of_another_key_is_refused(verifier: AsyncVerifier, issuer: TokenIssuer) -> None:
     token = jws(json.dumps(issuer.header()), json.dumps(issuer.claims()), new_signing_key())
     with pytest.raises(InvalidToken):
         await verifier.verify(token)
 
 
 @pytest.mark.parametrize("token", ["", "\ud800", "a.b.c", "ä.ö.ü", "." * 10_000])
-async def test_arbitrary_text_is_refused(verifier: RemoteVerifier, token: str) -> None:
+async def test_arbitrary_text_is_refused(verifier: AsyncVerifier, token: str) -> None:
     with pytest.raises(InvalidToken):
         await verifier.verify(token)
 
 
-async def test_description_is_the_same_for_every_reason(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
+async def test_description_is_the_same_for_every_reason(verifier: AsyncVerifier, issuer: TokenIssuer) -> None:
     texts = ["x", issuer.access_token(exp=1), issuer.access_token(aud="x"), f"{issuer.access_token()[:-4]}AAAA"]
     descriptions = set()
     for token in texts:
@@ -153,7 +153,7 @@ async def test_description_is_the_same_for_every_reason(verifier: RemoteVerifier
 
 
 async def test_debug_log_has_the_reason_and_no_claim(
-    verifier: RemoteVerifier, issuer: TokenIssuer, caplog: pytest.LogCaptureFixture
+    verifier: AsyncVerifier, issuer: TokenIssuer, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("DEBUG", logger="tallystick"):
         for token in (issuer.access_token(aud="x"), issuer.access_token(client_id=["secret"])):
@@ -167,8 +167,7 @@ async def test_debug_log_has_the_reason_and_no_claim(
 async def test_token_before_the_first_keys_is_temporarily_unavailable(issuer: TokenIssuer) -> None:
     issuer.is_away = True
     remote = RemoteIssuer(ISSUER, clock=issuer.clock, transport=issuer.transport)
-    verifier = RemoteVerifier(remote, AUDIENCE, clock=issuer.clock)
-    remote.start()
+    verifier = verifier_of(remote, issuer.clock)
     with pytest.raises(TemporarilyUnavailable):
         await verifier.verify(issuer.access_token())
     with pytest.raises(InvalidToken):
@@ -176,14 +175,14 @@ async def test_token_before_the_first_keys_is_temporarily_unavailable(issuer: To
     await remote.aclose()
 
 
-async def test_cached_verdict_is_used_while_the_issuer_is_away(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
+async def test_cached_verdict_is_used_while_the_issuer_is_away(verifier: AsyncVerifier, issuer: TokenIssuer) -> None:
     token = issuer.access_token()
     claims = await verifier.verify(token)
     issuer.is_away = True
     assert await verifier.verify(token) is claims
 
 
-async def test_cached_verdict_ends_with_the_token(verifier: RemoteVerifier, issuer: TokenIssuer) -> None:
+async def test_cached_verdict_ends_with_the_token(verifier: AsyncVerifier, issuer: TokenIssuer) -> None:
     token = issuer.access_token()
     claims = await verifier.verify(token)
     issuer.clock.advance(seconds=300)
@@ -194,7 +193,7 @@ async def test_cached_verdict_ends_with_the_token(verifier: RemoteVerifier, issu
 
 
 async def test_cached_verdict_ends_when_its_key_is_withdrawn(
-    verifier: RemoteVerifier, issuer: TokenIssuer, remote: RemoteIssuer
+    verifier: AsyncVerifier, issuer: TokenIssuer, remote: RemoteIssuer
 ) -> None:
     token = issuer.access_token()
     await verifier.verify(token)
@@ -205,7 +204,7 @@ async def test_cached_verdict_ends_when_its_key_is_withdrawn(
 
 
 async def test_cached_verdict_ends_when_its_kid_names_another_key(
-    verifier: RemoteVerifier, issuer: TokenIssuer, remote: RemoteIssuer
+    verifier: AsyncVerifier, issuer: TokenIssuer, remote: RemoteIssuer
 ) -> None:
     token = issuer.access_token()
     await verifier.verify(token)
@@ -218,7 +217,7 @@ async def test_cached_verdict_ends_when_its_kid_names_another_key(
 
 
 async def test_verdict_cache_is_bounded(
-    verifier: RemoteVerifier, issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch
+    verifier: AsyncVerifier, issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_CACHED_VERDICTS", 3)
     first, *others = [issuer.access_token(jti=str(number)) for number in range(4)]

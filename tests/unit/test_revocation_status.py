@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cached_property
 
 import httpx
 import pytest
@@ -13,9 +14,10 @@ from tallystick.errors import InvalidToken, TemporarilyUnavailable
 from tallystick.remote.document import COOLDOWN_SECONDS
 from tallystick.remote.issuer import RemoteIssuer
 from tallystick.remote.metadata import MAX_STATUS_LISTS
-from tallystick.remote.verifier import RemoteVerifier
-from tallystick.verifier import StatusPolicy
-from tests.support.token_issuer import AUDIENCE, ISSUER, STATUS_LIST_URI, TokenIssuer, status
+from tallystick.token_checker import StatusPolicy
+from tallystick.verifier import AsyncVerifier
+from tests.support.token_issuer import ISSUER, STATUS_LIST_URI, TokenIssuer, status
+from tests.support.verifiers import verifier_of
 from tests.support.waiting import until
 
 SERVE = StatusPolicy()
@@ -28,7 +30,12 @@ class Api:
 
     def __init__(self, issuer: TokenIssuer, policy: StatusPolicy) -> None:
         self.remote = RemoteIssuer(ISSUER, clock=issuer.clock, transport=issuer.transport, follow_every=3600)
-        self.verifier = RemoteVerifier(self.remote, AUDIENCE, status_policy=policy, clock=issuer.clock)
+        self._issuer, self._policy = issuer, policy
+
+    @cached_property
+    def verifier(self) -> AsyncVerifier:
+        """It begins to fetch with the first token."""
+        return verifier_of(self.remote, self._issuer.clock, policy=self._policy)
 
     async def fetch(self) -> None:
         await self.remote.key_set.refresh()
@@ -37,7 +44,6 @@ class Api:
             await cached.refresh()
 
     async def verify(self, token: str) -> AccessTokenClaims:
-        self.remote.start()  # as an adapter does with each request
         return await self.verifier.verify(token)
 
     async def verdict(self, token: str) -> str:
@@ -278,10 +284,10 @@ async def test_missing_list_does_not_count_as_failing_closed(issuer: TokenIssuer
     async with running(issuer, FAIL) as api:
         assert await api.verdict(issuer.access_token(status=status(1))) == "served"
         issuer.clock.advance(seconds=31)
-        assert api.verifier.is_failing_closed
+        assert api.verifier.health().is_failing_closed
         published.status = 404
         await api.fetch()
-        assert not api.verifier.is_failing_closed
+        assert not api.verifier.health().is_failing_closed
 
 
 @pytest.mark.parametrize(

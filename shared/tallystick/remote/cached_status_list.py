@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Self
 
 import httpx
 
@@ -59,6 +60,11 @@ class CachedStatusList(RemoteDocument):
             await self.refresh()
         elif self.held is not None and not self.is_failing and not self.held.has(idx):
             await self.refresh_for_token()
+
+    def adopt(self, other: Self) -> None:
+        super().adopt(other)
+        self.held, self.named_at, self.is_gone = other.held, other.named_at, other.is_gone
+        self._withdrawn_kid = other._withdrawn_kid
 
     def drop_if_key_withdrawn(self) -> bool:
         """Drop the held version if its key is no longer the issuer's, and return whether it was dropped.

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from typing import Self
 
 import httpx
 
@@ -46,6 +47,11 @@ class RemoteDocument(ABC):
         """
 
     @property
+    def fetch(self) -> asyncio.Task[None] | None:
+        """The fetch under way, or the last one."""
+        return self._task
+
+    @property
     def is_fetching(self) -> bool:
         return is_running(self._task)
 
@@ -70,6 +76,15 @@ class RemoteDocument(ABC):
         """`refresh`, limited to one new fetch in COOLDOWN_SECONDS, because any caller can send a token."""
         if self.is_fetching or self._take_turn():
             await self.refresh()
+
+    def adopt(self, other: Self) -> None:
+        """Continue with the history of `other`, which may belong to another event loop, thread or process."""
+        self.failures = other.failures
+        self.is_failing = other.is_failing
+        self.was_attempted = other.was_attempted
+        self.fetched_at = other.fetched_at
+        self._created_at = other._created_at
+        self._asked_at = other._asked_at
 
     def cancel_fetch(self) -> None:
         if self._task is not None and is_running(self._task):

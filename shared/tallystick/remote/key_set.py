@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
+from typing import Self
 
 import httpx
 
@@ -15,8 +16,8 @@ from tallystick.remote.document import FETCH_TIMEOUT, RemoteDocument
 from tallystick.remote.http import MAX_JSON_BYTES, client_for, get_if_changed
 from tallystick.remote.last_known_file import LastKnownFile
 from tallystick.remote.metadata import find_jwks_uri
+from tallystick.token_checker import KeySet
 from tallystick.urls import check_identifier, check_url
-from tallystick.verifier import KeySet
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,10 @@ class RemoteKeySet(RemoteDocument):
         if self.keys is None:
             raise TemporarilyUnavailable("the keys of the issuer are not known yet")
         return self.keys
+
+    def adopt(self, other: Self) -> None:
+        super().adopt(other)
+        self.keys = other.keys if other.keys is not None else self.keys
 
     async def _fetch(self) -> None:
         url = self._jwks_uri or self._issuer

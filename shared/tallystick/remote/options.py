@@ -1,15 +1,15 @@
-"""The options of every adapter: where the issuer's documents come from, and what an unknown status means."""
+"""The options of every verifier: where the issuer's documents come from, and what an unknown status means."""
 
 from pathlib import Path
-from typing import Literal, TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack, get_args
 
 import httpx
 
 from tallystick.clock import Clock
 from tallystick.remote.issuer import FOLLOW_INTERVAL, RemoteIssuer
 from tallystick.remote.status_file import StatusFile
-from tallystick.remote.verifier import RemoteVerifier
-from tallystick.verifier import StatusPolicy
+from tallystick.token_checker import StatusPolicy
+from tallystick.urls import check_identifier
 
 StatusPolicyName = Literal["serve_until_exp", "fail_closed"]
 
@@ -17,12 +17,12 @@ STATUS_MAX_AGE = 60
 """Seconds. Allows for clocks that differ by half a minute, and for a list that is signed every ten seconds."""
 
 
-class RemoteOptions(TypedDict, total=False):
-    """Keyword arguments of an adapter.
+class VerifierOptions(TypedDict, total=False):
+    """Keyword arguments of `Verifier`, `AsyncVerifier` and every adapter.
 
     `jwks_uri`: where the keys are; found through the issuer's metadata by default.
     `jwks_file`: the keys until the first fetch; rewritten when they change.
-    `follow_every`: seconds between two fetches of the keys and status lists.
+    `follow_every`: seconds between two fetches of the keys and status lists, at most 2.
     `status_policy`: `serve_until_exp` (the default) accepts a token whose status is unknown until its `exp`;
     `fail_closed` answers 503 once its status list was signed more than `status_max_age` seconds ago.
     `status_file`: the status lists until the first fetch; rewritten when their statuses change.
@@ -38,21 +38,36 @@ class RemoteOptions(TypedDict, total=False):
     transport: httpx.AsyncBaseTransport | None
 
 
-def remote_verifier(
-    issuer: str, audience: str, *, clock: Clock, **options: Unpack[RemoteOptions]
-) -> tuple[RemoteIssuer, RemoteVerifier]:
-    """The issuer, which is to be started, and its verifier. Raises ValueError for an invalid URL or number."""
-    is_failing_closed = options.get("status_policy") == "fail_closed"
-    policy = StatusPolicy(options.get("status_max_age", STATUS_MAX_AGE) if is_failing_closed else None)
+def status_policy_of(**options: Unpack[VerifierOptions]) -> StatusPolicy:
+    """The policy that the options name. Raises ValueError for an unknown name or an invalid number."""
+    name = options.get("status_policy", "serve_until_exp")
+    if name not in get_args(StatusPolicyName):
+        raise ValueError(f"status_policy is serve_until_exp or fail_closed, not {name!r}")
+    return StatusPolicy(options.get("status_max_age", STATUS_MAX_AGE) if name == "fail_closed" else None)
+
+
+def remote_issuer(issuer: str, *, clock: Clock, **options: Unpack[VerifierOptions]) -> RemoteIssuer:
+    """The issuer that the options describe. Nothing is fetched yet.
+
+    Raises ValueError for an invalid URL or number, TypeError for an unknown option.
+    """
+    if unknown := options.keys() - VerifierOptions.__annotations__.keys():
+        raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
+    follow_every = options.get("follow_every", FOLLOW_INTERVAL)
+    if not 0 < follow_every <= FOLLOW_INTERVAL:
+        raise ValueError(
+            f"follow_every is a number of seconds, above 0 and at most {FOLLOW_INTERVAL:.0f}: "
+            "a revocation must arrive within five"
+        )
+    policy = status_policy_of(**options)
     status_file = options.get("status_file")
     max_lag = None if policy.max_age is None else policy.max_age // 2
-    remote = RemoteIssuer(
-        issuer,
+    return RemoteIssuer(
+        check_identifier(issuer),
         jwks_uri=options.get("jwks_uri"),
         jwks_file=options.get("jwks_file"),
         status_file=None if status_file is None else StatusFile(status_file, max_lag=max_lag),
-        follow_every=options.get("follow_every", FOLLOW_INTERVAL),
+        follow_every=follow_every,
         clock=clock,
         transport=options.get("transport"),
     )
-    return remote, RemoteVerifier(remote, audience, status_policy=policy, clock=clock)

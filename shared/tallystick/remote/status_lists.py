@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from types import MappingProxyType
+from typing import Self
 
 import httpx
 
@@ -16,8 +17,8 @@ from tallystick.remote.key_set import RemoteKeySet
 from tallystick.remote.metadata import MAX_STATUS_LISTS, find_status_lists
 from tallystick.remote.status_file import StatusFile
 from tallystick.status_list import StatusList, StatusReference, parse_status_list, parse_status_list_kid
+from tallystick.token_checker import Statuses
 from tallystick.urls import check_url, origin_of
-from tallystick.verifier import Statuses
 
 DISCOVERY_INTERVAL = 60
 """Seconds, by the clock, between two reads of the issuer's metadata. Most lists are found by their first token."""
@@ -91,15 +92,27 @@ class StatusLists:
         """How many fetches of lists have failed since the start."""
         return self._failures_of_dropped + sum(each.failures for each in self)
 
-    def start_round(self) -> None:
+    def start_round(self) -> list[asyncio.Task[None]]:
         """Start a fetch of every list, each in its own task, so that a slow one delays no other."""
-        if self.names.is_due:
-            self.names.start_fetch()
+        fetches = [self.names.start_fetch()] if self.names.is_due else []
         for each in self:
             if each.is_gone and self._clock() - each.named_at > FORGET_AFTER_SECONDS:
                 self._drop(each)
             else:
-                each.start_fetch()
+                fetches.append(each.start_fetch())
+        return fetches
+
+    def adopt(self, other: Self) -> None:
+        """Continue with the lists of `other`, except those whose key is not in our key set."""
+        self.names.adopt(other.names)
+        self._failures_of_dropped = other._failures_of_dropped
+        self._file_is_read = self._file_is_read or other._file_is_read
+        for each in other:
+            cached = self._lists.get(each.uri) or self._follow(each.uri)
+            if cached is not None:
+                cached.adopt(each)
+                cached.drop_if_key_withdrawn()
+        self._update_statuses()
 
     async def look_up(self, reference: StatusReference) -> None:
         """Wait for a fetch where that may bring the status that a verified token refers to.

@@ -1,4 +1,4 @@
-"""`Verifier.check` is a function of its arguments, and may be called from any thread."""
+"""`TokenChecker.check` is a function of its arguments, and may be called from any thread."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,10 +7,8 @@ import pytest
 from tallystick.errors import InvalidToken, TemporarilyUnavailable
 from tallystick.jwk import parse_jwk_set
 from tallystick.jwt import UnknownKey
-from tallystick.remote.issuer import RemoteIssuer
-from tallystick.remote.verifier import RemoteVerifier
 from tallystick.status_list import parse_status_list
-from tallystick.verifier import KeySet, Statuses, StatusPolicy, Verifier
+from tallystick.token_checker import KeySet, Statuses, StatusPolicy, TokenChecker
 from tests.support.token_issuer import AUDIENCE, ISSUER, STATUS_LIST_URI, TokenIssuer, status
 
 
@@ -29,13 +27,13 @@ def statuses(issuer: TokenIssuer) -> Statuses:
 
 
 def test_good_token_is_accepted_without_an_event_loop(issuer: TokenIssuer, keys: KeySet, statuses: Statuses) -> None:
-    verifier = Verifier(ISSUER, AUDIENCE)
+    verifier = TokenChecker(ISSUER, AUDIENCE)
     claims = verifier.check(issuer.access_token(status=status(1)), keys, statuses, issuer.clock.now)
     assert claims.sub == "user-1"
 
 
 def test_revoked_token_is_refused_also_from_the_cache(issuer: TokenIssuer, keys: KeySet, statuses: Statuses) -> None:
-    verifier, token, now = Verifier(ISSUER, AUDIENCE), issuer.access_token(status=status(9)), issuer.clock.now
+    verifier, token, now = TokenChecker(ISSUER, AUDIENCE), issuer.access_token(status=status(9)), issuer.clock.now
     assert verifier.check(token, keys, Statuses(), now)
     for _ in range(2):
         with pytest.raises(InvalidToken) as refused:
@@ -45,13 +43,13 @@ def test_revoked_token_is_refused_also_from_the_cache(issuer: TokenIssuer, keys:
 
 def test_missing_list_is_decided_by_the_policy(issuer: TokenIssuer, keys: KeySet) -> None:
     token, now = issuer.access_token(status=status(1)), issuer.clock.now
-    assert Verifier(ISSUER, AUDIENCE).check(token, keys, Statuses(), now)
+    assert TokenChecker(ISSUER, AUDIENCE).check(token, keys, Statuses(), now)
     with pytest.raises(TemporarilyUnavailable):
-        Verifier(ISSUER, AUDIENCE, status_policy=StatusPolicy(max_age=30)).check(token, keys, Statuses(), now)
+        TokenChecker(ISSUER, AUDIENCE, status_policy=StatusPolicy(max_age=30)).check(token, keys, Statuses(), now)
 
 
 def test_unknown_and_missing_keys_name_the_kid(issuer: TokenIssuer, keys: KeySet) -> None:
-    verifier, now = Verifier(ISSUER, AUDIENCE), issuer.clock.now
+    verifier, now = TokenChecker(ISSUER, AUDIENCE), issuer.clock.now
     with pytest.raises(TemporarilyUnavailable):
         verifier.check(issuer.access_token(), None, Statuses(), now)
     issuer.rotate()
@@ -61,7 +59,7 @@ def test_unknown_and_missing_keys_name_the_kid(issuer: TokenIssuer, keys: KeySet
 
 
 def test_cached_verdict_holds_only_for_its_key_set(issuer: TokenIssuer, keys: KeySet) -> None:
-    verifier, token, now = Verifier(ISSUER, AUDIENCE), issuer.access_token(), issuer.clock.now
+    verifier, token, now = TokenChecker(ISSUER, AUDIENCE), issuer.access_token(), issuer.clock.now
     assert verifier.check(token, keys, Statuses(), now) is verifier.check(token, keys, Statuses(), now)
     with pytest.raises(UnknownKey):
         verifier.check(token, KeySet({}), Statuses(), now)
@@ -69,7 +67,7 @@ def test_cached_verdict_holds_only_for_its_key_set(issuer: TokenIssuer, keys: Ke
 
 
 def test_threads_with_different_key_sets_share_a_verifier(issuer: TokenIssuer, keys: KeySet) -> None:
-    verifier, now = Verifier(ISSUER, AUDIENCE), issuer.clock.now
+    verifier, now = TokenChecker(ISSUER, AUDIENCE), issuer.clock.now
     tokens = [issuer.access_token(jti=str(number)) for number in range(20)]
 
     def is_accepted(job: tuple[str, KeySet]) -> bool:
@@ -84,9 +82,3 @@ def test_threads_with_different_key_sets_share_a_verifier(issuer: TokenIssuer, k
     jobs = [(token, key_set) for token in tokens for key_set in (keys, withdrawn)] * 5
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(is_accepted, jobs)) == [True, False] * 100
-
-
-async def test_remote_verifier_refuses_to_work_before_its_issuer_is_started(issuer: TokenIssuer) -> None:
-    remote = RemoteIssuer(ISSUER, clock=issuer.clock, transport=issuer.transport)
-    with pytest.raises(RuntimeError, match="start"):
-        await RemoteVerifier(remote, AUDIENCE, clock=issuer.clock).verify(issuer.access_token())
