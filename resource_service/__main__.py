@@ -9,8 +9,7 @@ import typer
 
 from resource_service.main import create_app
 from resource_service.settings import Settings
-from tallystick_service.metrics import SharedCounters
-from tallystick_service.server import serve
+from tallystick_service.server import Application, ServeOptions, serve_configured
 from tallystick_service.server.logs import configure_logging
 from tallystick_service.settings import exit_on_misconfiguration, read_settings
 
@@ -37,21 +36,15 @@ def serve_command(
 ) -> None:
     """Migrate the database, and serve the API until SIGTERM."""
     configure_logging()
+    options = ServeOptions(host, port, workers, metrics_host, metrics_port)
     with exit_on_misconfiguration(NAME):
-        settings = read_settings(Settings, config, env_prefix="RESOURCE_")
-        _migrate_apart(settings.database_url)
-        counters = SharedCounters(workers)
-        status = serve(
-            partial(create_app, settings, counters=counters, metrics_port=metrics_port),
-            name=NAME,
-            host=host,
-            port=port,
-            workers=workers,
-            counters=counters,
-            metrics_host=metrics_host,
-            metrics_port=metrics_port,
-        )
+        status = serve_configured(partial(_load, config), options, name=NAME)
     raise typer.Exit(status)
+
+
+def _load(config: Path) -> Application:
+    settings = read_settings(Settings, config, env_prefix="RESOURCE_")
+    return Application(create=partial(create_app, settings), prepare=partial(_migrate_apart, settings.database_url))
 
 
 def _migrate_apart(database_url: str) -> None:

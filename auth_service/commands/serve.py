@@ -2,6 +2,7 @@
 
 import logging
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,8 +12,7 @@ from auth_service.commands.context import CommandContext, Config, run_with, upgr
 from auth_service.commands.output import NAME
 from auth_service.configuration import configuration_file
 from auth_service.configuration.configuration_warnings import config_warnings
-from tallystick_service.metrics import SharedCounters
-from tallystick_service.server import serve as serve_app
+from tallystick_service.server import Application, ServeOptions, serve_configured
 from tallystick_service.server.logs import configure_logging
 from tallystick_service.settings import exit_on_misconfiguration
 
@@ -37,13 +37,23 @@ def serve(
     allow_disable: AllowDisable = False,
 ) -> None:
     """Bring the store up to date, apply the configuration, and serve."""
+    configure_logging()
+    options = ServeOptions(host, port, workers, metrics_host, metrics_port)
+    with exit_on_misconfiguration(NAME):
+        status = serve_configured(
+            partial(_load, config, workers=workers, allow_disable=allow_disable), options, name=NAME
+        )
+    raise typer.Exit(status)
+
+
+def _load(config: Path, *, workers: int, allow_disable: bool) -> Application:
     from auth_service.main import create_app  # slow to import, and no other command needs it
 
-    configure_logging()
-    with exit_on_misconfiguration(NAME):
-        settings = configuration_file.read_config(config)
+    settings = configuration_file.read_config(config)
+
+    def prepare() -> None:
         is_new = upgrade_database(settings)
-        run_with(settings, partial(_prepare, allow_disable=allow_disable))
+        run_with(settings, partial(_apply, allow_disable=allow_disable))
         if is_new:
             _log.info("created the database %s", settings.database_url)
         for warning in config_warnings(settings):
@@ -52,21 +62,11 @@ def serve(
             _log.warning("several workers on one SQLite file are correct, but no faster than one; PostgreSQL is")
         if settings.registration.mode != "off" and not settings.registration.require_pkce:
             _log.warning("clients that register themselves need no PKCE: registration.require_pkce is false")
-        counters = SharedCounters(workers)
-        status = serve_app(
-            partial(create_app, settings, counters=counters, metrics_port=metrics_port),
-            name=NAME,
-            host=host,
-            port=port,
-            workers=workers,
-            counters=counters,
-            metrics_host=metrics_host,
-            metrics_port=metrics_port,
-        )
-    raise typer.Exit(status)
+
+    return Application(create=partial(create_app, settings), prepare=prepare)
 
 
-async def _prepare(context: CommandContext, *, allow_disable: bool) -> None:
+async def _apply(context: CommandContext, *, allow_disable: bool) -> None:
     await context.key_ring()
     changes = await configuration_file.apply(
         context.store, context.settings, context.clock, allow_disable=allow_disable

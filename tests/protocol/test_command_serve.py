@@ -1,12 +1,22 @@
 """The command `serve`, in processes of its own."""
 
+import http.client
 import json
+import os
 import signal
+import subprocess
 import time
+import urllib.error
 import urllib.request
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlencode
 
-from tests.support.command_line import CommandLine, command_line, on_sqlite, serving
+from tests.support.command_line import ENVIRONMENT, CommandLine, command_line, on_sqlite, serving
+from tests.support.forked import ForkedProcess
 from tests.support.patience import PATIENCE
+from tests.support.processes import ROOT
+from tests.support.waiting import wait_until
 
 __all__ = ["command_line", "on_sqlite"]
 
@@ -26,6 +36,54 @@ def test_serve_migrates_applies_and_publishes_a_rotation(command_line: CommandLi
         while len(kids := published_kids(url)) < 4 and time.monotonic() < end:
             time.sleep(0.1)
         assert {line.split()[1] for line in rotated.output.splitlines()} == kids - first
+
+
+def is_counted(log: Path, text: str, times: int) -> bool:
+    return log.read_text().count(text) == times
+
+
+def access_token_lifetime(url: str, client_id: str) -> int | None:
+    """The `expires_in` of a new access token, or None when the client is refused."""
+    form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": ENVIRONMENT["APP_SECRET"]}
+    try:
+        with urllib.request.urlopen(f"{url}/token", urlencode(form).encode(), timeout=PATIENCE) as response:
+            lifetime: int = json.load(response)["expires_in"]
+            return lifetime
+    except (urllib.error.HTTPError, ConnectionError, http.client.RemoteDisconnected):
+        return None  # a worker that stops closes its connections
+
+
+def test_sighup_applies_the_changed_configuration_or_refuses_it(on_sqlite: CommandLine) -> None:
+    log = on_sqlite.folder / "log"
+    arguments = ["auth_service", "serve", "--config", str(on_sqlite.config), "--port", "0", "--workers", "2"]
+    good = on_sqlite.config.read_text()
+    with (
+        log.open("w") as errors,
+        ForkedProcess(
+            arguments, cwd=ROOT, env=os.environ | ENVIRONMENT, stdout=subprocess.PIPE, stderr=errors
+        ) as process,
+    ):
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+        for refused, wrong in enumerate((f"unknown = 5\n{good}", good.replace("APP_SECRET", "NO_SECRET"))):
+            on_sqlite.config.write_text(wrong)
+            process.send_signal(signal.SIGHUP)
+            wait_until(partial(is_counted, log, "the reload is aborted and the old workers stay", refused + 1))
+        said = log.read_text()
+        assert "unknown" in said  # the parent reads the file
+        assert "auth service: the client_secret of app: the environment variable NO_SECRET is missing" in said
+        assert access_token_lifetime(url, "bot") is None
+        on_sqlite.config.write_text(
+            good.replace("[[api]]", "[lifetimes]\naccess_token = 120\n[[api]]")
+            + '[[client]]\nclient_id = "bot"\nclient_name = "Bot"\nclient_secret = "env:APP_SECRET"\n'
+            'grant_types = ["client_credentials"]\ntoken_endpoint_auth_method = "client_secret_post"\n'
+            'scope = "notes:read"\n'
+        )
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: '"reloaded"' in log.read_text())
+        wait_until(lambda: {access_token_lifetime(url, "bot") for _ in range(20)} == {120})
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
 
 
 def test_serve_logs_the_database_and_the_master_key_that_it_creates(on_sqlite: CommandLine) -> None:

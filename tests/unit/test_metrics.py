@@ -26,9 +26,11 @@ class Service(ServiceMetrics):
 
 
 def process(counters: SharedCounters, number: int) -> Service:
-    """The service as the process with this number creates it. The tests use one process."""
+    """The service of the process with this number. The tests use one process."""
     counters.attach(number)
-    return Service(counters)
+    service = Service(counters)
+    counters.mark_alive()
+    return service
 
 
 def test_counter_counts_for_each_label_value() -> None:
@@ -131,6 +133,31 @@ def test_replacement_continues_the_counters_and_resets_the_gauges() -> None:
     replacement.seen.inc("red")
     assert one.numbers['small_seen_total{colour="red"}'] == 2
     assert one.numbers["tallystick_processes"] == 2
+
+
+def test_starting_process_does_not_show_the_gauges_of_the_one_before() -> None:
+    counters = SharedCounters(2)
+    one, two = process(counters, 0), process(counters, 1)
+    two.depth.set(4)
+    two.seen.inc("red")
+    counters.mark_dead(1)
+    counters.attach(1)
+    assert "small_depth" not in one.numbers
+    assert one.numbers["tallystick_processes"] == 1
+    assert one.numbers['small_seen_total{colour="red"}'] == 1
+
+
+def test_during_a_reload_one_process_more_than_the_workers_is_counted() -> None:
+    counters = SharedCounters(2)
+    services = [process(counters, number) for number in range(3)]
+    for service in services:
+        service.seen.inc("red")
+    assert services[0].numbers['small_seen_total{colour="red"}'] == 3
+    assert services[0].numbers["tallystick_processes"] == 3
+    counters.mark_dead(0)
+    replacement = process(counters, 0)
+    replacement.seen.inc("red")
+    assert services[2].numbers['small_seen_total{colour="red"}'] == 4
 
 
 def test_more_series_than_cells_raise() -> None:

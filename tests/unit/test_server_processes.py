@@ -1,39 +1,17 @@
 """How a server starts and stops, alone and with workers."""
 
-import json
 import os
 import signal
 import socket
-import subprocess
-import urllib.request
-from typing import Any
 
-import psutil  # type: ignore[import-untyped]
 import pytest
 
 from tests.support.patience import PATIENCE
 from tests.support.processes import port_of, running
 from tests.support.waiting import wait_until
+from tests.support.workers import ask, is_alive, workers_of
 
 SMALL = "tests.support.small_server"
-
-
-def ask(port: int, path: str = "/", host: str = "127.0.0.1") -> dict[str, Any]:
-    with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=PATIENCE) as response:
-        answer: dict[str, Any] = json.load(response)
-        return answer
-
-
-def is_alive(pid: int) -> bool:
-    """False for a zombie, too."""
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-
-
-def workers_of(process: subprocess.Popen[str]) -> set[int]:
-    return {child.pid for child in psutil.Process(process.pid).children() if is_alive(child.pid)}
 
 
 def test_it_listens_on_both_loopback_addresses_and_prints_one_line() -> None:

@@ -19,7 +19,7 @@ FIRST_FREE_CELL = 1
 
 @dataclass(frozen=True)
 class Part:
-    """The numbers of one process. `pid` is 0 while no process is attached."""
+    """The numbers of one process. `pid` is 0 while no process serves that has this part."""
 
     number: int
     pid: int
@@ -27,17 +27,24 @@ class Part:
 
 
 class SharedCounters:
-    """Create it before the fork. Each process then attaches to the part of its number, from 0 to `processes` - 1."""
+    """Create it before the fork. Each process then attaches to the part of its number.
 
-    def __init__(self, processes: int = 1) -> None:
-        self.processes = processes
+    Several workers have one part more than their number, because a reload starts a new worker before it stops an old
+    one. The numbers are from 0 to `processes` - 1.
+    """
+
+    def __init__(self, workers: int = 1) -> None:
+        self.processes = workers + 1 if workers > 1 else 1
         # A file descriptor of -1: anonymous, and shared with every child (MAP_SHARED).
-        self._cells = memoryview(mmap.mmap(-1, processes * _BYTES_PER_PROCESS)).cast("d")
+        self._cells = memoryview(mmap.mmap(-1, self.processes * _BYTES_PER_PROCESS)).cast("d")
         self._number: int | None = None
 
     def attach(self, number: int) -> None:
-        """This process writes to the part of this number."""
+        """This process writes to the part of this number. Its gauges are not shown before `mark_alive`."""
         self._number = number
+
+    def mark_alive(self) -> None:
+        """This process serves, and has set its gauges: the part no longer has those of an earlier process."""
         self.own[_PID_CELL] = os.getpid()
 
     def mark_dead(self, number: int) -> None:
@@ -49,6 +56,7 @@ class SharedCounters:
         """The cells of this process, or part 0 if it has not attached. Only one thread may write to them."""
         if self._number is None:
             self.attach(0)
+            self.mark_alive()
         return self._part(self._number or 0)
 
     def parts(self) -> list[Part]:

@@ -1,4 +1,4 @@
-"""Bounds of one server process, in seconds, bytes and connections."""
+"""Bounds of a server process and of its supervision, in seconds, bytes and connections."""
 
 from dataclasses import dataclass
 
@@ -20,6 +20,10 @@ class ServerLimits:
     """Between two searches for connections whose peer has stopped reading."""
     shutdown_timeout: int = 20
     """For the requests that are being processed when the server is asked to stop."""
+    start_timeout: float = 90.0
+    """For a worker that replaces another one, until it accepts connections. Then it is killed."""
+    hang_timeout: float = 30.0
+    """A worker whose event loop has not run for so long is killed and replaced. See `HangDetector`."""
 
 
 DEFAULT_LIMITS = ServerLimits()

@@ -1,30 +1,26 @@
 """`serve`: run an application in one or several processes that listen on the same sockets."""
 
-import asyncio
+import logging
 import sys
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
-from signal import SIGINT, SIGTERM, signal
 from socket import socket
-from typing import cast
 
-import uvicorn
 from starlette.types import ASGIApp
 
+from tallystick.errors import TemporarilyUnavailable
 from tallystick_service.metrics.shared_counters import SharedCounters
-from tallystick_service.server.connection_limiter import ConnectionLimiter
+from tallystick_service.server.application import Application
 from tallystick_service.server.file_limit import raise_file_limit
 from tallystick_service.server.limits import DEFAULT_LIMITS, ServerLimits
-from tallystick_service.server.listen import BACKLOG, bind
+from tallystick_service.server.listen import bind
 from tallystick_service.server.logs import configure_logging
-from tallystick_service.server.protocol import BoundedProtocol
-from tallystick_service.server.supervisor import Worker, supervise
-from tallystick_service.server.uvicorn_server import Server
+from tallystick_service.server.options import ServeOptions
+from tallystick_service.server.run import run
+from tallystick_service.server.supervisor import supervise
+from tallystick_service.server.worker import Run, Worker
 from tallystick_service.settings.misconfigured import Misconfigured, exit_on_misconfiguration
 
-FAILED_START = 3
-"""The exit status when the application's lifespan fails to start."""
+logger = logging.getLogger(__name__)
 
 
 def serve(
@@ -33,80 +29,88 @@ def serve(
     name: str,
     host: str | None,
     port: int,
-    workers: int = 1,
-    counters: SharedCounters | None = None,
-    metrics_host: str | None = None,
-    metrics_port: int | None = None,
     limits: ServerLimits = DEFAULT_LIMITS,
 ) -> int:
-    """Serve the application that `factory` returns until SIGTERM or SIGINT, and return the exit status: 0 after every
-    request that had begun was answered.
-
-    `factory` is called in each process that serves, after the fork; so the caller must hold no thread or connection.
-    `host` None means the loopback addresses. Prints one line that begins with `name` when connections are accepted.
-    With more than one of `workers`, this process only supervises them. `counters` has a part for each worker.
-    `metrics_host` and `metrics_port` are another address to listen on. The server treats it like the first; the
-    application can tell them apart.
-
-    Raises Misconfigured when a port is taken, and every exception of `factory`.
+    """Serve the application that `factory` returns in this process, without metrics. The rest is as in
+    `serve_configured`.
     """
-    sockets = bind(host, port)
-    counters = counters or SharedCounters(workers)
-    if metrics_host is not None and metrics_port is None:
-        raise Misconfigured("--metrics-host needs --metrics-port")
-    if metrics_port is not None:
-        if metrics_port == sockets[0].getsockname()[1]:  # the application distinguishes the two addresses by the port
-            raise Misconfigured(f"--metrics-port {metrics_port} is the service's own port")
-        sockets += bind(metrics_host, metrics_port)
+    application = Application(lambda **_: factory())
+    return serve_configured(lambda: application, ServeOptions(host, port), name=name, limits=limits)
+
+
+def serve_configured(
+    load: Callable[[], Application], options: ServeOptions, *, name: str, limits: ServerLimits = DEFAULT_LIMITS
+) -> int:
+    """Serve the application that `load` reads from its configuration until SIGTERM or SIGINT, and return the exit
+    status: 0 after every request that had begun was answered.
+
+    `load` and `prepare` are called once in this process. `create` is called in each process that serves, after the
+    fork; so the caller must hold no thread or connection. Prints one line that begins with `name` when connections are
+    accepted.
+
+    With several workers, SIGHUP calls `load` again and replaces the workers one after the other; the first new one
+    calls `prepare`. If one of these fails, the reload ends with one error line, and the old workers stay.
+
+    Raises Misconfigured when a port is taken, and every exception of `load`, `prepare` and `create`.
+    """
+    application = load()
+    application.prepare()
+    sockets = _bind(options)
+    counters = SharedCounters(options.workers)
     configure_logging()
     raise_file_limit(2 * limits.max_connections + 256)
-    shown = "localhost" if host is None else f"[{host}]" if ":" in host else host
-    line = f"{name} listens on http://{shown}:{sockets[0].getsockname()[1]}\n"
+    host = "localhost" if options.host is None else f"[{options.host}]" if ":" in options.host else options.host
+    line = f"{name} listens on http://{host}:{sockets[0].getsockname()[1]}\n"
 
     def announce() -> None:
         sys.stdout.write(line)
         sys.stdout.flush()
 
-    def work(worker: Worker) -> int:
-        counters.attach(worker.number)
-        with exit_on_misconfiguration(name):
-            return _run(factory, sockets, limits, on_ready=worker.ready, parent=worker.parent)
+    def create(application: Application) -> ASGIApp:
+        return application.create(counters=counters, metrics_port=options.metrics_port)
 
-    if workers > 1:
-        return supervise(work, workers, announce, counters.mark_dead)
-    return _run(factory, sockets, limits, on_ready=announce)
+    def runs(application: Application) -> Run:
+        def work(worker: Worker) -> int:
+            def on_ready() -> None:
+                counters.mark_alive()
+                worker.ready()
+
+            counters.attach(worker.number)
+            with exit_on_misconfiguration(name):
+                if worker.is_first_of_reload:
+                    application.prepare()
+                return run(create(application), sockets, limits, on_ready=on_ready, worker=worker)
+
+        return work
+
+    def reload() -> Run | None:
+        try:
+            return runs(load())
+        except (Misconfigured, TemporarilyUnavailable) as reason:
+            logger.error("the reload is aborted and the old workers stay: %s", reason)
+        except Exception:
+            logger.exception("the reload is aborted and the old workers stay")
+        return None
+
+    if options.workers > 1:
+        return supervise(
+            runs(application),
+            options.workers,
+            on_ready=announce,
+            on_exit=counters.mark_dead,
+            reload=reload,
+            limits=limits,
+        )
+    return run(create(application), sockets, limits, on_ready=announce)
 
 
-def _run(
-    factory: Callable[[], ASGIApp],
-    sockets: list[socket],
-    limits: ServerLimits,
-    *,
-    on_ready: Callable[[], None],
-    parent: int | None = None,
-) -> int:
-    app = factory()
-    # Half of the files: the loop may accept a whole backlog before it closes the first connection that was evicted.
-    max_files = raise_file_limit(2 * limits.max_connections)
-    limits = replace(limits, max_connections=min(limits.max_connections, max_files // 2))
-    protocol = partial(BoundedProtocol, limiter=ConnectionLimiter(limits), limits=limits)
-    config = uvicorn.Config(
-        app,
-        loop="uvloop",
-        http=cast(type[asyncio.Protocol], protocol),
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        backlog=BACKLOG,
-        limit_concurrency=limits.max_connections + BACKLOG,  # reached when all connections are busy
-        timeout_keep_alive=cast(int, limits.keep_alive_timeout),
-        timeout_graceful_shutdown=limits.shutdown_timeout,
-    )
-    server = Server(config, on_ready=on_ready, parent=parent)
-    for number in (SIGTERM, SIGINT):
-        signal(number, server.handle_exit)
-    server.run(sockets)
-    return 0 if server.started else FAILED_START
+def _bind(options: ServeOptions) -> list[socket]:
+    sockets = bind(options.host, options.port)
+    if options.metrics_host is not None and options.metrics_port is None:
+        raise Misconfigured("--metrics-host needs --metrics-port")
+    if options.metrics_port is not None:
+        # The application distinguishes the two addresses by the port.
+        if options.metrics_port == sockets[0].getsockname()[1]:
+            raise Misconfigured(f"--metrics-port {options.metrics_port} is the service's own port")
+        sockets += bind(options.metrics_host, options.metrics_port)
+    return sockets
