@@ -17,7 +17,7 @@ import uvloop
 
 from tests.reliability.deployment import Deployment, running_deployment
 from tests.reliability.scenario import Scenario, Unsupported
-from tests.reliability.scenarios import KEYS, SCENARIOS, TESTED
+from tests.reliability.scenarios import KEYS, LOADS, SCENARIOS, TESTED
 from tests.reliability.table import Row, as_text, rewrite_table
 
 QUICK_JOBS = 3
@@ -34,7 +34,7 @@ class Job:
 
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
-    rows = uvloop.run(_run_all(list(_jobs(options)), is_quick=options.quick))
+    rows = uvloop.run(_run_all(jobs(arguments), is_quick=options.quick))
     if options.write is not None:
         rewrite_table(options.write, rows)
     failed = [row for row in rows if row.failed]
@@ -42,16 +42,21 @@ def main(arguments: list[str]) -> int:
     return 1 if failed else 0
 
 
+def jobs(arguments: list[str]) -> list[Job]:
+    """What the command with these arguments runs."""
+    return list(_jobs(_options(arguments)))
+
+
 def _jobs(options: argparse.Namespace) -> Iterator[Job]:
     names: Sequence[str] = options.scenarios or list(SCENARIOS)
     groups: list[Sequence[str]] = [[name] for name in names]
     if options.quick:
-        names = options.scenarios or [name for name in SCENARIOS if name not in TESTED]
-        groups = [[name for name in group if name in names] for group in (KEYS, TESTED)]
-        groups += [[name] for name in names if name not in (*KEYS, *TESTED)]
+        groups = [[name for name in group if name in names] for group in (LOADS, KEYS)]
+        groups += [[name] for name in names if name not in (*LOADS, *KEYS)]
+    left_out = TESTED if options.quick and not options.scenarios else ()
     for group in groups:
         for engine in ("sqlite", "postgresql"):
-            chosen = [name for name in group if engine in SCENARIOS[name].ENGINES]
+            chosen = [name for name in group if engine in SCENARIOS[name].ENGINES and (name, engine) not in left_out]
             if chosen and options.engine in ("both", engine):
                 yield Job(engine, chosen)
 

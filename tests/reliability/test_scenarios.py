@@ -1,39 +1,42 @@
-"""The short form of five scenarios, on one deployment per store. `make reliability` runs all of them, and in full."""
-
-from collections.abc import AsyncIterator
+"""The short forms of two scenarios. `make reliability ARGS=--quick` runs all others, `make reliability` all in full."""
 
 import pytest
-import pytest_asyncio
 
-from tests.reliability.deployment import Deployment, running_deployment
+from tests.reliability.__main__ import jobs
+from tests.reliability.deployment import running_deployment
 from tests.reliability.scenarios import SCENARIOS, TESTED
 from tests.support.postgres import PostgreSQL
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def sqlite_deployment() -> AsyncIterator[Deployment]:
-    async with running_deployment("sqlite") as deployment:
-        yield deployment
+@pytest.mark.parametrize("name", [name for name, engine in TESTED if engine == "sqlite"])
+async def test_all_checks_pass_on_sqlite(name: str) -> None:
+    await check(name, "sqlite")
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def postgresql_deployment(postgresql: PostgreSQL) -> AsyncIterator[Deployment]:
-    async with running_deployment("postgresql", postgresql=postgresql) as deployment:
-        yield deployment
+@pytest.mark.parametrize("name", [name for name, engine in TESTED if engine == "postgresql"])
+async def test_all_checks_pass_on_postgresql(name: str, postgresql: PostgreSQL) -> None:
+    await check(name, "postgresql", postgresql)
 
 
-@pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("name", [name for name in TESTED if "sqlite" in SCENARIOS[name].ENGINES])
-async def test_all_checks_pass_on_sqlite(sqlite_deployment: Deployment, name: str) -> None:
-    await check(name, sqlite_deployment)
+async def check(name: str, engine: str, postgresql: PostgreSQL | None = None) -> None:
+    async with running_deployment(engine, postgresql=postgresql) as deployment:
+        outcome = await SCENARIOS[name].run(deployment, SCENARIOS[name].QUICK)
+        assert outcome.passed, f"{outcome.checks}\n{deployment.logs()}"
 
 
-@pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("name", [name for name in TESTED if "postgresql" in SCENARIOS[name].ENGINES])
-async def test_all_checks_pass_on_postgresql(postgresql_deployment: Deployment, name: str) -> None:
-    await check(name, postgresql_deployment)
+def test_each_short_form_runs_either_here_or_in_the_quick_pass() -> None:
+    quick = [(name, job.engine) for job in jobs(["--quick"]) for name in job.names]
+    every = [(name, engine) for name, scenario in SCENARIOS.items() for engine in scenario.ENGINES]
+    assert sorted([*quick, *TESTED]) == sorted(every)
 
 
-async def check(name: str, deployment: Deployment) -> None:
-    outcome = await SCENARIOS[name].run(deployment, SCENARIOS[name].QUICK)
-    assert outcome.passed, f"{outcome.checks}\n{deployment.logs()}"
+def test_a_full_run_gives_each_scenario_its_own_deployment() -> None:
+    every = [(engine, [name]) for name, scenario in SCENARIOS.items() for engine in scenario.ENGINES]
+    assert sorted((job.engine, list(job.names)) for job in jobs([])) == sorted(every)
+
+
+def test_a_named_scenario_runs_on_both_stores_in_the_quick_pass() -> None:
+    assert [(job.engine, list(job.names)) for job in jobs(["--quick", "kill"])] == [
+        ("sqlite", ["kill"]),
+        ("postgresql", ["kill"]),
+    ]

@@ -37,8 +37,9 @@ SCENARIOS: dict[str, Scenario] = {
     "login_attacks": login_attacks,
 }
 
-TESTED = ("login_storm", "auth_away", "revocation", "single_use", "kill")
-"""The scenarios of test_scenarios.py, in an order that restarts few services of their shared deployment."""
+TESTED = (("kill", "sqlite"), ("single_use", "postgresql"))
+"""Scenarios and stores of which `make test` runs the short form (test_scenarios.py). The quick pass runs all others."""
 
 KEYS = ("key_rotation", "key_withdrawal", "master_key")
-"""Their short forms share a deployment, too."""
+LOADS = ("login_storm", "auth_away", "revocation", "single_use", "kill")
+"""Scenarios whose short forms share a deployment for each store, in an order that restarts few of its services."""
