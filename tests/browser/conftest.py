@@ -11,7 +11,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 from deploy.local.client_secrets import Account
 from tests.browser.monitor import BrowserMonitor
 from tests.support.chromium import PATIENCE_MS, chromium
-from tests.support.demo import Demo, running_demo
+from tests.support.demo import Demo, DemoServers, running_demo, running_servers
 
 __all__ = ["chromium"]
 
@@ -24,6 +24,13 @@ OpenBrowser = Callable[..., Awaitable[BrowserContext]]
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """Its access tokens are so short-lived that the apps rotate their refresh token with each request."""
     with running_demo(tmp_path_factory.mktemp("demo"), AUTH_LIFETIMES__ACCESS_TOKEN="45") as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def long_token_servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DemoServers]:
+    """Another demo, whose access tokens are valid for an hour. A test may stop a server, and starts it again."""
+    async with running_servers(tmp_path_factory.mktemp("servers"), AUTH_LIFETIMES__ACCESS_TOKEN="3600") as running:
         yield running
 
 

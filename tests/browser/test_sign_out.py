@@ -1,7 +1,6 @@
 """Signing out of one app, or of all apps."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
@@ -16,7 +15,7 @@ from tests.browser.steps import (
     go_to_sign_in,
     sign_in,
 )
-from tests.support.demo import Demo, running_demo
+from tests.support.demo import Demo, DemoServers
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -62,17 +61,11 @@ async def test_signing_out_everywhere_ends_the_other_app_at_its_next_token_refre
     await expect(page.get_by_role("status")).to_contain_text("Your login has ended")
 
 
-@pytest.fixture(scope="module")
-def long_token_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """Its access tokens are valid for an hour, so that no app learns of a sign-out by a token refresh."""
-    with running_demo(tmp_path_factory.mktemp("long"), AUTH_LIFETIMES__ACCESS_TOKEN="3600") as running:
-        yield running
-
-
 @pytest.fixture
-def demo_with_long_tokens(long_token_demo: Demo, monitor: BrowserMonitor) -> Demo:
-    monitor.origins |= long_token_demo.origins
-    return long_token_demo
+def demo_with_long_tokens(long_token_servers: DemoServers, monitor: BrowserMonitor) -> Demo:
+    """No app of this demo learns of a sign-out by a token refresh."""
+    monitor.origins |= long_token_servers.demo.origins
+    return long_token_servers.demo
 
 
 async def expect_notified(page: Page, app: str) -> None:

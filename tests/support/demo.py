@@ -1,8 +1,10 @@
 """The processes of `make run`, on other ports and in a temporary folder, with a new user for each test."""
 
+import os
 import secrets
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import subprocess
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +20,15 @@ from auth_service.store.schema.tables import login_sessions, token_families
 from auth_service.store.schema.tables import users as users_table
 from auth_service.store.users import users
 from deploy.demo.demo_files import DemoFiles
-from deploy.demo.servers import ONE, TWO, api_url, auth_url
+from deploy.demo.servers import ONE, TWO, api_url, auth_url, demo_servers
 from deploy.local.client_secrets import Account
+from deploy.local.supervisor import Server, wait_until_ready
 from tallystick.clock import Clock, system_clock
 from tallystick_service.store import Store
+from tests.support.forked import ForkedProcess
 from tests.support.patience import patient_store
 from tests.support.ports import free_ports
-from tests.support.processes import in_the_foreground
+from tests.support.processes import ROOT, in_the_foreground
 
 PASSWORD = "correct horse battery staple"
 
@@ -109,3 +113,56 @@ def running_demo(folder: Path, **environment: str) -> Iterator[Demo]:
     options = ["--var", str(files.var), "--ports", ",".join(map(str, files.ports))]
     with in_the_foreground("deploy.demo", *options, **environment):
         yield Demo(files)
+
+
+AUTH_SERVICE, NOTES_API = "auth service", "notes API"
+
+
+class DemoServers:
+    """The servers of a demo, which a test can stop and start one by one. They are forks (`forked.py`)."""
+
+    def __init__(self, demo: Demo, environment: Mapping[str, str], stack: ExitStack) -> None:
+        self.demo = demo
+        self._environment = environment
+        self._servers = {server.name: server for server in demo_servers(demo.files)}
+        self._processes: dict[str, ForkedProcess] = {}
+        self._stack = stack
+
+    async def start(self, *names: str) -> None:
+        """Start the named servers, or all of them, and wait until they answer."""
+        started = [self._servers[name] for name in names or self._servers]
+        for server in started:
+            self._processes[server.name] = self._launch(server)
+        await wait_until_ready(started)
+
+    def _launch(self, server: Server) -> ForkedProcess:
+        _python, _m, *module_and_arguments = server.command
+        environment = {**os.environ, **self._environment, **server.environment}
+        with (self.demo.files.logs / f"{server.port}.log").open("ab") as log:
+            process = ForkedProcess(
+                module_and_arguments, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
+            )
+        self._stack.enter_context(process)
+        self._stack.callback(process.terminate)
+        return process
+
+    def stop(self, name: str) -> None:
+        self._processes[name].terminate()
+        assert self._processes[name].wait() == 0
+
+    @asynccontextmanager
+    async def without(self, name: str) -> AsyncIterator[None]:
+        self.stop(name)
+        yield
+        await self.start(name)
+
+
+@asynccontextmanager
+async def running_servers(folder: Path, **environment: str) -> AsyncIterator[DemoServers]:
+    """Run the servers of a demo without its supervisor. `environment` is added to this process's."""
+    files = DemoFiles(free_ports(4), folder / "var")
+    files.prepare()
+    with ExitStack() as stack:
+        servers = DemoServers(Demo(files), environment, stack)
+        await servers.start()
+        yield servers
