@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePublicKey,
     EllipticCurvePublicNumbers,
 )
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, RSAPublicNumbers
 
 from tallystick import base64url
@@ -34,6 +34,7 @@ _THUMBPRINT_MEMBERS = {  # in the order of RFC 7638 §3.2, RFC 8037 §2
 PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 VerifyingKey = EllipticCurvePublicKey | RSAPublicKey | Ed25519PublicKey
+PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey | Ed25519PrivateKey
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class SigningKey:
 
     kid: str
     alg: str
-    private_key: EllipticCurvePrivateKey | RSAPrivateKey
+    private_key: PrivateKey = field(repr=False)
 
     def __post_init__(self) -> None:
         if self.alg not in algorithms_of(self.private_key.public_key()):

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from examples.notes_bot.client_credentials import ClientCredentials
+from tallystick.client import ClientCredentials
 from tallystick.request_id import own_request_id, send_request_id
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
@@ -14,7 +14,7 @@ from tests.support.declared import ISSUER, NOTES, secret_of
 from tests.support.log_lines import LogLines, logging_as_served
 from tests.support.logout_deliveries import log_out
 from tests.support.logout_receivers import HOSTS, LogoutReceivers, listening_clients
-from tests.support.network import Network, both_services
+from tests.support.network import Network, OnLoop, both_services
 from tests.support.waiting import until_it_is
 
 
@@ -41,7 +41,14 @@ def endpoints_of(log: LogLines, name: str) -> list[str]:
 
 
 async def test_caller_can_send_one_id_to_both_services(network: Network, log: LogLines) -> None:
-    auth = ClientCredentials(f"{ISSUER}/token", "bot", secret_of("bot"), scope="notes:read", resource=NOTES)
+    auth = ClientCredentials(
+        token_endpoint=f"{ISSUER}/token",
+        client_id="bot",
+        client_secret=secret_of("bot"),
+        scope="notes:read",
+        resource=NOTES,
+        transport=OnLoop(network),
+    )
     hooks = {"request": [send_request_id]}
     async with httpx.AsyncClient(transport=network, base_url=NOTES, auth=auth, event_hooks=hooks) as notes:
         with own_request_id() as name:

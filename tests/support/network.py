@@ -1,5 +1,6 @@
 """Several apps that reach one another by host name, without a socket."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,6 +26,24 @@ class Network(httpx.AsyncBaseTransport):
         if origin not in self._transports:
             raise httpx.ConnectError(f"no server is at {origin}")
         return await self._transports[origin].handle_async_request(request)
+
+
+class OnLoop(httpx.AsyncBaseTransport):
+    """Sends requests of other event loops through `transport`, on the loop where it was made.
+
+    `tallystick.client` requests tokens on an event loop of its own, and the apps under test belong to the test's loop.
+    """
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._send(request), self._loop))
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        response = await self._transport.handle_async_request(request)
+        return httpx.Response(response.status_code, headers=response.headers, content=await response.aread())
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Find an issuer's keys and status lists through its metadata (OpenID Connect Discovery §4, RFC 8414)."""
+"""Find an issuer's keys, status lists and token endpoint by its metadata (OpenID Connect Discovery §4, RFC 8414)."""
 
 import httpx
 
@@ -12,16 +12,17 @@ MAX_STATUS_LISTS = 32
 
 
 async def find_jwks_uri(http: httpx.AsyncClient, issuer: str) -> str:
-    """The `jwks_uri` from OpenID Connect Discovery §4, or else from RFC 8414 §3.
+    """The `jwks_uri` of the issuer. Raises as `find_token_endpoint` does."""
+    return await _find_url(http, issuer, "jwks_uri")
 
-    Raises ValueError when neither document exists, names this issuer (RFC 8414 §3.3), and has a URL that keys may be
-    fetched from; httpx.HTTPError when the issuer does not respond.
+
+async def find_token_endpoint(http: httpx.AsyncClient, issuer: str) -> str:
+    """The `token_endpoint` from OpenID Connect Discovery §4, or else from RFC 8414 §3.
+
+    Raises ValueError when neither document exists, names this issuer (RFC 8414 §3.3), and has a URL that keys and
+    secrets may be exchanged with; httpx.HTTPError when the issuer does not respond.
     """
-    openid_configuration, authorization_server = _metadata_urls(issuer)
-    try:
-        return _jwks_uri(await get_json(http, openid_configuration), issuer)
-    except ValueError:
-        return _jwks_uri(await get_json(http, authorization_server), issuer)
+    return await _find_url(http, issuer, "token_endpoint")
 
 
 async def find_status_lists(http: httpx.AsyncClient, issuer: str) -> list[str]:
@@ -54,8 +55,16 @@ def _parse_metadata(document: bytes, issuer: str) -> dict[str, object]:
     return metadata
 
 
-def _jwks_uri(document: bytes, issuer: str) -> str:
-    return _require_url(_parse_metadata(document, issuer).get("jwks_uri"), "jwks_uri")
+async def _find_url(http: httpx.AsyncClient, issuer: str, name: str) -> str:
+    openid_configuration, authorization_server = _metadata_urls(issuer)
+    try:
+        return _url(await get_json(http, openid_configuration), issuer, name)
+    except ValueError:
+        return _url(await get_json(http, authorization_server), issuer, name)
+
+
+def _url(document: bytes, issuer: str, name: str) -> str:
+    return _require_url(_parse_metadata(document, issuer).get(name), name)
 
 
 def _status_lists(document: bytes) -> list[str]:
