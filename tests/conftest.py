@@ -1,5 +1,6 @@
 """Fixtures for all tests: a clock, a database, and the auth service on it."""
 
+import gc
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -50,6 +51,12 @@ MEMORY = Path("/dev/shm")
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 2**30:
     # Databases in `tmp_path` are in memory, because a commit waits longer for a disk than a test takes otherwise.
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def pytest_collection_finish() -> None:
+    """Leave modules and collected tests out of later garbage collections, which would go over them each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tallystick_service.store import sqlite
 from tests.support.command_line import CommandLine, on_sqlite
 from tests.support.patience import PATIENCE
 
@@ -108,11 +109,14 @@ def test_a_command_that_only_reads_does_not_wait_for_a_writer(
     assert shown.output
 
 
-def test_a_command_that_writes_is_refused_in_one_line_while_the_database_is_locked(on_sqlite: CommandLine) -> None:
+def test_a_command_that_writes_is_refused_in_one_line_while_the_database_is_locked(
+    on_sqlite: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 0.1)
     assert on_sqlite.run("apply").status == 0
     with closing(sqlite3.connect(on_sqlite.folder / "auth.db", isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
-        locked = on_sqlite.spawn("user", "disable", "ada@example.com").refused(2)
+        locked = on_sqlite.run("user", "disable", "ada@example.com").refused(2)
     assert "database is locked" in locked
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import Connection
 
+from auth_service.outgoing import requests
 from auth_service.store.logout import logout_deliveries
 from auth_service.store.users import users
 from auth_service.vocabulary.timing import LOGOUT_DELIVERY_LEASE
@@ -88,7 +89,9 @@ async def test_an_attempt_without_a_response_is_cancelled_and_retried(
     receivers: LogoutReceivers,
     clock: MovableClock,
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(requests, "REQUEST_TIMEOUT", 0.2)
     receivers.answers[ONE] = never
     await log_out(rp)
     await until_next_attempt_is(auth, clock() + 1)

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
+from tallystick_service.store import sqlite
 from tests.support.notes_api import APP_ORIGIN, NotesApi, running_notes_api
 
 NOTE = {"title": "Tally", "body": ""}
@@ -141,7 +142,8 @@ async def test_refused_token_gets_a_challenge_and_a_problem(quick_api: NotesApi)
     assert 'scope="notes:write"' in insufficient.headers["WWW-Authenticate"]
 
 
-async def test_locked_store_is_503_with_retry_after(tmp_path: Path) -> None:
+async def test_locked_store_is_503_with_retry_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 0.1)
     database = tmp_path / "notes.db"
     async with running_notes_api(f"sqlite:///{database}") as api:
         other = create_engine(f"sqlite:///{database}")
