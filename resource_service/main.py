@@ -50,6 +50,8 @@ def create_app(
         settings.audience,
         name="Notes",
         scopes=SCOPES,
+        internal_url=settings.internal_url,
+        allow_insecure_internal_url=settings.allow_insecure_internal_url,
         jwks_uri=settings.jwks_uri,
         jwks_file=settings.jwks_file,
         status_policy=settings.status_policy,

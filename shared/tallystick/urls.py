@@ -33,8 +33,11 @@ def check_identifier(url: str) -> str:
     return url
 
 
-def check_url(url: str) -> str:
-    """Return `url` if keys and tokens may be sent to it: https, or http on loopback. Raises ValueError otherwise."""
+def check_url(url: str, *, allow_http: bool = False) -> str:
+    """Return `url` if keys and tokens may be sent to it: https, or http on loopback. Raises ValueError otherwise.
+
+    With `allow_http`, plain http is accepted for every host.
+    """
     if not url.isascii():
         raise ValueError(f"{url!r} must be ASCII: the host in its xn-- form, the rest percent-encoded")
     if not _URL.fullmatch(url):
@@ -43,7 +46,7 @@ def check_url(url: str) -> str:
     _ = parts.port  # raises ValueError when the port is invalid
     if not parts.hostname or "@" in parts.netloc:
         raise ValueError(f"{url!r} must have a host, and no user information")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname):
         raise ValueError(f"{url!r} must be https: plain http is for loopback only")
     return url
 

@@ -11,6 +11,7 @@ from tallystick.jwk import PublicKey
 from tallystick.jwt import STATUS_LIST
 from tallystick.remote.document import RemoteDocument
 from tallystick.remote.http import Fetched, NotFound, client_for, get_if_changed
+from tallystick.remote.internal_url import Address, published
 from tallystick.remote.key_set import RemoteKeySet
 from tallystick.status_list import StatusList, parse_status_list, parse_status_list_kid
 
@@ -36,11 +37,12 @@ class CachedStatusList(RemoteDocument):
         *,
         clock: Clock,
         transport: httpx.AsyncBaseTransport | None,
+        address: Address = published,
         accepted: Callable[[StatusList, str], None] = lambda _list, _token: None,
         attempted: Callable[[], None] = lambda: None,
     ) -> None:
         """`accepted` is called with each new version and its token, `attempted` after each fetch."""
-        super().__init__(f"the status list {uri}", clock=clock, transport=transport)
+        super().__init__(f"the status list {uri}", clock=clock, transport=transport, address=address)
         self.uri = uri
         self.held: StatusList | None = None
         self.named_at = clock()
@@ -107,12 +109,13 @@ class CachedStatusList(RemoteDocument):
 
     async def _get(self) -> Fetched | None:
         """The current version, or None when that is the held one."""
-        async with client_for(self.uri, self._transport) as http:
+        url = self._address(self.uri)
+        async with client_for(url, self._transport) as http:
             while True:
                 try:
                     fetched = await get_if_changed(
                         http,
-                        self.uri,
+                        url,
                         accept="application/statuslist+jwt",
                         etag=self._etag,
                         max_bytes=STATUS_LIST.max_bytes,

@@ -8,6 +8,7 @@ from typing import Self
 import httpx
 
 from tallystick.clock import Clock
+from tallystick.remote.internal_url import Address, published
 
 COOLDOWN_SECONDS = 4
 """By the clock. Unknown kids, lists and indexes in tokens cause at most one fetch of a document in this time."""
@@ -25,7 +26,14 @@ class RemoteDocument(ABC):
     the Unix time of the last successful fetch.
     """
 
-    def __init__(self, name: str, *, clock: Clock, transport: httpx.AsyncBaseTransport | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        clock: Clock,
+        transport: httpx.AsyncBaseTransport | None,
+        address: Address = published,
+    ) -> None:
         """`name` is for the log. `transport` replaces the network, for tests."""
         self.failures = 0
         self.is_failing = False
@@ -34,6 +42,7 @@ class RemoteDocument(ABC):
         self._name = name
         self._clock = clock
         self._transport = transport
+        self._address = address
         self._created_at = clock()
         self._asked_at: int | None = None
         self._etag: str | None = None

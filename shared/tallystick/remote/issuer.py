@@ -10,6 +10,7 @@ import httpx
 
 from tallystick.clock import Clock, elapsed, system_clock
 from tallystick.remote.document import FETCH_TIMEOUT, is_running
+from tallystick.remote.internal_url import Address, published
 from tallystick.remote.key_set import RemoteKeySet
 from tallystick.remote.status_file import StatusFile
 from tallystick.remote.status_lists import StatusLists
@@ -49,9 +50,10 @@ class RemoteIssuer:
         follow_every: float = FOLLOW_INTERVAL,
         clock: Clock = system_clock,
         transport: httpx.AsyncBaseTransport | None = None,
+        address: Address = published,
     ) -> None:
         """`identifier` is compared byte for byte. `jwks_uri`, `jwks_file`: see RemoteKeySet. `follow_every` is seconds
-        between two rounds of fetches. `transport` replaces the network, for tests.
+        between two rounds of fetches. `transport` replaces the network, for tests. `address`: see `internal_address`.
 
         Raises ValueError for a URL that is neither https nor on loopback, and for a `follow_every` that is not above 0.
         """
@@ -64,9 +66,10 @@ class RemoteIssuer:
             jwks_file=jwks_file,
             clock=clock,
             transport=transport,
+            address=address,
         )
         self.status_lists = StatusLists(
-            identifier, self.key_set, status_file=status_file, clock=clock, transport=transport
+            identifier, self.key_set, status_file=status_file, clock=clock, transport=transport, address=address
         )
         self.key_set.changed = self.status_lists.use_changed_keys
         self.follow_every = follow_every

@@ -14,6 +14,7 @@ from tallystick.errors import TemporarilyUnavailable
 from tallystick.jwk import PublicKey, parse_jwk_set
 from tallystick.remote.document import FETCH_TIMEOUT, RemoteDocument
 from tallystick.remote.http import MAX_JSON_BYTES, client_for, get_if_changed
+from tallystick.remote.internal_url import Address, published
 from tallystick.remote.last_known_file import LastKnownFile
 from tallystick.remote.metadata import find_jwks_uri
 from tallystick.token_checker import KeySet
@@ -37,13 +38,14 @@ class RemoteKeySet(RemoteDocument):
         jwks_file: Path | None = None,
         clock: Clock = system_clock,
         transport: httpx.AsyncBaseTransport | None = None,
+        address: Address = published,
     ) -> None:
         """`jwks_uri` is found through the issuer's metadata by default. `jwks_file` provides the keys until the first
         fetch, and is rewritten when they change.
 
         Raises ValueError for a URL that is neither https nor on loopback.
         """
-        super().__init__(f"the keys of {issuer}", clock=clock, transport=transport)
+        super().__init__(f"the keys of {issuer}", clock=clock, transport=transport, address=address)
         self.keys: KeySet | None = None
         """None until the issuer, or the file, has named its keys. A new object when they have changed."""
         self.changed: Callable[[], object] = lambda: None
@@ -77,10 +79,11 @@ class RemoteKeySet(RemoteDocument):
     async def _fetch(self) -> None:
         url = self._jwks_uri or self._issuer
         try:
-            async with asyncio.timeout(FETCH_TIMEOUT), client_for(url, self._transport) as http:
-                self._jwks_uri = self._jwks_uri or await find_jwks_uri(http, self._issuer)
+            async with asyncio.timeout(FETCH_TIMEOUT), client_for(self._address(url), self._transport) as http:
+                self._jwks_uri = self._jwks_uri or await find_jwks_uri(http, self._issuer, self._address)
+                url = self._address(self._jwks_uri)
                 fetched = await get_if_changed(
-                    http, self._jwks_uri, accept="application/json", max_bytes=MAX_JSON_BYTES, etag=self._etag
+                    http, url, accept="application/json", max_bytes=MAX_JSON_BYTES, etag=self._etag
                 )
             if fetched is None:
                 return

@@ -4,6 +4,7 @@ import httpx
 
 from tallystick.errors import quoted
 from tallystick.remote.http import NotFound, get_json
+from tallystick.remote.internal_url import Address, published
 from tallystick.strict_json import parse_object
 from tallystick.urls import check_url, well_known
 
@@ -11,9 +12,9 @@ MAX_STATUS_LISTS = 32
 """Lists of one issuer that are fetched, each in every round."""
 
 
-async def find_jwks_uri(http: httpx.AsyncClient, issuer: str) -> str:
+async def find_jwks_uri(http: httpx.AsyncClient, issuer: str, address: Address = published) -> str:
     """The `jwks_uri` of the issuer. Raises as `find_token_endpoint` does."""
-    return await _find_url(http, issuer, "jwks_uri")
+    return await _find_url(http, issuer, "jwks_uri", address)
 
 
 async def find_token_endpoint(http: httpx.AsyncClient, issuer: str) -> str:
@@ -25,7 +26,7 @@ async def find_token_endpoint(http: httpx.AsyncClient, issuer: str) -> str:
     return await _find_url(http, issuer, "token_endpoint")
 
 
-async def find_status_lists(http: httpx.AsyncClient, issuer: str) -> list[str]:
+async def find_status_lists(http: httpx.AsyncClient, issuer: str, address: Address = published) -> list[str]:
     """The URLs of the issuer's status lists (Token Status List §9). Empty when its metadata names none.
 
     Raises ValueError for malformed documents and for those of another issuer; httpx.HTTPError when the issuer does not
@@ -33,12 +34,13 @@ async def find_status_lists(http: httpx.AsyncClient, issuer: str) -> list[str]:
     """
     for url in _metadata_urls(issuer):
         try:
-            metadata = _parse_metadata(await get_json(http, url), issuer)
+            metadata = _parse_metadata(await get_json(http, address(url)), issuer)
         except NotFound:
             continue
         endpoint = metadata.get("status_list_aggregation_endpoint")
         if endpoint is not None:
-            return _status_lists(await get_json(http, _require_url(endpoint, "status_list_aggregation_endpoint")))
+            aggregation = _require_url(endpoint, "status_list_aggregation_endpoint")
+            return _status_lists(await get_json(http, address(aggregation)))
     return []
 
 
@@ -55,12 +57,12 @@ def _parse_metadata(document: bytes, issuer: str) -> dict[str, object]:
     return metadata
 
 
-async def _find_url(http: httpx.AsyncClient, issuer: str, name: str) -> str:
+async def _find_url(http: httpx.AsyncClient, issuer: str, name: str, address: Address = published) -> str:
     openid_configuration, authorization_server = _metadata_urls(issuer)
     try:
-        return _url(await get_json(http, openid_configuration), issuer, name)
+        return _url(await get_json(http, address(openid_configuration)), issuer, name)
     except ValueError:
-        return _url(await get_json(http, authorization_server), issuer, name)
+        return _url(await get_json(http, address(authorization_server)), issuer, name)
 
 
 def _url(document: bytes, issuer: str, name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Literal, TypedDict, Unpack, get_args
 import httpx
 
 from tallystick.clock import Clock
+from tallystick.remote.internal_url import internal_address, published
 from tallystick.remote.issuer import FOLLOW_INTERVAL, RemoteIssuer
 from tallystick.remote.status_file import StatusFile
 from tallystick.token_checker import StatusPolicy
@@ -20,6 +21,9 @@ STATUS_MAX_AGE = 60
 class VerifierOptions(TypedDict, total=False):
     """Keyword arguments of `Verifier`, `AsyncVerifier` and every adapter.
 
+    `internal_url`: an origin, such as `http://auth:8000`, from which the issuer's metadata, keys and status lists are
+    fetched instead of from the issuer's own origin. `iss` and the metadata's `issuer` stay the public URL.
+    `allow_insecure_internal_url`: accept plain http there, also off loopback.
     `jwks_uri`: where the keys are; found through the issuer's metadata by default.
     `jwks_file`: the keys until the first fetch; rewritten when they change.
     `follow_every`: seconds between two fetches of the keys and status lists, at most 2.
@@ -29,6 +33,8 @@ class VerifierOptions(TypedDict, total=False):
     `transport`: replaces the network, for tests.
     """
 
+    internal_url: str | None
+    allow_insecure_internal_url: bool
     jwks_uri: str | None
     jwks_file: Path | None
     follow_every: float
@@ -62,12 +68,20 @@ def remote_issuer(issuer: str, *, clock: Clock, **options: Unpack[VerifierOption
     policy = status_policy_of(**options)
     status_file = options.get("status_file")
     max_lag = None if policy.max_age is None else policy.max_age // 2
+    internal_url = options.get("internal_url")
+    is_insecure_allowed = options.get("allow_insecure_internal_url", False)
+    check_identifier(issuer)
     return RemoteIssuer(
-        check_identifier(issuer),
+        issuer,
         jwks_uri=options.get("jwks_uri"),
         jwks_file=options.get("jwks_file"),
         status_file=None if status_file is None else StatusFile(status_file, max_lag=max_lag),
         follow_every=follow_every,
         clock=clock,
         transport=options.get("transport"),
+        address=(
+            published
+            if internal_url is None
+            else internal_address(issuer, internal_url, allow_insecure=is_insecure_allowed)
+        ),
     )

@@ -13,6 +13,7 @@ from tallystick.errors import InvalidToken
 from tallystick.remote.cached_status_list import CachedStatusList
 from tallystick.remote.document import FETCH_TIMEOUT, RemoteDocument
 from tallystick.remote.http import client_for
+from tallystick.remote.internal_url import Address, published
 from tallystick.remote.key_set import RemoteKeySet
 from tallystick.remote.metadata import MAX_STATUS_LISTS, find_status_lists
 from tallystick.remote.status_file import StatusFile
@@ -38,8 +39,10 @@ class StatusListNames(RemoteDocument):
         *,
         clock: Clock,
         transport: httpx.AsyncBaseTransport | None,
+        address: Address,
     ) -> None:
-        super().__init__(f"the names of the status lists of {issuer}", clock=clock, transport=transport)
+        name = f"the names of the status lists of {issuer}"
+        super().__init__(name, clock=clock, transport=transport, address=address)
         self._issuer = issuer
         self._found = found
 
@@ -49,8 +52,8 @@ class StatusListNames(RemoteDocument):
         return at is None or not 0 <= self._clock() - at < DISCOVERY_INTERVAL
 
     async def _fetch(self) -> None:
-        async with asyncio.timeout(FETCH_TIMEOUT), client_for(self._issuer, self._transport) as http:
-            uris = await find_status_lists(http, self._issuer)
+        async with asyncio.timeout(FETCH_TIMEOUT), client_for(self._address(self._issuer), self._transport) as http:
+            uris = await find_status_lists(http, self._issuer, self._address)
         self._found(uris)
 
 
@@ -69,14 +72,16 @@ class StatusLists:
         status_file: StatusFile | None,
         clock: Clock,
         transport: httpx.AsyncBaseTransport | None,
+        address: Address = published,
     ) -> None:
         self.statuses = Statuses()
         """The current statuses. The object is replaced when a list changes."""
-        self.names = StatusListNames(issuer, self._follow_named, clock=clock, transport=transport)
+        self.names = StatusListNames(issuer, self._follow_named, clock=clock, transport=transport, address=address)
         self._issuer = issuer
         self._keys = keys
         self._clock = clock
         self._transport = transport
+        self._address = address
         self._file = status_file
         self._lists: dict[str, CachedStatusList] = {}
         self._failures_of_dropped = 0
@@ -183,6 +188,7 @@ class StatusLists:
             self._keys,
             clock=self._clock,
             transport=self._transport,
+            address=self._address,
             accepted=self._accepted,
             attempted=self._update_statuses,
         )
