@@ -23,10 +23,10 @@ def rp(auth: AuthService) -> RelyingParty:
     return auth.relying_party("spa")
 
 
-async def testfamilies_go_on_when_the_secrets_are_replaced(auth: AuthService, rp: RelyingParty) -> None:
+async def test_families_go_on_when_the_secrets_are_replaced(auth: AuthService, rp: RelyingParty) -> None:
     tokens = await rp.tokens()
-    for _ in range(2):
-        await replace_secrets(auth)
+    for wait_for_task in (True, False):
+        await replace_secrets(auth, wait_for_task=wait_for_task)
         tokens = await refreshed(rp, tokens["refresh_token"])
     assert (await rp.userinfo(tokens["access_token"])).status_code == 200
     (row,) = await auth.store.read(families)

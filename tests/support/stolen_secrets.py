@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select, update
 
 from auth_service.keys.bootstrap import load_secret
 from auth_service.keys.master_key import MasterKey
+from auth_service.keys.rotation_task import KeyRotationTask
 from auth_service.keys.service_secrets import REFRESH_KEY, rotate_secrets
 from auth_service.store.schema.tables import token_families
 from auth_service.tokens import access_token
@@ -86,8 +87,14 @@ async def refreshed(rp: RelyingParty, refresh_token: str) -> dict[str, Any]:
     return tokens
 
 
-async def replace_secrets(auth: AuthService, *, is_stolen: bool = False) -> None:
-    """Replace the secrets as `keys rotate-secrets` does, and wait until the running service uses them."""
+async def replace_secrets(auth: AuthService, *, is_stolen: bool = False, wait_for_task: bool = False) -> None:
+    """Replace the secrets as `keys rotate-secrets` does, and return when the running service uses them.
+
+    With `wait_for_task` its task finds them in a second or two. Without, one run of the task is added at once.
+    """
     await rotate_secrets(auth.store, master_key, auth.clock, is_stolen=is_stolen)
     newest = max(await load_secret(auth.store, master_key, REFRESH_KEY))
-    await until(lambda: newest in provider_of(auth).secrets.versions(REFRESH_KEY))
+    provider = provider_of(auth)
+    if not wait_for_task:
+        await KeyRotationTask(provider.key_ring, provider.secrets).run_once()
+    await until(lambda: newest in provider.secrets.versions(REFRESH_KEY))
