@@ -26,6 +26,7 @@ def message(page: httpx.Response) -> str:
     return match[1] if match else ""
 
 
+@pytest.mark.postgresql
 async def test_the_right_password_leads_back_to_the_client(rp: RelyingParty) -> None:
     page = await rp.authorize()
     assert "App One" in page.text
@@ -41,6 +42,7 @@ async def test_case_and_spaces_of_the_email_do_not_matter(auth: AuthService) -> 
     assert "Ada Lovelace" in (await auth.browser().sign_in(username=" Ada@Example.COM ")).text
 
 
+@pytest.mark.postgresql
 async def test_a_wrong_password_shows_the_form_again(rp: RelyingParty) -> None:
     page = await rp.browser.sign_in(await rp.authorize(), password=WRONG_PASSWORD)
     assert (page.status_code, message(page)) == (401, "That email and password do not match.")
@@ -49,6 +51,7 @@ async def test_a_wrong_password_shows_the_form_again(rp: RelyingParty) -> None:
     assert "code" in answer_of(await rp.browser.sign_in(page))
 
 
+@pytest.mark.postgresql
 async def test_unknown_and_disabled_users_get_the_same_response_as_a_wrong_password(
     auth: AuthService, rp: RelyingParty
 ) -> None:
@@ -64,6 +67,7 @@ async def test_unknown_and_disabled_users_get_the_same_response_as_a_wrong_passw
     assert len(answers) == 1
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize(
     ("username", "password"),
     [
@@ -192,6 +196,7 @@ async def test_the_request_is_checked_again_after_the_login(auth: AuthService, r
     assert 'id="error">invalid_client<' in (await rp.browser.sign_in(page)).text
 
 
+@pytest.mark.postgresql
 async def test_the_eleventh_wrong_password_of_one_address_is_throttled(auth: AuthService, rp: RelyingParty) -> None:
     """A browser that has signed in before, and other addresses, are not throttled."""
     known = auth.relying_party("app-one")
@@ -210,6 +215,7 @@ async def test_the_eleventh_wrong_password_of_one_address_is_throttled(auth: Aut
     assert "code" in answer_of(await rp.browser.sign_in(page))
 
 
+@pytest.mark.postgresql
 async def test_wrong_passwords_for_unknown_accounts_are_throttled_too(auth: AuthService) -> None:
     browser = auth.browser()
     page = await browser.open("/login")
@@ -242,6 +248,7 @@ def stored_hash(connection: Connection) -> str:
     return str(password_hash.scalar_one())
 
 
+@pytest.mark.postgresql
 @pytest.mark.usefixtures("real_hashes")
 async def test_an_imported_password_hash_is_replaced_at_the_first_login(auth_database_url: str) -> None:
     old = {"email": "old@example.com", "password_hash": django_hash(PASSWORD)}

@@ -22,6 +22,7 @@ async def is_signed_in(rp: RelyingParty) -> bool:
     return "code" in answer_of(await rp.authorize(prompt="none"))
 
 
+@pytest.mark.postgresql
 async def test_a_hint_of_this_login_signs_out_and_redirects_without_a_question(rp: RelyingParty) -> None:
     hint = (await rp.tokens())["id_token"]
     response = await log_out(rp, id_token_hint=hint, post_logout_redirect_uri=RETURN_URI, state="a b&c")
@@ -36,12 +37,14 @@ async def test_without_a_post_logout_redirect_uri_a_page_is_shown(rp: RelyingPar
     assert not await is_signed_in(rp)
 
 
+@pytest.mark.postgresql
 async def test_an_expired_hint_is_accepted(rp: RelyingParty, clock: MovableClock) -> None:
     hint = (await rp.tokens())["id_token"]
     clock.advance(seconds=7 * 3600)
     assert (await log_out(rp, id_token_hint=hint, post_logout_redirect_uri=RETURN_URI)).status_code == 303
 
 
+@pytest.mark.postgresql
 async def test_sign_out_revokes_the_tokens_of_every_client(auth: AuthService, rp: RelyingParty) -> None:
     two = auth.relying_party("app-two", rp.browser)
     ones, twos = await rp.tokens(), await two.tokens()
@@ -59,6 +62,7 @@ async def test_sign_out_does_not_affect_another_browser(auth: AuthService, rp: R
     assert (await elsewhere.refresh(tokens["refresh_token"])).status_code == 200
 
 
+@pytest.mark.postgresql
 async def test_without_a_hint_the_user_returns_to_the_named_client_after_a_confirmation(rp: RelyingParty) -> None:
     """§3: the confirmation is the other means of confirming that the target is legitimate."""
     await rp.sign_in()
@@ -102,6 +106,7 @@ async def test_with_a_hint_of_another_user_the_user_is_asked_first(auth: AuthSer
     assert not await is_signed_in(rp)
 
 
+@pytest.mark.postgresql
 async def test_with_a_hint_of_an_earlier_login_the_user_is_asked_first(auth: AuthService, rp: RelyingParty) -> None:
     """§2: the user must be asked unless the ID Token belongs to the current session."""
     earlier = (await rp.tokens())["id_token"]
@@ -125,6 +130,7 @@ async def test_a_refreshed_id_token_is_accepted_as_a_hint(rp: RelyingParty) -> N
         ] == RETURN_URI
 
 
+@pytest.mark.postgresql
 async def test_a_hint_of_a_retired_key_is_accepted_and_of_a_withdrawn_key_is_not(
     auth: AuthService, rp: RelyingParty, clock: MovableClock
 ) -> None:
@@ -161,6 +167,7 @@ async def test_state_is_the_only_parameter_that_is_returned(rp: RelyingParty, st
     assert parse_qsl(sent_to.query, strict_parsing=True) == [("state", state)]
 
 
+@pytest.mark.postgresql
 async def test_there_is_no_redirect_to_a_disabled_client(auth: AuthService, rp: RelyingParty) -> None:
     hint = (await rp.tokens())["id_token"]
     await auth.store.write(clients.disable_client, "app-one", by="command", now=auth.clock())

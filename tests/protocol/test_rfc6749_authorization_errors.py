@@ -121,6 +121,7 @@ async def test_an_unregistered_redirect_uri_is_never_followed(
     assert "evil.example" not in page.text
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize("client_id", ["nobody", "", None, "APP-ONE"])
 async def test_an_unknown_client_gets_a_page(rp: RelyingParty, client_id: str | None) -> None:
     assert shown_error(await rp.authorize(client_id=client_id)) == (400, "invalid_client")
@@ -133,6 +134,7 @@ async def test_a_repeated_client_id_gets_a_page_that_names_the_error(rp: Relying
     assert "more than once" in shown_text(page)
 
 
+@pytest.mark.postgresql
 async def test_a_disabled_client_gets_a_page(auth: AuthService, rp: RelyingParty) -> None:
     await auth.store.write(clients.disable_client, "app-one", by="command", now=auth.clock())
     assert shown_error(await rp.authorize()) == (400, "invalid_client")

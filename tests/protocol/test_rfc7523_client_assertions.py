@@ -145,6 +145,7 @@ async def test_client_of_private_key_jwt_may_use_no_other_method(auth: AuthServi
     assert error_of(await ask(auth, grant, Authorization=basic("signer", ""))) == REFUSED
 
 
+@pytest.mark.postgresql
 async def test_assertion_is_accepted_at_revoke_and_introspect(auth: AuthService, signer: AssertingClient) -> None:
     token = (await ask(auth, signer.fields())).json()["access_token"]
     active = await ask(auth, signer.fields(token=token), "/introspect")
@@ -156,6 +157,7 @@ async def test_assertion_is_accepted_at_revoke_and_introspect(auth: AuthService,
         assert error_of(await ask(auth, signer.fields("x", token=token), path)) == REFUSED
 
 
+@pytest.mark.postgresql
 async def test_disabled_client_is_refused(auth: AuthService, signer: AssertingClient) -> None:
     await auth.store.write(clients.disable_client, "signer", by="command", now=auth.clock())
     assert await present(auth, signer) == REFUSED  # also while this process has the client in its cache
