@@ -13,6 +13,7 @@ and answers a BearerError or TemporarilyUnavailable of any step with a Refusal.
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from tallystick.claims import AccessTokenClaims
 from tallystick.clock import LEEWAY
@@ -37,6 +38,9 @@ VERDICTS = (
     "temporarily_unavailable",
 )
 """The outcomes of a request that needs a token, for metrics. An InvalidToken has its `reason` as verdict."""
+
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
 @dataclass(frozen=True)
@@ -89,11 +93,19 @@ class AccessTokenRequest:
 
 @dataclass(frozen=True)
 class Refusal:
-    """The response to a refused request. `description` is for the body, if the framework has one."""
+    """The response to a refused request. A framework with error bodies of its own uses `description` instead of
+    `problem`.
+    """
 
     status: int
     description: str
     headers: dict[str, str]
+
+    @property
+    def problem(self) -> dict[str, object]:
+        """The body as problem details (RFC 9457), for the media type PROBLEM_MEDIA_TYPE."""
+        title = HTTPStatus(self.status).phrase
+        return {"type": "about:blank", "title": title, "status": self.status, "detail": self.description}
 
 
 def bearer_token(authorization: Sequence[str]) -> str:
@@ -109,6 +121,8 @@ def bearer_token(authorization: Sequence[str]) -> str:
     scheme, _, token = authorization[0].partition(" ")
     if scheme.lower() != "bearer":
         raise MissingToken("an access token is required, by the scheme Bearer")
+    if "," in token:  # servers join repeated headers with a comma (RFC 9110 §5.3), and no token has a comma
+        raise InvalidBearerRequest("more than one Authorization header")
     token = token.strip(" ")
     if not token:
         raise InvalidToken("no token follows the scheme")
