@@ -33,7 +33,9 @@ def test_scheme_without_a_token_is_invalid_token(value: str) -> None:
         bearer_token([value])
 
 
-@pytest.mark.parametrize("headers", [["Bearer abc", "Bearer abc"], ["Bearer abc", "Basic abc"], ["", ""]])
+@pytest.mark.parametrize(
+    "headers", [["Bearer abc", "Bearer abc"], ["Bearer abc", "Basic abc"], ["", ""], ["Bearer abc,Bearer abc"]]
+)
 def test_several_authorization_headers_are_refused(headers: list[str]) -> None:
     with pytest.raises(InvalidBearerRequest):
         bearer_token(headers)

@@ -42,7 +42,7 @@ RESOURCE_SERVICE = [
 ]
 
 TALLYSTICK = [
-    ["fastapi", "client"],
+    ["fastapi", "flask", "starlette", "client"],
     ["protected_api"],
     ["verifier"],
     ["token_decision"],
@@ -166,19 +166,31 @@ def test_a_library_is_imported_only_where_it_is_allowed(library: str, allowed: l
                 assert any(is_within(module, part) for part in allowed), f"{module} imports {library}"
 
 
+ADAPTERS = {
+    "tallystick.fastapi": {"fastapi", "starlette"},
+    "tallystick.flask": {"flask"},
+    "tallystick.starlette": {"starlette"},
+}
+"""The packages that an adapter imports, besides those of the library: its framework."""
+
+
+def adapter_of(module: str) -> str | None:
+    return next((adapter for adapter in ADAPTERS if is_within(module, adapter)), None)
+
+
 def test_the_library_imports_its_three_dependencies_and_frameworks_in_their_adapters_only() -> None:
-    adapters = {"tallystick.fastapi": {"fastapi", "starlette"}}
     for module, file in modules("tallystick").items():
-        allowed = {"tallystick", "jwt", "cryptography", "pydantic", "httpx", *adapters.get(module, ())}
+        frameworks = ADAPTERS.get(adapter_of(module) or "", set())
+        allowed = {"tallystick", "jwt", "cryptography", "pydantic", "httpx", *frameworks}
         for name in imports(file):
             root = name.partition(".")[0]
             assert root in allowed or root in sys.stdlib_module_names, f"{module} imports {name}"
 
 
 def test_only_remote_client_and_the_adapters_do_io() -> None:
-    doing_io = ("tallystick.remote", "tallystick.client", "tallystick.fastapi")
+    doing_io = ("tallystick.remote", "tallystick.client")
     for module, file in modules("tallystick").items():
-        if not any(is_within(module, part) for part in doing_io):
+        if adapter_of(module) is None and not any(is_within(module, part) for part in doing_io):
             names = {name.partition(".")[0] for name in imports(file)}
             assert names.isdisjoint({"asyncio", "httpx", "socket", "ssl"}), module
 
