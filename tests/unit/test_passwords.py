@@ -31,6 +31,10 @@ def django_bcrypt_sha256(password: str) -> str:
     return f"bcrypt_sha256${bcrypt.hashpw(digest, bcrypt.gensalt(4)).decode()}"
 
 
+SCRYPT_DIGEST = "iJnDbv8J286xDoxKPAXwZ9kj1BGixW/pMnjMo661tRYZkhOhMIZN3nQUUitlxmT1EqMUvB9Qx1tD23DFmTwruA=="
+DJANGO_SCRYPT = f"scrypt$1024$seasalt2$8$1${SCRYPT_DIGEST}"
+"""Of the password "l\u00e8tmein"."""
+
 OF_OTHER_SYSTEMS = {
     "Django 3.2 pbkdf2_sha256": (
         "lètmein",
@@ -45,6 +49,10 @@ OF_OTHER_SYSTEMS = {
     ),
     "Django bcrypt": ("U*U", "bcrypt$$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
     "Django bcrypt_sha256": ("a password", django_bcrypt_sha256("a password")),
+    "Django scrypt": (
+        "l\u00e8tmein",
+        DJANGO_SCRYPT,
+    ),
     "bcrypt 2a": ("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
     "bcrypt 2y": ("U*U", "$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
     "passlib bcrypt-sha256": (
@@ -74,6 +82,12 @@ MALFORMED = [
     "bcrypt$$2b$04$",
     "pbkdf2_sha256$x$y$z",
     "pbkdf2_sha256$9999999999999$abc$abc",
+    DJANGO_SCRYPT[:-1],
+    f"scrypt$1023$seasalt2$8$1${SCRYPT_DIGEST}",
+    f"scrypt$0$seasalt2$8$1${SCRYPT_DIGEST}",
+    f"scrypt$1024$seasalt2$0$1${SCRYPT_DIGEST}",
+    f"scrypt$65536$seasalt2$1$1${SCRYPT_DIGEST}",
+    f"scrypt$1024$$8$1${SCRYPT_DIGEST}",
     "\ud800",
     "$argon2id$" + "x" * 10_000,
 ]
@@ -108,6 +122,7 @@ IN_USE = {
     "passlib PBKDF2": "$pbkdf2-sha256$1000$c2FsdA$VawEblbjCJ/sFpHCJUS2BflBhSFt3gRl5oudV8INrLw",
     "PBKDF2 with SHA-1": "pbkdf2_sha1$4096$salt$SwB5AbdlSJq+rUnZJvch0GWkKcE=",
     "another argon2": "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+    "Django scrypt": DJANGO_SCRYPT,
     "no user": None,
     "unreadable": "x",
     "unreadable in its end": "$2b$07$x",
@@ -130,6 +145,7 @@ async def test_failed_login_takes_the_same_work_for_every_account(guess: str) ->
         "bcrypt": 2**7 * tries,
         "pbkdf2_sha256": 3000 * tries,
         "pbkdf2_sha1": 4096 * tries,
+        "scrypt$n=1024,r=8,p=1": tries,
     }
     for name, done in work.items():
         assert done == work["no user"], name
@@ -147,6 +163,8 @@ async def test_correct_password_costs_only_the_work_of_its_own_hash(passwords: P
         "$argon2id$v=19$m=2097152,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
         "$argon2id$v=19$m=65536,t=99,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
         "$2a$17$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+        f"scrypt$1048576$seasalt2$8$1${SCRYPT_DIGEST}",
+        f"scrypt$16384$seasalt2$32$16${SCRYPT_DIGEST}",
         "pbkdf2_sha256$10000001$seasalt$YlZ2Vggtqdc61YjArZuoApoBh9JNGYoDRBUGu6tcJQo=",
     ],
 )

@@ -13,6 +13,7 @@ from functools import cache
 
 from passlib.context import CryptContext  # type: ignore[import-untyped]
 
+from auth_service.authentication.users.django_scrypt import DjangoScrypt, waste_scrypt
 from auth_service.vocabulary.password_costs import PasswordCost, cost_of, without_prefix
 from tallystick.errors import TemporarilyUnavailable
 
@@ -20,6 +21,7 @@ _log = logging.getLogger(__name__)
 
 _PREFERRED_SCHEME = "argon2"
 _BCRYPT = "bcrypt"
+_SCRYPT = "scrypt$"
 _CONTEXT = CryptContext(
     # New hashes have the first scheme. Hashes of the others are accepted, and replaced at the next login.
     schemes=[
@@ -27,6 +29,7 @@ _CONTEXT = CryptContext(
         "django_pbkdf2_sha256",
         "django_pbkdf2_sha1",
         "django_bcrypt_sha256",
+        DjangoScrypt,
         _BCRYPT,
         "bcrypt_sha256",
         "pbkdf2_sha256",
@@ -177,6 +180,10 @@ def _waste(cost: PasswordCost) -> None:
         handler = _CONTEXT.handler(_PREFERRED_SCHEME).using(type=kind, memory_cost=m, time_cost=t, parallelism=p)
         for _ in range(cost.amount):
             handler.hash(_DUMMY)
+    elif cost.family.startswith(_SCRYPT):
+        n, r, p = (int(parameter.partition("=")[2]) for parameter in cost.family.removeprefix(_SCRYPT).split(","))
+        for _ in range(cost.amount):
+            waste_scrypt(n, r, p, _DUMMY)
     elif cost.family == _BCRYPT:
         # bcrypt can only do 2^n rounds: one hash for each bit of the amount.
         for rounds in range(4, cost.amount.bit_length()):
