@@ -1,4 +1,4 @@
-"""user add, disable, enable, set-password, sign-out."""
+"""user add, disable, enable, set-password, sign-out; `user import` is in a module of its own."""
 
 import sys
 from typing import Annotated
@@ -7,6 +7,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from auth_service.authentication.users.password_rules import hash_new_password
+from auth_service.commands import user_import
 from auth_service.commands.context import CommandContext, Config, run
 from auth_service.commands.output import refuse, say
 from auth_service.settings.declarations import Email
@@ -16,6 +17,7 @@ app = typer.Typer(help="Manage users.", no_args_is_help=True)
 
 EmailArgument = Annotated[str, typer.Argument(metavar="EMAIL")]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+app.command(name="import")(user_import.import_users)
 
 
 @app.command()

@@ -91,14 +91,10 @@ class DeclaredClient(OperatorMetadata):
         return self
 
 
-class DeclaredUser(_Declared):
-    """A user. `password` has an effect at creation only. Most fields are standard claims (OIDC Core §5.1)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class UserProfile(_Declared):
+    """The facts about a user. Most fields are standard claims (OIDC Core §5.1)."""
 
     email: Email
-    password: str | None = Field(default=None, repr=False)
-    password_hash: str | None = Field(default=None, repr=False)
     roles: list[Name] = []
     email_verified: bool | None = None
     name: Name | None = None
@@ -120,13 +116,23 @@ class DeclaredUser(_Declared):
         dict[Literal["formatted", "street_address", "locality", "region", "postal_code", "country"], AddressPart] | None
     ) = None
 
+    @property
+    def claims(self) -> dict[str, Any]:
+        """The standard claims that are set, except email, which has a column of its own."""
+        return self.model_dump(include=STANDARD_CLAIMS, exclude_none=True)
+
+
+STANDARD_CLAIMS = UserProfile.model_fields.keys() - {"email", "roles"}
+
+
+class DeclaredUser(UserProfile):
+    """A user. `password` has an effect at creation only."""
+
+    password: str | None = Field(default=None, repr=False)
+    password_hash: str | None = Field(default=None, repr=False)
+
     @model_validator(mode="after")
     def _check_password(self) -> Self:
         if (self.password is None) == (self.password_hash is None):
             raise ValueError("needs either password or password_hash")
         return self
-
-    @property
-    def claims(self) -> dict[str, Any]:
-        """The standard claims that are set, except email, which has a column of its own."""
-        return self.model_dump(exclude={"email", "password", "password_hash", "roles"}, exclude_none=True)

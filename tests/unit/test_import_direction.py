@@ -18,7 +18,7 @@ AUTH_SERVICE = [
     ["middleware"],
     ["endpoints"],
     ["composition"],
-    ["authorization", "grants", "registration", "configuration", "backchannel_logout"],
+    ["authorization", "grants", "registration", "configuration", "backchannel_logout", "user_import"],
     ["authentication", "tokens"],
     ["status_list", "clients"],
     ["keys", "telemetry"],

@@ -7,6 +7,7 @@ an unknown user.
 
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from sqlalchemy import Connection, insert
@@ -89,23 +90,46 @@ def record(
     A unit may call this at any point without a risk of deadlock. Nothing refers to these rows, and pruning skips
     rows that another unit has locked.
     """
+    facts = [Facts(sub, client_id, sid, address, detail or {})]
+    record_all(connection, event, facts, now=now, by=by)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The facts of one event."""
+
+    sub: str | None = None
+    client_id: str | None = None
+    sid: str | None = None
+    address: str | None = None
+    detail: Detail = field(default_factory=dict)
+
+
+def record_all(
+    connection: Connection, event: Event, occurrences: Sequence[Facts], *, now: int, by: str | None = None
+) -> None:
+    """Record an event that this unit caused several times."""
     retention: int = connection.get_execution_options().get(RETENTION, DEFAULT_RETENTION)
-    if retention:
+    if retention and occurrences:
         request = request_id.get()
         by = by or (None if request else actor.get())
-        facts = {name: _bounded(value) for name, value in {"by": by, **(detail or {})}.items() if value is not None}
         connection.execute(
             _INSERT,
-            {
-                "at": now,
-                "event": event,
-                "sub": sub,
-                "client_id": client_id,
-                "sid": sid,
-                "request_id": request or None,
-                "address": address[:_MAX_ADDRESS_CHARACTERS] if address else None,
-                "detail": facts,
-            },
+            [
+                {
+                    "at": now,
+                    "event": event,
+                    "sub": each.sub,
+                    "client_id": each.client_id,
+                    "sid": each.sid,
+                    "request_id": request or None,
+                    "address": each.address[:_MAX_ADDRESS_CHARACTERS] if each.address else None,
+                    "detail": {
+                        name: _bounded(value) for name, value in {"by": by, **each.detail}.items() if value is not None
+                    },
+                }
+                for each in occurrences
+            ],
         )
     prune(connection, audit.c.at, now=now - retention)
 

@@ -85,7 +85,7 @@ def add_user(
                     sub=sub,
                     email=email,
                     email_key=email_key(email),
-                    **_password_values(password_hash),
+                    **password_values(password_hash),
                     claims=claims,
                     roles=roles,
                     origin=origin,
@@ -99,7 +99,7 @@ def add_user(
     return sub
 
 
-def _password_values(password_hash: str | None) -> dict[str, str | None]:
+def password_values(password_hash: str | None) -> dict[str, str | None]:
     cost = None if password_hash is None else cost_of(password_hash)
     return {"password_hash": password_hash, "password_cost": None if cost is None else str(cost)}
 
@@ -131,7 +131,7 @@ def find_sub(connection: Connection, email: str) -> str | None:
 def upgrade_password_hash(connection: Connection, sub: str, *, old: str, new: str) -> None:
     """Replace `old` by a better hash of the same password, unless the password was changed meanwhile."""
     is_current = (users.c.sub == sub, users.c.password_hash == old)
-    connection.execute(update(users).where(*is_current).values(**_password_values(new)))
+    connection.execute(update(users).where(*is_current).values(**password_values(new)))
 
 
 def set_password_hash(connection: Connection, sub: str, password_hash: str, *, now: int) -> None:
@@ -139,7 +139,7 @@ def set_password_hash(connection: Connection, sub: str, password_hash: str, *, n
     connection.execute(
         update(users)
         .where(users.c.sub == sub)
-        .values(**_password_values(password_hash), password_generation=users.c.password_generation + 1)
+        .values(**password_values(password_hash), password_generation=users.c.password_generation + 1)
     )
     _end_all_sessions(connection, sub, now=now)
     audit_trail.record(connection, "password_set", now=now, sub=sub)

@@ -1,0 +1,1 @@
+"""Import users of another system, with their password hashes, from a file."""
