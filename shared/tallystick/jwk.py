@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     EllipticCurvePrivateKey,
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 )
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, RSAPublicNumbers
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from tallystick import base64url
 from tallystick.strict_json import parse_object
@@ -78,20 +80,31 @@ class SharedSecret:
     """A secret of two parties for HS256, of at least 32 bytes (RFC 7518 §3.2). Each party can sign as the other.
 
     Only the profiles of `tallystick.legacy` and `tallystick.messages` accept HS256. Raises ValueError for a shorter
-    secret, and for a PEM document: a public key is no secret (RFC 8725 §2.1).
+    secret, and for a public key or certificate, which is no secret (RFC 8725 §2.1).
     """
 
     key: bytes = field(repr=False)
     kid: str = ""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.key, bytes):
+            raise ValueError("a secret for HS256 is bytes")
         if len(self.key) < MIN_SECRET_BYTES:
             raise ValueError(f"a secret for HS256 needs at least {MIN_SECRET_BYTES} bytes")
         if b"-----BEGIN" in self.key:
             raise ValueError("a PEM document is not a secret for HS256")
+        is_jwk = self.key.startswith(b"{") and b'"kty"' in self.key
+        if is_jwk or self.key.startswith((b"ssh-", b"ecdsa-sha2-")) or _is_public_key(self.key):
+            raise ValueError("a key is not a secret for HS256")
+        if len(self.kid) > MAX_KID_LENGTH:
+            raise ValueError(f"a kid has at most {MAX_KID_LENGTH} characters")
+
+    @property
+    def alg(self) -> str:
+        return "HS256"
 
     def is_for(self, alg: str) -> bool:
-        return alg == "HS256"
+        return alg == self.alg
 
 
 def algorithms_of(key: VerifyingKey) -> tuple[str, ...]:
@@ -195,6 +208,15 @@ def _parse_key(jwk: Mapping[str, object]) -> VerifyingKey:
                 raise ValueError("the key has the wrong length")
             return Ed25519PublicKey.from_public_bytes(encoded)
     raise ValueError("neither P-256, RSA nor Ed25519")
+
+
+def _is_public_key(data: bytes) -> bool:
+    """Whether this is the DER form of a public key, which is 32 bytes or longer for each kind."""
+    try:
+        load_der_public_key(data)
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def _public_members(key: VerifyingKey) -> dict[str, str]:

@@ -50,6 +50,12 @@ CLIENT_ASSERTION = Profile(  # RFC 7523 §3 defines no typ; its revision does
 STATUS_LIST = Profile(  # Token Status List §5.1; large, because it has a bit for every token
     typ=frozenset({"statuslist+jwt", "application/statuslist+jwt"}), max_bytes=12 * 1024 * 1024
 )
+MESSAGE = Profile(  # tallystick.messages; a secret that two parties hold may have no name
+    typ=frozenset({"vnd.tallystick.message+jwt", "application/vnd.tallystick.message+jwt"}),
+    kid_may_be_absent=True,
+    algorithms=frozenset({"ES256", "EdDSA", "RS256", "HS256"}),
+    max_bytes=256 * 1024,
+)
 
 
 def legacy_profile(algorithm: str) -> Profile:
@@ -80,11 +86,15 @@ class UnknownKey(InvalidToken):
         self.kid = kid
 
 
-def sign(claims: Mapping[str, object], key: SigningKey, *, typ: str) -> str:
-    """A compact JWS over `claims`. Raises ValueError for NaN and for half of a surrogate pair."""
+def sign(claims: Mapping[str, object], key: SigningKey | SharedSecret, *, typ: str) -> str:
+    """A compact JWS over `claims`. Only `tallystick.messages` signs with a SharedSecret.
+
+    Raises ValueError for NaN and for half of a surrogate pair.
+    """
     payload = _to_json(claims).encode()
     signing_input = f"{_encoded_header(key.alg, key.kid, typ)}.{base64url.encode(payload)}"
-    signature = _ALGORITHMS[key.alg].sign(signing_input.encode(), key.private_key)
+    own_key = key.private_key if isinstance(key, SigningKey) else key.key
+    signature = _ALGORITHMS[key.alg].sign(signing_input.encode(), own_key)
     return f"{signing_input}.{base64url.encode(signature)}"
 
 
@@ -184,4 +194,5 @@ def _shown(alg: object) -> str:
 
 @lru_cache(maxsize=64)
 def _encoded_header(alg: str, kid: str, typ: str) -> str:
-    return base64url.encode(json.dumps({"typ": typ, "alg": alg, "kid": kid}, separators=(",", ":")).encode())
+    header = {"typ": typ, "alg": alg, **({"kid": kid} if kid else {})}
+    return base64url.encode(json.dumps(header, separators=(",", ":")).encode())

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tallystick import jwt
+
 ROOT = Path(__file__).parents[2]
 
 AUTH_SERVICE = [
@@ -47,7 +49,7 @@ TALLYSTICK = [
     ["verifier"],
     ["token_decision"],
     ["remote", "access_token_request"],
-    ["token_checker", "refusal_warnings", "legacy"],
+    ["token_checker", "refusal_warnings", "legacy", "messages"],
     ["status_list"],
     ["jwt", "key_files"],
     ["errors", "jwk"],
@@ -196,6 +198,16 @@ def test_only_remote_client_and_the_adapters_do_io() -> None:
         if adapter_of(module) is None and not any(is_within(module, part) for part in doing_io):
             names = {name.partition(".")[0] for name in imports(file)}
             assert names.isdisjoint({"asyncio", "httpx", "socket", "ssl"}), module
+
+
+def test_shared_secrets_are_for_messages_and_legacy_issuers_only() -> None:
+    """Everybody who verifies an HMAC can make one, so no other token may rest on a shared secret (RFC 8725 §3.2)."""
+    allowed = {"tallystick.jwk", "tallystick.jwt", "tallystick.legacy", "tallystick.messages"}
+    for package in PACKAGES:
+        for module, file in modules(package).items():
+            assert module in allowed or "SharedSecret" not in file.read_text("utf-8"), module
+    hmac = {name for name, value in vars(jwt).items() if isinstance(value, jwt.Profile) and "HS256" in value.algorithms}
+    assert hmac == {"MESSAGE"}
 
 
 def test_nothing_is_imported_for_type_checkers_only() -> None:
