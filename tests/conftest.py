@@ -19,6 +19,7 @@ from tests.support.auth_database import (
 from tests.support.auth_service import AuthService, running_auth_service
 from tests.support.clock import MovableClock
 from tests.support.hashing import cheap_hashes, real_hashes
+from tests.support.migrated import auth_tables_url, notes_tables_url, postgresql_with_tables
 from tests.support.postgres import database_url, postgresql, postgresql_url
 from tests.support.relying_party import RelyingParty
 from tests.support.selection import (
@@ -32,11 +33,14 @@ __all__ = [
     "auth_database_url",
     "auth_postgresql_url",
     "auth_sqlite_url",
+    "auth_tables_url",
     "cheap_hashes",
     "database_url",
+    "notes_tables_url",
     "postgresql",
     "postgresql_template",
     "postgresql_url",
+    "postgresql_with_tables",
     "pytest_addoption",
     "pytest_collection_modifyitems",
     "pytest_configure",

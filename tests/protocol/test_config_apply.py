@@ -20,7 +20,6 @@ from auth_service.store.tokens.token_families import FamilyLifetime
 from auth_service.store.users import users
 from tallystick_service.settings import Misconfigured
 from tallystick_service.store import Store
-from tallystick_service.store.migrations import migrate
 from tests.support.clock import MovableClock
 from tests.support.patience import patient_store
 
@@ -44,9 +43,8 @@ def settings(**changes: object) -> Settings:
 
 
 @pytest.fixture
-async def store(database_url: str) -> AsyncIterator[Store]:
-    await asyncio.to_thread(migrate, database_url, "auth_service.migrations")
-    store = patient_store(database_url)
+async def store(auth_tables_url: str) -> AsyncIterator[Store]:
+    store = patient_store(auth_tables_url)
     yield store
     await store.close()
 
@@ -300,8 +298,10 @@ async def test_secrets_may_be_references(
     assert await plan(store, settings()) == []
 
 
-async def test_concurrent_applies_have_the_result_of_one(store: Store, database_url: str, clock: MovableClock) -> None:
-    others = [patient_store(database_url, pool_size=1) for _ in range(4)]
+async def test_concurrent_applies_have_the_result_of_one(
+    store: Store, auth_tables_url: str, clock: MovableClock
+) -> None:
+    others = [patient_store(auth_tables_url, pool_size=1) for _ in range(4)]
     try:
         changed = await asyncio.gather(*(apply(other, settings(), clock) for other in others))
     finally:

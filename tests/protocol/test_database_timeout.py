@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from tallystick_service.store import DEADLINE
+from tallystick_service.store.migrations import migrate
 from tests.support.auth_service import running_auth_service
 from tests.support.notes_api import running_notes_api
 from tests.support.patience import PATIENCE
@@ -47,6 +48,7 @@ async def test_the_auth_service_waits_for_its_configured_timeout(
 
 @pytest.mark.parametrize(("seconds", "status"), [(SHORT, 503), (PATIENCE, 200)])
 async def test_the_notes_api_waits_for_its_configured_timeout(postgresql_url: str, seconds: float, status: int) -> None:
+    migrate(postgresql_url, "resource_service.migrations")
     async with running_notes_api(postgresql_url, database_timeout=seconds) as api:
         caller = api.caller()
         assert await waits(lambda: caller.get("/notes"), postgresql_url, "notes") == status

@@ -3,14 +3,15 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 from fastapi import FastAPI
 
 from resource_service.main import create_app
 from resource_service.settings import Settings
-from tallystick_service.store.migrations import migrate
 from tests.support.clock import MovableClock
+from tests.support.migrated import NOTES, sqlite_with_tables
 from tests.support.patience import PATIENCE
 from tests.support.token_issuer import AUDIENCE, ISSUER, TokenIssuer
 
@@ -43,8 +44,12 @@ class NotesApi:
 
 @asynccontextmanager
 async def running_notes_api(database_url: str, **settings: object) -> AsyncIterator[NotesApi]:
-    """Run the app during the block, on its own database. `settings` replace single valid settings."""
-    migrate(database_url, "resource_service.migrations")
+    """Run the app during the block. The file of a SQLite database may be missing, and a PostgreSQL database has tables.
+
+    `settings` replace single valid settings.
+    """
+    if database_url.startswith("sqlite:///"):
+        sqlite_with_tables(Path(database_url.removeprefix("sqlite:///")), NOTES)
     clock = MovableClock()
     issuer = TokenIssuer(clock)
     good: dict[str, object] = {

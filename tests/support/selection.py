@@ -21,7 +21,7 @@ LONGEST_FIRST = ("tests/browser/", "tests/foreign/", "tests/reliability/", "test
 """The order in which groups are handed out: the longest first, so that no process is left with a long one at the end.
 Folders that are not listed run last."""
 
-_PER_DATABASE = ("database_url", "auth_database_url", "engine")
+_PER_DATABASE = ("database_url", "auth_database_url", "auth_tables_url", "notes_tables_url", "engine")
 """Fixtures and parameters that have a case for each database."""
 
 

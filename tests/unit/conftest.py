@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from auth_service.store.schema.tables import metadata
 from tallystick_service.store import Store
 from tests.support.clock import MovableClock
 from tests.support.patience import patient_store
@@ -16,10 +15,9 @@ __all__ = ["app_session", "app_settings", "browser", "sign", "upstream"]
 
 
 @pytest.fixture
-async def store(database_url: str) -> AsyncIterator[Store]:
+async def store(auth_tables_url: str) -> AsyncIterator[Store]:
     """The auth service's tables, empty, on either database."""
-    store = patient_store(database_url)
-    await store.write(metadata.create_all)
+    store = patient_store(auth_tables_url)
     yield store
     await store.close()
 

@@ -9,8 +9,8 @@ from tests.support.notes_api import NotesApi, running_notes_api
 
 
 @pytest.fixture
-async def api(database_url: str) -> AsyncIterator[NotesApi]:
-    async with running_notes_api(database_url) as running:
+async def api(notes_tables_url: str) -> AsyncIterator[NotesApi]:
+    async with running_notes_api(notes_tables_url) as running:
         yield running
 
 
