@@ -60,8 +60,10 @@ null
 class Checker:
     """Collects the violations on the pages that it checks, in dark and in light."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, *, dark: str | None = None) -> None:
+        """`dark`: a selector that matches when the page's script has switched to dark."""
         self._page = page
+        self._dark = dark
         self.violations: list[str] = []
 
     async def check(self, name: str, disabled: Collection[str] = (), *, colors_within: str = "html") -> None:
@@ -70,7 +72,8 @@ class Checker:
             await self._page.evaluate(f"{AXE.read_text()}; {NO_TRANSITIONS}")
         for color_scheme in COLOR_SCHEMES:
             await self._page.emulate_media(color_scheme=color_scheme)
-            await self._page.evaluate("new Promise(requestAnimationFrame)")  # scripts learn of it before the next frame
+            if self._dark is not None:
+                await expect(self._page.locator(self._dark)).to_have_count(int(color_scheme == "dark"))
             await self._run(f"{name}, {color_scheme}", within=colors_within, only=COLOR_RULES)
         await self._run(name, disabled=[*disabled, *COLOR_RULES])
 
@@ -96,7 +99,7 @@ async def test_a_docs_page_has_no_violation_that_a_stylesheet_can_fix(
 ) -> None:
     browser = await open_browser(reduced_motion="reduce", viewport={"width": 1100, "height": 800})
     page = await browser.new_page()
-    checker = Checker(page)
+    checker = Checker(page, dark="html.dark-mode")
     await page.goto(f"{getattr(demo, service)}/docs")
     await expect(page.locator(".opblock").first).to_be_visible()
     await checker.check("closed", SWAGGER_UI_VIOLATIONS)
