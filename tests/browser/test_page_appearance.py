@@ -11,6 +11,7 @@ from deploy.local.client_secrets import Account
 from tests.browser.conftest import OpenBrowser, save_screenshot
 from tests.browser.steps import add_note, expect_signed_out, fill_in, go_to_sign_in
 from tests.support.demo import Demo
+from tests.support.waiting import until_it_is
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -58,8 +59,10 @@ class PageChecker:
         size = {"width": look.width, "height": look.height, "deviceScaleFactor": 1, "mobile": look.is_phone}
         await self._devtools.send("Emulation.clearDeviceMetricsOverride")  # without this, an equal size has no effect
         await self._devtools.send("Emulation.setDeviceMetricsOverride", size)
-        await self._page.evaluate("new Promise(requestAnimationFrame)")
-        assert await self._page.evaluate("innerWidth") == look.width
+        await until_it_is(lambda: self._has_width(look.width))
+
+    async def _has_width(self, width: int) -> bool:
+        return bool(await self._page.evaluate("document.documentElement.clientWidth") == width)
 
 
 async def test_every_page_has_enough_contrast_and_fits_the_window(
