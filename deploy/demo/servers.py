@@ -15,12 +15,13 @@ class App:
     name: str
     port: int
     accent: str
+    workers: int = 1
 
     def url(self, files: DemoFiles) -> str:
         return f"http://{self.client_id}.localhost:{files.port(self.port)}"
 
 
-ONE = App("app-one", "App One", APP_ONE, accent="ink")
+ONE = App("app-one", "App One", APP_ONE, accent="ink", workers=2)
 TWO = App("app-two", "App Two", APP_TWO, accent="madder")
 
 
@@ -51,6 +52,8 @@ def _app(app: App, files: DemoFiles, other: App) -> Server:
         "api": api_url(files),
         "base-url": app.url(files),
         "port": str(port),
+        "workers": str(app.workers),
+        "session-file": str(files.var / f"{app.client_id}.sessions.db"),
         "accent": app.accent,
         "other-name": other.name,
         "other-url": other.url(files),

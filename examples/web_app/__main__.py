@@ -1,11 +1,13 @@
 """`python -m examples.web_app --help`"""
 
+import sqlite3
 import sys
 
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
 from examples.web_app.app import create_app
+from examples.web_app.session_store import SessionStore
 from examples.web_app.settings import Settings
 from tallystick_service.server import serve
 from tallystick_service.settings import Misconfigured, exit_on_misconfiguration
@@ -14,7 +16,10 @@ from tallystick_service.settings import Misconfigured, exit_on_misconfiguration
 def main() -> int:
     with exit_on_misconfiguration("web_app"):
         settings = _settings()
-        return serve(lambda: create_app(settings), name=settings.name, host=None, port=settings.port)
+        _prepare(settings)
+        return serve(
+            lambda: create_app(settings), name=settings.name, host=None, port=settings.port, workers=settings.workers
+        )
 
 
 def _settings() -> Settings:
@@ -24,6 +29,14 @@ def _settings() -> Settings:
         first = error.errors(include_input=False)[0]
         option = "".join(f"--{str(name).replace('_', '-')}: " for name in first["loc"])
         raise Misconfigured(option + first["msg"].removeprefix("Value error, ")) from None
+
+
+def _prepare(settings: Settings) -> None:
+    """Create the session file once, before there are worker processes."""
+    try:
+        SessionStore(settings.session_file)
+    except (OSError, sqlite3.Error) as error:
+        raise Misconfigured(f"--session-file: {settings.session_file} cannot be used: {error}") from None
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """create_app(settings): the application with its routes, error handlers and middleware."""
 
-import secrets
+import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -19,7 +19,7 @@ from examples.web_app.logout_token import LogoutTokens
 from examples.web_app.notes_api import NotesAPI
 from examples.web_app.openid_provider import OpenIDProvider
 from examples.web_app.pages import STATIC, Pages
-from examples.web_app.sessions import AppSessions
+from examples.web_app.session_store import SessionStore
 from examples.web_app.settings import Settings
 from tallystick.clock import Clock, system_clock
 from tallystick.request_id import send_request_id
@@ -50,7 +50,7 @@ def create_app(
                 provider,
                 LogoutTokens(settings, clock, provider),
                 NotesAPI(http),
-                AppSessions(clock),
+                SessionStore(settings.session_file, clock),
                 Pages(settings),
             )
             yield
@@ -62,10 +62,10 @@ def create_app(
     app.add_exception_handler(AppError, handle_app_error)
     app.add_exception_handler(HTTPException, handle_http_exception)
     # Authlib keeps state, nonce and code_verifier in request.session. A signed cookie holds them, so that callers
-    # without a session use no memory of this server. The key is new at each start.
+    # without a session use no memory of this server. All worker processes derive the same key.
     app.add_middleware(
         SessionMiddleware,
-        secret_key=secrets.token_urlsafe(32),
+        secret_key=hmac.digest(settings.client_secret.encode(), b"sign-in cookie", "sha256").hex(),
         session_cookie="__Host-signing-in" if settings.is_https else "signing-in",
         max_age=SIGN_IN_TIMEOUT,
         https_only=settings.is_https,
@@ -81,7 +81,7 @@ async def handle_app_error(request: Request, error: Exception) -> Response:
     if isinstance(error, (SessionEnded, SignInFailed)):
         response = RedirectResponse("/", status_code=303)
         if isinstance(error, SessionEnded):  # any website can cause a failed sign-in, so that ends no session
-            services.close_session(request, response)
+            await services.close_session(request, response)
         request.session["message"] = error.message
         return response
     return services.pages.render("error.html", status=error.status, title=error.title, text=error.message)

@@ -25,14 +25,18 @@ async def backchannel_logout(request: Request, services: AppServices) -> Respons
     The endpoint is public and uses no cookie: the signature of the token authenticates the issuer.
     """
     try:
-        logout_token = await services.logout_tokens.accept(await _logout_token(request))
+        token = await services.logout_tokens.verify(await _logout_token(request))
+        count = await services.sessions.end_login(
+            sid=token.sid, sub=token.sub, jti=token.jti, forget_at=token.forget_at
+        )
+        if count is None:
+            raise InvalidLogoutToken("it was accepted before")
     except (InvalidLogoutToken, HTTPException) as error:
         log.info("a logout token was refused: %s", error)
         return JSONResponse({"error": "invalid_request"}, 400, NO_STORE)
     except ServiceUnavailable:  # the token may be valid, so the issuer may send it again
         headers = {**NO_STORE, "Retry-After": str(KEYS_COOLDOWN)}
         return JSONResponse({"error": "temporarily_unavailable"}, 503, headers)
-    count = services.sessions.end(sid=logout_token.sid, sub=logout_token.sub)
     log.info("a login has ended, and with it %d app sessions", count)
     return Response(headers=NO_STORE)
 

@@ -6,7 +6,6 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from examples.web_app.access_tokens import AccessTokens
 from examples.web_app.dependencies import AppServices, CheckedForm, CurrentSession
 from examples.web_app.errors import InsufficientUserAuthentication
 from examples.web_app.sign_in import continue_after_sign_in, pop_message
@@ -32,7 +31,7 @@ async def delete_all(request: Request, services: AppServices, session: CurrentSe
     browser, can cause that redirect.
     """
     try:
-        await services.notes_api.delete_all(AccessTokens(session, services.provider, services.clock))
+        await services.notes_api.delete_all(services.access_tokens(session))
     except InsufficientUserAuthentication as error:
         state = secrets.token_urlsafe(16)
         response = await services.provider.authorization_redirect(

@@ -9,12 +9,14 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
+from examples.web_app.access_tokens import AccessTokens
 from examples.web_app.errors import CrossSiteForm, SessionEnded
 from examples.web_app.logout_token import LogoutTokens
 from examples.web_app.notes_api import NotesAPI
 from examples.web_app.openid_provider import OpenIDProvider
 from examples.web_app.pages import Pages
-from examples.web_app.sessions import AppSession, AppSessions
+from examples.web_app.session_store import SessionStore
+from examples.web_app.sessions import AppSession
 from examples.web_app.settings import Settings
 from tallystick.clock import Clock
 
@@ -26,7 +28,7 @@ class Services:
     provider: OpenIDProvider
     logout_tokens: LogoutTokens
     notes_api: NotesAPI
-    sessions: AppSessions
+    sessions: SessionStore
     pages: Pages
 
     @property
@@ -34,15 +36,18 @@ class Services:
         """The name of the cookie."""
         return "__Host-session" if self.settings.is_https else "session"
 
-    def open_session(self, session: AppSession, response: Response) -> None:
+    async def open_session(self, session: AppSession, response: Response) -> None:
         """Store a new session, and send its cookie to the browser."""
-        value = self.sessions.open(session)
+        value = await self.sessions.open(session)
         response.set_cookie(self.session_cookie, value, httponly=True, samesite="lax", secure=self.settings.is_https)
 
-    def close_session(self, request: Request, response: Response) -> None:
+    async def close_session(self, request: Request, response: Response) -> None:
         """End the app session of this browser, if there is one, and delete its cookie."""
-        self.sessions.close(request.cookies.get(self.session_cookie, ""))
+        await self.sessions.close(request.cookies.get(self.session_cookie, ""))
         response.delete_cookie(self.session_cookie, httponly=True, samesite="lax", secure=self.settings.is_https)
+
+    def access_tokens(self, session: AppSession) -> AccessTokens:
+        return AccessTokens(session, self.sessions, self.provider, self.clock)
 
 
 def _services(request: Request) -> Services:
@@ -53,8 +58,9 @@ def _services(request: Request) -> Services:
 AppServices = Annotated[Services, Depends(_services)]
 
 
-def _optional_session(request: Request, services: AppServices) -> AppSession | None:
-    return services.sessions.find(request.cookies.get(services.session_cookie, ""))
+async def _optional_session(request: Request, services: AppServices) -> AppSession | None:
+    cookie = request.cookies.get(services.session_cookie)
+    return await services.sessions.find(cookie) if cookie else None
 
 
 OptionalSession = Annotated[AppSession | None, Depends(_optional_session)]

@@ -1,6 +1,5 @@
 """Logout tokens, which say that a login has ended (OpenID Connect Back-Channel Logout 1.0 §2.4, §2.6)."""
 
-from collections import OrderedDict
 from typing import Annotated, Any
 
 from joserfc import jwt
@@ -19,8 +18,6 @@ LEEWAY = 60
 """Seconds by which the issuer's clock may be wrong."""
 MAX_AGE = 300
 """Seconds after its `iat` at which a token is too old, for any `exp`. Its `jti` is remembered for that time."""
-MAX_REMEMBERED = 10_000
-"""How many `jti` are remembered. Only tokens that the issuer signed are."""
 MAX_LENGTH = 8192
 """Characters of a token."""
 
@@ -46,6 +43,11 @@ class LogoutToken(BaseModel):
     sid: _Name | None = None
     sub: _Name | None = None
 
+    @property
+    def forget_at(self) -> int:
+        """When the token is too old for any clock, in Unix seconds: its `jti` may be forgotten."""
+        return self.iat + MAX_AGE + LEEWAY + 1
+
 
 class LogoutTokens:
     def __init__(self, settings: Settings, clock: Clock, provider: OpenIDProvider) -> None:
@@ -57,25 +59,20 @@ class LogoutTokens:
             iss={"essential": True, "value": settings.issuer},
             aud={"essential": True, "value": settings.client_id},
         )
-        self.max_remembered = MAX_REMEMBERED
-        self._seen: OrderedDict[str, int] = OrderedDict()
-        """For each `jti`, when it may be forgotten, in Unix seconds. The first was added first."""
 
-    async def accept(self, text: str) -> LogoutToken:
-        """Verify a logout token; accept it once.
+    async def verify(self, text: str) -> LogoutToken:
+        """Verify a logout token. The caller remembers its `jti` until `forget_at`, and accepts it once.
 
         Raises InvalidLogoutToken, or ServiceUnavailable when the issuer's keys cannot be fetched.
         """
         if len(text) > MAX_LENGTH:
             raise InvalidLogoutToken("it is too long")
         try:
-            token = self._check_claims(await self._verify(text))
+            return self._check_claims(await self._decode(text))
         except (JoseError, ValueError, TypeError) as error:  # joserfc raises TypeError for a `crit` that is not a list
             raise InvalidLogoutToken(type(error).__name__) from error
-        self._remember(token.jti)
-        return token
 
-    async def _verify(self, text: str) -> jwt.Token:
+    async def _decode(self, text: str) -> jwt.Token:
         try:
             return _decode(text, await self._provider.key_set())
         except InvalidKeyIdError:
@@ -97,15 +94,6 @@ class LogoutTokens:
         if token.iat < self._clock() - MAX_AGE:
             raise InvalidLogoutToken("it is too old")
         return token
-
-    def _remember(self, jti: str) -> None:
-        """Raises InvalidLogoutToken for a token that was accepted before."""
-        if jti in self._seen:
-            raise InvalidLogoutToken("it was accepted before")
-        now = self._clock()
-        while self._seen and (len(self._seen) >= self.max_remembered or next(iter(self._seen.values())) <= now):
-            self._seen.popitem(last=False)
-        self._seen[jti] = now + MAX_AGE + LEEWAY + 1
 
 
 def _decode(text: str, key_set: KeySet) -> jwt.Token:

@@ -5,7 +5,6 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from examples.web_app.access_tokens import AccessTokens
 from examples.web_app.dependencies import AppServices, CheckedForm, CurrentSession, OptionalSession, Services
 from examples.web_app.errors import RequestRefused, ServiceUnavailable, SessionEnded
 from examples.web_app.sign_in import pop_message
@@ -26,7 +25,7 @@ async def first_page(
         return await _signed_out_page(request, services, message)
     page, status = None, 200
     try:
-        access_tokens = AccessTokens(session, services.provider, services.clock)
+        access_tokens = services.access_tokens(session)
         page = await services.notes_api.list(access_tokens, cursor=cursor, limit=PER_PAGE)
     except (ServiceUnavailable, RequestRefused) as error:  # the page without notes still has the sign-out buttons
         message, status = error.message, error.status
@@ -44,20 +43,20 @@ async def _signed_out_page(request: Request, services: Services, message: str | 
         message = SessionEnded().message
     response = services.pages.render("signed_out.html", message=message)
     if session_has_ended:
-        services.close_session(request, response)
+        await services.close_session(request, response)
     return response
 
 
 @router.post("/notes")
 async def add_note(services: AppServices, session: CurrentSession, form: CheckedForm) -> Response:
-    access_tokens = AccessTokens(session, services.provider, services.clock)
+    access_tokens = services.access_tokens(session)
     await services.notes_api.add(access_tokens, title=_text(form, "title"), body=_text(form, "body"))
     return RedirectResponse("/", status_code=303)
 
 
 @router.post("/notes/{note_id}/delete")
 async def delete_note(note_id: str, services: AppServices, session: CurrentSession, _: CheckedForm) -> Response:
-    await services.notes_api.delete(AccessTokens(session, services.provider, services.clock), note_id)
+    await services.notes_api.delete(services.access_tokens(session), note_id)
     return RedirectResponse("/", status_code=303)
 
 

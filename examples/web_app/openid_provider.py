@@ -27,6 +27,8 @@ SCOPE = "openid profile email notes:read notes:write"
 SIGN_IN_AGAIN = "The sign-in took too long, or was begun in another window. Please try once more."
 MAX_OTHER_SIGN_INS = 2
 """Unfinished sign-ins in other tabs that are kept besides the newest; the state of all three fits into one cookie."""
+BACK_CHANNEL = {"token_endpoint", "userinfo_endpoint", "revocation_endpoint", "jwks_uri"}
+"""Names of metadata: the addresses that this server calls, not the browser."""
 KEYS_MAX_AGE, KEYS_COOLDOWN = 300, 10
 """Seconds after which the issuer's keys are fetched again, and the minimum between two fetches for an unknown kid."""
 ERROR_MESSAGES = {
@@ -57,7 +59,7 @@ class OpenIDProvider:
             settings.client_id,
             client_id=settings.client_id,
             client_secret=settings.client_secret,
-            server_metadata_url=f"{settings.issuer}/.well-known/openid-configuration",
+            server_metadata_url=f"{settings.back_channel_url}/.well-known/openid-configuration",
             client_kwargs={"scope": SCOPE, "code_challenge_method": "S256", **self._options},
         )
 
@@ -166,6 +168,9 @@ class OpenIDProvider:
         metadata: dict[str, Any] = await self._app.load_server_metadata()
         if metadata.get("issuer") != self._settings.issuer:  # OIDC Discovery §4.3
             raise ValueError("the metadata is of another issuer")
+        for name in BACK_CHANNEL & metadata.keys():  # Authlib keeps the changed addresses, and uses them
+            if metadata[name].startswith(f"{self._settings.issuer}/"):
+                metadata[name] = self._settings.back_channel_url + metadata[name].removeprefix(self._settings.issuer)
         return metadata
 
     def _check_issuer(self, request: Request, metadata: dict[str, Any]) -> None:

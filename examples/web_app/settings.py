@@ -1,6 +1,7 @@
 """The settings of one instance: options such as `--client-id app-one`, or variables such as `WEB_APP_CLIENT_ID`."""
 
 import os
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, model_validator
@@ -28,14 +29,34 @@ class Settings(BaseSettings):
     client_secret_env: str
     """The name of the environment variable with the secret. Other users of the machine can read arguments."""
     issuer: BaseUrl
+    internal_url: str = ""
+    """The issuer's address for this server's own requests, if it is another one than for browsers: inside a network."""
+    allow_internal_http: bool = False
+    """Whether `internal_url` may be plain http off loopback. Then the network can read the secret and the tokens."""
     api: BaseUrl
     base_url: BaseUrl
     """The URL of this app. `/callback` and `/` under it are registered with the issuer."""
     port: int
+    workers: int = 1
+    """The number of worker processes. They share `session_file`."""
+    session_file: Path
+    """A SQLite file with the app sessions; `var/CLIENT_ID.sessions.db` when it is left out. No other app uses it."""
     accent: Literal["ink", "madder"] = "ink"
     other_name: str = ""
     other_url: str = ""
     """An app on another domain that the pages link to."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_session_file(cls, values: dict[str, object]) -> dict[str, object]:
+        return {"session_file": f"var/{values.get('client_id')}.sessions.db"} | values
+
+    @model_validator(mode="after")
+    def _check_internal_url(self) -> Self:
+        is_http = self.allow_internal_http and self.internal_url.startswith("http:")
+        if self.internal_url:
+            _base_url(self.internal_url.replace("http:", "https:", 1) if is_http else self.internal_url)
+        return self
 
     @model_validator(mode="after")
     def _check_secret(self) -> Self:
@@ -46,6 +67,11 @@ class Settings(BaseSettings):
     @property
     def client_secret(self) -> str:
         return os.environ[self.client_secret_env]
+
+    @property
+    def back_channel_url(self) -> str:
+        """The address of the issuer for this server's own requests."""
+        return self.internal_url.rstrip("/") or self.issuer
 
     @property
     def redirect_uri(self) -> str:

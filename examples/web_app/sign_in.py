@@ -39,23 +39,22 @@ async def callback(request: Request, services: AppServices) -> Response:
             return redirect
         raise
     response = RedirectResponse(_path_after_sign_in(request), status_code=303)
-    services.close_session(request, response)
+    await services.close_session(request, response)
     allow_silent_sign_in(response, services)
-    services.open_session(session, response)
+    await services.open_session(session, response)
     return response
 
 
 @router.post("/sign-out")
 async def sign_out_here(request: Request, services: AppServices, session: CurrentSession, _: CheckedForm) -> Response:
     response = RedirectResponse("/", status_code=303)
-    services.close_session(request, response)
+    await services.close_session(request, response)
     prevent_silent_sign_in(response, services)
     request.session["message"] = SIGNED_OUT_HERE
-    async with session.refreshing:  # a concurrent refresh would bring a token that is not revoked
-        try:
-            await services.provider.revoke(session.tokens)
-        except ServiceUnavailable:
-            log.warning("tokens were removed but not revoked; they end with the login")
+    try:  # that revokes the whole token family, with the result of a concurrent refresh
+        await services.provider.revoke(session.tokens)
+    except ServiceUnavailable:
+        log.warning("tokens were removed but not revoked; they end with the login")
     return response
 
 
@@ -66,7 +65,7 @@ async def sign_out_everywhere(
     state = secrets.token_urlsafe(16)
     logout_url = await services.provider.logout_url(session.tokens, state=state)
     response = RedirectResponse(logout_url, status_code=303)
-    services.close_session(request, response)
+    await services.close_session(request, response)
     prevent_silent_sign_in(response, services)
     request.session["signing_out"] = state
     return response

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import httpx2
@@ -19,7 +20,10 @@ from tests.support.clock import MovableClock
 ISSUER = "http://localhost:8000"
 API = "http://localhost:8001"
 APP = "http://app-one.localhost:8011"
-ENDPOINTS = {f"{name}_endpoint": f"{ISSUER}/{name}" for name in ("authorization", "token", "userinfo", "end_session")}
+ENDPOINTS = {
+    f"{name}_endpoint": f"{ISSUER}/{name}"
+    for name in ("authorization", "token", "userinfo", "revocation", "end_session")
+}
 METADATA = {
     "issuer": ISSUER,
     "jwks_uri": f"{ISSUER}/jwks",
@@ -55,9 +59,12 @@ class Upstream:
     key_requests: int = 0
     request_ids: set[str] = field(default_factory=set)
     """Of all requests, "" for a request without one."""
+    origins: set[str] = field(default_factory=set)
+    """To which requests were sent."""
 
     async def __call__(self, request: httpx2.Request) -> httpx2.Response:
         self.request_ids.add(request.headers.get("x-request-id", ""))
+        self.origins.add(f"{request.url.scheme}://{request.url.netloc.decode()}")
         if self.is_down:
             raise httpx2.ConnectError("no route", request=request)
         match request.method, request.url.path:
@@ -103,7 +110,7 @@ def upstream(clock: MovableClock) -> Upstream:
 
 
 @pytest.fixture
-def app_settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+def app_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
     monkeypatch.setenv("THE_SECRET", "s" * 32)
     return Settings(
         name="App One",
@@ -113,6 +120,7 @@ def app_settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
         api=API,
         base_url=APP,
         port=8011,
+        session_file=tmp_path / "sessions.db",
     )
 
 
@@ -128,5 +136,17 @@ def browser(
     """A browser that is signed in as Ada."""
     app = create_app(app_settings, clock, httpx2.MockTransport(upstream))
     with TestClient(app, base_url=APP, follow_redirects=False) as client:
-        client.cookies.set("session", app.state.services.sessions.open(app_session), domain="app-one.localhost")
+        client.cookies.set("session", open_session(client, app_session), domain="app-one.localhost")
         yield client
+
+
+def open_session(browser: TestClient, session: AppSession) -> str:
+    """Store a session in the app of `browser`; return its cookie."""
+    assert browser.portal is not None
+    cookie: str = browser.portal.call(browser.app.state.services.sessions.open, session)  # type: ignore[attr-defined]
+    return cookie
+
+
+def find_session(browser: TestClient, cookie: str) -> AppSession | None:
+    assert browser.portal is not None
+    return browser.portal.call(browser.app.state.services.sessions.find, cookie)  # type: ignore[attr-defined,no-any-return]

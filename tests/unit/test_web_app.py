@@ -10,18 +10,34 @@ from starlette.testclient import TestClient
 from examples.web_app.access_tokens import AccessTokens
 from examples.web_app.errors import ServiceUnavailable, SessionEnded
 from examples.web_app.openid_provider import OpenIDProvider
-from examples.web_app.sessions import IDLE_TIMEOUT, AppSession, AppSessions
+from examples.web_app.session_store import SessionStore
+from examples.web_app.sessions import AppSession
 from examples.web_app.settings import Settings
 from tests.support.clock import MovableClock
 from tests.support.web_app import APP, ISSUER, Upstream
 
 
 @pytest.fixture
-def access_tokens(
-    app_session: AppSession, app_settings: Settings, upstream: Upstream, clock: MovableClock
+def store(app_settings: Settings, clock: MovableClock) -> SessionStore:
+    return SessionStore(app_settings.session_file, clock)
+
+
+@pytest.fixture
+def provider(app_settings: Settings, upstream: Upstream, clock: MovableClock) -> OpenIDProvider:
+    return OpenIDProvider(app_settings, clock, httpx2.MockTransport(upstream))
+
+
+@pytest.fixture
+async def access_tokens(
+    store: SessionStore, app_session: AppSession, provider: OpenIDProvider, clock: MovableClock
 ) -> AccessTokens:
-    provider = OpenIDProvider(app_settings, clock, httpx2.MockTransport(upstream))
-    return AccessTokens(app_session, provider, clock)
+    return AccessTokens(await stored(store, app_session), store, provider, clock)
+
+
+async def stored(store: SessionStore, session: AppSession) -> AppSession:
+    found = await store.find(await store.open(session))
+    assert found is not None
+    return found
 
 
 async def test_access_token_is_reused_until_shortly_before_its_expiry(
@@ -140,24 +156,6 @@ def test_unrequested_callback_changes_nothing(browser: TestClient, query: str) -
     answer = browser.get(f"/callback?{query}")
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert 'id="user-name"' in browser.get("/").text, "still signed in"
-
-
-def test_idle_app_session_is_removed(clock: MovableClock, app_session: AppSession) -> None:
-    app_sessions = AppSessions(clock)
-    cookie = app_sessions.open(app_session)
-    clock.advance(seconds=IDLE_TIMEOUT - 1)
-    assert app_sessions.find(cookie) is app_session, "a request restarts the idle time"
-    clock.advance(seconds=IDLE_TIMEOUT)
-    assert app_sessions.find(cookie) is None
-
-
-def test_longest_idle_app_session_is_removed_for_a_new_one(clock: MovableClock, app_session: AppSession) -> None:
-    app_sessions = AppSessions(clock, max_sessions=2)
-    first, second = app_sessions.open(app_session), app_sessions.open(app_session)
-    app_sessions.find(first)
-    app_sessions.open(app_session)
-    assert app_sessions.find(first) is app_session
-    assert app_sessions.find(second) is None
 
 
 @pytest.mark.parametrize("url", ["http://id.example.com", "ftp://localhost", "localhost:8000", "https://id?a", ""])

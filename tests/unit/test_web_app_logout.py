@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from examples.web_app.sessions import AppSession, Tokens, User
 from tests.support.clock import MovableClock
 from tests.support.token_issuer import ABSENT
-from tests.support.web_app import ADA, ISSUER, Upstream, new_key
+from tests.support.web_app import ADA, ISSUER, Upstream, find_session, new_key, open_session
 from tests.support.web_app_logout import OTHER_KEY, check_refused, send
 
 
@@ -54,7 +54,7 @@ def test_request_other_than_a_form_with_one_token_is_refused(
 def test_token_is_accepted_once(browser: TestClient, sign: Callable[..., str], clock: MovableClock) -> None:
     token = sign(sid=ABSENT)
     assert send(browser, token).status_code == 200
-    browser.cookies.set("session", open_session(browser, sub=ADA.sub), domain="app-one.localhost")
+    browser.cookies.set("session", new_session(browser, sub=ADA.sub), domain="app-one.localhost")
     for _ in range(3):
         check_refused(browser, send(browser, token))
         clock.advance(seconds=59)
@@ -68,7 +68,7 @@ def test_refused_token_does_not_use_its_jti(browser: TestClient, sign: Callable[
 
 
 def test_number_of_remembered_jti_is_limited(browser: TestClient, sign: Callable[..., str]) -> None:
-    browser.app.state.services.logout_tokens.max_remembered = 2  # type: ignore[attr-defined]
+    browser.app.state.services.sessions.max_logout_tokens = 2  # type: ignore[attr-defined]
     for number in range(3):
         assert send(browser, sign(jti=f"logout-{number}")).status_code == 200
     assert send(browser, sign(jti="logout-2")).status_code == 400
@@ -76,27 +76,28 @@ def test_number_of_remembered_jti_is_limited(browser: TestClient, sign: Callable
     assert send(browser, sign(jti="logout-0")).status_code == 200, "the oldest was forgotten"
 
 
-def open_session(browser: TestClient, *, sub: str, sid: str | None = None) -> str:
-    session = AppSession(User(sub, "N", "n@example.com"), Tokens("a", 2**40, None, "i"), sid=sid)
-    cookie: str = browser.app.state.services.sessions.open(session)  # type: ignore[attr-defined]
-    return cookie
+def new_session(browser: TestClient, *, sub: str, sid: str | None = None) -> str:
+    return open_session(browser, AppSession(User(sub, "N", "n@example.com"), Tokens("a", 2**40, None, "i"), sid=sid))
 
 
 def test_token_ends_only_the_sessions_of_its_login_or_of_its_user(
     browser: TestClient, sign: Callable[..., str]
 ) -> None:
-    sessions = browser.app.state.services.sessions  # type: ignore[attr-defined]
-    same, other, without = (open_session(browser, sub=ADA.sub, sid=sid) for sid in ("login-1", "login-2", None))
-    other_user = open_session(browser, sub="sub-of-grace", sid="login-3")
+    same, other, without = (new_session(browser, sub=ADA.sub, sid=sid) for sid in ("login-1", "login-2", None))
+    other_user = new_session(browser, sub="sub-of-grace", sid="login-3")
     send(browser, sign())
-    assert [sessions.find(cookie) is not None for cookie in (same, other, without, other_user)] == [
+    assert [find_session(browser, cookie) is not None for cookie in (same, other, without, other_user)] == [
         False,
         True,
         True,
         True,
     ]
     send(browser, sign(sid=ABSENT, jti="logout-2"))
-    assert [sessions.find(cookie) is not None for cookie in (other, without, other_user)] == [False, False, True]
+    assert [find_session(browser, cookie) is not None for cookie in (other, without, other_user)] == [
+        False,
+        False,
+        True,
+    ]
 
 
 def test_unknown_kid_causes_one_fetch_of_the_keys_in_ten_seconds(
@@ -165,5 +166,6 @@ def test_app_session_has_the_sid_of_the_id_token(browser: TestClient, upstream: 
     query = dict(httpx2.URL(location).params)
     upstream.id_claims = {"sub": "sub-of-grace", "nonce": query["nonce"], "sid": "login-9"}
     browser.get("/callback", params={"code": "c", "state": query["state"], "iss": ISSUER})
-    session = browser.app.state.services.sessions.find(browser.cookies["session"])  # type: ignore[attr-defined]
+    session = find_session(browser, browser.cookies["session"])
+    assert session is not None
     assert session.sid == "login-9"

@@ -1,5 +1,6 @@
 """Step-up authentication (RFC 9470) in the example app: challenge, new login, and a second confirmation."""
 
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -8,7 +9,7 @@ from starlette.testclient import TestClient
 
 from examples.web_app.challenge import step_up_parameters
 from examples.web_app.sessions import AppSession, User
-from tests.support.web_app import ADA, ISSUER, Upstream
+from tests.support.web_app import ADA, ISSUER, Upstream, open_session
 
 CHALLENGE = (
     'Bearer error="insufficient_user_authentication", error_description="needs a login at most 300 seconds ago", '
@@ -168,7 +169,8 @@ def test_failed_login_keeps_the_session(browser: TestClient, app_session: AppSes
 def test_state_of_three_sign_ins_fits_into_one_cookie(
     browser: TestClient, app_session: AppSession, upstream: Upstream
 ) -> None:
-    app_session.user = User("s", "n", f"{'e' * 248}@e.com")
+    long = replace(app_session, user=User("s", "n", f"{'e' * 248}@e.com"))
+    browser.cookies.set("session", open_session(browser, long), domain="app-one.localhost")
     upstream.challenge = CHALLENGE + f', acr_values="{"a" * 256}"'
     for _ in range(4):
         answer = submit_deletion(browser, app_session)
