@@ -18,7 +18,7 @@ install: ## everything locked, into .venv; the second time takes seconds
 
 run: ## the whole demo in the foreground, on SQLite in var/; installs what it needs first; Ctrl-C stops it
 	@deploy/setup/python.sh demo
-	@exec $(PYTHON) -m deploy.demo
+	@exec $(PYTHON) -m deploy.demo $(ARGS)
 
 test: install browser foreign ## all tests; on PostgreSQL too where SQL can differ
 	@$(PYTEST)

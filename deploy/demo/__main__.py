@@ -5,48 +5,56 @@ import sys
 from pathlib import Path
 
 from deploy.demo.demo_files import DEFAULT_PORTS, DemoFiles
-from deploy.demo.servers import ONE, TWO, api_url, auth_url, demo_servers
+from deploy.demo.servers import ONE, TWO, api_url, auth_url, demo_servers, spa_server, spa_url
 from deploy.local.supervisor import Server, run
+from examples.spa.handler import LIBRARY
 
 
 def main() -> int:
-    files = _demo_files()
+    options = _options()
+    files = DemoFiles(options.ports, options.var)
 
     def prepare() -> list[Server]:
         files.prepare()
-        return demo_servers(files)
+        return demo_servers(files) + ([spa_server(files, options.spa_library)] if options.spa else [])
 
-    return run(prepare, lambda: _welcome(files), name="demo", logs=files.logs)
+    return run(prepare, lambda: _welcome(files, has_spa=options.spa), name="demo", logs=files.logs)
 
 
-def _demo_files() -> DemoFiles:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deploy.demo", description="Start the whole demo on this machine.")
     parser.add_argument(
         "--ports",
         default=",".join(map(str, DEFAULT_PORTS)),
-        metavar="AUTH,API,ONE,TWO",
-        help="of the auth service, the notes API and the two apps (%(default)s)",
+        metavar="AUTH,API,ONE,TWO,SPA",
+        help="of the auth service, the notes API, the two apps and the single-page app (%(default)s)",
     )
     parser.add_argument("--var", default="var", type=Path, help="the folder for its data (%(default)s)")
-    arguments = parser.parse_args()
+    parser.add_argument("--spa", action="store_true", help="start examples/spa, too; it needs oidc-client-ts")
+    parser.add_argument("--spa-library", default=LIBRARY, type=Path, help="oidc-client-ts.min.js (%(default)s)")
+    options = parser.parse_args()
     try:
-        ports = tuple(int(port) for port in arguments.ports.split(","))
+        ports = tuple(int(port) for port in options.ports.split(","))
     except ValueError:
         ports = ()
+    if len(ports) == len(DEFAULT_PORTS) - 1:
+        ports += DEFAULT_PORTS[-1:]
     if len(ports) != len(DEFAULT_PORTS) or len(set(ports)) != len(ports):
-        parser.error("--ports needs four different numbers, as in 8000,8001,8011,8012")
-    return DemoFiles(ports, arguments.var)
+        parser.error("--ports needs four or five different numbers, as in 8000,8001,8011,8012,8013")
+    options.ports = ports
+    return options
 
 
-def _welcome(files: DemoFiles) -> str:
+def _welcome(files: DemoFiles, *, has_spa: bool) -> str:
     account = files.account
+    spa = f"\n    Single page    {spa_url(files)}" if has_spa else ""
     return f"""
   The demo is running.
 
     auth service   {auth_url(files)}
     notes API      {api_url(files)}/docs
     {ONE.name}        {ONE.url(files)}
-    {TWO.name}        {TWO.url(files)}
+    {TWO.name}        {TWO.url(files)}{spa}
 
   Sign in as {account.email} with the password: {account.password}
   Ctrl-C stops it. Its data stays in {files.var}/; the logs are in {files.logs}/.

@@ -8,13 +8,16 @@ from deploy.local.client_secrets import Account, first_account, make_client_secr
 
 TEMPLATES = Path(__file__).parent
 """The folder of auth.toml and resource.toml."""
-AUTH, API, APP_ONE, APP_TWO = DEFAULT_PORTS = (8000, 8001, 8011, 8012)
+AUTH, API, APP_ONE, APP_TWO, SPA = DEFAULT_PORTS = (8000, 8001, 8011, 8012, 8013)
 """The ports that the templates name."""
 
 
 @dataclass(frozen=True)
 class DemoFiles:
-    """`ports`: of the auth service, the notes API, the first and the second app. `prepare` creates the folder `var`."""
+    """`ports`: of the auth service, the notes API, the two apps and the single-page app.
+
+    `prepare` creates the folder `var`.
+    """
 
     ports: tuple[int, ...] = DEFAULT_PORTS
     var: Path = Path("var")

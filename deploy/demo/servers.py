@@ -1,9 +1,10 @@
-"""The four servers of the demo and their command lines."""
+"""The servers of the demo and their command lines."""
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
-from deploy.demo.demo_files import API, APP_ONE, APP_TWO, AUTH, DemoFiles
+from deploy.demo.demo_files import API, APP_ONE, APP_TWO, AUTH, SPA, DemoFiles
 from deploy.local.supervisor import Server, service
 
 
@@ -40,6 +41,18 @@ def demo_servers(files: DemoFiles) -> list[Server]:
         _app(ONE, files, other=TWO),
         _app(TWO, files, other=ONE),
     ]
+
+
+def spa_url(files: DemoFiles) -> str:
+    return f"http://spa.localhost:{files.port(SPA)}"
+
+
+def spa_server(files: DemoFiles, library: Path) -> Server:
+    """examples/spa; `library` is the file oidc-client-ts.min.js."""
+    port = files.port(SPA)
+    options = {"--port": str(port), "--issuer": auth_url(files), "--api": api_url(files), "--library": str(library)}
+    command = [sys.executable, "-m", "examples.spa", *(word for option in options.items() for word in option)]
+    return Server("single-page app", command, port, f"http://127.0.0.1:{port}/")
 
 
 def _app(app: App, files: DemoFiles, other: App) -> Server:

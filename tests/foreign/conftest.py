@@ -32,7 +32,7 @@ def rp(front: Front) -> Iterator[str]:
 
 @pytest.fixture
 def monitor(front: Front) -> BrowserMonitor:
-    return BrowserMonitor({front.issuer, front.spa, front.rp, front.posted_rp})
+    return BrowserMonitor({front.issuer, front.files.notes_url, front.spa, front.notes_spa, front.rp, front.posted_rp})
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -7,6 +7,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
 PATIENCE_MS = 45_000
+TEST_DOMAIN = "example.test"
+"""The browser resolves its hosts to 127.0.0.1. To the auth service they are public hosts, not loopback."""
 expect.set_options(timeout=PATIENCE_MS)
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -19,6 +21,7 @@ OPTIONS = (
     # One process renders all sites. A new process for each site of each navigation costs a quarter of the CPU time.
     "--disable-site-isolation-trials",
     "--renderer-process-limit=1",
+    f"--host-resolver-rules=MAP *.{TEST_DOMAIN} 127.0.0.1",
 )
 
 

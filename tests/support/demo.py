@@ -20,7 +20,7 @@ from auth_service.store.schema.tables import login_sessions, token_families
 from auth_service.store.schema.tables import users as users_table
 from auth_service.store.users import users
 from deploy.demo.demo_files import DemoFiles
-from deploy.demo.servers import ONE, TWO, api_url, auth_url, demo_servers
+from deploy.demo.servers import ONE, TWO, api_url, auth_url, demo_servers, spa_url
 from deploy.local.client_secrets import Account
 from deploy.local.supervisor import Server, wait_until_ready
 from tallystick.clock import Clock, system_clock
@@ -30,6 +30,7 @@ from tests.support.patience import patient_store
 from tests.support.ports import free_ports
 from tests.support.processes import ROOT, in_the_foreground
 
+NODE_MODULES = ROOT / "tests" / "foreign" / "node" / "node_modules"
 PASSWORD = "correct horse battery staple"
 
 
@@ -54,8 +55,12 @@ class Demo:
         return TWO.url(self.files)
 
     @property
+    def spa(self) -> str:
+        return spa_url(self.files)
+
+    @property
     def origins(self) -> set[str]:
-        return {self.auth, self.api, self.one, self.two}
+        return {self.auth, self.api, self.one, self.two, self.spa}
 
     async def add_person(self) -> Account:
         """Add a user, so that tests share no notes, consents or failed logins."""
@@ -109,8 +114,9 @@ def _age_login(connection: Connection, email: str, *, seconds: int) -> None:
 @contextmanager
 def running_demo(folder: Path, **environment: str) -> Iterator[Demo]:
     """Run the demo during the block; it must exit with status 0. `environment` is added to this process's."""
-    files = DemoFiles(free_ports(4), folder / "var")
+    files = DemoFiles(free_ports(5), folder / "var")
     options = ["--var", str(files.var), "--ports", ",".join(map(str, files.ports))]
+    options += ["--spa", "--spa-library", str(NODE_MODULES / "oidc-client-ts/dist/browser/oidc-client-ts.min.js")]
     with in_the_foreground("deploy.demo", *options, **environment):
         yield Demo(files)
 
@@ -160,7 +166,7 @@ class DemoServers:
 @asynccontextmanager
 async def running_servers(folder: Path, **environment: str) -> AsyncIterator[DemoServers]:
     """Run the servers of a demo without its supervisor. `environment` is added to this process's."""
-    files = DemoFiles(free_ports(4), folder / "var")
+    files = DemoFiles(free_ports(5), folder / "var")
     files.prepare()
     with ExitStack() as stack:
         servers = DemoServers(Demo(files), environment, stack)

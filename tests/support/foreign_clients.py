@@ -14,8 +14,11 @@ APP_LEFT = "https://app.example.net/"
 Client = dict[str, Any]
 
 
-def foreign_clients(*, spa: str, rps: Sequence[str], rp_port: int, key: ECKey) -> list[Client]:
-    """`spa`: the origin of a page in a browser. `rps`: those of an app on a server. `key`: for private_key_jwt."""
+def foreign_clients(*, spa: str, notes_spa: str, rps: Sequence[str], rp_port: int, key: ECKey) -> list[Client]:
+    """`spa`, `notes_spa`: the origins of pages in a browser. `rps`: those of a server-side app.
+
+    `key`: for private_key_jwt.
+    """
     return [
         _confidential("basic"),
         _confidential("post", token_endpoint_auth_method="client_secret_post"),
@@ -37,6 +40,13 @@ def foreign_clients(*, spa: str, rps: Sequence[str], rp_port: int, key: ECKey) -
             token_endpoint_auth_method="none",
             redirect_uris=[f"{spa}/"],
             post_logout_redirect_uris=[f"{spa}/"],
+        ),
+        _client(
+            "notes-spa",
+            token_endpoint_auth_method="none",
+            redirect_uris=[f"{notes_spa}/"],
+            post_logout_redirect_uris=[f"{notes_spa}/"],
+            scope="openid profile email notes:read notes:write",
         ),
         _client(
             "swagger-ui",

@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey
 from deploy.local.client_secrets import Account
 from deploy.tls.certificates import make_certificates
 from deploy.tls.front_files import FrontFiles
+from tests.support.chromium import TEST_DOMAIN
 from tests.support.foreign_clients import APP, APP_LEFT, as_toml, foreign_clients
 from tests.support.patience import PATIENCE
 from tests.support.ports import free_ports
@@ -24,16 +25,18 @@ from tests.support.relying_party import Browser
 SPA_HOST = "spa.localhost"
 RP_HOST = "rp.localhost"
 POSTED_RP_HOST = "posted.localhost"
+NOTES_SPA_HOST = f"notes.{TEST_DOMAIN}"
 NODE = ROOT / "tests" / "foreign" / "node"
 
 
 @dataclass(frozen=True)
 class Front:
-    """`spa_port` and `rp_port`: the ports of a single-page app and of a server-side app, on hosts of their own."""
+    """`spa_port`, `rp_port` and `notes_spa_port`: the ports of apps on hosts of their own."""
 
     files: FrontFiles
     spa_port: int
     rp_port: int
+    notes_spa_port: int
 
     @property
     def issuer(self) -> str:
@@ -55,6 +58,11 @@ class Front:
     def posted_rp(self) -> str:
         """The server-side app under another host name, where it uses response_mode=form_post."""
         return f"https://{POSTED_RP_HOST}:{self.rp_port}"
+
+    @property
+    def notes_spa(self) -> str:
+        """The origin of examples/spa. Its host is public to the auth service."""
+        return f"https://{NOTES_SPA_HOST}:{self.notes_spa_port}"
 
     @property
     def others(self) -> Path:
@@ -88,12 +96,14 @@ class Front:
 
 @contextmanager
 def running_front(folder: Path) -> Iterator[Front]:
-    ports = free_ports(5)
+    ports = free_ports(6)
     files = FrontFiles(folder / "var", front=ports[0], auth=ports[1], notes=ports[2])
-    front = Front(files, spa_port=ports[3], rp_port=ports[4])
-    make_certificates(front.others, (SPA_HOST, RP_HOST, POSTED_RP_HOST, "localhost"))
+    front = Front(files, spa_port=ports[3], rp_port=ports[4], notes_spa_port=ports[5])
+    make_certificates(front.others, (SPA_HOST, RP_HOST, POSTED_RP_HOST, NOTES_SPA_HOST, "localhost"))
     key = ECKey.generate_key("P-256", {"use": "sig", "kid": "the client's own"}, auto_kid=False)
-    clients = foreign_clients(spa=front.spa, rps=[front.rp, front.posted_rp], rp_port=front.rp_port, key=key)
+    clients = foreign_clients(
+        spa=front.spa, notes_spa=front.notes_spa, rps=[front.rp, front.posted_rp], rp_port=front.rp_port, key=key
+    )
     (folder / "clients.toml").write_text(as_toml(clients))
     flows = {
         "issuer": front.issuer,
@@ -112,5 +122,5 @@ def running_front(folder: Path) -> Iterator[Front]:
         "--ca-file": front.others / "ca.pem",
     }
     words = [str(word) for option in options.items() for word in option]
-    with in_the_foreground("deploy.tls", *words, RESOURCE_ALLOWED_ORIGINS=json.dumps([front.spa])):
+    with in_the_foreground("deploy.tls", *words, RESOURCE_ALLOWED_ORIGINS=json.dumps([front.spa, front.notes_spa])):
         yield front

@@ -2,10 +2,10 @@
 
 import ssl
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 
@@ -19,10 +19,15 @@ class _Site(ThreadingHTTPServer):
         """A browser may close its connection at any time."""
 
 
-@contextmanager
-def static_site(folder: Path, port: int, certificates: Path) -> Iterator[None]:
+def static_site(folder: Path, port: int, certificates: Path) -> AbstractContextManager[None]:
     """`certificates` holds server-ec.pem and server-ec.key."""
-    with _Site(("127.0.0.1", port), partial(_Quiet, directory=str(folder))) as site:
+    return https_site(partial(_Quiet, directory=str(folder)), port, certificates)
+
+
+@contextmanager
+def https_site(handler: Callable[..., BaseHTTPRequestHandler], port: int, certificates: Path) -> Iterator[None]:
+    """As `static_site`, with another handler of requests."""
+    with _Site(("127.0.0.1", port), handler) as site:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(certificates / "server-ec.pem", certificates / "server-ec.key")
         # The thread of the connection does the handshake, so a handshake that never ends delays no other connection.

@@ -19,7 +19,7 @@ from deploy.local.supervisor import Server, SupervisorError, refuse_taken_ports,
 
 @pytest.fixture
 def files(tmp_path: Path) -> DemoFiles:
-    files = DemoFiles((20100, 20101, 20111, 20112), tmp_path / "var")
+    files = DemoFiles((20100, 20101, 20111, 20112, 20113), tmp_path / "var")
     files.prepare()
     return files
 
@@ -70,7 +70,7 @@ def test_only_secrets_declared_as_file_are_generated(tmp_path: Path, monkeypatch
     (folder / "resource.toml").write_text("")
     monkeypatch.setattr("deploy.demo.demo_files.TEMPLATES", folder)
     monkeypatch.chdir(tmp_path)
-    DemoFiles((20100, 20101, 20111, 20112), tmp_path / "var").prepare()
+    DemoFiles((20100, 20101, 20111, 20112, 20113), tmp_path / "var").prepare()
     assert {path.name for path in tmp_path.iterdir()} == {"demo", "var", "made"}
 
 
