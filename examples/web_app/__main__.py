@@ -9,17 +9,16 @@ from pydantic_settings import CliApp
 from examples.web_app.app import create_app
 from examples.web_app.session_store import SessionStore
 from examples.web_app.settings import Settings
-from tallystick_service.server import serve
+from tallystick_service.server import Application, ServeOptions, serve_configured
 from tallystick_service.settings import Misconfigured, exit_on_misconfiguration
 
 
 def main() -> int:
     with exit_on_misconfiguration("web_app"):
         settings = _settings()
-        _prepare(settings)
-        return serve(
-            lambda: create_app(settings), name=settings.name, host=None, port=settings.port, workers=settings.workers
-        )
+        application = Application(lambda **_: create_app(settings), prepare=lambda: _prepare(settings))
+        options = ServeOptions(port=settings.port, workers=settings.workers)
+        return serve_configured(lambda: application, options, name=settings.name)
 
 
 def _settings() -> Settings:

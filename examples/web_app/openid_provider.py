@@ -59,7 +59,7 @@ class OpenIDProvider:
             settings.client_id,
             client_id=settings.client_id,
             client_secret=settings.client_secret,
-            server_metadata_url=f"{settings.back_channel_url}/.well-known/openid-configuration",
+            server_metadata_url=settings.address(f"{settings.issuer}/.well-known/openid-configuration"),
             client_kwargs={"scope": SCOPE, "code_challenge_method": "S256", **self._options},
         )
 
@@ -169,8 +169,7 @@ class OpenIDProvider:
         if metadata.get("issuer") != self._settings.issuer:  # OIDC Discovery §4.3
             raise ValueError("the metadata is of another issuer")
         for name in BACK_CHANNEL & metadata.keys():  # Authlib keeps the changed addresses, and uses them
-            if metadata[name].startswith(f"{self._settings.issuer}/"):
-                metadata[name] = self._settings.back_channel_url + metadata[name].removeprefix(self._settings.issuer)
+            metadata[name] = self._settings.address(metadata[name])
         return metadata
 
     def _check_issuer(self, request: Request, metadata: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tallystick.remote.internal_url import Address, internal_address, published
 from tallystick.urls import check_identifier
 
 
@@ -31,7 +32,7 @@ class Settings(BaseSettings):
     issuer: BaseUrl
     internal_url: str = ""
     """The issuer's address for this server's own requests, if it is another one than for browsers: inside a network."""
-    allow_internal_http: bool = False
+    allow_insecure_internal_url: bool = False
     """Whether `internal_url` may be plain http off loopback. Then the network can read the secret and the tokens."""
     api: BaseUrl
     base_url: BaseUrl
@@ -53,9 +54,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_internal_url(self) -> Self:
-        is_http = self.allow_internal_http and self.internal_url.startswith("http:")
-        if self.internal_url:
-            _base_url(self.internal_url.replace("http:", "https:", 1) if is_http else self.internal_url)
+        _ = self.address  # raises ValueError
         return self
 
     @model_validator(mode="after")
@@ -69,9 +68,11 @@ class Settings(BaseSettings):
         return os.environ[self.client_secret_env]
 
     @property
-    def back_channel_url(self) -> str:
-        """The address of the issuer for this server's own requests."""
-        return self.internal_url.rstrip("/") or self.issuer
+    def address(self) -> Address:
+        """Maps a URL of the issuer to the one for this server's own requests."""
+        if not self.internal_url:
+            return published
+        return internal_address(self.issuer, self.internal_url, allow_insecure=self.allow_insecure_internal_url)
 
     @property
     def redirect_uri(self) -> str:

@@ -161,7 +161,7 @@ def execute(settings: Settings, statement: str) -> None:
 def test_internal_url_is_used_by_the_server_and_the_issuer_by_the_browser(
     app_settings: Settings, clock: MovableClock, upstream: Upstream, sign: Callable[..., str]
 ) -> None:
-    settings = Settings(**app_settings.model_dump() | {"internal_url": INSIDE, "allow_internal_http": True})
+    settings = Settings(**app_settings.model_dump() | {"internal_url": INSIDE, "allow_insecure_internal_url": True})
     upstream.id_claims = {"sub": "sub-of-grace", "sid": "login-9"}
     app = create_app(settings, clock, httpx2.MockTransport(upstream))
     with TestClient(app, base_url=APP, follow_redirects=False) as browser:
@@ -179,5 +179,5 @@ def test_internal_url_is_used_by_the_server_and_the_issuer_by_the_browser(
 
 @pytest.mark.parametrize("url", ["http://auth.internal:9000", "auth:9000", "ftp://auth", "https://auth?x=1"])
 def test_internal_url_must_be_https_unless_http_is_allowed_explicitly(app_settings: Settings, url: str) -> None:
-    with pytest.raises(ValueError, match=r"must be https|not an http|must not have a query"):
+    with pytest.raises(ValueError, match="internal_url"):
         Settings(**app_settings.model_dump() | {"internal_url": url})
