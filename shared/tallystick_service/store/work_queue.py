@@ -13,20 +13,25 @@ from tallystick_service.store.unit import Unit
 class Queue:
     """Units in the order of their arrival. None is the shutdown sentinel of one thread.
 
-    It counts the units that wait or run, so that `WorkQueue` knows whether every thread has one.
+    It counts the units that wait or run, so that `WorkQueue` knows whether every thread has one. Once all threads have
+    started, the count is not needed, and its lock would only cost time.
     """
 
     def __init__(self) -> None:
         self._units: SimpleQueue[Unit | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._unfinished = 0
+        self.is_counting = True
 
     @property
     def waiting(self) -> int:
         return self._units.qsize()
 
     def put(self, unit: Unit | None) -> int:
-        """Return how many units wait or run now."""
+        """Return how many units wait or run now, or 0 when the queue does not count."""
+        if not self.is_counting:
+            self._units.put(unit)
+            return 0
         with self._lock:
             self._unfinished += unit is not None
             self._units.put(unit)
@@ -42,8 +47,9 @@ class Queue:
 
     def done(self, units: int) -> None:
         """Called by the thread that has run `units`."""
-        with self._lock:
-            self._unfinished -= units
+        if self.is_counting:
+            with self._lock:
+                self._unfinished -= units
 
 
 class WorkQueue:
@@ -96,3 +102,4 @@ class WorkQueue:
         thread = threading.Thread(target=self._worker, args=(self._queue,), name=name, daemon=True)
         thread.start()
         self._threads.append(thread)
+        self._queue.is_counting = len(self._threads) < self._max_threads
