@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from tallystick.client import ClientCredentials
+from tests.support.patience import PATIENCE
 
 ISSUER = "https://id.example.com"
 TOKEN_ENDPOINT = f"{ISSUER}/token"
@@ -86,6 +87,7 @@ def credentials(server: TokenServer, **changes: Any) -> ClientCredentials:
         "client_secret": SECRET,
         "scope": "notes:read",
         "resource": API,
+        "timeout": PATIENCE,
         "transport": server.transport,
     }
     return ClientCredentials(**(good | changes))

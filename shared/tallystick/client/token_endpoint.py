@@ -45,22 +45,26 @@ class TokenEndpoint:
 
         Raises TokenError.
         """
+        attempts = asyncio.create_task(self._attempts(asyncio.get_running_loop().time() + self._timeout))
+        # Do not wait for the end of the cancelled task: a library that misses the cancellation could delay it.
+        ended, _ = await asyncio.wait([attempts], timeout=self._timeout)
+        if ended:
+            return attempts.result()
+        attempts.cancel()
+        raise TokenUnavailable(f"the token endpoint did not answer within {self._timeout:g} s")
+
+    async def _attempts(self, give_up_at: float) -> IssuedToken:
         loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + self._timeout
-        try:
-            async with asyncio.timeout_at(give_up_at):
-                while True:
-                    try:
-                        return await self._attempt()
-                    except TokenUnavailable as unavailable:
-                        if unavailable.retry_after is None:
-                            raise
-                        wait = max(unavailable.retry_after, MIN_WAIT)
-                        if loop.time() + wait >= give_up_at:
-                            raise
-                    await asyncio.sleep(wait)
-        except TimeoutError:
-            raise TokenUnavailable(f"the token endpoint did not answer within {self._timeout:g} s") from None
+        while True:
+            try:
+                return await self._attempt()
+            except TokenUnavailable as unavailable:
+                if unavailable.retry_after is None:
+                    raise
+                wait = max(unavailable.retry_after, MIN_WAIT)
+                if loop.time() + wait >= give_up_at:
+                    raise
+            await asyncio.sleep(wait)
 
     async def _attempt(self) -> IssuedToken:
         try:
