@@ -141,8 +141,8 @@ class Tallystick:
 
 
 class AccessTokenMiddleware:
-    """Requires an access token for every request and WebSocket of an ASGI app, except for the API's metadata, which
-    this middleware serves itself.
+    """Requires an access token for every request and WebSocket of an ASGI app. The API's metadata, which this
+    middleware serves itself, is public.
 
     `scope["state"]["claims"]`, which is `request.state.claims` in Starlette, has the verified claims.
     """
@@ -150,16 +150,21 @@ class AccessTokenMiddleware:
     def __init__(
         self,
         app: ASGIApp,
-        auth: Tallystick,
+        auth: Tallystick | ProtectedApi,
         *,
         scopes: Collection[str] = (),
         max_age: int | None = None,
         acr_values: Collection[str] = (),
+        only_path: str | None = None,
     ) -> None:
-        """`scopes`, `max_age` and `acr_values` are as in `Tallystick.requires`. Raises ValueError as it does."""
+        """`scopes`, `max_age` and `acr_values` are as in `Tallystick.requires`. Raises ValueError as it does.
+
+        `only_path`: one path to protect, with and without a slash at its end, instead of all.
+        """
         self._app = app
-        self._api = auth.api
-        self._resource = auth.api.resource(Requirement(tuple(scopes), max_age, acr_values))
+        self._api = auth.api if isinstance(auth, Tallystick) else auth
+        self._resource = self._api.resource(Requirement(tuple(scopes), max_age, acr_values))
+        self._only_path = None if only_path is None else only_path.rstrip("/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -167,6 +172,9 @@ class AccessTokenMiddleware:
             return
         if scope["type"] == "http" and scope["path"] == self._api.metadata_path and scope["method"] in ("GET", "HEAD"):
             await _metadata_response(self._api)(scope, receive, send)
+            return
+        if self._only_path is not None and scope["path"].rstrip("/") != self._only_path:
+            await self._app(scope, receive, send)
             return
         answer = await self._resource.check_async(_access_token_request(HTTPConnection(scope)))
         if isinstance(answer, AccessTokenClaims):

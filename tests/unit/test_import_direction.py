@@ -44,6 +44,8 @@ RESOURCE_SERVICE = [
 ]
 
 TALLYSTICK = [
+    ["fastmcp"],
+    ["mcp"],
     ["fastapi", "flask", "starlette", "client"],
     ["protected_api"],
     ["verifier"],
@@ -173,7 +175,9 @@ def test_a_library_is_imported_only_where_it_is_allowed(library: str, allowed: l
 
 ADAPTERS = {
     "tallystick.fastapi": {"fastapi", "starlette"},
+    "tallystick.fastmcp": {"fastmcp", "starlette"},
     "tallystick.flask": {"flask"},
+    "tallystick.mcp": {"mcp", "starlette"},
     "tallystick.starlette": {"starlette"},
 }
 """The packages that an adapter imports, besides those of the library: its framework."""

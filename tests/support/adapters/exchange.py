@@ -59,7 +59,7 @@ def asgi(app: Any) -> Call:
 
     async def call(path: str, headers: Headers) -> Answer:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=AUDIENCE) as http:
-            return answer_of(await http.get(path, headers=_encoded(headers)))
+            return answer_of(await http.get(path, headers=encoded(headers)))
 
     return call
 
@@ -69,7 +69,7 @@ def wsgi(app: Any) -> Call:
 
     async def call(path: str, headers: Headers) -> Answer:
         joined: dict[bytes, bytes] = {}
-        for name, value in _encoded(headers):
+        for name, value in encoded(headers):
             joined[name] = joined[name] + b"," + value if name in joined else value
         return await asyncio.to_thread(send, path, joined)
 
@@ -88,5 +88,6 @@ def _environ_name(header: bytes) -> str:
     return f"HTTP_{header.decode().upper().replace('-', '_')}"
 
 
-def _encoded(headers: Headers) -> list[tuple[bytes, bytes]]:
+def encoded(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """The headers as bytes, text as UTF-8."""
     return [(name.lower().encode(), value if isinstance(value, bytes) else value.encode()) for name, value in headers]
