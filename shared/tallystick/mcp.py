@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.auth.provider import AccessToken
 from mcp.server.auth.settings import AuthSettings
+from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import AnyHttpUrl
 from starlette.authentication import AuthenticationError
 from starlette.types import ASGIApp
@@ -24,7 +25,7 @@ from starlette.types import ASGIApp
 from tallystick.access_token_request import require_scopes
 from tallystick.claims import AccessTokenClaims
 from tallystick.clock import Clock, system_clock
-from tallystick.errors import InvalidToken, MissingToken, TemporarilyUnavailable
+from tallystick.errors import InsufficientScope, InvalidToken, MissingToken, TemporarilyUnavailable
 from tallystick.protected_api import ProtectedApi
 from tallystick.remote.options import VerifierOptions
 from tallystick.starlette import AccessTokenMiddleware
@@ -107,19 +108,26 @@ def requires(*scopes: str) -> Callable[[Tool], Tool]:
 
             @wraps(tool)
             async def protected_async(*args: Any, **kwargs: Any) -> Any:
-                require_scopes(claims_of_request(), scopes)
+                _require(scopes)
                 return await tool(*args, **kwargs)
 
             return protected_async  # type: ignore[return-value]
 
         @wraps(tool)
         def protected(*args: Any, **kwargs: Any) -> Any:
-            require_scopes(claims_of_request(), scopes)
+            _require(scopes)
             return tool(*args, **kwargs)
 
         return protected  # type: ignore[return-value]
 
     return decorate
+
+
+def _require(scopes: tuple[str, ...]) -> None:
+    try:
+        require_scopes(claims_of_request(), scopes)
+    except (InsufficientScope, MissingToken) as refused:
+        raise ToolError(refused.description) from refused  # the SDK hides the text of any other exception
 
 
 def claims_of_request() -> AccessTokenClaims:

@@ -78,9 +78,10 @@ class ProtectedApi:
         document: dict[str, object] = {
             "resource": self.audience,
             "authorization_servers": [self.issuer],
-            "scopes_supported": list(self.scopes),
             "bearer_methods_supported": ["header"],
         }
+        if self.scopes:  # an empty list must be left out
+            document["scopes_supported"] = list(self.scopes)
         if self.name:
             document["resource_name"] = self.name
         return document
