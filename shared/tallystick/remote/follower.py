@@ -58,6 +58,7 @@ class IssuerFollower:
         self._locks: dict[int, Lock] = {}  # by process id: in a fork, another thread of the parent may hold its lock
         self._refresh: _Refresh | None = None
         self._next_complaint = float("-inf")
+        self._finalizer: weakref.finalize[[], IssuerFollower] | None = None  # stops the thread of an unused follower
 
     @property
     def is_fresh(self) -> bool:
@@ -158,7 +159,10 @@ class IssuerFollower:
             issuer.adopt(self.issuer)
         self._home = home = new_home(issuer)
         self.issuer = issuer
-        weakref.finalize(self, home.stop).atexit = False
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        self._finalizer = weakref.finalize(self, home.stop)
+        self._finalizer.atexit = False  # the home stops itself at exit
         if old is not None:
             old.stop()
         return home
