@@ -11,6 +11,7 @@ RFC 6750 (bearer tokens), RFC 9470 (step-up authentication), RFC 9728 §5.1 (res
 and answers a BearerError or TemporarilyUnavailable of any step with a Refusal.
 """
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -108,6 +109,10 @@ class Refusal:
         return {"type": "about:blank", "title": title, "status": self.status, "detail": self.description}
 
 
+_SECOND_SCHEME = re.compile(r", *[A-Za-z]+ ")
+"""Servers may join repeated headers with a comma (RFC 9110 §5.3). No token has a comma."""
+
+
 def bearer_token(authorization: Sequence[str]) -> str:
     """The access token in a request's Authorization headers. `authorization` has the value of each.
 
@@ -121,7 +126,7 @@ def bearer_token(authorization: Sequence[str]) -> str:
     scheme, _, token = authorization[0].partition(" ")
     if scheme.lower() != "bearer":
         raise MissingToken("an access token is required, by the scheme Bearer")
-    if "," in token:  # servers join repeated headers with a comma (RFC 9110 §5.3), and no token has a comma
+    if _SECOND_SCHEME.search(token):
         raise InvalidBearerRequest("more than one Authorization header")
     token = token.strip(" ")
     if not token:
