@@ -3,12 +3,15 @@
 `tests/support/adapters/apps.py` has one API per framework, and `cases.py` the requests with the expected answers.
 """
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support.adapters.apps import ADAPTERS
 from tests.support.adapters.cases import CASES, Case, bearer, issuer_of_cases, summary
 from tests.support.adapters.exchange import Answer, Call
 from tests.support.clock import MovableClock
+from tests.support.django_project import deselect
 from tests.support.token_issuer import AUDIENCE, ISSUER, TokenIssuer
 
 
@@ -18,9 +21,10 @@ def issuer() -> TokenIssuer:
 
 
 @pytest.fixture(scope="module")
-def calls(issuer: TokenIssuer) -> dict[str, Call]:
+def calls(issuer: TokenIssuer) -> Iterator[dict[str, Call]]:
     options = {"issuer": ISSUER, "audience": AUDIENCE, "clock": issuer.clock, "transport": issuer.transport}
-    return {name: build(options) for name, build in ADAPTERS.items()}
+    yield {name: build(options) for name, build in ADAPTERS.items()}
+    deselect()
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

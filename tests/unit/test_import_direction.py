@@ -44,7 +44,8 @@ RESOURCE_SERVICE = [
 ]
 
 TALLYSTICK = [
-    ["fastmcp"],
+    ["drf"],
+    ["django", "fastmcp"],
     ["mcp"],
     ["fastapi", "flask", "starlette", "client"],
     ["protected_api"],
@@ -174,6 +175,9 @@ def test_a_library_is_imported_only_where_it_is_allowed(library: str, allowed: l
 
 
 ADAPTERS = {
+    "tallystick.django": {"django", "asgiref"},
+    "tallystick.drf.spectacular": {"drf_spectacular"},
+    "tallystick.drf": {"django", "rest_framework"},
     "tallystick.fastapi": {"fastapi", "starlette"},
     "tallystick.fastmcp": {"fastmcp", "starlette"},
     "tallystick.flask": {"flask"},
@@ -230,6 +234,14 @@ def refuse(event, arguments):
     if event in ("socket.bind", "socket.connect", "subprocess.Popen", "os.mkdir", "os.remove", "sqlite3.connect"):
         raise AssertionError(event)
 sys.addaudithook(refuse)
+def configure_django():  # its models need it, and it sets TZ
+    import django
+    from django.conf import settings
+    apps = ["auth", "contenttypes"]
+    installed = [*(f"django.contrib.{{app}}" for app in apps), "tallystick.django.users"]
+    settings.configure(INSTALLED_APPS=installed, USE_TZ=True)
+    django.setup()
+configure_django()
 before = dict(os.environ)
 for name in {names!r}:
     importlib.import_module(name)

@@ -1,8 +1,11 @@
 """The same API in each framework: see ENDPOINTS."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any
 
+from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.wsgi import WSGIHandler
 from fastapi import FastAPI
 from flask import Flask
 from starlette.applications import Starlette
@@ -16,7 +19,8 @@ import tallystick.flask
 import tallystick.starlette
 from tallystick.claims import AccessTokenClaims
 from tallystick.starlette import AccessTokenMiddleware
-from tests.support.adapters.exchange import ENDPOINTS, Call, asgi, shown, wsgi
+from tests.support.adapters.exchange import ENDPOINTS, Answer, Call, Headers, asgi, shown, wsgi
+from tests.support.django_project import select
 
 Options = dict[str, Any]
 """The arguments of an adapter: issuer, audience, clock, transport."""
@@ -102,11 +106,36 @@ def _flask(options: Options, *, is_async: bool) -> Flask:
     return app
 
 
+def django_app(options: Options) -> Call:
+    return _django(options, wsgi(WSGIHandler()), "/plain")
+
+
+def django_async_views(options: Options) -> Call:
+    return _django(options, asgi(ASGIHandler()), "/async")
+
+
+def django_rest_framework(options: Options) -> Call:
+    return _django(options, wsgi(WSGIHandler()), "/drf")
+
+
+def _django(options: Options, call: Call, prefix: str) -> Call:
+    """A process has one Django project. It gets these options for the call."""
+
+    async def call_with_options(path: str, headers: Headers) -> Answer:
+        await asyncio.to_thread(select, **options)
+        return await call(path if path.startswith("/.well-known/") else f"{prefix}{path}", headers)
+
+    return call_with_options
+
+
 def _without_scopes(requirement: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in requirement.items() if name != "scopes"}
 
 
 ADAPTERS: dict[str, Callable[[Options], Call]] = {
+    "django": django_app,
+    "django_async_views": django_async_views,
+    "django_rest_framework": django_rest_framework,
     "fastapi": fastapi_app,
     "starlette": starlette_app,
     "starlette_threads": starlette_threads,
