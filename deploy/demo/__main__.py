@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from deploy.demo.demo_files import DEFAULT_PORTS, DemoFiles
-from deploy.demo.servers import ONE, TWO, api_url, auth_url, demo_servers, spa_server, spa_url
+from deploy.demo.servers import ONE, TWO, api_url, auth_url, demo_servers, django_server, spa_server, spa_url
 from deploy.local.supervisor import Server, run
 from examples.spa.handler import LIBRARY
 
@@ -16,9 +16,14 @@ def main() -> int:
 
     def prepare() -> list[Server]:
         files.prepare()
-        return demo_servers(files) + ([spa_server(files, options.spa_library)] if options.spa else [])
+        servers = demo_servers(files)
+        if options.spa:
+            servers.append(spa_server(files, options.spa_library))
+        if options.django:
+            servers.append(django_server(files, options.django_port))
+        return servers
 
-    return run(prepare, lambda: _welcome(files, has_spa=options.spa), name="demo", logs=files.logs)
+    return run(prepare, lambda: _welcome(files, options), name="demo", logs=files.logs)
 
 
 def _options() -> argparse.Namespace:
@@ -32,6 +37,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--var", default="var", type=Path, help="the folder for its data (%(default)s)")
     parser.add_argument("--spa", action="store_true", help="start examples/spa, too; it needs oidc-client-ts")
     parser.add_argument("--spa-library", default=LIBRARY, type=Path, help="oidc-client-ts.min.js (%(default)s)")
+    parser.add_argument("--django", action="store_true", help="start examples/django_api, too; it needs `make install`")
+    parser.add_argument("--django-port", default=8002, type=int, help="its port (%(default)s)")
     options = parser.parse_args()
     try:
         ports = tuple(int(port) for port in options.ports.split(","))
@@ -45,16 +52,17 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _welcome(files: DemoFiles, *, has_spa: bool) -> str:
+def _welcome(files: DemoFiles, options: argparse.Namespace) -> str:
     account = files.account
-    spa = f"\n    Single page    {spa_url(files)}" if has_spa else ""
+    more = f"\n    Single page    {spa_url(files)}" if options.spa else ""
+    more += f"\n    Django API     http://localhost:{options.django_port}" if options.django else ""
     return f"""
   The demo is running.
 
     auth service   {auth_url(files)}
     notes API      {api_url(files)}/docs
     {ONE.name}        {ONE.url(files)}
-    {TWO.name}        {TWO.url(files)}{spa}
+    {TWO.name}        {TWO.url(files)}{more}
 
   Sign in as {account.email} with the password: {account.password}
   Ctrl-C stops it. Its data stays in {files.var}/; the logs are in {files.logs}/.

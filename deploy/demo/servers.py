@@ -55,6 +55,17 @@ def spa_server(files: DemoFiles, library: Path) -> Server:
     return Server("single-page app", command, port, f"http://127.0.0.1:{port}/")
 
 
+def django_server(files: DemoFiles, port: int) -> Server:
+    """examples/django_api with the audience of the notes API: it accepts the same tokens, and has its own notes."""
+    command = [sys.executable, "-m", "examples.django_api", "--bind", f"127.0.0.1:{port}", "--threads", "4"]
+    environment = {
+        "ISSUER": auth_url(files),
+        "AUDIENCE": api_url(files),
+        "DATABASE": str(files.var / "django-notes.db"),
+    }
+    return Server("Django API", command, port, f"http://127.0.0.1:{port}/openapi.json", environment)
+
+
 def _app(app: App, files: DemoFiles, other: App) -> Server:
     port = files.port(app.port)
     options = {
