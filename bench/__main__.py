@@ -14,6 +14,7 @@ TABLES = {
     "rotation": tables.rotation,
     "event_loop": tables.event_loop,
     "verified_get": tables.verified_get,
+    "verified_drf": tables.verified_drf,
     "logins": tables.logins,
     "memory_and_start": tables.memory_and_start,
 }

@@ -51,7 +51,7 @@ def compare(samples: Samples, ours: str, *, aims: Mapping[str, float]) -> list[s
             pairs = list(zip(samples[ours], theirs_all, strict=True))
             by_rate = median(mine.per_second / theirs.per_second for mine, theirs in pairs)
             by_cpu = median(theirs.cpu_microseconds / mine.cpu_microseconds for mine, theirs in pairs)
-            row += f"{by_rate:>10.2f}{by_cpu:>11.2f}{aims[name]:>8.2f}"
+            row += f"{by_rate:>10.2f}{by_cpu:>11.2f}" + (f"{aims[name]:>8.2f}" if name in aims else "")
         rows.append(row)
     return rows
 

@@ -100,6 +100,15 @@ def verified_get(services: Services) -> None:
     )
 
 
+def verified_drf(services: Services) -> None:
+    """A view of Django REST Framework, compared with SimpleJWT and with the view alone, all in one process."""
+    for mode, title in (("same", "the same token each time"), ("new", "a new token each time")):
+        command = pinned((sys.executable, "-m", "bench.verified_drf", mode, str(ROUNDS), "1"), SERVER_CORE)
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        samples = {name: [Sample(**each) for each in found] for name, found in json.loads(output).items()}
+        show(f"Verified requests with tallystick.drf, {title}", compare(samples, "ours", aims={}))
+
+
 def logins(services: Services) -> None:
     """POST /login with the correct password, on all cores, compared with the hash alone."""
     with services.auth_service(cores=CORES) as ours:
