@@ -29,9 +29,6 @@ SWAGGER_UI_DIALOG_VIOLATIONS = {
 }
 
 COLOR_RULES = ("color-contrast", "link-in-text-block")
-"""Rules whose result depends on the color scheme. The others look at elements and sizes only."""
-
-COLOR_RULES = ("color-contrast", "link-in-text-block")
 """Rules whose result depends on the color scheme. They take more time than all others together."""
 
 SUMMARIZE = """

@@ -1,4 +1,4 @@
-"""Which workers no longer run their event loop."""
+"""Find the workers whose event loop no longer runs."""
 
 from collections.abc import Mapping
 

@@ -44,7 +44,7 @@ def supervise(
 
     `on_ready` is called when all accept connections for the first time, `on_exit` with the number of each worker that
     has exited. The numbers are from 0 to `count`, because a reload runs one process more. `reload` is called after
-    SIGHUP and returns what the new workers run, or None if the old ones shall stay.
+    SIGHUP and returns the function that the new workers run, or None if the old workers are kept.
 
     Returns after SIGTERM or SIGINT when all workers have exited: 0, or 1 if one had to be killed. When a worker exits
     before all accept connections for the first time, the others are stopped and its status is returned, because a
@@ -55,7 +55,7 @@ def supervise(
 
 @dataclass(frozen=True, eq=False)
 class _Reload:
-    """All workers that were not started during it are to be replaced."""
+    """Until it ends, every worker that was not started during it is replaced. The new ones run `run`."""
 
     run: Run
 

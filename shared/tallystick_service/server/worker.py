@@ -10,7 +10,7 @@ HEARTBEAT_INTERVAL = 1.0
 """Seconds between two heartbeats of a worker."""
 
 PID = struct.Struct("=q")
-"""What a worker writes to the ready pipe. Smaller than PIPE_BUF, so the bytes of two workers do not mix."""
+"""The message of a worker on the ready pipe. Smaller than PIPE_BUF, so the bytes of two workers do not mix."""
 
 
 class Heartbeats:
@@ -29,7 +29,7 @@ class Heartbeats:
 
 @dataclass(frozen=True)
 class Worker:
-    """What a worker process knows about itself, and how it reports to its parent."""
+    """The identity of a worker process, and its means to report to its parent."""
 
     number: int
     """From 0. No two running workers have the same number. A new worker gets the number of one that has exited."""

@@ -43,7 +43,11 @@ class WorkerProcess:
 def become_worker(
     run: Run, worker: Worker, *, signals: Iterable[signal.Signals], parents_files: Iterable[int]
 ) -> NoReturn:
-    """Run in the child after a fork. `signals` are blocked and have the parent's handlers. Closes `parents_files`."""
+    """Call `run` in the child after a fork, and exit with its status. Closes `parents_files`.
+
+    `signals` are blocked when this is called, and have the parent's handlers. They get their default actions; SIGHUP
+    is ignored.
+    """
     status = 1
     try:
         signal.set_wakeup_fd(-1)
