@@ -1,10 +1,13 @@
 """The smallest API: 200 for an accepted token, else 401 or 503. The body is the id of the process.
 
-`application` is for WSGI servers, and `app` for ASGI servers. The environment has ISSUER, INTERNAL_URL,
+`application` is for WSGI servers, and `app` for ASGI servers. As a program, it verifies the token of each line of its
+input with an event loop of its own, and prints the status. The environment has ISSUER, INTERNAL_URL,
 AUDIENCE and FIRST_TOKEN, which is verified at import: with `gunicorn --preload` that is before the fork.
 """
 
+import asyncio
 import os
+import sys
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from typing import Any
@@ -47,3 +50,7 @@ async def async_status_of(token: str) -> int:
 
 if "FIRST_TOKEN" in os.environ:
     status_of(os.environ["FIRST_TOKEN"])
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        print(asyncio.run(async_status_of(line.strip())), flush=True)

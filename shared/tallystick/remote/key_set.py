@@ -79,7 +79,7 @@ class RemoteKeySet(RemoteDocument):
     async def _fetch(self) -> None:
         url = self._jwks_uri or self._issuer
         try:
-            async with asyncio.timeout(FETCH_TIMEOUT), client_for(self._address(url), self._transport) as http:
+            async with client_for(self._address(url), self._transport) as http, asyncio.timeout(FETCH_TIMEOUT):
                 self._jwks_uri = self._jwks_uri or await find_jwks_uri(http, self._issuer, self._address)
                 url = self._address(self._jwks_uri)
                 fetched = await get_if_changed(

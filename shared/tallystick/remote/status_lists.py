@@ -52,7 +52,7 @@ class StatusListNames(RemoteDocument):
         return at is None or not 0 <= self._clock() - at < DISCOVERY_INTERVAL
 
     async def _fetch(self) -> None:
-        async with asyncio.timeout(FETCH_TIMEOUT), client_for(self._address(self._issuer), self._transport) as http:
+        async with client_for(self._address(self._issuer), self._transport) as http, asyncio.timeout(FETCH_TIMEOUT):
             uris = await find_status_lists(http, self._issuer, self._address)
         self._found(uris)
 
