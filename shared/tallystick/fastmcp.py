@@ -6,7 +6,7 @@ server = FastMCP("Tools", auth=auth)
 A tool that needs more scopes has FastMCP's `auth=require_scopes("notes:write")`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Unpack
 from urllib.parse import urlsplit
 
@@ -16,11 +16,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from tallystick.clock import Clock, system_clock
 from tallystick.errors import InvalidToken, TemporarilyUnavailable
 from tallystick.mcp import access_token_fields
-from tallystick.protected_api import METADATA_HEADERS, ProtectedApi
-from tallystick.remote.options import VerifierOptions
+from tallystick.protected_api import METADATA_HEADERS, ApiOptions, ProtectedApi
 from tallystick.starlette import AccessTokenMiddleware
 
 __all__ = ["AccessTokenVerifier"]
@@ -32,25 +30,14 @@ class AccessTokenVerifier(AuthProvider):
     """
 
     def __init__(
-        self,
-        issuer: str,
-        audience: str,
-        *,
-        required_scopes: Sequence[str] = (),
-        name: str | None = None,
-        scopes: Mapping[str, str] | None = None,
-        on_verdict: Callable[[str], None] | None = None,
-        clock: Clock = system_clock,
-        **options: Unpack[VerifierOptions],
+        self, issuer: str, audience: str, *, required_scopes: Sequence[str] = (), **options: Unpack[ApiOptions]
     ) -> None:
         """`audience` is the URL of the MCP server, as clients enter it. Each request needs all of `required_scopes`.
-        The other parameters are those of `ProtectedApi`.
+        `options`: see ApiOptions.
 
         Raises ValueError for a URL that is neither https nor on loopback, and for an invalid number of seconds.
         """
-        self.api = ProtectedApi(
-            issuer, audience, name=name, scopes=scopes, on_verdict=on_verdict, clock=clock, **options
-        )
+        self.api = ProtectedApi(issuer, audience, **options)
         parts = urlsplit(audience)
         super().__init__(base_url=f"{parts.scheme}://{parts.netloc}", required_scopes=list(required_scopes))
 

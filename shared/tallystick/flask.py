@@ -9,7 +9,7 @@ def notes(): ...  # auth.claims has the verified claims
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import ParamSpec, Unpack, cast
 
@@ -18,10 +18,8 @@ from flask.typing import ResponseReturnValue
 
 from tallystick.access_token_request import PROBLEM_MEDIA_TYPE, AccessTokenRequest, Refusal, Requirement
 from tallystick.claims import AccessTokenClaims
-from tallystick.clock import Clock, system_clock
-from tallystick.protected_api import METADATA_HEADERS, ProtectedApi
+from tallystick.protected_api import METADATA_HEADERS, ApiOptions, ProtectedApi
 from tallystick.remote.health import IssuerHealth
-from tallystick.remote.options import VerifierOptions
 
 __all__ = ["Tallystick"]
 
@@ -31,25 +29,13 @@ P = ParamSpec("P")
 class Tallystick:
     """One API: the issuer of its tokens, and its audience."""
 
-    def __init__(
-        self,
-        issuer: str,
-        audience: str,
-        *,
-        name: str | None = None,
-        scopes: Mapping[str, str] | None = None,
-        on_verdict: Callable[[str], None] | None = None,
-        clock: Clock = system_clock,
-        **options: Unpack[VerifierOptions],
-    ) -> None:
-        """The parameters are those of `ProtectedApi`.
+    def __init__(self, issuer: str, audience: str, **options: Unpack[ApiOptions]) -> None:
+        """The parameters are those of `ProtectedApi`, and `options` those of ApiOptions.
 
         Nothing is fetched before the first request, so the object may be made before a server forks. Raises ValueError
         for a URL that is neither https nor on loopback, and for an invalid number of seconds.
         """
-        self.api = ProtectedApi(
-            issuer, audience, name=name, scopes=scopes, on_verdict=on_verdict, clock=clock, **options
-        )
+        self.api = ProtectedApi(issuer, audience, **options)
 
     def init_app(self, app: Flask) -> None:
         """Serve the API's metadata (RFC 9728), to which the challenges refer. An audience that is no URL has none."""

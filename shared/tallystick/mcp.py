@@ -8,7 +8,7 @@ app = tokens.protect(server.streamable_http_app(), "notes:read")
 with `invalid_token`, and has no response for an issuer that is unavailable.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar, Unpack
@@ -24,10 +24,8 @@ from starlette.types import ASGIApp
 
 from tallystick.access_token_request import require_scopes
 from tallystick.claims import AccessTokenClaims
-from tallystick.clock import Clock, system_clock
 from tallystick.errors import InsufficientScope, InvalidToken, MissingToken, TemporarilyUnavailable
-from tallystick.protected_api import ProtectedApi
-from tallystick.remote.options import VerifierOptions
+from tallystick.protected_api import ApiOptions, ProtectedApi
 from tallystick.starlette import AccessTokenMiddleware
 
 __all__ = ["AccessTokenVerifier", "claims_of_request", "requires"]
@@ -38,25 +36,12 @@ Tool = TypeVar("Tool", bound=Callable[..., Any])
 class AccessTokenVerifier:
     """The SDK's TokenVerifier for tokens of one issuer for one MCP server. It verifies offline."""
 
-    def __init__(
-        self,
-        issuer: str,
-        audience: str,
-        *,
-        name: str | None = None,
-        scopes: Mapping[str, str] | None = None,
-        on_verdict: Callable[[str], None] | None = None,
-        clock: Clock = system_clock,
-        **options: Unpack[VerifierOptions],
-    ) -> None:
-        """`audience` is the URL of the MCP server, as clients enter it. The other parameters are those of
-        `ProtectedApi`.
+    def __init__(self, issuer: str, audience: str, **options: Unpack[ApiOptions]) -> None:
+        """`audience` is the URL of the MCP server, as clients enter it. `options`: see ApiOptions.
 
         Raises ValueError for a URL that is neither https nor on loopback, and for an invalid number of seconds.
         """
-        self.api = ProtectedApi(
-            issuer, audience, name=name, scopes=scopes, on_verdict=on_verdict, clock=clock, **options
-        )
+        self.api = ProtectedApi(issuer, audience, **options)
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """The token with its claims, or None, which the SDK answers with 401.
@@ -99,8 +84,8 @@ class AccessTokenVerifier:
 def requires(*scopes: str) -> Callable[[Tool], Tool]:
     """A decorator for a tool, below the SDK's own: the access token of the call must have all of `scopes`.
 
-    The client sees the result of the tool as an error that names the scopes. HTTP cannot say it, because a request
-    names its tool in the body.
+    The client sees the result of the tool as an error that names the scopes. There is no HTTP status for it, because
+    the name of the tool is in the body of the request.
     """
 
     def decorate(tool: Tool) -> Tool:

@@ -5,7 +5,7 @@
 
     request = AccessTokenRequest(method, url, authorization)
     answer = resource.check(request)             # or: await resource.check_async(request)
-    if isinstance(answer, Refusal): ...          # respond with its status, headers and description
+    if isinstance(answer, Refusal): ...          # respond with its status, headers and problem details
     else: ...                                    # the claims of an accepted token
 
 An adapter also serves `metadata_document()` at `metadata_path`, with METADATA_HEADERS (RFC 9728).
@@ -26,6 +26,15 @@ from tallystick.verifier import AsyncVerifier, Verifier
 
 METADATA_HEADERS = {"Access-Control-Allow-Origin": "*", "Cache-Control": "max-age=300"}
 """Of the response with the metadata document. Browser apps of any origin may read it."""
+
+
+class ApiOptions(VerifierOptions, total=False):
+    """Keyword arguments of every adapter: those of a verifier, and of ProtectedApi those that every framework uses."""
+
+    name: str | None
+    scopes: Mapping[str, str] | None
+    on_verdict: Callable[[str], None] | None
+    clock: Clock
 
 
 class ProtectedApi:

@@ -11,7 +11,7 @@ AccessTokenMiddleware protects all of an app, which may be one of another framew
 """
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from functools import wraps
 from typing import Any, TypeVar, Unpack
@@ -24,10 +24,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tallystick.access_token_request import PROBLEM_MEDIA_TYPE, AccessTokenRequest, Refusal, Requirement
 from tallystick.claims import AccessTokenClaims
-from tallystick.clock import Clock, system_clock
-from tallystick.protected_api import METADATA_HEADERS, ProtectedApi
+from tallystick.protected_api import METADATA_HEADERS, ApiOptions, ProtectedApi
 from tallystick.remote.health import IssuerHealth
-from tallystick.remote.options import VerifierOptions
 
 __all__ = ["AccessTokenMiddleware", "Tallystick"]
 
@@ -40,24 +38,12 @@ POLICY_VIOLATION = 1008
 class Tallystick:
     """One API: the issuer of its tokens, and its audience."""
 
-    def __init__(
-        self,
-        issuer: str,
-        audience: str,
-        *,
-        name: str | None = None,
-        scopes: Mapping[str, str] | None = None,
-        on_verdict: Callable[[str], None] | None = None,
-        clock: Clock = system_clock,
-        **options: Unpack[VerifierOptions],
-    ) -> None:
-        """The parameters are those of `ProtectedApi`.
+    def __init__(self, issuer: str, audience: str, **options: Unpack[ApiOptions]) -> None:
+        """The parameters are those of `ProtectedApi`, and `options` those of ApiOptions.
 
         Raises ValueError for a URL that is neither https nor on loopback, and for an invalid number of seconds.
         """
-        self.api = ProtectedApi(
-            issuer, audience, name=name, scopes=scopes, on_verdict=on_verdict, clock=clock, **options
-        )
+        self.api = ProtectedApi(issuer, audience, **options)
 
     @property
     def routes(self) -> list[Route]:
