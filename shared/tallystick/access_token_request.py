@@ -40,7 +40,6 @@ VERDICTS = (
 )
 """The outcomes of a request that needs a token, for metrics. An InvalidToken has its `reason` as verdict."""
 
-
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
@@ -64,6 +63,10 @@ class Requirement:
         if isinstance(self.acr_values, str) or parse_scope(" ".join(self.acr_values)) != tuple(self.acr_values):
             raise ValueError("acr_values are words of printable ASCII without double quote and backslash, each once")
         object.__setattr__(self, "acr_values", tuple(self.acr_values))
+
+
+ANY_TOKEN = Requirement()
+"""Any token of the issuer for this audience."""
 
 
 @dataclass(slots=True)  # a frozen one takes several times as long to construct

@@ -5,7 +5,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
 
-from tallystick.access_token_request import Refusal, Requirement
+from tallystick.access_token_request import ANY_TOKEN, Refusal, Requirement
 from tallystick.claims import AccessTokenClaims
 from tallystick.django.configuration import project_api
 from tallystick.django.requests import access_token_request, problem_response
@@ -14,8 +14,6 @@ from tallystick.errors import BearerError, MissingToken, TemporarilyUnavailable
 
 USER_REFUSED = Refusal(403, "the user of this token may not use this API", {"Cache-Control": "no-store"})
 """Without a challenge, because the token is valid: another one would not help."""
-
-_ANY_TOKEN = Requirement()
 
 
 def authorize(request: HttpRequest, requirement: Requirement | None) -> HttpResponse | None:
@@ -54,7 +52,7 @@ class _Check:
         """The claims that the middleware verified for this request."""
         self._request = request
         self._is_optional = requirement is None
-        self._resource = self.api.resource(requirement or _ANY_TOKEN)
+        self._resource = self.api.resource(requirement or ANY_TOKEN)
 
     @property
     def needs_user(self) -> bool:

@@ -1,12 +1,8 @@
 """The access token of a Django request, and the response to a refused one."""
 
-from http import HTTPStatus
-
 from django.http import HttpRequest, JsonResponse
 
-from tallystick.access_token_request import AccessTokenRequest, Refusal
-
-MEDIA_TYPE = "application/problem+json"
+from tallystick.access_token_request import PROBLEM_MEDIA_TYPE, AccessTokenRequest, Refusal
 
 
 def access_token_request(request: HttpRequest) -> AccessTokenRequest:
@@ -17,10 +13,6 @@ def access_token_request(request: HttpRequest) -> AccessTokenRequest:
 
 def problem_response(refusal: Refusal) -> JsonResponse:
     """Problem details (RFC 9457), with the challenge in the headers."""
-    problem = {
-        "type": "about:blank",
-        "title": HTTPStatus(refusal.status).phrase,
-        "status": refusal.status,
-        "detail": refusal.description,
-    }
-    return JsonResponse(problem, status=refusal.status, headers=refusal.headers, content_type=MEDIA_TYPE)
+    return JsonResponse(
+        refusal.problem, status=refusal.status, headers=refusal.headers, content_type=PROBLEM_MEDIA_TYPE
+    )

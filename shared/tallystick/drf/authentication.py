@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from tallystick.access_token_request import Requirement
+from tallystick.access_token_request import ANY_TOKEN
 from tallystick.claims import AccessTokenClaims
 from tallystick.django.authorization import USER_REFUSED
 from tallystick.django.configuration import project_api
@@ -16,8 +16,6 @@ from tallystick.drf.permissions import HasScopes
 from tallystick.drf.user import TokenUser
 from tallystick.errors import BearerError, MissingToken, TemporarilyUnavailable
 
-_ANY_TOKEN = Requirement()
-
 
 class AccessTokenAuthentication(BaseAuthentication):
     """`request.auth` is the verified AccessTokenClaims. `request.user` is a TokenUser, or with the setting
@@ -27,7 +25,7 @@ class AccessTokenAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Any, AccessTokenClaims] | None:
         """None without a token, as for other classes. Raises RequestRefused."""
         api = project_api()
-        presented, resource = access_token_request(request._request), api.resource(_ANY_TOKEN)
+        presented, resource = access_token_request(request._request), api.resource(ANY_TOKEN)
         view = _view_of(request)
         try:
             claims = api.verifier.verify(presented.access_token())
@@ -46,7 +44,7 @@ class AccessTokenAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         """The challenge of a request without a token. Without it, the framework would answer 403 instead of 401."""
-        refusal = project_api().resource(_ANY_TOKEN).refuse(MissingToken("an access token is required"))
+        refusal = project_api().resource(ANY_TOKEN).refuse(MissingToken("an access token is required"))
         forbid_caching(_view_of(request))
         return refusal.headers["WWW-Authenticate"]
 

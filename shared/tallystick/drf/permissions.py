@@ -8,14 +8,12 @@ from django.core.exceptions import ImproperlyConfigured
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from tallystick.access_token_request import Requirement
+from tallystick.access_token_request import ANY_TOKEN, Requirement
 from tallystick.claims import AccessTokenClaims
 from tallystick.django.configuration import project_api
 from tallystick.django.requests import access_token_request
 from tallystick.drf.errors import RequestRefused, forbid_caching
 from tallystick.errors import BearerError
-
-_ANY_TOKEN = Requirement()
 
 
 class HasScopes(BasePermission):
@@ -50,7 +48,7 @@ def requirement_of(view: Any, method: str | None) -> Requirement | None:
     if isinstance(required, Mapping):
         action = getattr(view, "action", None)
         keys = (action, method, "GET" if method == "HEAD" else None)
-        found = next((required[key] for key in keys if key in required), _ANY_TOKEN if method == "OPTIONS" else None)
+        found = next((required[key] for key in keys if key in required), ANY_TOKEN if method == "OPTIONS" else None)
         if found is None:
             return None
         required = found
