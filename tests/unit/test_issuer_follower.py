@@ -17,8 +17,8 @@ from asgiref.sync import async_to_sync
 from tallystick import AsyncVerifier, InvalidToken, TemporarilyUnavailable, Verifier
 from tallystick.remote import follower as follower_module
 from tallystick.remote import issuer as issuer_module
+from tallystick.remote.fetch_loop import FetchLoop
 from tallystick.remote.follower import IssuerFollower
-from tallystick.remote.home import Home
 from tallystick.remote.issuer import RemoteIssuer
 from tallystick.remote.options import StatusPolicyName
 from tests.support.token_issuer import AUDIENCE, ISSUER, PublishedList, TokenIssuer, status
@@ -71,10 +71,10 @@ def follower_of(verifier: Verifier) -> IssuerFollower:
     return verifier._decision.follower
 
 
-def home_of(verifier: Verifier) -> Home:
-    home = follower_of(verifier)._home
-    assert home is not None
-    return home
+def fetch_loop_of(verifier: Verifier) -> FetchLoop:
+    fetch_loop = follower_of(verifier)._fetch_loop
+    assert fetch_loop is not None
+    return fetch_loop
 
 
 def is_refused(verify: Callable[[], object]) -> bool:
@@ -115,17 +115,17 @@ def test_change_arrives_when_each_call_has_an_event_loop_of_its_own(
 def test_change_arrives_in_every_thread(verifier: Verifier, published: PublishedList, token: str) -> None:
     with ThreadPoolExecutor(8) as threads:
         assert all(claims.sub for claims in threads.map(verifier.verify, [token] * 40))
-        home = home_of(verifier)
+        fetch_loop = fetch_loop_of(verifier)
         published.revoke(9)
         wait_until(lambda: is_refused(lambda: verifier.verify(token)))
         assert all(threads.map(lambda _: is_refused(lambda: verifier.verify(token)), range(40)))
-    assert home_of(verifier) is home
+    assert fetch_loop_of(verifier) is fetch_loop
 
 
 def test_nothing_runs_before_the_first_verification(issuer: TokenIssuer) -> None:
     verifier = Verifier(ISSUER, AUDIENCE, transport=issuer.transport)
     assert not issuer.paths
-    assert follower_of(verifier)._home is None
+    assert follower_of(verifier)._fetch_loop is None
 
 
 @pytest.mark.parametrize("is_locked", [False, True])
@@ -164,15 +164,15 @@ def test_forked_process_looks_up_an_unknown_key(slow_verifier: Verifier, issuer:
 
 
 def end_the_task(verifier: Verifier) -> None:
-    home = home_of(verifier)
-    task = home.issuer._task
+    fetch_loop = fetch_loop_of(verifier)
+    task = fetch_loop.issuer._task
     assert task is not None
-    home.loop.call_soon_threadsafe(task.cancel)
-    wait_until(lambda: not home.is_alive)
+    fetch_loop.loop.call_soon_threadsafe(task.cancel)
+    wait_until(lambda: not fetch_loop.is_alive)
 
 
 def block_the_loop(verifier: Verifier) -> None:
-    home_of(verifier).loop.call_soon_threadsafe(lambda: time.sleep(3))
+    fetch_loop_of(verifier).loop.call_soon_threadsafe(lambda: time.sleep(3))
 
 
 def suspend_the_process(verifier: Verifier) -> None:
@@ -204,9 +204,9 @@ def test_rounds_that_raise_are_logged_and_start_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert verifier.verify(token)
-    home = home_of(verifier)
-    monkeypatch.setattr(home.issuer.status_lists, "start_round", lambda: 1 / 0)
-    wait_until(lambda: not home.is_alive)
+    fetch_loop = fetch_loop_of(verifier)
+    monkeypatch.setattr(fetch_loop.issuer.status_lists, "start_round", lambda: 1 / 0)
+    wait_until(lambda: not fetch_loop.is_alive)
     assert "ZeroDivisionError" in caplog.text
     published.revoke(9)
     suspension.seconds += 5
@@ -262,9 +262,9 @@ async def test_late_rounds_on_the_running_loop_are_made_up_there(
         suspension.seconds += 5
         with pytest.raises(InvalidToken):
             await verifier.verify(token)
-        home = verifier._decision.follower._home
-        assert home is not None
-        assert home.loop is asyncio.get_running_loop()
+        fetch_loop = verifier._decision.follower._fetch_loop
+        assert fetch_loop is not None
+        assert fetch_loop.loop is asyncio.get_running_loop()
 
 
 async def test_cancelled_request_cancels_no_look_up_of_others(
@@ -325,7 +325,7 @@ def test_issuer_that_is_away_is_no_error(
 def test_thread_ends_with_the_last_reference_to_its_verifier(issuer: TokenIssuer) -> None:
     verifier = Verifier(ISSUER, AUDIENCE, clock=issuer.clock, transport=issuer.transport)
     assert verifier.verify(issuer.access_token())
-    thread = home_of(verifier)._thread
+    thread = fetch_loop_of(verifier)._thread
     assert thread is not None
     del verifier
     gc.collect()
@@ -338,10 +338,10 @@ async def test_readiness_check_starts_the_first_fetch(verifier: Verifier) -> Non
 
 def test_closed_verifier_can_be_used_again(verifier: Verifier, published: PublishedList, token: str) -> None:
     assert verifier.verify(token)
-    home = home_of(verifier)
+    fetch_loop = fetch_loop_of(verifier)
     verifier.close()
-    assert home._thread is not None
-    assert not home._thread.is_alive()
+    assert fetch_loop._thread is not None
+    assert not fetch_loop._thread.is_alive()
     published.revoke(9)
     wait_until(lambda: is_refused(lambda: verifier.verify(token)))
 

@@ -14,7 +14,7 @@ from typing import TypeGuard, TypeVar
 
 from tallystick.clock import elapsed
 from tallystick.remote.document import FETCH_TIMEOUT
-from tallystick.remote.home import Home
+from tallystick.remote.fetch_loop import FetchLoop
 from tallystick.remote.issuer import RemoteIssuer
 
 LATE_AFTER = 4.0
@@ -25,7 +25,7 @@ LOOK_UP_TIMEOUT = 2 * FETCH_TIMEOUT + 1
 """Seconds that a verification waits for an unknown key or list. A list may need the metadata first."""
 LOCK_TIMEOUT = 1.0
 """Seconds. The lock is held for milliseconds, except in a fork that got the process id of its parent."""
-COMPLAINT_INTERVAL = 60.0
+LOG_INTERVAL = 60.0
 """Seconds between two lines about documents that cannot be refreshed."""
 
 CLOSE_TIMEOUT = 5.0
@@ -40,24 +40,24 @@ log = logging.getLogger("tallystick.verifier")
 
 
 class IssuerFollower:
-    """The documents of one issuer, and the home in which they are kept fresh.
+    """The documents of one issuer, and the event loop on which they are kept fresh.
 
-    The home is a daemon thread with its own event loop, which starts with the first verification, or the event loop
-    that called `start_here`. Each verification asks `is_fresh`. That depends only on the progress of the rounds: after
+    This is the event loop of a daemon thread, which starts with the first verification, or the event loop that called
+    `start_here`. Each verification asks `is_fresh`. That depends only on the progress of the rounds: after
     a fork, the end of a thread or event loop, and a suspension of the process, there is none. `refresh` then
     starts a new thread and waits for its first round. The methods may be called from any thread.
     """
 
     def __init__(self, new_issuer: Callable[[], RemoteIssuer]) -> None:
-        """`new_issuer` is called for each new home, because tasks cannot be moved to another event loop."""
+        """`new_issuer` is called for each new FetchLoop, because tasks cannot be moved to another event loop."""
         self.issuer = new_issuer()
-        """The documents at this moment. It is replaced together with the home."""
+        """The documents at this moment. It is replaced together with the FetchLoop."""
         self._new_issuer = new_issuer
         self._late_after = max(LATE_AFTER, self.issuer.follow_every + 2)
-        self._home: Home | None = None
+        self._fetch_loop: FetchLoop | None = None
         self._locks: dict[int, Lock] = {}  # by process id: in a fork, another thread of the parent may hold its lock
         self._refresh: _Refresh | None = None
-        self._next_complaint = float("-inf")
+        self._next_log_line = float("-inf")
         self._finalizer: weakref.finalize[[], IssuerFollower] | None = None  # stops the thread of an unused follower
 
     @property
@@ -71,18 +71,18 @@ class IssuerFollower:
         Returns whether there was one. If not, an ERROR is logged, at most once a minute.
         """
         future = self._start_refresh(None)
-        return (future is not None and _wait(future, REFRESH_TIMEOUT)) or self._complain()
+        return (future is not None and _wait(future, REFRESH_TIMEOUT)) or self._check_fresh()
 
     async def refresh_async(self) -> bool:
         """`refresh` without blocking the event loop."""
         future = self._start_refresh(asyncio.get_running_loop())
-        return (future is not None and await _wait_async(future, REFRESH_TIMEOUT)) or self._complain()
+        return (future is not None and await _wait_async(future, REFRESH_TIMEOUT)) or self._check_fresh()
 
     def look_up(self, look_up: LookUp) -> bool:
         """Wait for `look_up`, at most LOOK_UP_TIMEOUT seconds. Returns whether it ended. Raises as it does."""
         future = self._start_look_up(look_up, is_blocking=True)
         if future is None or not _wait(future, LOOK_UP_TIMEOUT):
-            return self._complain()
+            return self._check_fresh()
         future.result()
         return True
 
@@ -90,7 +90,7 @@ class IssuerFollower:
         """`look_up` without blocking the event loop."""
         future = self._start_look_up(look_up, is_blocking=False)
         if future is None or not await _wait_async(future, LOOK_UP_TIMEOUT):
-            return self._complain()
+            return self._check_fresh()
         future.result()
         return True
 
@@ -100,72 +100,72 @@ class IssuerFollower:
             self._start_refresh(_running_loop())
 
     def start_here(self) -> None:
-        """Make the running event loop the home, for as long as it makes progress."""
+        """Fetch on the running event loop from now on, for as long as it makes progress."""
         with self._locked() as is_locked:
             if is_locked:
-                self._move(Home.on_running_loop)
+                self._move(FetchLoop.on_running_loop)
 
     def close(self) -> None:
-        """Stop fetching. A later verification starts a new home."""
-        if self._home is not None:
-            _wait(self._home.stop(), CLOSE_TIMEOUT)
-            self._home.join(CLOSE_TIMEOUT)
+        """Stop fetching. A later verification starts a new one."""
+        if self._fetch_loop is not None:
+            _wait(self._fetch_loop.stop(), CLOSE_TIMEOUT)
+            self._fetch_loop.join(CLOSE_TIMEOUT)
 
     async def aclose(self) -> None:
         """`close` without blocking the event loop."""
-        if self._home is not None:
-            await _wait_async(self._home.stop(), CLOSE_TIMEOUT)
-            await asyncio.to_thread(self._home.join, CLOSE_TIMEOUT)
+        if self._fetch_loop is not None:
+            await _wait_async(self._fetch_loop.stop(), CLOSE_TIMEOUT)
+            await asyncio.to_thread(self._fetch_loop.join, CLOSE_TIMEOUT)
 
     def _start_refresh(self, loop: asyncio.AbstractEventLoop | None) -> "Future[None] | None":
         """The refresh under way, or a new one. None: it cannot be started. `loop` is the caller's event loop."""
         with self._locked() as is_locked, suppress(RuntimeError):
             if not is_locked:
                 return None
-            home, refresh = self._home, self._refresh
-            if home is not None and refresh is not None and refresh.is_shared_by(home):
+            fetch_loop, refresh = self._fetch_loop, self._refresh
+            if fetch_loop is not None and refresh is not None and refresh.is_shared_by(fetch_loop):
                 return refresh.future
             # This event loop makes progress now, whatever delayed its rounds. About any other, nothing is known.
-            if home is None or not home.is_alive or home.loop is not loop:
-                home = self._move(Home.in_a_thread)
-            self._refresh = _Refresh(home, home.submit(partial(_refresh, home.issuer)), elapsed())
+            if fetch_loop is None or not fetch_loop.is_alive or fetch_loop.loop is not loop:
+                fetch_loop = self._move(FetchLoop.in_a_thread)
+            self._refresh = _Refresh(fetch_loop, fetch_loop.submit(partial(_refresh, fetch_loop.issuer)), elapsed())
             return self._refresh.future
         return None
 
     def _start_look_up(self, look_up: LookUp, *, is_blocking: bool) -> "Future[object] | None":
         blocked = _running_loop() if is_blocking else None
 
-        def is_usable(home: Home | None) -> TypeGuard[Home]:
-            return home is not None and home.is_alive and home.loop is not blocked
+        def is_usable(fetch_loop: FetchLoop | None) -> TypeGuard[FetchLoop]:
+            return fetch_loop is not None and fetch_loop.is_alive and fetch_loop.loop is not blocked
 
         with suppress(RuntimeError):
-            home = self._home
-            if not is_usable(home):
+            fetch_loop = self._fetch_loop
+            if not is_usable(fetch_loop):
                 with self._locked() as is_locked:
                     if not is_locked:
                         return None
-                    home = self._home
-                    if not is_usable(home):
-                        home = self._move(Home.in_a_thread)
-            issuer = home.issuer
-            return home.submit(lambda: look_up(issuer))
+                    fetch_loop = self._fetch_loop
+                    if not is_usable(fetch_loop):
+                        fetch_loop = self._move(FetchLoop.in_a_thread)
+            issuer = fetch_loop.issuer
+            return fetch_loop.submit(lambda: look_up(issuer))
         return None
 
-    def _move(self, new_home: Callable[[RemoteIssuer], Home]) -> Home:
+    def _move(self, new_fetch_loop: Callable[[RemoteIssuer], FetchLoop]) -> FetchLoop:
         """Raises RuntimeError when no thread can be started."""
-        old, issuer = self._home, self.issuer
+        old, issuer = self._fetch_loop, self.issuer
         if old is not None:
             issuer = self._new_issuer()
             issuer.adopt(self.issuer)
-        self._home = home = new_home(issuer)
+        self._fetch_loop = fetch_loop = new_fetch_loop(issuer)
         self.issuer = issuer
         if self._finalizer is not None:
             self._finalizer.detach()
-        self._finalizer = weakref.finalize(self, home.stop)
-        self._finalizer.atexit = False  # the home stops itself at exit
+        self._finalizer = weakref.finalize(self, fetch_loop.stop)
+        self._finalizer.atexit = False  # it stops itself at exit
         if old is not None:
             old.stop()
-        return home
+        return fetch_loop
 
     @contextmanager
     def _locked(self) -> Iterator[bool]:
@@ -177,12 +177,12 @@ class IssuerFollower:
             if is_locked:
                 lock.release()
 
-    def _complain(self) -> bool:
+    def _check_fresh(self) -> bool:
         if self.is_fresh:
             return True
         now = elapsed()
-        if now >= self._next_complaint:
-            self._next_complaint = now + COMPLAINT_INTERVAL
+        if now >= self._next_log_line:
+            self._next_log_line = now + LOG_INTERVAL
             age = now - self.issuer.checked_at
             log.error(
                 "cannot refresh the keys and status lists of %s, last done %s: revocations since then are unknown",
@@ -194,14 +194,14 @@ class IssuerFollower:
 
 @dataclass(frozen=True)
 class _Refresh:
-    home: Home
+    fetch_loop: FetchLoop
     future: "Future[None]"
     began: float
 
-    def is_shared_by(self, home: Home) -> bool:
+    def is_shared_by(self, fetch_loop: FetchLoop) -> bool:
         """Whether a caller that finds the documents late now may wait for this one."""
         is_recent = elapsed() - self.began < REFRESH_TIMEOUT
-        return self.home is home and home.is_alive and is_recent and not self.future.done()
+        return self.fetch_loop is fetch_loop and fetch_loop.is_alive and is_recent and not self.future.done()
 
 
 async def _refresh(issuer: RemoteIssuer) -> None:

@@ -18,7 +18,7 @@ EXIT_TIMEOUT = 1.0
 T = TypeVar("T")
 
 
-class Home:
+class FetchLoop:
     """An event loop that runs the rounds of `issuer`, in the process that created this object."""
 
     def __init__(
@@ -32,25 +32,25 @@ class Home:
         self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
-    def on_running_loop(cls, issuer: RemoteIssuer) -> "Home":
+    def on_running_loop(cls, issuer: RemoteIssuer) -> "FetchLoop":
         """The running event loop, for example that of a server."""
         issuer.start()
         return cls(issuer, asyncio.get_running_loop())
 
     @classmethod
-    def in_a_thread(cls, issuer: RemoteIssuer) -> "Home":
+    def in_a_thread(cls, issuer: RemoteIssuer) -> "FetchLoop":
         """A daemon thread with its own event loop. Raises RuntimeError when the system starts no more threads."""
         loop = asyncio.new_event_loop()
         loop.set_exception_handler(_log_unless_exiting)
         thread = threading.Thread(target=_run, args=(loop, issuer), name="tallystick-follower", daemon=True)
-        home = cls(issuer, loop, thread)
+        fetch_loop = cls(issuer, loop, thread)
         try:
             thread.start()
         except RuntimeError:
             loop.close()
             raise
-        _stop_at_exit(home)
-        return home
+        _stop_at_exit(fetch_loop)
+        return fetch_loop
 
     @property
     def is_alive(self) -> bool:
@@ -116,19 +116,19 @@ def _log_unless_exiting(loop: asyncio.AbstractEventLoop, context: dict[str, Any]
         loop.default_exception_handler(context)
 
 
-_homes: WeakSet[Home] = WeakSet()
+_fetch_loops: WeakSet[FetchLoop] = WeakSet()
 
 
-def _stop_at_exit(home: Home) -> None:
-    if not _homes:
+def _stop_at_exit(fetch_loop: FetchLoop) -> None:
+    if not _fetch_loops:
         atexit.unregister(_stop_all)
         atexit.register(_stop_all)
-    _homes.add(home)
+    _fetch_loops.add(fetch_loop)
 
 
 def _stop_all() -> None:
-    homes = list(_homes)
-    for home in homes:
-        home.stop()
-    for home in homes:
-        home.join(EXIT_TIMEOUT)
+    fetch_loops = list(_fetch_loops)
+    for fetch_loop in fetch_loops:
+        fetch_loop.stop()
+    for fetch_loop in fetch_loops:
+        fetch_loop.join(EXIT_TIMEOUT)
