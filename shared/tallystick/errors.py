@@ -29,7 +29,7 @@ OAuthError                         400
     └── InsufficientScope          403
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 from urllib.parse import quote
 
 from tallystick.refusal_reasons import Reason
@@ -191,6 +191,13 @@ class InvalidToken(BearerError):
         reason: Reason | None = None,
     ) -> None:
         super().__init__(description, reason=reason)
+
+    @classmethod
+    def because(cls, reason: Reason, cause: str) -> Self:
+        """An error whose `__cause__` has the text `cause`, for the log."""
+        error = cls(reason=reason)
+        error.__cause__ = ValueError(cause)
+        return error
 
 
 class InsufficientUserAuthentication(BearerError):

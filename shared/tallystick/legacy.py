@@ -19,16 +19,14 @@ from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from typing import ClassVar, Literal, get_args
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import TypeAdapter
 
 from tallystick.claims import Identifier
 from tallystick.clock import LEEWAY
 from tallystick.errors import InvalidToken
-from tallystick.jwk import PublicKey, SharedSecret, algorithms_of, parse_jwk_set
+from tallystick.jwk import PublicKey, SharedSecret, parse_jwk_set
 from tallystick.jwt import ACCESS_TOKEN, UnknownKey, legacy_profile, parse_header, parse_unverified, verify_signature
-from tallystick.refusal_reasons import Reason
+from tallystick.key_files import read_public_key
 
 LegacyAlgorithm = Literal["HS256", "RS256", "ES256"]
 ScopesOf = Callable[[Mapping[str, object]], Collection[str]]
@@ -113,17 +111,17 @@ class LegacyIssuer:
         list: a token is accepted until its `exp`. RFC 7519 §7.2, RFC 8725 §3.
         """
         if now > self.accept_until:
-            raise _refusal("legacy_ended", "its issuer is not accepted any more")
+            raise InvalidToken.because("legacy_ended", "its issuer is not accepted any more")
         try:
             claims = verify_signature(token, self._profile, self._key)
         except UnknownKey:
             # Not passed on: a verifier would look for the key at our issuer.
-            raise _refusal("unknown_key", "its key is not one of the legacy issuer's") from None
+            raise InvalidToken(reason="unknown_key") from ValueError("its key is not one of the legacy issuer's")
         if claims.get("iss") != self.issuer or ("iss" in claims) != (self.issuer is not None):
-            raise _refusal("wrong_issuer", "issued by another issuer")
+            raise InvalidToken.because("wrong_issuer", "issued by another issuer")
         self._check_audience(claims)
         if self._token_type is not None and claims.get("token_type") != self._token_type:
-            raise _refusal("bad_claims", f"its token_type is not {self._token_type!r}")
+            raise InvalidToken.because("bad_claims", f"its token_type is not {self._token_type!r}")
         exp = _check_times(claims, now)
         try:
             sub = _identifier.validate_python(_user(claims.get(self._user_claim)))
@@ -145,7 +143,7 @@ class LegacyIssuer:
         else:
             is_ours = aud == self.audience or (isinstance(aud, list) and self.audience in aud)
         if not is_ours:
-            raise _refusal("wrong_audience", "issued for another audience")
+            raise InvalidToken.because("wrong_audience", "issued for another audience")
 
 
 class LegacyIssuers:
@@ -209,7 +207,7 @@ def _keys(
     if secret is not None:
         return SharedSecret(secret.encode() if isinstance(secret, str) else secret)
     if key is not None:
-        return _public_key(algorithm, key.encode() if isinstance(key, str) else key)
+        return read_public_key(key, alg=algorithm)
     if isinstance(jwks, Mapping):
         document = json.dumps(dict(jwks)).encode()
     else:
@@ -218,16 +216,6 @@ def _keys(
     if not keys:
         raise ValueError(f"jwks has no key for {algorithm}")
     return keys
-
-
-def _public_key(algorithm: LegacyAlgorithm, pem: bytes) -> PublicKey:
-    try:
-        key = load_pem_public_key(pem)
-    except (ValueError, UnsupportedAlgorithm):
-        raise ValueError("key is not a public key in PEM") from None
-    if algorithm not in algorithms_of(key):  # type: ignore[arg-type]  # raises ValueError for other kinds
-        raise ValueError(f"key is not for {algorithm}")
-    return PublicKey("", algorithm, key)  # type: ignore[arg-type]
 
 
 def _last_second(accept_until: date | datetime) -> int:
@@ -257,11 +245,11 @@ def _check_times(claims: Mapping[str, object], now: int) -> int:
     """`exp` in whole seconds, rounded up. Raises InvalidToken."""
     exp = _seconds(claims.get("exp"))
     if exp is None or any(name in claims and _seconds(claims[name]) is None for name in ("iat", "nbf")):
-        raise _refusal("bad_claims", "a time is no number of seconds")
+        raise InvalidToken.because("bad_claims", "a time is no number of seconds")
     if now - exp > LEEWAY:
-        raise _refusal("expired", "expired")
+        raise InvalidToken.because("expired", "expired")
     if any((_seconds(claims.get(name)) or 0) - now > LEEWAY for name in ("iat", "nbf")):
-        raise _refusal("not_yet_valid", "not valid yet")
+        raise InvalidToken.because("not_yet_valid", "not valid yet")
     return exp
 
 
@@ -270,9 +258,3 @@ def _seconds(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return math.ceil(value)  # finite, as the payload was parsed strictly
-
-
-def _refusal(reason: Reason, cause: str) -> InvalidToken:
-    refusal = InvalidToken(reason=reason)
-    refusal.__cause__ = ValueError(cause)
-    return refusal

@@ -13,7 +13,6 @@ from tallystick.clock import LEEWAY
 from tallystick.errors import InvalidToken, TemporarilyUnavailable
 from tallystick.jwk import PublicKey
 from tallystick.jwt import ACCESS_TOKEN, parse_header, verify_signature
-from tallystick.refusal_reasons import Reason
 from tallystick.status_list import StatusList, StatusReference, parse_status_reference
 
 MAX_CACHED_VERDICTS = 4096
@@ -146,13 +145,13 @@ class TokenChecker:
         except ValueError as malformed:
             raise InvalidToken(reason="bad_claims") from malformed
         if claims.iss != self.issuer:
-            raise _refusal("wrong_issuer", "issued by another issuer")
+            raise InvalidToken.because("wrong_issuer", "issued by another issuer")
         if self.audience not in ([claims.aud] if isinstance(claims.aud, str) else claims.aud):
-            raise _refusal("wrong_audience", "issued for another audience")
+            raise InvalidToken.because("wrong_audience", "issued for another audience")
         if now - claims.exp > LEEWAY:
-            raise _refusal("expired", "expired")
+            raise InvalidToken.because("expired", "expired")
         if max(claims.iat, claims.nbf or claims.iat) - now > LEEWAY:
-            raise _refusal("not_yet_valid", "not valid yet")
+            raise InvalidToken.because("not_yet_valid", "not valid yet")
         try:
             return Verdict(claims, parse_status_reference(claims), keys.version)
         except ValueError as malformed:
@@ -166,22 +165,15 @@ class TokenChecker:
             if not status_list.has(status.idx):
                 # A list grows before the issuer uses its new indexes, so an up-to-date list has every index in use.
                 if is_recent and status.uri not in statuses.outdated:
-                    raise _refusal("status_unknown", "its status list has no such index")
+                    raise InvalidToken.because("status_unknown", "its status list has no such index")
             elif not status_list.status(status.idx):
                 if is_recent:
                     return
             elif status_list.exp is None or claims.iat <= status_list.exp + LEEWAY:
-                raise _refusal("revoked", "revoked")
+                raise InvalidToken.because("revoked", "revoked")
             # Otherwise the index was given to another token family after the list expired.
         if self.status_policy.max_age is not None:
             raise TemporarilyUnavailable("whether the token was revoked cannot be known for now")
-
-
-def _refusal(reason: Reason, cause: str) -> InvalidToken:
-    """An InvalidToken with a cause for the log."""
-    refusal = InvalidToken(reason=reason)
-    refusal.__cause__ = ValueError(cause)
-    return refusal
 
 
 class _VerdictCache:
