@@ -5,10 +5,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Literal
 
 from auth_service.store.users import user_imports, users
-from auth_service.store.users.user_imports import Outcome
+from auth_service.store.users.user_imports import Outcome, Result
 from auth_service.user_import.records import Record, RecordReader, Refused
 from auth_service.user_import.rows import Row
 from auth_service.vocabulary.password_costs import PasswordCost, cost_of
@@ -20,8 +19,6 @@ BATCH_SIZE = 200
 
 MAX_FAMILIES = 8
 """Of password costs in the store. Each failed login computes the costliest hash of each family."""
-
-Result = Literal["added", "imported_before", "exists", "refused"]
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,8 @@ def read(
     seen: Seen | None = None,
     clock: Clock = system_clock,
 ) -> Message:
-    """Verify a message of `issuer` for `audience`. Both are compared byte for byte. 60 seconds of clock skew pass.
+    """Verify a message of `issuer` for `audience`. Both are compared byte for byte. 60 seconds of clock skew are
+    allowed.
 
     `keys` are those of `issuer`; the `kid` of the message names one. Its kind decides the algorithm.
 

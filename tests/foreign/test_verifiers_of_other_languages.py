@@ -33,9 +33,9 @@ Verdicts = dict[str, dict[str, str]]
 
 
 def needs(program: str) -> pytest.MarkDecorator:
-    missing = [name for name in (program,) if shutil.which(name) is None]
-    reason = f"{program} is not installed" if missing else "TOOLCHAINS is not set"
-    return pytest.mark.skipif(bool(missing) or not os.environ.get("TOOLCHAINS"), reason=reason)
+    is_missing = shutil.which(program) is None
+    reason = f"{program} is not installed" if is_missing else "TOOLCHAINS is not set"
+    return pytest.mark.skipif(is_missing or not os.environ.get("TOOLCHAINS"), reason=reason)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -1,4 +1,4 @@
-"""The half of a program that calls APIs: get access tokens for itself, and send them (RFC 6749 §4.4, RFC 6750)."""
+"""For programs that call APIs: get access tokens for the program itself, and send them (RFC 6749 §4.4, RFC 6750)."""
 
 from tallystick.client.client_credentials import ClientCredentials
 from tallystick.client.errors import TokenError, TokenRequestRefused, TokenUnavailable, WrongOrigin

@@ -17,7 +17,7 @@ _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 @dataclass(frozen=True)
 class Credentials:
-    """What one token request carries. `confidential` has every text of it that no message may show."""
+    """The credentials of one token request. `confidential` has all of their texts that no message may show."""
 
     headers: dict[str, str] = field(repr=False)
     parameters: dict[str, str] = field(repr=False)
