@@ -69,6 +69,10 @@ ANY_TOKEN = Requirement()
 """Any token of the issuer for this audience."""
 
 
+_SECOND_SCHEME = re.compile(r", *[A-Za-z]+ ")
+"""Servers may join repeated headers with a comma (RFC 9110 §5.3). No access token has one."""
+
+
 @dataclass(slots=True)  # a frozen one takes several times as long to construct
 class AccessTokenRequest:
     """The parts of an HTTP request that decide about its access token.
@@ -82,8 +86,11 @@ class AccessTokenRequest:
     authorization: Sequence[str]
 
     def access_token(self) -> str:
-        """The unverified token of the scheme Bearer. Raises as `bearer_token` does."""
-        return bearer_token(self.authorization)
+        """The unverified token of the scheme Bearer. Raises as `bearer_token` does, also for joined headers."""
+        token = bearer_token(self.authorization)
+        if _SECOND_SCHEME.search(token):
+            raise InvalidBearerRequest("more than one Authorization header")
+        return token
 
     def authorize(self, claims: AccessTokenClaims, requirement: Requirement, *, now: int) -> None:
         """Check the claims of the verified token. `now` is Unix seconds.
@@ -112,10 +119,6 @@ class Refusal:
         return {"type": "about:blank", "title": title, "status": self.status, "detail": self.description}
 
 
-_SECOND_SCHEME = re.compile(r", *[A-Za-z]+ ")
-"""Servers may join repeated headers with a comma (RFC 9110 §5.3). No token has a comma."""
-
-
 def bearer_token(authorization: Sequence[str]) -> str:
     """The access token in a request's Authorization headers. `authorization` has the value of each.
 
@@ -129,8 +132,6 @@ def bearer_token(authorization: Sequence[str]) -> str:
     scheme, _, token = authorization[0].partition(" ")
     if scheme.lower() != "bearer":
         raise MissingToken("an access token is required, by the scheme Bearer")
-    if _SECOND_SCHEME.search(token):
-        raise InvalidBearerRequest("more than one Authorization header")
     token = token.strip(" ")
     if not token:
         raise InvalidToken("no token follows the scheme")

@@ -56,10 +56,15 @@ class App:
         tokens = Tokens(answer["access_token"], self._clock(), answer["refresh_token"], answer["id_token"])
         self._cookie = await self._store.open(AppSession(User("sub", "Ada", "ada@example.com"), tokens))
 
-    async def access_token(self) -> str:
-        """A new access token, as a request of the browser causes it."""
+    async def session(self) -> AppSession:
+        """The session as a request of the browser finds it."""
         session = await self._store.find(self._cookie)
         assert session is not None
+        return session
+
+    async def access_token(self, session: AppSession | None = None) -> str:
+        """A new access token for a request that found `session`."""
+        session = session or await self.session()
         access_tokens = AccessTokens(session, self._store, self._provider, self._clock)
         return await access_tokens.get(refused=session.tokens.access_token)
 
@@ -105,6 +110,7 @@ async def test_session_ends_when_the_lost_response_is_older_than_the_grace_perio
 
 
 async def test_workers_of_one_app_send_a_refresh_token_once(network: Network, app: App) -> None:
-    tokens = await asyncio.gather(*(app.access_token() for _ in range(8)))
+    sessions = [await app.session() for _ in range(8)]
+    tokens = await asyncio.gather(*(app.access_token(session) for session in sessions))
     assert len(set(tokens)) == 1
     assert network.token_requests == 1

@@ -2,7 +2,13 @@
 
 import pytest
 
-from tallystick.access_token_request import bearer_token, challenge, require_authentication, require_scopes
+from tallystick.access_token_request import (
+    AccessTokenRequest,
+    bearer_token,
+    challenge,
+    require_authentication,
+    require_scopes,
+)
 from tallystick.claims import AccessTokenClaims
 from tallystick.errors import (
     BearerError,
@@ -33,12 +39,16 @@ def test_scheme_without_a_token_is_invalid_token(value: str) -> None:
         bearer_token([value])
 
 
-@pytest.mark.parametrize(
-    "headers", [["Bearer abc", "Bearer abc"], ["Bearer abc", "Basic abc"], ["", ""], ["Bearer abc,Bearer abc"]]
-)
+@pytest.mark.parametrize("headers", [["Bearer abc", "Bearer abc"], ["Bearer abc", "Basic abc"], ["", ""]])
 def test_several_authorization_headers_are_refused(headers: list[str]) -> None:
     with pytest.raises(InvalidBearerRequest):
         bearer_token(headers)
+
+
+@pytest.mark.parametrize("joined", ["Bearer abc,Bearer abc", "Bearer abc, Basic abc"])
+def test_headers_that_a_server_joined_are_refused(joined: str) -> None:
+    with pytest.raises(InvalidBearerRequest):
+        AccessTokenRequest("GET", str, [joined]).access_token()
 
 
 NOW = 1_800_000_000
