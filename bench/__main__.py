@@ -15,6 +15,8 @@ TABLES = {
     "event_loop": tables.event_loop,
     "verified_get": tables.verified_get,
     "verified_drf": tables.verified_drf,
+    "verified_flask": tables.verified_flask,
+    "verified_fastapi": tables.verified_fastapi,
     "logins": tables.logins,
     "memory_and_start": tables.memory_and_start,
 }

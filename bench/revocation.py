@@ -1,7 +1,7 @@
 """Time from the answer of POST /revoke to the first 401: `python -m bench.revocation [COUNT] ADAPTER …`.
 
-The clients poll each five milliseconds. An adapter is one entry of ADAPTERS: the command of an API with the endpoint
-/verified, which needs the scope notes:read.
+The client polls every five milliseconds. An adapter is one entry of ADAPTERS: the command of an API with an endpoint
+that needs the scope notes:read.
 """
 
 import shutil
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import quantiles
+from typing import Any
 
 import httpx
 
@@ -25,18 +26,31 @@ FOLDER = Path("var/bench-revocation")
 
 @dataclass(frozen=True)
 class Adapter:
-    """{port} and {issuer} in `arguments` and `environment` are replaced."""
+    """{port} and {issuer} in `arguments` and `environment` are replaced. `request`: how the endpoint is called."""
 
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    path: str = "/verified"
+    request: Mapping[str, Any] = field(default_factory=lambda: {"method": "GET"})
 
+
+def _wsgi(module: str) -> Adapter:
+    return Adapter(("gunicorn", module, "--bind", "127.0.0.1:{port}", "--threads", "4"), {"ISSUER": "{issuer}"})
+
+
+_TOOL_CALL = {
+    "method": "POST",
+    "headers": {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"},
+    "json": {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "whoami", "arguments": {}}},
+}
 
 ADAPTERS = {
     "fastapi": Adapter(("bench.servers.guarded", "{port}", "{issuer}")),
-    "drf": Adapter(
-        ("gunicorn", "bench.servers.guarded_drf", "--bind", "127.0.0.1:{port}", "--threads", "4"),
-        {"ISSUER": "{issuer}"},
-    ),
+    "starlette": Adapter(("bench.servers.guarded_starlette", "{port}", "{issuer}")),
+    "flask": _wsgi("bench.servers.guarded_flask"),
+    "django": _wsgi("bench.servers.guarded_django"),
+    "drf": _wsgi("bench.servers.guarded_drf"),
+    "mcp": Adapter(("bench.servers.guarded_mcp", "{port}", "{issuer}"), path="/", request=_TOOL_CALL),
 }
 
 
@@ -47,18 +61,21 @@ def measure(services: Services, adapter: Adapter, count: int) -> list[float]:
     command = [sys.executable, "-m", *(argument.format(**values) for argument in adapter.arguments)]
     environment = {name: value.format(**values) for name, value in adapter.environment.items()}
     log = services.folder / "revocation.log"
-    with running(*command, port=port, ready="/verified", log=log, env=environment), httpx.Client() as http:
-        return [_revoke_once(http, services, f"http://127.0.0.1:{port}/verified") for _ in range(count)]
+    with running(*command, port=port, ready=adapter.path, log=log, env=environment), httpx.Client() as http:
+        request = http.build_request(**adapter.request, url=f"http://127.0.0.1:{port}{adapter.path}")
+        return [_revoke_once(http, services, request) for _ in range(count)]
 
 
-def _revoke_once(http: httpx.Client, services: Services, url: str) -> float:
+def _revoke_once(http: httpx.Client, services: Services, request: httpx.Request) -> float:
     token = services.access_token()
-    headers = {"Authorization": f"Bearer {token}"}
-    http.get(url, headers=headers).raise_for_status()
+    request.headers["Authorization"] = f"Bearer {token}"
+    http.send(request).raise_for_status()
     http.post(f"{services.issuer}/revoke", data={"token": token}, auth=(BOT, SECRET)).raise_for_status()
     begin = time.perf_counter()
-    while http.get(url, headers=headers).status_code == 200:
+    while (status := http.send(request).status_code) == 200:
         time.sleep(POLL_SECONDS)
+    if status != 401:
+        sys.exit(f"the revoked token was answered with {status}")
     return time.perf_counter() - begin
 
 

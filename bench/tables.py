@@ -22,6 +22,7 @@ from bench.wrk import CONNECTIONS, load
 ROUNDS = 5
 SECONDS = 2
 LOGIN_SECONDS = 3
+VERIFIED_SECONDS = 0.5
 CLIENT_CREDENTIALS = "grant_type=client_credentials"
 _HERE = Path(__file__).parent
 _NODE_PROVIDER = _HERE / "node_oidc_provider"
@@ -101,12 +102,28 @@ def verified_get(services: Services) -> None:
 
 
 def verified_drf(services: Services) -> None:
-    """A view of Django REST Framework, compared with SimpleJWT and with the view alone, all in one process."""
+    """A view of Django REST Framework, compared with SimpleJWT and with the view alone."""
+    _verified("drf")
+
+
+def verified_flask(services: Services) -> None:
+    """A view of Flask, compared with PyJWT in a decorator and with the view alone."""
+    _verified("flask")
+
+
+def verified_fastapi(services: Services) -> None:
+    """An endpoint of FastAPI, compared with PyJWKClient, with joserfc and with the endpoint alone."""
+    _verified("fastapi")
+
+
+def _verified(adapter: str) -> None:
+    """All contenders in one process, twice: see bench.verified."""
     for mode, title in (("same", "the same token each time"), ("new", "a new token each time")):
-        command = pinned((sys.executable, "-m", "bench.verified_drf", mode, str(ROUNDS), "1"), SERVER_CORE)
-        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        module = f"bench.verified_{adapter}"
+        command = pinned((sys.executable, "-m", module, mode, str(ROUNDS), str(VERIFIED_SECONDS)), SERVER_CORE)
+        output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
         samples = {name: [Sample(**each) for each in found] for name, found in json.loads(output).items()}
-        show(f"Verified requests with tallystick.drf, {title}", compare(samples, "ours", aims={}))
+        show(f"Verified requests with tallystick.{adapter}, {title}", compare(samples, "ours", aims={}))
 
 
 def logins(services: Services) -> None:

@@ -1,74 +1,32 @@
-"""Views of Django REST Framework in this process: ours, SimpleJWT's and without a check. Prints the samples as JSON.
+"""Views of Django REST Framework: ours, SimpleJWT's and without a check. See bench.verified for the arguments.
 
-`python -m bench.verified_drf same|new ROUNDS SECONDS`: the same token each time, or another one. All tokens are signed
-before the measurement. SimpleJWT is measured without its table of users, with ES256 as ours and with its default HS256.
+SimpleJWT is measured without its table of users, with ES256 as ours and with its default HS256.
 """
 
-import json
-import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
-from itertools import cycle
+from collections.abc import Callable
 from typing import Any
 
 import django
-import httpx
-import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 
-from bench.figures import Sample, interleaved
 from bench.services import AUDIENCE
-from tallystick.jwk import public_jwk, thumbprint_of
+from bench.verified import BARE, ISSUER, ISSUER_TRANSPORT, OURS, PUBLIC_KEY, SECRET, Serve, measure, serve
 
-ISSUER = "https://id.example.com"
-SECRET = "a secret for this measurement only, of more than 32 bytes"
-TOKENS = 6000
-"""More than fit into the cache of verified tokens, so that with `new` no token is found there."""
-
-OURS, ES256, HS256, BARE = "ours", "SimpleJWT, ES256", "SimpleJWT, HS256", "no check"
-
-_key = ec.generate_private_key(ec.SECP256R1())
-_kid = thumbprint_of(_key.public_key())
-
-
-def _answer(request: httpx.Request) -> httpx.Response:
-    if "/.well-known/" in request.url.path:
-        return httpx.Response(200, json={"issuer": ISSUER, "jwks_uri": f"{ISSUER}/jwks"})
-    return httpx.Response(200, json={"keys": [public_jwk(_key.public_key(), kid=_kid, alg="ES256")]})
+ES256, HS256 = "SimpleJWT, ES256", "SimpleJWT, HS256"
 
 
 def configure() -> None:
-    public = _key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    public = PUBLIC_KEY.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     settings.configure(
         ALLOWED_HOSTS=["*"],
         SECRET_KEY=SECRET,
         INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "rest_framework", "tallystick.drf"],
-        TALLYSTICK={"ISSUER": ISSUER, "AUDIENCE": AUDIENCE, "TRANSPORT": httpx.MockTransport(_answer)},
+        TALLYSTICK={"ISSUER": ISSUER, "AUDIENCE": AUDIENCE, "TRANSPORT": ISSUER_TRANSPORT},
         REST_FRAMEWORK={"DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"]},
         SIMPLE_JWT={"ALGORITHM": "ES256", "VERIFYING_KEY": public.decode(), "ISSUER": ISSUER, "AUDIENCE": AUDIENCE},
     )
     django.setup()
-
-
-def tokens(algorithm: str, count: int) -> list[str]:
-    now = int(time.time())
-    claims: dict[str, Any] = {
-        "iss": ISSUER,
-        "aud": AUDIENCE,
-        "sub": "user-1",
-        "client_id": "app-one",
-        "scope": "notes:read",
-    }
-    claims |= {"iat": now, "exp": now + 3600, "token_type": "access", "user_id": "user-1"}
-    key: Any = _key if algorithm == "ES256" else SECRET
-    headers = {"typ": "at+jwt", "kid": _kid}
-    return [
-        jwt.encode(claims | {"jti": f"token-{number}"}, key, algorithm=algorithm, headers=headers)
-        for number in range(count)
-    ]
 
 
 def views() -> dict[str, Callable[..., Any]]:
@@ -120,33 +78,19 @@ def views() -> dict[str, Callable[..., Any]]:
     }
 
 
-def contender(view: Callable[..., Any], presented: Iterator[str], seconds: float) -> Callable[[], Sample]:
+def requests_to(view: Callable[..., Any]) -> Serve:
     from django.test import RequestFactory
 
     base = RequestFactory().get("/")
 
-    def contend() -> Sample:
-        count, cpu, begin = 0, time.process_time(), time.perf_counter()
-        while (elapsed := time.perf_counter() - begin) < seconds:
-            request = type(base)(base.environ | {"HTTP_AUTHORIZATION": f"Bearer {next(presented)}"})
-            if view(request).render().status_code != 200:
-                raise SystemExit("the request was refused")
-            count += 1
-        return Sample(count, elapsed, time.process_time() - cpu)
+    def call(token: str) -> int:
+        request = type(base)(base.environ | {"HTTP_AUTHORIZATION": f"Bearer {token}"})
+        status: int = view(request).render().status_code
+        return status
 
-    return contend
-
-
-def main(mode: str, rounds: str, seconds: str) -> None:
-    configure()
-    count = 1 if mode == "same" else TOKENS
-    signed = {OURS: tokens("ES256", count), HS256: tokens("HS256", count)}
-    contenders = {
-        name: contender(view, cycle(signed.get(name, signed[OURS])), float(seconds)) for name, view in views().items()
-    }
-    samples = interleaved(contenders, rounds=int(rounds))
-    print(json.dumps({name: [asdict(sample) for sample in each] for name, each in samples.items()}))
+    return serve(call)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    configure()
+    measure({name: requests_to(view) for name, view in views().items()}, hmac=HS256)
