@@ -22,7 +22,7 @@ from bench.wrk import CONNECTIONS, load
 ROUNDS = 5
 SECONDS = 2
 LOGIN_SECONDS = 3
-VERIFIED_SECONDS = 0.5
+VERIFIED_SECONDS = 0.4
 CLIENT_CREDENTIALS = "grant_type=client_credentials"
 _HERE = Path(__file__).parent
 _NODE_PROVIDER = _HERE / "node_oidc_provider"
