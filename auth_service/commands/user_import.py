@@ -46,7 +46,7 @@ SuperuserRole = Annotated[
 
 _TERMINAL_SECONDS = 0.2
 _LINE_SECONDS = 10.0
-"""Between two lines of progress, where nobody watches a terminal."""
+"""Between two lines of progress, when standard error is no terminal."""
 _MAX_SHOWN = 20
 """Roles and kinds of hashes in the summary."""
 
@@ -109,7 +109,7 @@ async def _import(
 
 
 class _Progress:
-    """A line on standard error that is written over on a terminal, and one now and then elsewhere."""
+    """A line on standard error that is written over on a terminal, and one every _LINE_SECONDS elsewhere."""
 
     def __init__(self, source: BinaryIO, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._source = source

@@ -26,7 +26,7 @@ _MAX_IMPORTED_AMOUNT = {
     "pbkdf2_sha256": 3_000_000,
     "pbkdf2_sha512": 3_000_000,
 }
-"""Lower bounds for the hashes of many users, which somebody else chose: at most about a second each."""
+"""Lower bounds for imported hashes, whose parameters another system chose: at most about a second each."""
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ async def test_users_are_added_once_and_existing_ones_are_not_changed(
         await store.close()
 
 
-async def test_user_that_another_process_adds_meanwhile_exists(command_line: CommandLine) -> None:
+async def test_concurrent_imports_of_one_file_add_each_user_once(command_line: CommandLine) -> None:
     """Two imports of one file at the same time."""
     assert (await asyncio.to_thread(command_line.run, "apply")).status == 0
     batch = [NewUser(f"u{number}@x.example", f"u{number}@x.example", None, {}, [], None, False) for number in range(50)]
@@ -172,7 +172,7 @@ def test_file_that_cannot_be_used_ends_with_one_line(on_sqlite: CommandLine, tmp
     assert "cannot be written" in on_sqlite.run("user", "import", str(file), "--report", missing).refused(1)
 
 
-def test_progress_is_a_line_now_and_then_where_nobody_watches(
+def test_progress_is_a_line_every_ten_seconds_without_a_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "users.csv"

@@ -95,7 +95,7 @@ def test_model_is_detected_by_its_fields_or_given() -> None:
     assert "password" in refusal({"model": "a.b", "pk": 1, "fields": {"email": "a@b"}}, model="a.b")
 
 
-def test_custom_email_field_and_text_keys() -> None:
+def test_email_field_may_have_another_name_and_keys_may_be_text() -> None:
     fields = {"password": BCRYPT, "mail": "a@example.com", "full_name": "A B"}
     row = {"model": "accounts.user", "pk": "7d1c-uuid", "fields": fields}
     assert read(row) is None
