@@ -56,7 +56,7 @@ class Issuer:
             }
             show_url(f"{metadata['authorization_endpoint']}?{urlencode(parameters)}")
             response = loopback.wait(timeout)
-        if response.get("iss") != self._issuer:  # before anything else of the response is believed: RFC 9207 §2.4
+        if response.get("iss") != self._issuer:  # before anything else of the response is used: RFC 9207 §2.4
             raise ProgramError("the response is of another issuer")
         if "code" not in response:
             raise ProgramError(f"the issuer answered: {_error_code(response)}")

@@ -57,8 +57,9 @@ class _Handler(BaseHTTPRequestHandler):
     """Seconds after which a connection without a complete request is closed."""
 
     def do_GET(self) -> None:
-        """Accept the response to our request. Every other one is refused, and the program waits on: any website and any
-        local program can send requests to this port."""
+        """Accept the response to our request. Refuse all others, and wait longer: any website and any local
+        program can send requests to this port.
+        """
         url = urlsplit(self.path)
         parameters = parse_qs(url.query, max_num_fields=20)
         is_ours = hmac.compare_digest(parameters.get("state", [""])[0].encode(), self.server.state.encode())

@@ -1,6 +1,6 @@
 """Signed JSON between two parties that know each other's key, or share a secret (RFC 7515, RFC 7519, RFC 8725).
 
-A message is readable by everybody who sees it: it is signed, not encrypted. docs/messages.md says when to use one.
+A message is signed, not encrypted: every program that it passes can read it. docs/messages.md says when to use one.
 """
 
 import secrets

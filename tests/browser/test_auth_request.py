@@ -1,4 +1,4 @@
-"""examples/auth_request beside the demo: nginx protects a program that knows nothing of tokens."""
+"""examples/auth_request beside the demo: nginx protects a program that does not handle tokens."""
 
 import os
 import subprocess

@@ -44,7 +44,7 @@ async def issued(front: Front) -> tuple[VerifierTokens, str]:
 
 
 def verdicts(front: Front, *command: object) -> Verdicts:
-    """What a program says about the tokens of the file that its last argument names."""
+    """The verdicts of a program about the tokens of the file that its last argument names."""
     trust = {"NODE_EXTRA_CA_CERTS": str(front.files.ca), "SSL_CERT_FILE": str(front.files.ca)}
     words = [str(word) for word in command]
     done = subprocess.run(words, env=os.environ | trust, capture_output=True, text=True, timeout=PATIENCE)

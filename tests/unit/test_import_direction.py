@@ -209,7 +209,7 @@ def test_only_remote_client_and_the_adapters_do_io() -> None:
 
 
 def test_shared_secrets_are_for_messages_and_legacy_issuers_only() -> None:
-    """Everybody who verifies an HMAC can make one, so no other token may rest on a shared secret (RFC 8725 §3.2)."""
+    """Each party that verifies an HMAC can make one, so no other token may be signed with it (RFC 8725 §3.2)."""
     allowed = {"tallystick.jwk", "tallystick.jwt", "tallystick.legacy", "tallystick.messages"}
     for package in PACKAGES:
         for module, file in modules(package).items():

@@ -1,4 +1,4 @@
-"""One access token that all threads, tasks and event loops of a process use, and that one of them fetches."""
+"""One access token that all threads, tasks and event loops of a process share, and that one thread fetches."""
 
 import asyncio
 import contextvars
@@ -16,7 +16,9 @@ from tallystick.client.errors import TokenError, TokenRequestRefused, TokenUnava
 from tallystick.client.token_response import IssuedToken
 
 RENEW_AFTER = (0.7, 0.8)
-"""Parts of its lifetime after which a token is renewed. Random between them, so that processes do not renew at once."""
+"""Fractions of its lifetime after which a token is renewed: random between them, so that processes do not renew it
+at the same moment.
+"""
 MAX_MARGIN = 10.0
 """Seconds before its expiry at which a token is not sent any more, because it would expire on the way."""
 PAUSE_AFTER_REFUSAL = 5.0
@@ -57,7 +59,7 @@ class SharedToken:
     """Holds a token, and fetches the next one in a thread of its own.
 
     A fetch in a thread with its own event loop serves threads and tasks of every loop alike, and does not end when the
-    task is cancelled that began it. Only requests start fetches: a program that sends none, fetches nothing.
+    task that began it is cancelled. Only requests start fetches: a program that sends none, fetches nothing.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A system check: every view with HasScopes says which scopes it needs, for each of its methods."""
+"""A system check: every view with HasScopes declares its scopes, for each of its methods."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
