@@ -16,7 +16,17 @@ class InternalNetwork:
     def __init__(self, issuer: TokenIssuer) -> None:
         self.requested: list[str] = []
         self._inner = issuer.transport
-        self.transport = httpx.MockTransport(self._answer)
+        self._clock = issuer.clock
+
+    def verifier(self) -> AsyncVerifier:
+        return AsyncVerifier(
+            ISSUER,
+            AUDIENCE,
+            internal_url=INTERNAL,
+            allow_insecure_internal_url=True,
+            clock=self._clock,
+            transport=httpx.MockTransport(self._answer),
+        )
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         self.requested.append(str(request.url))
@@ -30,14 +40,7 @@ async def test_every_document_of_the_issuer_is_fetched_from_the_internal_url(iss
     published = issuer.publish_list()
     published.revoke(9)
     network = InternalNetwork(issuer)
-    async with AsyncVerifier(
-        ISSUER,
-        AUDIENCE,
-        internal_url=INTERNAL,
-        allow_insecure_internal_url=True,
-        clock=issuer.clock,
-        transport=network.transport,
-    ) as verifier:
+    async with network.verifier() as verifier:
         assert (await verifier.verify(issuer.access_token(status=status(1)))).iss == ISSUER
         with pytest.raises(InvalidToken):
             await verifier.verify(issuer.access_token(status=status(9)))
@@ -51,14 +54,7 @@ async def test_every_document_of_the_issuer_is_fetched_from_the_internal_url(iss
 async def test_metadata_that_names_the_internal_url_as_issuer_is_refused(issuer: TokenIssuer) -> None:
     issuer.metadata["issuer"] = INTERNAL
     network = InternalNetwork(issuer)
-    async with AsyncVerifier(
-        ISSUER,
-        AUDIENCE,
-        internal_url=INTERNAL,
-        allow_insecure_internal_url=True,
-        clock=issuer.clock,
-        transport=network.transport,
-    ) as verifier:
+    async with network.verifier() as verifier:
         with pytest.raises(TemporarilyUnavailable):
             await verifier.verify(issuer.access_token())
 
