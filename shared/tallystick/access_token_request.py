@@ -48,7 +48,8 @@ class Requirement:
     """The requirements of an endpoint for a verified token.
 
     `scopes`: all of them. `max_age`: a login at most this many seconds ago. `acr_values`: a login with any of these,
-    the preferred one first. Raises ValueError for an invalid scope or acr, and for a `max_age` below 1.
+    the preferred one first. Raises ValueError for an invalid scope or acr, and for a `max_age` below 1; TypeError for a
+    function, which a decorator without parentheses passes.
     """
 
     scopes: tuple[str, ...] = ()
@@ -56,6 +57,8 @@ class Requirement:
     acr_values: Collection[str] = ()
 
     def __post_init__(self) -> None:
+        if any(callable(scope) for scope in self.scopes):
+            raise TypeError("write `requires()`, with parentheses")
         object.__setattr__(self, "scopes", parse_scope(" ".join(self.scopes)))
         if self.max_age is not None and self.max_age < 1:
             raise ValueError("max_age is a number of seconds, at least 1")

@@ -117,7 +117,10 @@ class TokenChecker:
     def check_claims(self, token: str, keys: KeySet | None, now: int) -> Verdict:
         """The part of `check` that does not depend on status lists. Verdicts are cached. Raises as `check` does."""
         # Tokens are worth stealing, so the cache holds their digests instead.
-        digest = sha256(token.encode(errors="surrogatepass")).digest()
+        try:
+            digest = sha256(token.encode(errors="surrogatepass")).digest()
+        except AttributeError:  # None, for example, is what `headers.get` returns for a missing header
+            raise InvalidToken from TypeError("the token is not text")
         verdict = self._verdicts.get(digest, keys, now)
         if verdict is None:
             verdict = self._check_claims(token, keys, now)

@@ -6,6 +6,7 @@
 `Verifier` is for threads, and `AsyncVerifier` for event loops. Both make the same checks and raise the same errors.
 """
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self, Unpack
 
@@ -17,7 +18,7 @@ from tallystick.remote.follower import IssuerFollower
 from tallystick.remote.health import IssuerHealth
 from tallystick.remote.options import VerifierOptions, remote_issuer, status_policy_of
 from tallystick.token_decision import TokenDecision
-from tallystick.urls import check_audience
+from tallystick.urls import check_audience, check_identifier
 
 
 class _Verifier:
@@ -31,8 +32,10 @@ class _Verifier:
         Nothing is fetched before the first verification. Raises ValueError for a missing issuer, a URL that is
         neither https nor on loopback, an invalid audience, and an invalid number of seconds.
         """
+        _check("issuer", issuer, check_identifier)
+        _check("audience", audience, check_audience)
         follower = IssuerFollower(lambda: remote_issuer(issuer, clock=clock, **options))
-        self._decision = TokenDecision(follower, check_audience(audience), status_policy_of(**options), clock)
+        self._decision = TokenDecision(follower, audience, status_policy_of(**options), clock)
 
     @classmethod
     def of(cls, decision: TokenDecision) -> Self:
@@ -66,6 +69,18 @@ class _Verifier:
     def health(self) -> IssuerHealth:
         """How recent the issuer's keys and status lists are at this moment. Does not wait."""
         return self._decision.health()
+
+
+def _check(name: str, value: object, check: Callable[[str], str]) -> None:
+    """Raises ValueError with one sentence that names the parameter. A missing environment variable gives None or ""."""
+    if not value:
+        raise ValueError(f"{name} is missing")
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is text, not {type(value).__name__}")
+    try:
+        check(value)
+    except ValueError as reason:
+        raise ValueError(f"{name}: {reason}") from None
 
 
 class Verifier(_Verifier):

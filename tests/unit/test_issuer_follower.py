@@ -349,10 +349,13 @@ def test_closed_verifier_can_be_used_again(verifier: Verifier, published: Publis
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"issuer": ""}, "URL"),
+        ({"issuer": ""}, "^issuer is missing$"),
+        ({"issuer": None}, "^issuer is missing$"),
+        ({"issuer": "id.example.com"}, "^issuer: .* is not an http.s. URL"),
         ({"issuer": "http://id.example.com"}, "https"),
         ({"issuer": "https://id.example.com?x"}, "query"),
-        ({"audience": ""}, "absolute URI"),
+        ({"audience": ""}, "^audience is missing$"),
+        ({"audience": ["https://api.example.com"]}, "^audience is text, not list$"),
         ({"audience": "notes"}, "absolute URI"),
         ({"audience": "http://api.example.com"}, "https"),
         ({"follow_every": 3}, "at most 2"),

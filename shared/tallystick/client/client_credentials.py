@@ -61,12 +61,13 @@ class ClientCredentials(httpx.Auth):
             raise ValueError("a client has either a client_secret or a private_key")
         if not client_id or client_secret == "":
             raise ValueError("client_id and client_secret must not be empty")
-        if issuer is None and token_endpoint is None:
+        if not issuer and not token_endpoint:
             raise ValueError("name the issuer, or its token_endpoint")
         if not timeout > 0:
             raise ValueError("timeout is a number of seconds, above 0")
         self._origins = _origins(resource, origins)
         self._client_id = client_id
+        issuer, token_endpoint = issuer or None, token_endpoint or None
         where = token_endpoint or issuer
         parameters = {"scope": scope, "resource": resource or ""}
         endpoint = TokenEndpoint(

@@ -64,9 +64,11 @@ class RemoteKeySet(RemoteDocument):
     async def look_up(self, kid: str) -> KeySet:
         """The keys, after a fetch if `kid` is unknown. The fetch need not bring it.
 
+        While there are no keys, and the last fetch failed, this does not wait.
+
         Raises TemporarilyUnavailable while no keys have ever been fetched.
         """
-        if self.get(kid) is None:
+        if self.get(kid) is None and not (self.keys is None and self.is_failing):
             await self.refresh_for_token()
         if self.keys is None:
             raise TemporarilyUnavailable("the keys of the issuer are not known yet")
