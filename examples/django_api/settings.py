@@ -14,7 +14,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["tallystick.drf.HasScopes"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["examples.django_api.parsers.StrictJSONParser"],
     "UNAUTHENTICATED_USER": None,  # this project does without django.contrib.auth
 }
 SPECTACULAR_SETTINGS = {"TITLE": "Notes", "VERSION": "1.0.0", "SERVE_PERMISSIONS": []}
@@ -35,5 +35,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},
-    "loggers": {"tallystick": {"handlers": ["console"], "level": "INFO"}},
+    "loggers": {
+        "tallystick": {"handlers": ["console"], "level": "INFO"},
+        "django": {"handlers": ["console"], "level": "ERROR"},  # the cause of a 500; the default is mail to the admins
+    },
 }

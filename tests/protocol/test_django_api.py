@@ -1,5 +1,8 @@
 """examples/django_api behind gunicorn: two worker processes, forked from one that has loaded the project."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -157,6 +160,8 @@ def test_hostile_headers_are_refused_and_never_answered_with_500(
         ("POST", "/notes", b'{"title": "\\ud800"}', 400),
         ("POST", "/notes", b'{"title": ""}', 400),
         ("POST", "/notes", b"{" * 100_000, 400),
+        ("POST", "/notes", b"[" * 100_000, 400),
+        ("POST", "/notes", b'{"title": ' * 100_000, 400),
         ("PATCH", "/notes", b"{}", 403),
     ],
 )
@@ -200,3 +205,21 @@ def test_misconfiguration_stops_gunicorn_with_one_sentence(tmp_path: Path) -> No
         assert process.wait(PATIENCE) != 0
     sentence = "TALLYSTICK: 'http://api.example.com' must be https: plain http is for loopback only"
     assert f"django.core.exceptions.ImproperlyConfigured: {sentence}\n" in (tmp_path / "log").read_text()
+
+
+FAILING_VIEW = """
+import django
+from django.test import Client
+from django.urls import path
+django.setup()
+from examples.django_api import urls
+urls.urlpatterns.append(path("failing", lambda request: 1 / 0))
+print(Client(raise_request_exception=False).get("/failing", headers={"Host": "localhost"}).status_code)
+"""
+
+
+def test_cause_of_an_internal_error_is_logged_to_the_console() -> None:
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": f"{EXAMPLE}.settings"}
+    ended = subprocess.run([sys.executable, "-c", FAILING_VIEW], capture_output=True, text=True, env=environment)
+    assert ended.stdout == "500\n"
+    assert "ZeroDivisionError" in ended.stderr
