@@ -20,7 +20,11 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {"TITLE": "Notes", "VERSION": "1.0.0", "SERVE_PERMISSIONS": []}
 
 INSTALLED_APPS = ["rest_framework", "drf_spectacular", "tallystick.drf", "examples.django_api.notes"]
-MIDDLEWARE = ["django.middleware.security.SecurityMiddleware", "django.middleware.common.CommonMiddleware"]
+MIDDLEWARE = [
+    "examples.django_api.middleware.head_without_body",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
+]
 ROOT_URLCONF = "examples.django_api.urls"
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1").split(",")
 DATABASES = {

@@ -12,4 +12,5 @@ urlpatterns = [
     path("", include("tallystick.django.urls")),
 ]
 handler400 = "rest_framework.exceptions.bad_request"
+handler404 = "examples.django_api.errors.not_found"
 handler500 = "rest_framework.exceptions.server_error"

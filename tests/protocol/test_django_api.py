@@ -172,14 +172,31 @@ def test_malformed_request_is_never_answered_with_500(
     assert api.request(method, path, content=content, headers=headers).status_code == status
 
 
+def test_unknown_path_gets_a_problem_document(api: httpx.Client) -> None:
+    response = api.get("/notes/1")
+    assert response.status_code == 404
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.json()["status"] == 404
+
+
+def test_head_has_the_headers_of_get_and_no_body_that_the_server_must_drop(
+    api: httpx.Client, issuer: ServedIssuer, log: Path
+) -> None:
+    head, get = (api.request(method, "/notes", headers=bearer(issuer)) for method in ("HEAD", "GET"))
+    assert head.status_code == get.status_code == 200
+    assert head.headers["Content-Length"] == get.headers["Content-Length"]
+    assert "no-body response" not in log.read_text()
+
+
 def test_metadata_names_the_issuer(api: httpx.Client, issuer: ServedIssuer) -> None:
     document = api.get("/.well-known/oauth-protected-resource").json()
     assert document["authorization_servers"] == [issuer.url]
     assert document["scopes_supported"] == ["notes:read", "notes:write"]
 
 
-def test_openapi_document_names_the_scopes_of_each_operation(api: httpx.Client) -> None:
+def test_openapi_document_names_the_scopes_of_each_operation(api: httpx.Client, log: Path) -> None:
     document = api.get("/openapi.json").json()
+    assert "collision" not in log.read_text()
     security = {
         (path, method): operation["security"]
         for path, operations in document["paths"].items()

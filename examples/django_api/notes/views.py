@@ -36,7 +36,7 @@ class NoteViewSet(ModelViewSet):
     def perform_create(self, serializer: BaseSerializer) -> None:
         serializer.save(owner=self.request.user.sub)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(operation_id="notes_destroy_all", responses={204: None})
     def destroy_all(self, request: Request) -> Response:
         """Delete all of your notes. Requires a login within the last five minutes (RFC 9470)."""
         self.get_queryset().delete()
