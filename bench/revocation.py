@@ -4,6 +4,7 @@ The client polls every five milliseconds. An adapter is one entry of ADAPTERS: t
 that needs the scope notes:read.
 """
 
+import random
 import shutil
 import sys
 import time
@@ -18,6 +19,7 @@ import httpx
 from bench.figures import show
 from bench.processes import free_port, running
 from bench.services import BOT, SECRET, Services
+from tallystick.remote.issuer import FOLLOW_INTERVAL
 
 COUNT = 30
 POLL_SECONDS = 0.005
@@ -70,6 +72,7 @@ def _revoke_once(http: httpx.Client, services: Services, request: httpx.Request)
     token = services.access_token()
     request.headers["Authorization"] = f"Bearer {token}"
     http.send(request).raise_for_status()
+    time.sleep(random.uniform(0, FOLLOW_INTERVAL))  # else each revocation would follow a fetch of the API
     http.post(f"{services.issuer}/revoke", data={"token": token}, auth=(BOT, SECRET)).raise_for_status()
     begin = time.perf_counter()
     while (status := http.send(request).status_code) == 200:
