@@ -72,7 +72,7 @@ def import_users(
         command = partial(_import, source=source, reader=reader, dry_run=dry_run, write=write)
         substitute = f"sqlite:///{folder}/auth.db" if dry_run else None
         totals, reason = run(config, command, may_create=not dry_run, substitute_url=substitute)
-    _summarize(totals, dry_run=dry_run)
+    _summarize(totals, dry_run=dry_run, is_complete=not reason)
     if reason:
         refuse(f"{file} {reason}")
     if totals.results["refused"]:
@@ -183,7 +183,7 @@ def _say_refusal(reported: Reported) -> None:
         say(f"row {reported.number} {reported.reason}")
 
 
-def _summarize(totals: Totals, *, dry_run: bool) -> None:
+def _summarize(totals: Totals, *, dry_run: bool, is_complete: bool) -> None:
     results = totals.results
     say(
         f"{'would add' if dry_run else 'added'} {results['added']} users; "
@@ -194,5 +194,5 @@ def _summarize(totals: Totals, *, dry_run: bool) -> None:
         if counter:
             shown = [f"{name} ({number})" for name, number in counter.most_common(_MAX_SHOWN)]
             say(f"{title}: {', '.join(shown)}{', and others' if len(counter) > _MAX_SHOWN else ''}")
-    if not results and totals.others:
+    if is_complete and not results and totals.others:
         say("no row describes a user; --model names the Django model of the users")

@@ -15,6 +15,7 @@ _SPACE = b" \t\r\n"
 _TOO_LONG = "\0too long"
 
 _OUTSIDE_STRING = re.compile(rb'["{}\[\]]')
+_BETWEEN_ELEMENTS = re.compile(rb'["{}\[\],]')
 _INSIDE_STRING = re.compile(rb'["\\]')
 
 
@@ -53,7 +54,7 @@ def read_rows(file: BinaryIO, check_columns: Callable[[Collection[str]], None]) 
 
 
 def _array_rows(file: BinaryIO) -> Iterator[Row]:
-    for number, document in enumerate(json_objects(file), start=1):
+    for number, document in enumerate(json_elements(file), start=1):
         yield _parsed(number, document)
 
 
@@ -125,20 +126,17 @@ def _bounded_lines(file: BinaryIO) -> Iterator[bytes | None]:
         yield None
 
 
-def json_objects(file: BinaryIO) -> Iterator[bytes | None]:
-    """The text of each object of a JSON array. None for an object that is longer than MAX_ROW_BYTES.
+def json_elements(file: BinaryIO) -> Iterator[bytes | None]:
+    """The text of each element of a JSON array. None for an element that is longer than MAX_ROW_BYTES.
 
-    Only brackets and strings are looked at: what is between two brackets may be malformed. Raises Unreadable for
-    another element than an object, and when the array does not end.
+    Only brackets, strings and the commas between elements are looked at: an element may be malformed. Empty elements
+    are skipped. Raises Unreadable when the array does not end, and for text after it.
     """
     depth, in_string = 0, False
     kept: bytearray | None = bytearray()
     while chunk := file.read(_CHUNK_BYTES):
         position = taken = 0
-        while True:
-            match = (_INSIDE_STRING if in_string else _OUTSIDE_STRING).search(chunk, position)
-            if match is None:
-                break
+        while match := _next_token(depth, in_string).search(chunk, position):
             position = match.end()
             character = match[0]
             if character == b"\\":
@@ -146,41 +144,40 @@ def json_objects(file: BinaryIO) -> Iterator[bytes | None]:
                     chunk += file.read(1)  # the escaped character is never the end of a string
                 position += 1
             elif character == b'"':
-                if depth < 2:
-                    raise Unreadable("is not an array of objects")
                 in_string = not in_string
             elif character in b"{[":
                 depth += 1
-                if depth == 1 or (depth == 2 and character == b"{"):
-                    _check_between(chunk[taken : match.start()])
-                    taken = position if depth == 1 else match.start()
-                elif depth == 2:
-                    raise Unreadable("is not an array of objects")
-            else:
-                depth -= 1
                 if depth == 1:
-                    kept = None if kept is None else _kept(kept, chunk[taken:position])
-                    yield None if kept is None else bytes(kept)
                     kept, taken = bytearray(), position
-                elif depth == 0:
-                    _check_between(chunk[taken : match.start()])
+            else:
+                depth -= character != b","
+                if depth > 1:
+                    continue
+                is_nested = depth == 1 and character != b","  # its last bracket is part of the element
+                kept = _kept(kept, chunk[taken : position if is_nested else match.start()])
+                if kept is None or kept:
+                    yield None if kept is None else bytes(kept)
+                kept, taken = bytearray(), position
+                if depth == 0:
                     if (chunk[position:] + file.read(_CHUNK_BYTES)).strip(_SPACE):
                         raise Unreadable("goes on after the end of the array")
                     return
-        if depth > 1:
-            kept = None if kept is None else _kept(kept, chunk[taken:])
-        else:
-            _check_between(chunk[taken:])
+        kept = _kept(kept, chunk[taken:])
     raise Unreadable("ends within the array")
 
 
-def _kept(kept: bytearray, more: bytes) -> bytearray | None:
+def _next_token(depth: int, in_string: bool) -> re.Pattern[bytes]:
+    if in_string:
+        return _INSIDE_STRING
+    return _BETWEEN_ELEMENTS if depth == 1 else _OUTSIDE_STRING
+
+
+def _kept(kept: bytearray | None, more: bytes) -> bytearray | None:
+    if kept is None:
+        return None
+    if not kept:
+        more = more.lstrip(_SPACE)
     if len(kept) + len(more) > MAX_ROW_BYTES:
         return None
     kept += more
     return kept
-
-
-def _check_between(text: bytes) -> None:
-    if text.strip(_SPACE + b","):
-        raise Unreadable("is not an array of objects")

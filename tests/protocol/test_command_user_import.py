@@ -172,6 +172,23 @@ def test_file_that_cannot_be_used_ends_with_one_line(on_sqlite: CommandLine, tmp
     assert "cannot be written" in on_sqlite.run("user", "import", str(file), "--report", missing).refused(1)
 
 
+def test_model_is_suggested_only_when_the_file_was_read_to_its_end(on_sqlite: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "users.json"
+    group = json.dumps({"model": "auth.group", "pk": 1, "fields": {"name": "editors", "permissions": []}})
+    hint = "--model names the Django model"
+    file.write_text(f"[{group}]")
+    assert hint in on_sqlite.run("user", "import", str(file), "--dry-run").output
+    file.write_text(f"[{group}, ")
+    cut_off = on_sqlite.run("user", "import", str(file), "--dry-run")
+    assert "ends within the array" in cut_off.errors
+    assert hint not in cut_off.output + cut_off.errors
+    file.write_text(f'[{group}, "hello", {{"email": "ada@example.com"}}]')
+    ended = on_sqlite.run("user", "import", str(file), "--dry-run")
+    assert ended.status == 1
+    assert "row 2 is not a JSON object" in ended.output
+    assert "would add 1 users" in ended.output
+
+
 def test_progress_is_a_line_every_ten_seconds_without_a_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

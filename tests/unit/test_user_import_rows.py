@@ -7,7 +7,7 @@ from collections.abc import Collection
 import pytest
 
 from auth_service.user_import import rows
-from auth_service.user_import.rows import MAX_ROW_BYTES, Row, Unreadable, json_objects, read_rows
+from auth_service.user_import.rows import MAX_ROW_BYTES, Row, Unreadable, json_elements, read_rows
 
 
 def accept(columns: Collection[str]) -> None:
@@ -28,15 +28,12 @@ def test_objects_of_an_array_are_found_at_every_boundary_of_a_chunk(
 ) -> None:
     monkeypatch.setattr(rows, "_CHUNK_BYTES", chunk)
     document = json.dumps(OBJECTS, indent=indent, ensure_ascii=False).encode()
-    assert [json.loads(each or b"") for each in json_objects(io.BytesIO(document))] == OBJECTS
+    assert [json.loads(each or b"") for each in json_elements(io.BytesIO(document))] == OBJECTS
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        b"[1]",
-        b'["x"]',
-        b"[[]]",
         b'[{"a": 1}] x',
         b'[{"a": ]}]',
         b'[{"a": 1}',
@@ -84,6 +81,25 @@ def test_bad_object_is_one_refused_row(bad: bytes) -> None:
         assert refused.values is None
         assert refused.reason
         assert first.values == last.values == {"a": "good"}
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 5, 64])
+@pytest.mark.parametrize(
+    "bad",
+    [b'"hello"', b'"a, {] \\" b"', b"1", b"null", b"[]", b'[{"a": 1}, 2]', b"x y", b"x" * (MAX_ROW_BYTES + 1)],
+    ids=lambda bad: bad[:8].decode(),
+)
+def test_element_of_an_array_that_is_no_object_is_one_refused_row(
+    monkeypatch: pytest.MonkeyPatch, bad: bytes, chunk: int
+) -> None:
+    monkeypatch.setattr(rows, "_CHUNK_BYTES", chunk if len(bad) < 100 else 64 * 1024)
+    good = b'{"a": "good"}'
+    for content in (b"[%b, %b, %b]" % (good, bad, good), b"[%b,%b\n,%b\n]" % (good, bad, good)):
+        first, refused, last = read(content)
+        assert (refused.number, refused.values) == (2, None)
+        assert refused.reason
+        assert first.values == last.values == {"a": "good"}
+    assert [row.values for row in read(b"[%b]" % bad)] == [None]
 
 
 def test_numbers_are_lines_of_text_files_and_positions_in_an_array() -> None:
