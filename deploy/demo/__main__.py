@@ -7,7 +7,7 @@ from pathlib import Path
 from deploy.demo.demo_files import DEFAULT_PORTS, DemoFiles
 from deploy.demo.servers import ONE, TWO, api_url, auth_url, demo_servers, django_server, spa_server, spa_url
 from deploy.local.supervisor import Server, run
-from examples.spa.handler import LIBRARY
+from examples.spa.handler import LIBRARY, LIBRARY_IS_MISSING
 
 
 def main() -> int:
@@ -49,6 +49,8 @@ def _options() -> argparse.Namespace:
     if len(ports) != len(DEFAULT_PORTS) or len(set(ports)) != len(ports):
         parser.error("--ports needs four or five different numbers, as in 8000,8001,8011,8012,8013")
     options.ports = ports
+    if options.spa and not options.spa_library.is_file():
+        parser.error(LIBRARY_IS_MISSING)
     return options
 
 

@@ -8,7 +8,7 @@ import sys
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
-from examples.spa.handler import LIBRARY, SITE, handler
+from examples.spa.handler import LIBRARY, LIBRARY_IS_MISSING, SITE, handler
 
 
 def main() -> int:
@@ -22,7 +22,7 @@ def main() -> int:
         parser.add_argument(f"--{name.replace('_', '-')}", default=value, help=f"{value}, as in config.json")
     options = parser.parse_args()
     if not options.library.is_file():
-        print("spa: oidc-client-ts is missing; `npm ci --prefix examples/spa` gets it", file=sys.stderr)
+        print(f"spa: {LIBRARY_IS_MISSING}", file=sys.stderr)
         return 2
     config = {name: getattr(options, name) for name in config}
     try:

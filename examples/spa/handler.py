@@ -8,6 +8,7 @@ from pathlib import Path
 
 SITE = Path(__file__).parent / "site"
 LIBRARY = Path(__file__).parent / "node_modules" / "oidc-client-ts" / "dist" / "browser" / "oidc-client-ts.min.js"
+LIBRARY_IS_MISSING = "oidc-client-ts is missing; `npm ci --ignore-scripts --prefix examples/spa` gets it"
 
 
 def headers(config: Mapping[str, str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -120,3 +121,11 @@ async def test_killed_server_is_reported_with_the_signal(tmp_path: Path) -> None
     killed = Server("app", [sys.executable, "-c", kill_self], 0, "http://[::1]:9/")
     with pytest.raises(SupervisorError, match=r"^the app was killed by SIGKILL "):
         await asyncio.wait_for(supervise([killed], lambda: None, logs=tmp_path), 30)
+
+
+def test_missing_library_of_the_single_page_app_is_reported_before_a_server_starts(tmp_path: Path) -> None:
+    options = ("--spa", "--spa-library", str(tmp_path / "missing.js"), "--var", str(tmp_path / "var"))
+    ended = subprocess.run([sys.executable, "-m", "deploy.demo", *options], capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert "oidc-client-ts is missing; `npm ci --ignore-scripts --prefix examples/spa` gets it" in ended.stderr
+    assert not (tmp_path / "var").exists()
