@@ -3,6 +3,7 @@
 CLIENT_SECRET=$(cat var/demo/notes-bot.secret) .venv/bin/python -m examples.notes_bot
 """
 
+import logging
 import os
 import sys
 from datetime import UTC, datetime
@@ -42,6 +43,7 @@ def main() -> int:
     if not CLIENT_SECRET:
         print("notes_bot: the environment variable CLIENT_SECRET is not set", file=sys.stderr)
         return 2
+    logging.getLogger("tallystick").addHandler(logging.NullHandler())  # each failure is printed below
     try:
         with own_request_id() as request_id:
             print(f"The request ID in the logs of both services is {request_id}.")
