@@ -18,6 +18,7 @@ import httpx
 from examples.native_cli.errors import ProgramError, SignedOut
 from examples.native_cli.issuer import Issuer, Tokens
 from examples.native_cli.token_file import TokenFile
+from tallystick.urls import check_identifier
 
 ISSUER = os.environ.get("ISSUER", "http://localhost:8000")
 API = os.environ.get("API", "http://localhost:8001")
@@ -43,11 +44,15 @@ def login(issuer: Issuer, tokens: TokenFile, options: argparse.Namespace) -> Non
 def notes(issuer: Issuer, tokens: TokenFile, options: argparse.Namespace) -> None:
     with httpx.Client(base_url=API, timeout=10) as http:
         query: dict[str, str] | None = {"limit": "100"}
+        is_empty = True
         while query is not None:
             page = get(http, "/notes", query, issuer, tokens).json()
             for note in page["notes"]:
+                is_empty = False
                 print(f"{note['created_at'][:10]}  {printable(note['title'])}")
             query = {"limit": "100", "cursor": page["next_cursor"]} if page.get("next_cursor") else None
+    if is_empty:
+        print("You have no notes yet. In the demo, http://app-one.localhost:8011 adds one.", file=sys.stderr)
 
 
 def logout(issuer: Issuer, tokens: TokenFile, options: argparse.Namespace) -> None:
@@ -101,6 +106,7 @@ def main() -> int:
     options = parser.parse_args()
     tokens = TokenFile(options.tokens, [ISSUER, CLIENT_ID])
     try:
+        check_identifier(API)  # it gets the access token
         with httpx.Client(timeout=10) as http:
             COMMANDS[options.command](Issuer(http, ISSUER, CLIENT_ID), tokens, options)
     except (ProgramError, httpx.HTTPError, OSError, ValueError) as failure:

@@ -1,10 +1,15 @@
 """examples/native_cli: the authorization response at the loopback address, and the token file."""
 
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -148,3 +153,37 @@ def test_damaged_token_file_is_none(tmp_path: Path, content: str) -> None:
 
 def test_titles_cannot_control_the_terminal() -> None:
     assert printable("tea\x1b[2J\x9b\n\u202eé") == "tea�[2J���é"
+
+
+def run(tmp_path: Path, api: str) -> "subprocess.CompletedProcess[str]":
+    """The command `notes` of a signed-in user."""
+    file = tmp_path / "tokens.json"
+    TokenFile(file, [ISSUER, "notes-cli"]).save(Tokens("access", "refresh", time.time() + 3600))
+    environment = {**os.environ, "ISSUER": ISSUER, "API": api, "CLIENT_ID": "notes-cli", "NO_PROXY": "*"}
+    command = [sys.executable, "-m", "examples.native_cli", "notes", "--tokens", str(file)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+class _EmptyApi(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"notes": [], "next_cursor": null}')
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 — the name that the base class uses
+        pass
+
+
+def test_user_without_notes_is_told_so(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _EmptyApi) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        ended = run(tmp_path, f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+    assert (ended.returncode, ended.stdout) == (0, "")
+    assert ended.stderr.startswith("You have no notes yet.")
+
+
+def test_token_is_not_sent_to_an_api_without_tls(tmp_path: Path) -> None:
+    ended = run(tmp_path, "http://api.example.com")
+    assert ended.returncode == 1
+    assert ended.stderr == "native_cli: 'http://api.example.com' must be https: plain http is for loopback only\n"
