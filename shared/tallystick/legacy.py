@@ -81,7 +81,8 @@ class LegacyIssuer:
         of the claim `token_type`, by which SimpleJWT tells access tokens from refresh tokens. None accepts any token
         of the issuer. `scopes` are those of every token, or a function of its verified claims.
 
-        Raises ValueError for keys that do not fit the algorithm, and for an `accept_until` without a time zone.
+        Raises ValueError for keys that do not fit the algorithm, and for an `accept_until` without a time zone;
+        TypeError for an `accept_until` that is no date.
         """
         if algorithm not in get_args(LegacyAlgorithm):
             raise ValueError(f"a legacy issuer signs with one of {', '.join(get_args(LegacyAlgorithm))}")
@@ -219,6 +220,8 @@ def _keys(
 
 
 def _last_second(accept_until: date | datetime) -> int:
+    if not isinstance(accept_until, date):  # a datetime is a date, too
+        raise TypeError("accept_until is a date or datetime object")
     if not isinstance(accept_until, datetime):
         end = datetime(accept_until.year, accept_until.month, accept_until.day, tzinfo=UTC)
         return int((end + timedelta(days=1)).timestamp()) - 1

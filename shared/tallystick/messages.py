@@ -10,7 +10,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from tallystick import base64url, jwt
 from tallystick.claims import Identifier
@@ -38,6 +38,9 @@ InvalidReason = Literal[
     "lifetime_too_long",
     "replayed",
 ]
+
+
+_identifier = TypeAdapter(Identifier)
 
 
 class InvalidMessage(Exception):
@@ -99,8 +102,15 @@ def sign(
 
     `payload` is a JSON object. `issuer` and `audience` are the names that both parties use for each other. `lifetime`
     is 1 to 86400 seconds. Raises ValueError for arguments out of range, for a payload that is not strict JSON (RFC
-    8259, at most 15 levels), and for a message of more than MAX_BYTES.
+    8259, at most 15 levels), and for a message of more than MAX_BYTES; TypeError for another kind of key, and for a
+    payload that is no mapping.
     """
+    if not isinstance(key, (SigningKey, SharedSecret)):
+        raise TypeError("the key is a SigningKey or SharedSecret object")
+    if not isinstance(payload, Mapping):
+        raise TypeError("the payload is a mapping, such as a dict")
+    _check_name("issuer", issuer)
+    _check_name("audience", audience)
     if isinstance(lifetime, bool) or not 1 <= lifetime <= MAX_LIFETIME:
         raise ValueError(f"lifetime is 1 to {MAX_LIFETIME} seconds")
     if key.alg not in jwt.MESSAGE.algorithms:
@@ -120,6 +130,8 @@ def sign(
         _Claims.model_validate(jwt.parse_unverified(message, jwt.MESSAGE))
     except InvalidToken as invalid:
         raise ValueError(f"not a message that can be read: {invalid.__cause__}") from None
+    except UnicodeEncodeError:
+        raise ValueError("the payload is not JSON: it has half of a surrogate pair") from None
     except (TypeError, RecursionError) as unencodable:
         raise ValueError(f"the payload is not JSON: {unencodable}") from None
     return message
@@ -170,6 +182,13 @@ def read(
     if seen is not None and seen(read_message.id, read_message.keep_until):
         raise InvalidMessage("replayed")
     return read_message
+
+
+def _check_name(parameter: str, value: str) -> None:
+    try:
+        _identifier.validate_python(value, strict=True)
+    except ValidationError:
+        raise ValueError(f"{parameter} is a text of 1 to 1024 characters without control characters") from None
 
 
 def _by_kid(keys: VerificationKey | Iterable[VerificationKey]) -> dict[str, VerificationKey]:

@@ -243,6 +243,11 @@ def test_options_that_do_not_fit_are_refused(old: Asymmetric) -> None:
         LegacyIssuer(algorithm="HS256", secret=SECRET, accept_until=END)  # type: ignore[call-arg]
 
 
+def test_end_date_as_text_is_refused_with_a_sentence() -> None:
+    with pytest.raises(TypeError, match="accept_until is a date or datetime object"):
+        simple_jwt(accept_until="2027-06-30")
+
+
 def test_secret_does_not_show_in_a_traceback() -> None:
     assert SECRET not in repr(SharedSecret(SECRET.encode())) + repr(simple_jwt())
 

@@ -410,6 +410,28 @@ def test_message_that_could_not_be_read_is_not_signed(changes: dict[str, object]
         signed("ES256", **changes)
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"issuer": ""}, "issuer is a text of 1 to 1024 characters"),
+        ({"issuer": None}, "issuer is a text"),
+        ({"issuer": "\ud800"}, "issuer is a text"),
+        ({"audience": [BILLING]}, "audience is a text"),
+        ({"payload": [1]}, "the payload is a mapping"),
+        ({"payload": {"x": "\ud800"}}, "half of a surrogate pair"),
+        ({"key": PARTIES["ES256"].verifies}, "the key is a SigningKey or SharedSecret"),
+        ({"key": "key.pem"}, "the key is a SigningKey or SharedSecret"),
+    ],
+    ids=lambda value: ascii(value)[:60],
+)
+def test_unusable_argument_is_named_in_one_sentence(changes: dict[str, Any], sentence: str) -> None:
+    arguments: dict[str, Any] = {"payload": {}, "key": SECRET, "issuer": SHOP, "audience": BILLING} | changes
+    with pytest.raises((TypeError, ValueError)) as refused:
+        sign(**arguments, lifetime=60)
+    assert sentence in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
 def test_fourteen_levels_below_the_payload_are_signed_and_read() -> None:
     payload: dict[str, object] = {"x": json.loads("[" * 14 + "]" * 14)}
     assert received(signed(payload=payload)).payload == payload
