@@ -220,7 +220,7 @@ def test_misconfiguration_stops_gunicorn_with_one_sentence(tmp_path: Path) -> No
         "gunicorn", f"{EXAMPLE}.wsgi", "--bind", "127.0.0.1:0", log=tmp_path / "log", environment=environment
     ) as process:
         assert process.wait(PATIENCE) != 0
-    sentence = "TALLYSTICK: 'http://api.example.com' must be https: plain http is for loopback only"
+    sentence = "TALLYSTICK: audience: 'http://api.example.com' must be https: plain http is for loopback only"
     assert f"django.core.exceptions.ImproperlyConfigured: {sentence}\n" in (tmp_path / "log").read_text()
 
 
