@@ -61,9 +61,10 @@ async def test_a_program_signs_in_lists_notes_and_signs_out(demo: Demo, person: 
     program = Program(demo, tmp_path / "tokens.json")
     await program.sign_in(person)
     assert program.file.stat().st_mode & 0o777 == 0o600
-    assert await program.run("notes") == (0, "", "")
+    no_notes = (0, "", "You have no notes yet. In the demo, http://app-one.localhost:8011 adds one.\n")
+    assert await program.run("notes") == no_notes
     program.change_tokens(access_token="refused by the API")
-    assert await program.run("notes") == (0, "", "")
+    assert await program.run("notes") == no_notes
     signed_in = program.file.read_bytes()
     assert b"refused" not in signed_in
     assert await program.run("logout") == (0, "You are signed out.\n", "")
