@@ -29,8 +29,8 @@ class Api(ProtectedApi):
         self._resources: dict[Requirement, ProtectedResource] = {}
 
     def metadata_document(self) -> dict[str, object]:
-        document = super().metadata_document()
-        return document | {"scopes_supported": list({**self.scopes, **required_scopes})}
+        self.scopes |= {scope: "" for scope in required_scopes if scope not in self.scopes}
+        return super().metadata_document()
 
     def resource(self, requirement: Requirement) -> ProtectedResource:
         """One object for equal requirements."""
