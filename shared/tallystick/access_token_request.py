@@ -58,7 +58,7 @@ class Requirement:
 
     def __post_init__(self) -> None:
         if any(callable(scope) for scope in self.scopes):
-            raise TypeError("write `requires()`, with parentheses")
+            raise TypeError("write requires() with parentheses, as in @requires()")
         object.__setattr__(self, "scopes", parse_scope(" ".join(self.scopes)))
         if self.max_age is not None and self.max_age < 1:
             raise ValueError("max_age is a number of seconds, at least 1")

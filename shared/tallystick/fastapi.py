@@ -7,7 +7,7 @@ app.include_router(auth.metadata)
 async def notes(claims: Annotated[AccessTokenClaims, auth.requires("notes:read")]): ...
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any, Unpack
 
@@ -18,10 +18,9 @@ from fastapi.security.base import SecurityBase
 
 from tallystick.access_token_request import VERDICTS, AccessTokenRequest, Refusal, Requirement
 from tallystick.claims import AccessTokenClaims
-from tallystick.clock import Clock, system_clock
-from tallystick.protected_api import METADATA_HEADERS, ProtectedApi, ProtectedResource
+from tallystick.protected_api import METADATA_HEADERS, ApiOptions, ProtectedApi, ProtectedResource
 from tallystick.remote.health import IssuerHealth
-from tallystick.remote.options import STATUS_MAX_AGE, StatusPolicyName, VerifierOptions
+from tallystick.remote.options import STATUS_MAX_AGE, StatusPolicyName
 
 __all__ = ["STATUS_MAX_AGE", "VERDICTS", "IssuerHealth", "StatusPolicyName", "Tallystick"]
 
@@ -34,28 +33,17 @@ class Tallystick:
         issuer: str,
         audience: str,
         *,
-        name: str | None = None,
-        scopes: Mapping[str, str] | None = None,
         authorization_endpoint: str | None = None,
         token_endpoint: str | None = None,
-        on_verdict: Callable[[str], None] | None = None,
-        clock: Clock = system_clock,
-        **options: Unpack[VerifierOptions],
+        **options: Unpack[ApiOptions],
     ) -> None:
-        """The parameters are those of `ProtectedApi`. The endpoints are for the Authorize button of the docs page.
+        """The parameters are those of `ProtectedApi`, and `options` those of ApiOptions. The endpoints are for the
+        Authorize button of the docs page.
 
         Raises ValueError for a URL that is neither https nor on loopback, and for an invalid number of seconds.
         """
         self.api = ProtectedApi(
-            issuer,
-            audience,
-            name=name,
-            scopes=scopes,
-            authorization_endpoint=authorization_endpoint,
-            token_endpoint=token_endpoint,
-            on_verdict=on_verdict,
-            clock=clock,
-            **options,
+            issuer, audience, authorization_endpoint=authorization_endpoint, token_endpoint=token_endpoint, **options
         )
         self._flow = OAuthFlowAuthorizationCode(
             authorizationUrl=self.api.authorization_endpoint, tokenUrl=self.api.token_endpoint

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from tallystick.errors import InvalidToken, TemporarilyUnavailable
+from tallystick.errors import TemporarilyUnavailable
 from tallystick.mcp import access_token_fields
 from tallystick.protected_api import METADATA_HEADERS, ApiOptions, ProtectedApi
 from tallystick.starlette import AccessTokenMiddleware
@@ -47,12 +47,10 @@ class AccessTokenVerifier(AuthProvider):
         Raises TokenVerificationError while the issuer's keys, or with `fail_closed` the token's status, are unknown.
         """
         try:
-            claims = await self.api.async_verifier.verify(token.strip(" "))  # the SDK leaves spaces in front of it
-        except InvalidToken:
-            return None
+            fields = await access_token_fields(self.api, token)
         except TemporarilyUnavailable as unavailable:
             raise TokenVerificationError(unavailable.description) from unavailable
-        return AccessToken(**access_token_fields(token, claims, self.api.audience))
+        return None if fields is None else AccessToken(**fields)
 
     def get_middleware(self) -> list[Any]:
         """FastMCP's middleware behind our own, which only protects the path of the MCP server."""

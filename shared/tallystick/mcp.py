@@ -50,12 +50,10 @@ class AccessTokenVerifier:
         SDK answers it with 400, so that the client keeps its token.
         """
         try:
-            claims = await self.api.async_verifier.verify(token.strip(" "))  # the SDK leaves spaces in front of it
-        except InvalidToken:
-            return None
+            fields = await access_token_fields(self.api, token)
         except TemporarilyUnavailable as unavailable:
             raise AuthenticationError(unavailable.description) from unavailable
-        return AccessToken(**access_token_fields(token, claims, self.api.audience))
+        return None if fields is None else AccessToken(**fields)
 
     def auth_settings(self, *required_scopes: str) -> AuthSettings:
         """The parameter `auth` of the server. Each request needs all of `required_scopes`."""
@@ -123,14 +121,18 @@ def claims_of_request() -> AccessTokenClaims:
     return AccessTokenClaims.model_validate(token.claims)
 
 
-def access_token_fields(token: str, claims: AccessTokenClaims, audience: str) -> dict[str, Any]:
-    """The fields of the SDK's AccessToken."""
+async def access_token_fields(api: ProtectedApi, token: str) -> dict[str, Any] | None:
+    """The fields of the SDK's AccessToken, or None for an invalid token. Raises TemporarilyUnavailable."""
+    try:
+        claims = await api.async_verifier.verify(token.strip(" "))  # the SDKs leave spaces in front of it
+    except InvalidToken:
+        return None
     return {
         "token": token,
         "client_id": claims.client_id,
         "scopes": sorted(claims.scopes),
         "expires_at": claims.exp,
-        "resource": audience,
+        "resource": api.audience,
         "subject": claims.sub,
         "claims": claims.model_dump(mode="json", exclude_none=True),
     }

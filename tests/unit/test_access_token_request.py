@@ -4,6 +4,7 @@ import pytest
 
 from tallystick.access_token_request import (
     AccessTokenRequest,
+    Requirement,
     bearer_token,
     challenge,
     require_authentication,
@@ -134,3 +135,8 @@ def test_challenge_names_the_required_login(max_age: int | None, acr_values: str
         'Bearer error="insufficient_user_authentication", error_description="log in", '
         f'resource_metadata="{METADATA}"{parameters}'
     )
+
+
+def test_decorator_without_parentheses_is_refused() -> None:
+    with pytest.raises(TypeError, match="with parentheses"):
+        Requirement((claims,))  # type: ignore[arg-type]

@@ -24,10 +24,8 @@ def requires(*scopes: str, max_age: int | None = None, acr_values: Collection[st
 
     The view is exempt from CSRF checks, because a browser never sends an access token by itself.
 
-    Raises ValueError for an invalid scope or acr, and for a `max_age` below 1.
+    Raises ValueError and TypeError as `Requirement` does.
     """
-    if any(callable(scope) for scope in scopes):
-        raise TypeError("write @requires(), with parentheses")
     requirement = Requirement(scopes, max_age, acr_values)
     required_scopes.update(dict.fromkeys(requirement.scopes, ""))
 
